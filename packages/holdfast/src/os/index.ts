@@ -1,0 +1,15 @@
+/** `holdfast/os`: the filesystem interface, for those who record, fail or model it. */
+export type {
+  DirectoryEntry,
+  FileKind,
+  FileStat,
+  FilesystemStat,
+  Fs,
+  FsDirectory,
+  FsFile,
+  FsHandle,
+  LockMode,
+  OpenFlags,
+} from './fs.js';
+export { nodeFileSystem } from './node-fs.js';
+export { systemError } from './system-error.js';

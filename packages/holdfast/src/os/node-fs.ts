@@ -1,0 +1,236 @@
+/**
+ * The real filesystem: Node's calls and, where Node has none, the kernel's.
+ *
+ * Calls that touch metadata only (open, rename, stat, close, …) and small reads and writes are made inline: each takes
+ * microseconds, a hop through the thread pool costs more than the call itself, and ten of them in one commit would
+ * double its time (docs/decisions/0003-inline-metadata-calls.md). What may wait for the disk (fsync, large reads and
+ * writes, syncfs) goes through the pool.
+ */
+import * as nodeFs from 'node:fs';
+import { promisify } from 'node:util';
+import type {
+  DirectoryEntry,
+  FileKind,
+  FileStat,
+  FilesystemStat,
+  Fs,
+  FsDirectory,
+  FsFile,
+  FsHandle,
+  LockMode,
+  OpenFlags,
+} from './fs.js';
+import { native } from './native/native.js';
+import { withKnownCode } from './system-error.js';
+
+const { constants } = nodeFs;
+const PERMISSION_BITS = 0o7777;
+/** Reads and writes up to this size are made inline: copying them takes about as long as a hop through the pool. */
+const INLINE_BYTES = 64 * 1024;
+
+const fsync = promisify(nodeFs.fsync);
+const fdatasync = promisify(nodeFs.fdatasync);
+const ftruncate = promisify(nodeFs.ftruncate);
+
+class NodeHandle implements FsHandle {
+  readonly path: string;
+  protected readonly fd: number;
+
+  constructor(fd: number, path: string) {
+    this.fd = fd;
+    this.path = path;
+  }
+
+  async stat(): Promise<FileStat> {
+    return call(() => fromStats(nodeFs.fstatSync(this.fd, { bigint: true })));
+  }
+  async sync(): Promise<void> {
+    await callAsync(fsync(this.fd));
+  }
+  async chmod(mode: number): Promise<void> {
+    call(() => nodeFs.fchmodSync(this.fd, mode));
+  }
+  async chown(uid: number, gid: number): Promise<void> {
+    call(() => nodeFs.fchownSync(this.fd, uid, gid));
+  }
+  tryLock(mode: LockMode): boolean {
+    return native().tryLock(this.fd, mode, this.path);
+  }
+  unlock(): void {
+    native().unlock(this.fd, this.path);
+  }
+  listXattrs(): readonly string[] {
+    return native().listXattrs(this.fd, this.path);
+  }
+  getXattr(name: string): Uint8Array {
+    return native().getXattr(this.fd, name, this.path);
+  }
+  setXattr(name: string, value: Uint8Array): void {
+    native().setXattr(this.fd, name, value, this.path);
+  }
+  async close(): Promise<void> {
+    call(() => nodeFs.closeSync(this.fd));
+  }
+}
+
+class NodeFile extends NodeHandle implements FsFile {
+  async read(buffer: Uint8Array, offsetBytes: number): Promise<number> {
+    if (buffer.length <= INLINE_BYTES) {
+      return call(() => nodeFs.readSync(this.fd, buffer, 0, buffer.length, offsetBytes));
+    }
+    return callAsync(
+      new Promise((resolve, reject) => {
+        nodeFs.read(this.fd, buffer, 0, buffer.length, offsetBytes, settle(resolve, reject));
+      }),
+    );
+  }
+  async write(data: Uint8Array, offsetBytes: number): Promise<number> {
+    if (data.length <= INLINE_BYTES) {
+      return call(() => nodeFs.writeSync(this.fd, data, 0, data.length, offsetBytes));
+    }
+    return callAsync(
+      new Promise((resolve, reject) => {
+        nodeFs.write(this.fd, data, 0, data.length, offsetBytes, settle(resolve, reject));
+      }),
+    );
+  }
+  async truncate(sizeBytes: number): Promise<void> {
+    await callAsync(ftruncate(this.fd, sizeBytes));
+  }
+  async dataSync(): Promise<void> {
+    await callAsync(fdatasync(this.fd));
+  }
+}
+
+class NodeDirectory extends NodeHandle implements FsDirectory {
+  async syncFilesystem(): Promise<void> {
+    await native().syncFilesystem(this.fd, this.path);
+  }
+}
+
+/** The machine's own filesystem. */
+export const nodeFileSystem: Fs = {
+  async open(path, flags, mode = 0o666) {
+    return call(() => new NodeFile(nodeFs.openSync(path, openFlags(flags), mode), path));
+  },
+  async openDirectory(path) {
+    const flags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
+    return call(() => new NodeDirectory(nodeFs.openSync(path, flags), path));
+  },
+  async stat(path) {
+    return call(() => fromStats(nodeFs.statSync(path, { bigint: true })));
+  },
+  async lstat(path) {
+    return call(() => fromStats(nodeFs.lstatSync(path, { bigint: true })));
+  },
+  async readlink(path) {
+    return call(() => nodeFs.readlinkSync(path));
+  },
+  async realpath(path) {
+    return call(() => nodeFs.realpathSync.native(path));
+  },
+  async readDirectory(path): Promise<readonly DirectoryEntry[]> {
+    const entries = call(() => nodeFs.readdirSync(path, { withFileTypes: true }));
+    return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+  },
+  async mkdir(path, mode = 0o777) {
+    call(() => nodeFs.mkdirSync(path, { mode }));
+  },
+  async rmdir(path) {
+    call(() => nodeFs.rmdirSync(path));
+  },
+  async unlink(path) {
+    call(() => nodeFs.unlinkSync(path));
+  },
+  async symlink(target, path) {
+    call(() => nodeFs.symlinkSync(target, path));
+  },
+  async link(existing, path) {
+    call(() => nodeFs.linkSync(existing, path));
+  },
+  async rename(from, to) {
+    call(() => nodeFs.renameSync(from, to));
+  },
+  async renameNoReplace(from, to) {
+    native().renameNoReplace(from, to);
+  },
+  async exchange(a, b) {
+    native().exchange(a, b);
+  },
+  async statFilesystem(path): Promise<FilesystemStat> {
+    const stats = call(() => nodeFs.statfsSync(path));
+    return {
+      type: stats.type,
+      freeBytes: stats.bavail * stats.bsize,
+      totalBytes: stats.blocks * stats.bsize,
+    };
+  },
+};
+
+/** Makes a synchronous call, and names the errors that libuv cannot name. */
+function call<T>(operation: () => T): T {
+  try {
+    return operation();
+  } catch (error) {
+    throw withKnownCode(error);
+  }
+}
+
+/** The same for a call on the thread pool. */
+async function callAsync<T>(operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    throw withKnownCode(error);
+  }
+}
+
+/** A callback that settles a promise with a count of bytes. */
+function settle(
+  resolve: (count: number) => void,
+  reject: (error: unknown) => void,
+): (error: unknown, count: number) => void {
+  return (error, count) => {
+    if (error) reject(error);
+    else resolve(count);
+  };
+}
+
+function openFlags(flags: OpenFlags): number {
+  const access = {
+    read: constants.O_RDONLY,
+    write: constants.O_WRONLY,
+    readWrite: constants.O_RDWR,
+  };
+  const create = { ifMissing: constants.O_CREAT, exclusive: constants.O_CREAT | constants.O_EXCL };
+  return (
+    access[flags.access] |
+    (flags.create ? create[flags.create] : 0) |
+    (flags.noFollow ? (constants.O_NOFOLLOW ?? 0) : 0) |
+    (flags.truncate ? constants.O_TRUNC : 0)
+  );
+}
+
+function fromStats(stats: nodeFs.BigIntStats): FileStat {
+  return {
+    kind: kindOf(stats),
+    dev: stats.dev,
+    ino: stats.ino,
+    sizeBytes: Number(stats.size),
+    mode: Number(stats.mode) & PERMISSION_BITS,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    linkCount: Number(stats.nlink),
+    mtimeMs: Number(stats.mtimeMs),
+  };
+}
+
+function kindOf(entry: nodeFs.BigIntStats | nodeFs.Dirent): FileKind {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  if (entry.isSymbolicLink()) return 'symlink';
+  if (entry.isFIFO()) return 'fifo';
+  if (entry.isSocket()) return 'socket';
+  if (entry.isBlockDevice()) return 'blockDevice';
+  return entry.isCharacterDevice() ? 'characterDevice' : 'unknown';
+}

@@ -1,0 +1,46 @@
+/**
+ * Runs the compiled tests with node:test, from a list of files of its own: `node --test FOLDER` can run the wrong
+ * files, or none, and pass. Fails when a test has no compiled file, and when there is nothing to run.
+ *
+ *   node tools/dist/test.js [--suite unit|interop|root] [SUBSTRING ...]
+ *
+ * The name of a test file says its suite: `*.test.ts` is `unit` (any machine with Node), `*.interop.ts` needs other
+ * programs (GDAL, Python packages), `*.root.ts` needs root (mounts, quotas, namespaces).
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { compiledPath, listTestSources, suites, type Suite } from './test-files.js';
+
+const { values, positionals } = parseArgs({
+  options: {
+    suite: { type: 'string', default: 'unit' },
+    concurrency: { type: 'string', default: '2' },
+  },
+  allowPositionals: true,
+});
+const suite = values.suite as Suite;
+if (!(suite in suites)) fail(`unknown suite '${suite}': one of ${Object.keys(suites).join(', ')}`);
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const sources = listTestSources(repository, suite).filter(
+  (source) => positionals.length === 0 || positionals.some((part) => source.includes(part)),
+);
+const compiled = sources.map(compiledPath);
+const missing = compiled.filter((file) => !existsSync(`${repository}/${file}`));
+if (missing.length > 0) fail(`not compiled (run npm run build): ${missing.join(', ')}`);
+if (compiled.length === 0) fail(`no ${suite} test matches`);
+
+const { status, signal } = spawnSync(
+  process.execPath,
+  ['--test', `--test-concurrency=${values.concurrency}`, ...compiled],
+  { cwd: repository, stdio: 'inherit' },
+);
+if (signal) fail(`the test runner was ended by ${signal}`);
+process.exitCode = status ?? 1;
+
+function fail(message: string): never {
+  console.error(`test: ${message}`);
+  process.exit(1);
+}

@@ -1,0 +1,4 @@
+/** What tests of every package share. */
+export { temporaryDirectory } from './temporary-directory.js';
+export { sharedData } from './shared-data.js';
+export { mountFilesystem, type MountableFilesystem } from './mount-filesystem.js';
