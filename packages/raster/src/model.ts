@@ -1,0 +1,157 @@
+/**
+ * The words that sources, tiles and indexes share: sample types, windows, georeferencing, bands. Types and tables
+ * only; nothing here touches a file.
+ */
+
+/**
+ * Every sample type, in one table: its width, the TIFF `SampleFormat` (TIFF 6.0, section 19: 1 unsigned, 2 signed,
+ * 3 IEEE floating point), GDAL's name for it (an unknown name must never fall back to a default), and the array that
+ * holds it.
+ */
+export const dataTypes = {
+  uint8: { bytes: 1, sampleFormat: 1, gdalName: 'Byte', array: Uint8Array },
+  int8: { bytes: 1, sampleFormat: 2, gdalName: 'Int8', array: Int8Array },
+  uint16: { bytes: 2, sampleFormat: 1, gdalName: 'UInt16', array: Uint16Array },
+  int16: { bytes: 2, sampleFormat: 2, gdalName: 'Int16', array: Int16Array },
+  uint32: { bytes: 4, sampleFormat: 1, gdalName: 'UInt32', array: Uint32Array },
+  int32: { bytes: 4, sampleFormat: 2, gdalName: 'Int32', array: Int32Array },
+  uint64: { bytes: 8, sampleFormat: 1, gdalName: 'UInt64', array: BigUint64Array },
+  int64: { bytes: 8, sampleFormat: 2, gdalName: 'Int64', array: BigInt64Array },
+  float32: { bytes: 4, sampleFormat: 3, gdalName: 'Float32', array: Float32Array },
+  float64: { bytes: 8, sampleFormat: 3, gdalName: 'Float64', array: Float64Array },
+} as const;
+
+/** The name of a sample type. */
+export type DataType = keyof typeof dataTypes;
+
+/** The names of all sample types, in the order of the table. */
+export const dataTypeNames: readonly DataType[] = Object.keys(dataTypes) as DataType[];
+
+/** Samples in memory. May lie on a `SharedArrayBuffer`. */
+export type RasterArray =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | BigUint64Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+
+/** A new array of the type, all zero; or a view of the type on a buffer. */
+export function rasterArray(
+  dataType: DataType,
+  lengthOrBuffer: number | ArrayBufferLike,
+): RasterArray {
+  // Each constructor takes either; TypeScript cannot see that through the union of constructors.
+  const Constructor = dataTypes[dataType].array as new (
+    argument: number | ArrayBufferLike,
+  ) => RasterArray;
+  return new Constructor(lengthOrBuffer);
+}
+
+/** The sample type of an array, or `undefined` for an array that is none of them (a `DataView`, a clamped array). */
+export function dataTypeOf(array: unknown): DataType | undefined {
+  return dataTypeNames.find((name) => array instanceof dataTypes[name].array);
+}
+
+/** A rectangle of pixels; `xPx` and `yPx` are of its upper left corner, from that of the raster. */
+export interface Window {
+  readonly xPx: number;
+  readonly yPx: number;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/**
+ * How several bands lie in one array: `pixel`, all bands of a pixel together (RGBRGB…); `band`, whole planes one after
+ * another (RR…GG…BB…).
+ */
+export type Interleave = 'pixel' | 'band';
+
+/** Samples of a window: `widthPx * heightPx * bandCount` of them, rows from the top. */
+export interface Pixels {
+  readonly data: RasterArray;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly bandCount: number;
+  readonly interleave: Interleave;
+}
+
+/**
+ * GDAL's geotransform. The outer corner of the upper left pixel is at `(t[0], t[3])`, and the corner of pixel
+ * `(x, y)` at `(t[0] + x * t[1] + y * t[2], t[3] + x * t[4] + y * t[5])`. Always of the corner, also when
+ * {@link Georeferencing.pixelIs} is `point`.
+ */
+export type Transform = readonly [number, number, number, number, number, number];
+
+/** One key of a GeoTIFF key directory, with its value (OGC 19-008r4, 7.1.2). */
+export interface GeoKey {
+  readonly id: number;
+  readonly value: number | readonly number[] | string;
+}
+
+/** A coordinate reference system, in the words of whoever named it. */
+export type Crs =
+  | { readonly kind: 'epsg'; readonly code: number }
+  | { readonly kind: 'wkt'; readonly wkt: string }
+  | { readonly kind: 'proj'; readonly proj: string }
+  | { readonly kind: 'geoKeys'; readonly keys: readonly GeoKey[] };
+
+/** Where the pixels lie. Each part may be missing: then it is not written, and never invented. */
+export interface Georeferencing {
+  readonly transform?: Transform | undefined;
+  readonly crs?: Crs | undefined;
+  /** Whether a pixel stands for its area (`AREA_OR_POINT=Area`) or the point at its centre; `area` by default. */
+  readonly pixelIs?: 'area' | 'point' | undefined;
+}
+
+/** The value that means "no data"; a bigint for 64-bit integers past 2^53. `NaN` only for floats. */
+export type Nodata = number | bigint;
+
+/** What a band is, in GDAL's words. */
+export const colourInterpretations = [
+  'Undefined',
+  'Gray',
+  'Palette',
+  'Red',
+  'Green',
+  'Blue',
+  'Alpha',
+  'Cyan',
+  'Magenta',
+  'Yellow',
+  'Black',
+] as const;
+export type ColourInterpretation = (typeof colourInterpretations)[number];
+
+/** Red, green, blue and alpha, each 0 to 255. */
+export type PaletteEntry = readonly [number, number, number, number];
+
+/** What is known of a band beyond its samples. */
+export interface BandInfo {
+  readonly description?: string | undefined;
+  readonly unit?: string | undefined;
+  readonly scale?: number | undefined;
+  readonly offset?: number | undefined;
+  readonly colour?: ColourInterpretation | undefined;
+  /** One entry a value, with colour `Palette` on a single band of uint8 or uint16. */
+  readonly palette?: readonly PaletteEntry[] | undefined;
+  /** Further metadata items of the band (`STATISTICS_MAXIMUM`, …). */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Everything about a raster but its samples. */
+export interface RasterInfo {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly dataType: DataType;
+  /** One entry a band; its length is the number of bands. */
+  readonly bands: readonly BandInfo[];
+  readonly nodata?: Nodata | undefined;
+  readonly georeferencing: Georeferencing;
+  /** Metadata items of the raster as a whole, without `AREA_OR_POINT`. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
