@@ -3,29 +3,18 @@
  * only; nothing here touches a file.
  */
 
-/**
- * Every sample type, in one table: its width, the TIFF `SampleFormat` (TIFF 6.0, section 19: 1 unsigned, 2 signed,
- * 3 IEEE floating point), GDAL's name for it (an unknown name must never fall back to a default), and the array that
- * holds it.
- */
-export const dataTypes = {
-  uint8: { bytes: 1, sampleFormat: 1, gdalName: 'Byte', array: Uint8Array },
-  int8: { bytes: 1, sampleFormat: 2, gdalName: 'Int8', array: Int8Array },
-  uint16: { bytes: 2, sampleFormat: 1, gdalName: 'UInt16', array: Uint16Array },
-  int16: { bytes: 2, sampleFormat: 2, gdalName: 'Int16', array: Int16Array },
-  uint32: { bytes: 4, sampleFormat: 1, gdalName: 'UInt32', array: Uint32Array },
-  int32: { bytes: 4, sampleFormat: 2, gdalName: 'Int32', array: Int32Array },
-  uint64: { bytes: 8, sampleFormat: 1, gdalName: 'UInt64', array: BigUint64Array },
-  int64: { bytes: 8, sampleFormat: 2, gdalName: 'Int64', array: BigInt64Array },
-  float32: { bytes: 4, sampleFormat: 3, gdalName: 'Float32', array: Float32Array },
-  float64: { bytes: 8, sampleFormat: 3, gdalName: 'Float64', array: Float64Array },
-} as const;
-
 /** The name of a sample type. */
-export type DataType = keyof typeof dataTypes;
-
-/** The names of all sample types, in the order of the table. */
-export const dataTypeNames: readonly DataType[] = Object.keys(dataTypes) as DataType[];
+export type DataType =
+  | 'uint8'
+  | 'int8'
+  | 'uint16'
+  | 'int16'
+  | 'uint32'
+  | 'int32'
+  | 'uint64'
+  | 'int64'
+  | 'float32'
+  | 'float64';
 
 /** Samples in memory. May lie on a `SharedArrayBuffer`. */
 export type RasterArray =
@@ -40,17 +29,37 @@ export type RasterArray =
   | Float32Array
   | Float64Array;
 
-/** A new array of the type, all zero; or a view of the type on a buffer. */
-export function rasterArray(
-  dataType: DataType,
-  lengthOrBuffer: number | ArrayBufferLike,
-): RasterArray {
-  // Each constructor takes either; TypeScript cannot see that through the union of constructors.
-  const Constructor = dataTypes[dataType].array as new (
-    argument: number | ArrayBufferLike,
-  ) => RasterArray;
-  return new Constructor(lengthOrBuffer);
+/** Makes an array of zeros, or a view on a buffer. */
+export interface RasterArrayConstructor {
+  new (length: number): RasterArray;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): RasterArray;
 }
+
+/** What is known of a sample type. */
+export interface DataTypeInfo {
+  readonly bytes: 1 | 2 | 4 | 8;
+  /** TIFF `SampleFormat` (TIFF 6.0, section 19): 1 unsigned, 2 signed, 3 IEEE floating point. */
+  readonly sampleFormat: 1 | 2 | 3;
+  readonly gdalName: string;
+  readonly array: RasterArrayConstructor;
+}
+
+/** Every sample type. A name that is not here is an error; it never falls back to a default. */
+export const dataTypes: Readonly<Record<DataType, DataTypeInfo>> = {
+  uint8: { bytes: 1, sampleFormat: 1, gdalName: 'Byte', array: Uint8Array },
+  int8: { bytes: 1, sampleFormat: 2, gdalName: 'Int8', array: Int8Array },
+  uint16: { bytes: 2, sampleFormat: 1, gdalName: 'UInt16', array: Uint16Array },
+  int16: { bytes: 2, sampleFormat: 2, gdalName: 'Int16', array: Int16Array },
+  uint32: { bytes: 4, sampleFormat: 1, gdalName: 'UInt32', array: Uint32Array },
+  int32: { bytes: 4, sampleFormat: 2, gdalName: 'Int32', array: Int32Array },
+  uint64: { bytes: 8, sampleFormat: 1, gdalName: 'UInt64', array: BigUint64Array },
+  int64: { bytes: 8, sampleFormat: 2, gdalName: 'Int64', array: BigInt64Array },
+  float32: { bytes: 4, sampleFormat: 3, gdalName: 'Float32', array: Float32Array },
+  float64: { bytes: 8, sampleFormat: 3, gdalName: 'Float64', array: Float64Array },
+};
+
+/** The names of all sample types, in the order of the table. */
+export const dataTypeNames: readonly DataType[] = Object.keys(dataTypes) as DataType[];
 
 /** The sample type of an array, or `undefined` for an array that is none of them (a `DataView`, a clamped array). */
 export function dataTypeOf(array: unknown): DataType | undefined {
@@ -112,20 +121,18 @@ export interface Georeferencing {
 export type Nodata = number | bigint;
 
 /** What a band is, in GDAL's words. */
-export const colourInterpretations = [
-  'Undefined',
-  'Gray',
-  'Palette',
-  'Red',
-  'Green',
-  'Blue',
-  'Alpha',
-  'Cyan',
-  'Magenta',
-  'Yellow',
-  'Black',
-] as const;
-export type ColourInterpretation = (typeof colourInterpretations)[number];
+export type ColourInterpretation =
+  | 'Undefined'
+  | 'Gray'
+  | 'Palette'
+  | 'Red'
+  | 'Green'
+  | 'Blue'
+  | 'Alpha'
+  | 'Cyan'
+  | 'Magenta'
+  | 'Yellow'
+  | 'Black';
 
 /** Red, green, blue and alpha, each 0 to 255. */
 export type PaletteEntry = readonly [number, number, number, number];
