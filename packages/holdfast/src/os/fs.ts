@@ -100,6 +100,8 @@ export interface Fs {
   openDirectory(path: string): Promise<FsDirectory>;
   stat(path: string): Promise<FileStat>;
   lstat(path: string): Promise<FileStat>;
+  /** Whether the name exists (`lstat(2)`), for a look at what is mostly missing: an exception costs six times the call. */
+  exists(path: string): Promise<boolean>;
   readlink(path: string): Promise<string>;
   /** The path with every symlink resolved (`realpath(3)`). */
   realpath(path: string): Promise<string>;

@@ -123,6 +123,9 @@ export const nodeFileSystem: Fs = {
   async lstat(path) {
     return call(() => fromStats(nodeFs.lstatSync(path, { bigint: true })));
   },
+  async exists(path) {
+    return call(() => nodeFs.lstatSync(path, { throwIfNoEntry: false }) !== undefined);
+  },
   async readlink(path) {
     return call(() => nodeFs.readlinkSync(path));
   },
