@@ -1,0 +1,39 @@
+/** Runs a scenario's program once on a modelled disk, and keeps what it did. */
+import { ModelDisk } from '../model/disk.js';
+import type { Image } from '../model/image.js';
+import type { Operation } from '../model/operation.js';
+import type { Random } from '../random.js';
+import type { Scenario, World } from './scenario.js';
+
+export interface Trace {
+  /** What was durable before. */
+  readonly before: Image;
+  readonly operations: readonly Operation[];
+}
+
+/** The trace of a scenario's program, after its setup. */
+export async function record(scenario: Scenario, random: Random): Promise<Trace> {
+  const disk = new ModelDisk(await imageAfterSetup(scenario), { turn: () => wander(random) });
+  await scenario.run(worldOn(disk));
+  return { before: disk.before, operations: disk.operations };
+}
+
+/** What a scenario finds when it begins. */
+export async function imageAfterSetup(scenario: Scenario): Promise<Image> {
+  const disk = new ModelDisk();
+  await scenario.setup?.(disk.process());
+  return disk.live;
+}
+
+export function worldOn(disk: ModelDisk): World {
+  return {
+    fs: disk.process(),
+    newProcess: () => disk.process(),
+    acknowledge: (label) => disk.acknowledge(label),
+  };
+}
+
+/** Waits for some turns of the microtask queue, so that what runs side by side interleaves as the seed says. */
+async function wander(random: Random): Promise<void> {
+  for (let turns = random.below(4); turns > 0; turns -= 1) await Promise.resolve();
+}

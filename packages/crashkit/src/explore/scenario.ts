@@ -1,0 +1,35 @@
+/** What crashkit explores: a program, and the promises that must hold whatever happens to it. */
+import type { Fs } from 'holdfast/os';
+
+/** What a program is given to run in. */
+export interface World {
+  /** The filesystem of the program's first process. */
+  readonly fs: Fs;
+  /** Starts another process on the same disk: its own descriptors, locks and in-process state. */
+  readonly newProcess: () => Fs;
+  /** Says that a promise was given (a call returned, an answer was sent): from here on it counts. */
+  readonly acknowledge: (label: string) => void;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** The directory that everything happens in, on a real filesystem; `/` in the model. */
+  readonly root?: string;
+  /** Makes the state before the program; durable when the program begins. */
+  setup?(fs: Fs): Promise<void>;
+  /** The program. It may be cut off at any instant. */
+  run(world: World): Promise<void>;
+  /**
+   * Brings the disk to order after a crash, as the next start of the program would. Given apart from `check` so that it
+   * can be crashed as well.
+   */
+  recover?(fs: Fs): Promise<void>;
+  /**
+   * Runs on what a crash left (recovered already, if there is `recover`) and throws when a promise is broken. It may read,
+   * run the program again, and look for what is left over.
+   */
+  check(fs: Fs, acknowledged: readonly string[]): Promise<void>;
+}
+
+/** Makes a scenario for a root directory, so that one source serves the model and real filesystems. */
+export type ScenarioAt = (root: string) => Scenario;

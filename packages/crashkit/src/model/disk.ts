@@ -1,0 +1,109 @@
+/**
+ * A disk in memory with the processes that work on it. The processes see every change at once, as they do through the page
+ * cache of a real machine; the journal of operations says what of it a power loss may take.
+ */
+import { apply, type Change } from './change.js';
+import { Image, newFile, ROOT_INO, type ImageNode } from './image.js';
+import { ModelProcess } from './model-process.js';
+import type { Operation } from './operation.js';
+import type { LockMode } from 'holdfast/os';
+
+/** One open file description (`open(2)`): what a flock belongs to. */
+export interface Description {
+  readonly ino: number;
+  readonly process: number;
+}
+
+export interface DiskOptions {
+  /** Keep no operations: for running a check, which nobody will crash. Faster. */
+  readonly unrecorded?: boolean;
+  /** Awaited before each call of a process, so that the calls of several interleave. */
+  readonly turn?: () => Promise<void>;
+}
+
+export class ModelDisk {
+  /** What is durable when the trace begins. */
+  readonly before: Image;
+  /** What the processes see. */
+  readonly live: Image;
+  readonly operations: Operation[] = [];
+  readonly turn: (() => Promise<void>) | undefined;
+  readonly #recorded: boolean;
+  readonly #locks = new Map<number, Map<Description, LockMode>>();
+  #nextIno: number;
+  #processes = 0;
+  #clockMs = 1_700_000_000_000;
+
+  constructor(before: Image = Image.empty(), options: DiskOptions = {}) {
+    this.before = before;
+    this.live = before.copy();
+    this.#recorded = !options.unrecorded;
+    this.turn = options.turn;
+    this.#nextIno = Math.max(...before.nodes.keys(), ROOT_INO) + 1;
+  }
+
+  /** A new process, which sees this disk as its filesystem. */
+  process(): ModelProcess {
+    this.#processes += 1;
+    return new ModelProcess(this, this.#processes);
+  }
+
+  /** Notes that the program gave its word, so that losing what it was about is a violation from now on. */
+  acknowledge(label: string, process = 0): void {
+    this.record({ text: `ACK ${label}`, process, births: [], changes: [], acknowledges: label });
+  }
+
+  newIno(): number {
+    this.#nextIno += 1;
+    return this.#nextIno - 1;
+  }
+
+  /** The time of the model: it passes from call to call. */
+  nowMs(): number {
+    this.#clockMs += 1;
+    return this.#clockMs;
+  }
+
+  /** Makes the changes visible to every process, and keeps the operation. */
+  perform(operation: Operation): void {
+    for (const node of operation.births) this.live.add(birthOf(node));
+    for (const change of operation.changes) apply(this.live, change);
+    this.record(operation);
+  }
+
+  record(operation: Operation): void {
+    if (this.#recorded) this.operations.push(operation);
+  }
+
+  /** `flock(2)`, not blocking. */
+  tryLock(description: Description, mode: LockMode): boolean {
+    const holders = this.#locks.get(description.ino) ?? new Map<Description, LockMode>();
+    const others = [...holders].filter(([holder]) => holder !== description);
+    const excluded = others.some(([, held]) => held === 'exclusive' || mode === 'exclusive');
+    if (excluded) return false;
+    this.#locks.set(description.ino, holders.set(description, mode));
+    return true;
+  }
+
+  unlock(description: Description): void {
+    this.#locks.get(description.ino)?.delete(description);
+  }
+
+  linkCount(ino: number): number {
+    let count = 0;
+    for (const node of this.live.nodes.values()) {
+      if (node.kind !== 'directory') continue;
+      for (const target of node.entries.values()) if (target === ino) count += 1;
+    }
+    return count;
+  }
+}
+
+/** A copy of a newborn inode, since the live one is written to in place. */
+export function birthOf(node: ImageNode): ImageNode {
+  if (node.kind === 'file') return newFile(node.ino, node.mode);
+  if (node.kind === 'directory') return { ...node, entries: new Map() };
+  return { ...node };
+}
+
+export type { Change };

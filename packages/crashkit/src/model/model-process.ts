@@ -1,0 +1,272 @@
+/**
+ * A process on a modelled disk, as the `Fs` through which Holdfast sees any filesystem. Each method is one system call and
+ * happens at one instant. The rules are those of the man pages of section 2; permissions are those of root.
+ */
+import type {
+  DirectoryEntry,
+  FileStat,
+  FilesystemStat,
+  Fs,
+  FsDirectory,
+  FsFile,
+  OpenFlags,
+} from 'holdfast/os';
+import type { EntrySetting } from './change.js';
+import type { ModelDisk } from './disk.js';
+import { newDirectory, newFile, newSymlink, type DirectoryNode, type ImageNode } from './image.js';
+import { lookup, type Place } from './lookup.js';
+import { modelError } from './model-error.js';
+import { ModelDirectory, ModelFile, statOf, type ModelHandle } from './model-handle.js';
+
+const EXT4_MAGIC = 0xef53;
+const DISK_BYTES = 2 ** 40;
+
+export class ModelProcess implements Fs {
+  readonly disk: ModelDisk;
+  readonly number: number;
+  readonly #open = new Set<ModelHandle>();
+
+  constructor(disk: ModelDisk, number: number) {
+    this.disk = disk;
+    this.number = number;
+  }
+
+  /** Kills the process: its descriptors close and its locks are free, and what it wrote stays in the page cache. */
+  end(): void {
+    for (const handle of this.#open) handle.release();
+    this.#open.clear();
+  }
+
+  async open(path: string, flags: OpenFlags, mode = 0o666): Promise<FsFile> {
+    await this.disk.turn?.();
+    const place = this.#openPlace(path, flags);
+    const ino = place.ino ?? this.#make(place, newFile(this.disk.newIno(), mode), 'create', path);
+    const node = this.disk.live.node(ino);
+    if (node.kind === 'symlink') throw modelError('ELOOP', 'open', path);
+    if (node.kind === 'directory') {
+      if (flags.access !== 'read') throw modelError('EISDIR', 'open', path);
+      return this.#opened(new ModelFile(this, ino, path, flags));
+    }
+    const file = this.#opened(new ModelFile(this, ino, path, flags));
+    if (flags.truncate && node.sizeBytes > 0) file.resize(0);
+    return file;
+  }
+
+  async openDirectory(path: string): Promise<FsDirectory> {
+    await this.disk.turn?.();
+    const node = this.#existing(path, 'open');
+    if (node.kind !== 'directory') throw modelError('ENOTDIR', 'open', path);
+    return this.#opened(new ModelDirectory(this, node.ino, path));
+  }
+
+  async stat(path: string): Promise<FileStat> {
+    await this.disk.turn?.();
+    return statOf(this.disk, this.#existing(path, 'stat').ino);
+  }
+
+  async lstat(path: string): Promise<FileStat> {
+    await this.disk.turn?.();
+    return statOf(this.disk, this.#existing(path, 'lstat', false).ino);
+  }
+
+  async exists(path: string): Promise<boolean> {
+    await this.disk.turn?.();
+    try {
+      return lookup(this.disk.live, path, 'lstat', false).ino !== undefined;
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
+  }
+
+  async readlink(path: string): Promise<string> {
+    await this.disk.turn?.();
+    const node = this.#existing(path, 'readlink', false);
+    if (node.kind !== 'symlink') throw modelError('EINVAL', 'readlink', path);
+    return node.target;
+  }
+
+  async realpath(path: string): Promise<string> {
+    await this.disk.turn?.();
+    const place = lookup(this.disk.live, path, 'realpath', true);
+    if (place.ino === undefined) throw modelError('ENOENT', 'realpath', path);
+    return place.path;
+  }
+
+  async readDirectory(path: string): Promise<readonly DirectoryEntry[]> {
+    await this.disk.turn?.();
+    const node = this.#existing(path, 'scandir');
+    if (node.kind !== 'directory') throw modelError('ENOTDIR', 'scandir', path);
+    return [...node.entries].map(([name, ino]) => ({ name, kind: this.disk.live.node(ino).kind }));
+  }
+
+  async mkdir(path: string, mode = 0o777): Promise<void> {
+    await this.disk.turn?.();
+    const place = this.#vacant(path, 'mkdir');
+    this.#make(place, newDirectory(this.disk.newIno(), mode), 'mkdir', path);
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    await this.disk.turn?.();
+    const place = this.#vacant(path, 'symlink');
+    this.#make(place, newSymlink(this.disk.newIno(), target), 'symlink', path);
+  }
+
+  async link(existing: string, path: string): Promise<void> {
+    await this.disk.turn?.();
+    const node = this.#existing(existing, 'link', false);
+    if (node.kind === 'directory') throw modelError('EPERM', 'link', existing);
+    const place = this.#vacant(path, 'link');
+    this.#setEntries(`link ${existing} ${path}`, [place, [[place.name, node.ino]]]);
+  }
+
+  async unlink(path: string): Promise<void> {
+    await this.disk.turn?.();
+    const place = this.#removable(path, 'unlink');
+    if (this.#nodeAt(place).kind === 'directory') throw modelError('EISDIR', 'unlink', path);
+    this.#setEntries(`unlink ${path}`, [place, [[place.name, undefined]]]);
+  }
+
+  async rmdir(path: string): Promise<void> {
+    await this.disk.turn?.();
+    const place = this.#removable(path, 'rmdir');
+    const node = this.#nodeAt(place);
+    if (node.kind !== 'directory') throw modelError('ENOTDIR', 'rmdir', path);
+    if (node.entries.size > 0) throw modelError('ENOTEMPTY', 'rmdir', path);
+    this.#setEntries(`rmdir ${path}`, [place, [[place.name, undefined]]]);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.disk.turn?.();
+    const source = this.#removable(from, 'rename');
+    const target = lookup(this.disk.live, to, 'rename', false);
+    if (source.ino === target.ino) return;
+    this.#checkRename(source, target, from);
+    this.#move(`rename ${from} ${to}`, source, target);
+  }
+
+  async renameNoReplace(from: string, to: string): Promise<void> {
+    await this.disk.turn?.();
+    const source = this.#removable(from, 'renameat2');
+    const target = this.#vacant(to, 'renameat2');
+    this.#checkRename(source, target, from);
+    this.#move(`rename (no replace) ${from} ${to}`, source, target);
+  }
+
+  async exchange(a: string, b: string): Promise<void> {
+    await this.disk.turn?.();
+    const first = this.#removable(a, 'renameat2');
+    const second = this.#removable(b, 'renameat2');
+    this.#checkNotBelow(first, second, a);
+    this.#checkNotBelow(second, first, b);
+    const text = `exchange ${a} ${b}`;
+    const one: EntrySetting = [first.name, second.ino];
+    const two: EntrySetting = [second.name, first.ino];
+    if (first.directory === second.directory) this.#setEntries(text, [first, [one, two]]);
+    else this.#setEntries(text, [first, [one]], [second, [two]]);
+  }
+
+  async statFilesystem(path: string): Promise<FilesystemStat> {
+    await this.disk.turn?.();
+    this.#existing(path, 'statfs');
+    return { type: EXT4_MAGIC, freeBytes: DISK_BYTES, totalBytes: DISK_BYTES };
+  }
+
+  closed(handle: ModelHandle): void {
+    this.#open.delete(handle);
+  }
+
+  #opened<H extends ModelHandle>(handle: H): H {
+    this.#open.add(handle);
+    return handle;
+  }
+
+  #openPlace(path: string, flags: OpenFlags): Place {
+    const follow = !flags.noFollow && flags.create !== 'exclusive';
+    const place = lookup(this.disk.live, path, 'open', follow);
+    if (place.ino === undefined && !flags.create) throw modelError('ENOENT', 'open', path);
+    if (place.ino !== undefined && flags.create === 'exclusive') {
+      throw modelError('EEXIST', 'open', path);
+    }
+    return place;
+  }
+
+  #existing(path: string, call: string, follow = true): ImageNode {
+    const { ino } = lookup(this.disk.live, path, call, follow);
+    if (ino === undefined) throw modelError('ENOENT', call, path);
+    return this.disk.live.node(ino);
+  }
+
+  #vacant(path: string, call: string): Place {
+    const place = lookup(this.disk.live, path, call, false);
+    if (place.ino !== undefined) throw modelError('EEXIST', call, path);
+    return place;
+  }
+
+  #removable(path: string, call: string): Place {
+    const place = lookup(this.disk.live, path, call, false);
+    if (place.ino === undefined) throw modelError('ENOENT', call, path);
+    if (place.name === '') throw modelError('EBUSY', call, path);
+    return place;
+  }
+
+  #nodeAt(place: Place): ImageNode {
+    return this.disk.live.node(place.ino as number);
+  }
+
+  #checkRename(source: Place, target: Place, path: string): void {
+    this.#checkNotBelow(source, target, path);
+    if (target.ino === undefined) return;
+    const [from, to] = [this.#nodeAt(source), this.#nodeAt(target)];
+    if (from.kind !== 'directory' && to.kind === 'directory') {
+      throw modelError('EISDIR', 'rename', path);
+    }
+    if (from.kind !== 'directory') return;
+    if (to.kind !== 'directory') throw modelError('ENOTDIR', 'rename', path);
+    if (to.entries.size > 0) throw modelError('ENOTEMPTY', 'rename', path);
+  }
+
+  /** A directory cannot be moved below itself. */
+  #checkNotBelow(source: Place, target: Place, path: string): void {
+    const below = (ino: number): boolean =>
+      ino === target.directory || this.#directoriesIn(ino).some(below);
+    if (this.#nodeAt(source).kind === 'directory' && below(source.ino as number)) {
+      throw modelError('EINVAL', 'rename', path);
+    }
+  }
+
+  #directoriesIn(ino: number): readonly number[] {
+    const node = this.disk.live.node(ino) as DirectoryNode;
+    return [...node.entries.values()].filter(
+      (child) => this.disk.live.node(child).kind === 'directory',
+    );
+  }
+
+  #move(text: string, source: Place, target: Place): void {
+    const gone: EntrySetting = [source.name, undefined];
+    const arrived: EntrySetting = [target.name, source.ino];
+    if (source.directory === target.directory) this.#setEntries(text, [target, [gone, arrived]]);
+    else this.#setEntries(text, [target, [arrived]], [source, [gone]]);
+  }
+
+  #make(place: Place, node: ImageNode, call: string, path: string): number {
+    if (place.name === '') throw modelError('EEXIST', call, path);
+    const entry: EntrySetting = [place.name, node.ino];
+    this.disk.perform({
+      text: `${call} ${path}`,
+      process: this.number,
+      births: [node],
+      changes: [{ kind: 'entries', ino: place.directory, set: [entry] }],
+    });
+    return node.ino;
+  }
+
+  #setEntries(text: string, ...settings: readonly [Place, readonly EntrySetting[]][]): void {
+    this.disk.perform({
+      text,
+      process: this.number,
+      births: [],
+      changes: settings.map(([place, set]) => ({ kind: 'entries', ino: place.directory, set })),
+    });
+  }
+}
