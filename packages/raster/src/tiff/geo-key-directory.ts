@@ -1,0 +1,81 @@
+/** GeoKeys as the three TIFF tags that hold them, written and read (OGC 19-008r4, 7.1.2). */
+import type { GeoKey } from '../model.js';
+import { textField, type Field } from './directory.js';
+import { tags } from './tags.js';
+
+/** Key directory version 1, revision 1.0, which GeoTIFF 1.0 and 1.1 readers both take. */
+const DIRECTORY_HEADER = [1, 1, 0];
+/** The ranges of keys whose values are doubles: unit sizes, ellipsoid and projection parameters, TOWGS84, epoch. */
+const DOUBLE_KEYS: readonly (readonly [number, number])[] = [
+  [2053, 2053],
+  [2055, 2055],
+  [2057, 2059],
+  [2061, 2062],
+  [3077, 3095],
+  [5120, 5120],
+];
+
+/** The fields for these keys; none for no keys. */
+export function geoKeyFields(keys: readonly GeoKey[]): readonly Field[] {
+  if (keys.length === 0) return [];
+  const doubles: number[] = [];
+  let text = '';
+  const entries = keys
+    .toSorted((a, b) => a.id - b.id)
+    .flatMap(({ id, value }) => {
+      if (typeof value === 'string') {
+        // The offset and the count are of bytes, and '|' stands for the NUL that ends each text.
+        const start = byteLength(text);
+        text += `${value}|`;
+        return [id, tags.geoAsciiParams, byteLength(text) - start, start];
+      }
+      const values = typeof value === 'number' ? [value] : value;
+      if (values.length === 1 && !isDouble(id, values[0] ?? 0)) return [id, 0, 1, values[0] ?? 0];
+      doubles.push(...values);
+      return [id, tags.geoDoubleParams, values.length, doubles.length - values.length];
+    });
+  const directory = [...DIRECTORY_HEADER, keys.length, ...entries];
+  return [
+    { tag: tags.geoKeyDirectory, type: 'short', values: directory },
+    ...(doubles.length > 0
+      ? [{ tag: tags.geoDoubleParams, type: 'double', values: doubles } as const]
+      : []),
+    ...(text === '' ? [] : [textField(tags.geoAsciiParams, text)]),
+  ];
+}
+
+/** Reads the keys back from the values of the three tags. Entries that point outside of them are left out. */
+export function readGeoKeys(
+  directory: ArrayLike<number>,
+  doubles: ArrayLike<number>,
+  text: string,
+): readonly GeoKey[] {
+  const keys: GeoKey[] = [];
+  const ascii = new TextEncoder().encode(text);
+  for (let at = 4; at + 3 < directory.length; at += 4) {
+    const [id, location, count, offset] = [0, 1, 2, 3].map((i) => directory[at + i] ?? 0) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (location === 0) keys.push({ id, value: offset });
+    else if (location === tags.geoAsciiParams) {
+      const value = new TextDecoder().decode(ascii.subarray(offset, offset + count));
+      keys.push({ id, value: value.replace(/[|\0]+$/, '') });
+    } else if (location === tags.geoDoubleParams && offset + count <= doubles.length) {
+      const values = Array.from({ length: count }, (_, i) => doubles[offset + i] ?? 0);
+      keys.push({ id, value: count === 1 ? (values[0] ?? 0) : values });
+    }
+  }
+  return keys;
+}
+
+function isDouble(id: number, value: number): boolean {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff) return true;
+  return DOUBLE_KEYS.some(([first, last]) => id >= first && id <= last);
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { fromArrayBuffer } from 'geotiff';
+import { compressions, type CompressionName, type Predictor } from '#src/codec/compressions.js';
+import {
+  dataTypeNames,
+  dataTypes,
+  type DataType,
+  type Interleave,
+  type Pixels,
+  type RasterArray,
+  type RasterInfo,
+} from '#src/model.js';
+import { encodeTile, variantFor } from '#src/tiff/tile-encoder.js';
+import { tileFormat, type TileOptions } from '#src/tiff/tile-format.js';
+
+function rasterInfo(pixels: Pixels, dataType: DataType): RasterInfo {
+  return {
+    widthPx: pixels.widthPx,
+    heightPx: pixels.heightPx,
+    dataType,
+    bands: Array.from({ length: pixels.bandCount }, () => ({})),
+    georeferencing: {},
+  };
+}
+
+/** Samples that are any bytes at all, so that every value of the type comes up, `NaN`s and infinities too. */
+function anyPixels(dataType: DataType): fc.Arbitrary<Pixels> {
+  const { array: Samples, bytes } = dataTypes[dataType];
+  return fc
+    .record({
+      widthPx: fc.integer({ min: 1, max: 40 }),
+      heightPx: fc.integer({ min: 1, max: 40 }),
+      bandCount: fc.integer({ min: 1, max: 3 }),
+      interleave: fc.constantFrom<Interleave>('pixel', 'band'),
+      random: fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+    })
+    .map(({ random, ...shape }) => {
+      const length = shape.widthPx * shape.heightPx * shape.bandCount;
+      const data = Uint8Array.from(
+        { length: length * bytes },
+        (_, i) => random[i % random.length]!,
+      );
+      return { ...shape, data: new Samples(data.buffer) };
+    });
+}
+
+/** Predictors that a compression and a type can have. */
+function predictorsOf(name: CompressionName, dataType: DataType): readonly Predictor[] {
+  if (!compressions[name].predictors) return [1];
+  return dataTypes[dataType].sampleFormat === 3 ? [1, 2, 3, 'auto'] : [1, 2, 'auto'];
+}
+
+function planeOf(pixels: Pixels, band: number): RasterArray {
+  const { data, bandCount, widthPx, heightPx } = pixels;
+  const size = widthPx * heightPx;
+  if (pixels.interleave === 'band') return data.slice(band * size, (band + 1) * size);
+  return (data as Float64Array).filter((_, index) => index % bandCount === band);
+}
+
+const bytesOf = (array: RasterArray): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+/** What geotiff.js cannot read: 64-bit integers, and predictor 2 on 64-bit samples. */
+const oracleTypes = dataTypeNames.filter((name) => !name.endsWith('int64'));
+
+for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits'] as const) {
+  test(`geotiff.js reads back any samples of any type written with ${compression}`, async () => {
+    const cases = fc.constantFrom(...oracleTypes).chain((dataType) =>
+      fc.record({
+        dataType: fc.constant(dataType),
+        pixels: anyPixels(dataType),
+        options: fc.record({
+          predictor: fc.constantFrom(
+            ...predictorsOf(compression, dataType).filter(
+              (predictor) => dataType !== 'float64' || (predictor !== 2 && predictor !== 'auto'),
+            ),
+          ),
+          interleave: fc.constantFrom<Interleave>('pixel', 'band'),
+          blockSizePx: fc.constantFrom(undefined, 16, 32),
+          bigTiff: fc.constantFrom('auto', 'always'),
+        }),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ dataType, pixels, options }) => {
+        const tileOptions = { ...options, compression } as TileOptions;
+        const format = tileFormat('test', rasterInfo(pixels, dataType), tileOptions);
+        const file = encodeTile(format, pixels);
+        const image = await (await fromArrayBuffer(file.buffer as ArrayBuffer)).getImage();
+        const planes = (await image.readRasters({ interleave: false })) as unknown as RasterArray[];
+        for (const [band, plane] of planes.entries()) {
+          assert.deepEqual(bytesOf(plane), bytesOf(planeOf(pixels, band)));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+}
+
+test('a file that may pass 4 GiB becomes a BigTIFF, and one that ends there does not', () => {
+  assert.equal(variantFor('auto', 2 ** 32 - 1), 'classic');
+  assert.equal(variantFor('auto', 2 ** 32), 'big');
+  assert.equal(variantFor('always', 1), 'big');
+  assert.throws(() => variantFor('never', 2 ** 32), /4 GiB/);
+});
