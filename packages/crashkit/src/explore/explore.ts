@@ -13,6 +13,7 @@ import type { Operation } from '../model/operation.js';
 import { treeOf } from '../model/tree.js';
 import { Random, withSeededRandomness } from '../random.js';
 import { Persistence } from './persistence.js';
+import { messageOf } from './message.js';
 import { record, type Trace } from './record.js';
 import type { Scenario } from './scenario.js';
 import { subsets, type SubsetLimits } from './subsets.js';
@@ -22,6 +23,8 @@ export interface ExploreOptions extends Partial<SubsetLimits> {
   readonly seed?: number;
   /** How often a crash may hit the recovery from the crash before; 0 by default. */
   readonly recoveryDepth?: number;
+  /** Crashes only after so many operations of the program. */
+  readonly fromOperation?: number;
   /** Stops after so many distinct states; all by default. */
   readonly maxStates?: number;
   /** Stops at the first violation; otherwise each message is reported once. */
@@ -121,6 +124,7 @@ class Explorer {
     for (const [index, operation] of [undefined, ...trace.operations].entries()) {
       if (operation) persistence.advance(operation);
       if (operation?.acknowledges !== undefined) acknowledged.push(operation.acknowledges);
+      if (past.depth === 0 && index < (this.#options.fromOperation ?? 0)) continue;
       const done = trace.operations.slice(0, index);
       await this.#exploreInstant(persistence, done, { ...past, acknowledged });
       if (this.#isDone()) return;
@@ -251,13 +255,4 @@ function fateOf(operation: Operation, pending: number, lost: readonly string[]):
   if (operation.changes.length === 0) return '';
   if (lost.length > 0) return `LOST ${lost.slice(0, 6).join(', ')}${lost.length > 6 ? ', …' : ''}`;
   return pending === 0 ? 'durable' : 'kept by luck';
-}
-
-async function messageOf(work: () => Promise<void>): Promise<string | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

@@ -1,4 +1,6 @@
 /** Runs a scenario's program once on a modelled disk, and keeps what it did. */
+import { dirname } from 'node:path';
+import type { Fs } from 'holdfast/os';
 import { ModelDisk } from '../model/disk.js';
 import type { Image } from '../model/image.js';
 import type { Operation } from '../model/operation.js';
@@ -20,9 +22,24 @@ export async function record(scenario: Scenario, random: Random): Promise<Trace>
 
 /** What a scenario finds when it begins. */
 export async function imageAfterSetup(scenario: Scenario): Promise<Image> {
-  const disk = new ModelDisk();
-  await scenario.setup?.(disk.process());
+  const disk = new ModelDisk(undefined, { unrecorded: true });
+  await prepare(disk.process(), scenario);
   return disk.live;
+}
+
+/** Makes the directory that a scenario happens in, and what it finds there. */
+export async function prepare(
+  fs: Fs,
+  { root, setup }: Pick<Scenario, 'root' | 'setup'>,
+): Promise<void> {
+  await makeDirectories(fs, root);
+  await setup?.(fs);
+}
+
+async function makeDirectories(fs: Fs, path: string): Promise<void> {
+  if (await fs.exists(path)) return;
+  await makeDirectories(fs, dirname(path));
+  await fs.mkdir(path, 0o755);
 }
 
 export function worldOn(disk: ModelDisk): World {

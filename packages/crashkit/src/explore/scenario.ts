@@ -13,22 +13,22 @@ export interface World {
 
 export interface Scenario {
   readonly name: string;
-  /** The directory that everything happens in, on a real filesystem; `/` in the model. */
-  readonly root?: string;
+  /** The directory that everything happens in. */
+  readonly root: string;
   /** Makes the state before the program; durable when the program begins. */
-  setup?(fs: Fs): Promise<void>;
+  readonly setup?: (fs: Fs) => Promise<void>;
   /** The program. It may be cut off at any instant. */
-  run(world: World): Promise<void>;
+  readonly run: (world: World) => Promise<void>;
   /**
    * Brings the disk to order after a crash, as the next start of the program would. Given apart from `check` so that it
    * can be crashed as well.
    */
-  recover?(fs: Fs): Promise<void>;
+  readonly recover?: (fs: Fs) => Promise<void>;
   /**
    * Runs on what a crash left (recovered already, if there is `recover`) and throws when a promise is broken. It may read,
    * run the program again, and look for what is left over.
    */
-  check(fs: Fs, acknowledged: readonly string[]): Promise<void>;
+  readonly check: (fs: Fs, acknowledged: readonly string[]) => Promise<void>;
 }
 
 /** Makes a scenario for a root directory, so that one source serves the model and real filesystems. */

@@ -50,12 +50,11 @@ export class ModelHandle implements FsHandle, Description {
     this.perform(`fsync ${this.path}`, [], this.ino);
   }
 
-  /** A sync that fails: nothing written so far is made durable, nor will a later sync do it. */
-  async failSync(): Promise<void> {
-    await this.turn('fsync');
-    const text = `fsync ${this.path} FAILS`;
-    const process = this.process;
-    this.disk.perform({ text, process, births: [], changes: [], forgets: this.ino });
+  /** What a failed sync does: nothing written so far is durable, and no later sync makes it so. */
+  forget(): void {
+    const { process, ino } = this;
+    const text = `(the kernel forgets what ${this.path} still had to write)`;
+    this.disk.perform({ text, process, births: [], changes: [], forgets: ino });
   }
 
   async chmod(mode: number): Promise<void> {

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explore, printViolation } from '@holdfast/crashkit';
-import { replaceBy, type Step } from '../samples/replace-programs.js';
-
-const right: readonly Step[] = ['write', 'fsync', 'rename', 'directory sync', 'ack'];
+import { replaceBy, rightSteps as right, type Step } from '../samples/replace-programs.js';
 
 test('a replacement that does every step survives every crash', async () => {
   const { violations, states } = await explore(replaceBy(right));

@@ -1,39 +1,67 @@
 /** Programs that replace one file: one that does it right, and others that each leave out one step. */
 import type { Fs } from 'holdfast/os';
-import type { Scenario } from '@holdfast/crashkit';
+import type { Scenario, ScenarioAt } from '@holdfast/crashkit';
 
 export const OLD = 'old content';
 export const NEW = 'new content, longer than the old';
 
 export type Step = 'write' | 'fsync' | 'rename' | 'directory sync' | 'ack';
 
-/** Replaces /d/target by these steps in this order, and acknowledges. */
-export function replaceBy(steps: readonly Step[]): Scenario {
+export const rightSteps: readonly Step[] = ['write', 'fsync', 'rename', 'directory sync', 'ack'];
+
+/** Replaces a file by these steps in this order. */
+export function replaceBy(steps: readonly Step[], root = '/d'): Scenario {
+  const [target, stage] = [`${root}/target`, `${root}/stage`];
   return {
     name: `replace by ${steps.join(', ')}`,
-    async setup(fs) {
-      await fs.mkdir('/d');
-      await writeWhole(fs, '/d/target', OLD);
-    },
+    root,
+    setup: (fs) => writeWhole(fs, target, OLD),
     async run({ fs, acknowledge }) {
-      const file = await fs.open('/d/stage', { access: 'write', create: 'exclusive' });
+      const file = await fs.open(stage, { access: 'write', create: 'exclusive' });
       const step: Record<Step, () => Promise<unknown>> = {
         write: () => file.write(Buffer.from(NEW), 0),
         fsync: () => file.sync(),
-        rename: () => fs.rename('/d/stage', '/d/target'),
-        'directory sync': async () => (await fs.openDirectory('/d')).sync(),
+        rename: () => fs.rename(stage, target),
+        'directory sync': async () => (await fs.openDirectory(root)).sync(),
         ack: async () => acknowledge('new'),
       };
       for (const name of steps) await step[name]();
       await file.close();
     },
-    async check(fs, acknowledged) {
-      const content = await readWhole(fs, '/d/target');
-      if (content !== OLD && content !== NEW) throw new Error('neither old nor new');
-      if (acknowledged.length > 0 && content !== NEW)
-        throw new Error('an acknowledged write is lost');
-    },
+    check: (fs, acknowledged) => checkReplaced(fs, target, acknowledged),
   };
+}
+
+/** Truncates the file and writes it anew, which a kill leaves torn. */
+export function overwrite(root = '/d'): Scenario {
+  return {
+    name: 'overwrite in place',
+    root,
+    setup: (fs) => writeWhole(fs, `${root}/target`, OLD),
+    async run({ fs, acknowledge }) {
+      await writeWhole(fs, `${root}/target`, NEW);
+      acknowledge('new');
+    },
+    check: (fs, acknowledged) => checkReplaced(fs, `${root}/target`, acknowledged),
+  };
+}
+
+/** For processes that find a scenario by name. */
+export const scenarios: Readonly<Record<string, ScenarioAt>> = {
+  right: (root) => replaceBy(rightSteps, root),
+  'rename before the write': (root) =>
+    replaceBy(['rename', 'write', 'fsync', 'directory sync', 'ack'], root),
+  'overwrite in place': overwrite,
+};
+
+async function checkReplaced(
+  fs: Fs,
+  target: string,
+  acknowledged: readonly string[],
+): Promise<void> {
+  const content = await readWhole(fs, target);
+  if (content !== OLD && content !== NEW) throw new Error('neither old nor new');
+  if (acknowledged.length > 0 && content !== NEW) throw new Error('an acknowledged write is lost');
 }
 
 export async function writeWhole(fs: Fs, path: string, content: string): Promise<void> {

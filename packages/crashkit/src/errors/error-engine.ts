@@ -1,0 +1,191 @@
+/**
+ * The error engine: every call of a program fails once, or fails from then on, with each error that the kernel may give,
+ * or takes fewer bytes than it was given. The program must then say truly what is on disk, and the next run must find its
+ * way; also when the power fails after it.
+ */
+import { constants } from 'node:os';
+import { systemError } from 'holdfast/os';
+import { exploreTrace, type Exploration } from '../explore/explore.js';
+import { interceptFs, type Call, type Interference } from '../explore/intercept.js';
+import { messageOf } from '../explore/message.js';
+import { imageAfterSetup } from '../explore/record.js';
+import type { Scenario } from '../explore/scenario.js';
+import type { TraceLine, Violation } from '../explore/violation.js';
+import { ModelDisk } from '../model/disk.js';
+import { ModelHandle } from '../model/model-handle.js';
+import { withSeededRandomness } from '../random.js';
+
+export const faults = [
+  'EIO',
+  'ENOSPC',
+  'EDQUOT',
+  'EMFILE',
+  'EROFS',
+  'EACCES',
+  'EINTR',
+  'short count',
+] as const;
+export type Fault = (typeof faults)[number];
+
+/** One case: which call fails, how, and whether those after it do. */
+export interface FaultCase {
+  /** Counted from 0 over the whole program. */
+  readonly call: number;
+  readonly fault: Fault;
+  readonly lasting: boolean;
+}
+
+export interface ErrorExploration extends Exploration {
+  /** How many runs with a fault were made. */
+  readonly cases: number;
+}
+
+/** Runs a scenario once for each call, fault and duration. */
+export async function exploreErrors(
+  scenario: Scenario,
+  options: { readonly seed?: number; readonly only?: readonly FaultCase[] } = {},
+): Promise<ErrorExploration> {
+  const seed = options.seed ?? 1;
+  return withSeededRandomness(seed, async () => {
+    const calls = await countCalls(scenario);
+    const cases = options.only ?? allCases(calls);
+    const results: Exploration[] = [];
+    for (const faultCase of cases) results.push(await runCase(scenario, seed, faultCase));
+    return { ...sum(scenario.name, seed, results), cases: cases.length };
+  });
+}
+
+/** The names of the calls that a program makes without faults, in order. */
+async function countCalls(scenario: Scenario): Promise<readonly Call[]> {
+  const calls: Call[] = [];
+  const disk = new ModelDisk(await imageAfterSetup(scenario));
+  const watch = { before: (call: Call): undefined => void calls.push(call) };
+  await scenario.run({
+    fs: interceptFs(disk.process(), watch),
+    newProcess: () => interceptFs(disk.process(), watch),
+    acknowledge: (label) => disk.acknowledge(label),
+  });
+  return calls;
+}
+
+function allCases(calls: readonly Call[]): FaultCase[] {
+  return calls.flatMap(({ name }, call) =>
+    faults
+      .filter((fault) => fault !== 'short count' || name === 'write' || name === 'read')
+      .flatMap((fault) => [false, true].map((lasting) => ({ call, fault, lasting }))),
+  );
+}
+
+async function runCase(
+  scenario: Scenario,
+  seed: number,
+  faultCase: FaultCase,
+): Promise<Exploration> {
+  const disk = new ModelDisk(await imageAfterSetup(scenario));
+  const injector = new Injector(disk, faultCase);
+  const result = await messageOf(() => scenario.run(worldWithFaults(disk, injector)));
+  const trace = { before: disk.before, operations: disk.operations };
+  if (result !== undefined) return threw(scenario, seed, disk, result);
+  return exploreTrace(trace, scenario, {
+    seed,
+    exhaustiveUpTo: 6,
+    randomPerStep: 8,
+    fromOperation: injector.operationsBefore ?? disk.operations.length,
+  });
+}
+
+function worldWithFaults(disk: ModelDisk, injector: Injector) {
+  const hooks = { before: (call: Call) => injector.before(call) };
+  return {
+    fs: interceptFs(disk.process(), hooks),
+    newProcess: () => interceptFs(disk.process(), hooks),
+    acknowledge: (label: string) => disk.acknowledge(label),
+  };
+}
+
+class Injector {
+  /** How many operations had been done when the fault struck. */
+  operationsBefore: number | undefined;
+  readonly #disk: ModelDisk;
+  readonly #case: FaultCase;
+  #calls = 0;
+
+  constructor(disk: ModelDisk, faultCase: FaultCase) {
+    this.#disk = disk;
+    this.#case = faultCase;
+  }
+
+  before(call: Call): Interference | undefined {
+    const index = this.#calls;
+    this.#calls += 1;
+    const strikes = this.#case.lasting ? index >= this.#case.call : index === this.#case.call;
+    if (!strikes) return undefined;
+    this.operationsBefore ??= this.#disk.operations.length;
+    return this.#case.fault === 'short count' ? this.#shorten(call) : this.#fail(call);
+  }
+
+  #fail(call: Call): Interference {
+    const errno = constants.errno[this.#case.fault as keyof typeof constants.errno];
+    this.#disk.record(note(`${call.name} ${call.path} FAILS: ${this.#case.fault}`));
+    const isSync = ['sync', 'dataSync', 'syncFilesystem'].includes(call.name);
+    if (isSync && call.handle instanceof ModelHandle) call.handle.forget();
+    return { throws: systemError(errno, call.name, call.path) };
+  }
+
+  #shorten(call: Call): Interference | undefined {
+    const [data] = call.args;
+    if (!(data instanceof Uint8Array) || !['read', 'write'].includes(call.name)) return undefined;
+    const takesBytes = this.#case.lasting ? 0 : Math.floor(data.length / 2);
+    this.#disk.record(note(`${call.name} ${call.path} TAKES ONLY ${takesBytes} bytes`));
+    return { takesBytes };
+  }
+}
+
+function note(text: string) {
+  return { text, process: 0, births: [], changes: [] };
+}
+
+/** The result of a case in which the scenario itself gave up. */
+function threw(scenario: Scenario, seed: number, disk: ModelDisk, message: string): Exploration {
+  const trace: TraceLine[] = disk.operations.map(({ text }) => ({ text, fate: '' }));
+  const { name } = scenario;
+  const violation: Violation = {
+    engine: 'error',
+    scenario: name,
+    seed,
+    message,
+    trace,
+    acknowledged: [],
+    tree: [],
+  };
+  const operations = disk.operations.length;
+  return {
+    scenario: name,
+    seed,
+    operations,
+    candidates: 1,
+    states: 1,
+    failing: 1,
+    violations: [violation],
+  };
+}
+
+function sum(scenario: string, seed: number, results: readonly Exploration[]): Exploration {
+  const total = (pick: (result: Exploration) => number): number =>
+    results.reduce((whole, result) => whole + pick(result), 0);
+  const byMessage = new Map<string, Violation>();
+  for (const violation of results.flatMap(({ violations }) => violations)) {
+    const known = byMessage.get(violation.message);
+    if (known && known.trace.length <= violation.trace.length) continue;
+    byMessage.set(violation.message, { ...violation, engine: 'error' });
+  }
+  return {
+    scenario,
+    seed,
+    operations: Math.max(0, ...results.map(({ operations }) => operations)),
+    candidates: total(({ candidates }) => candidates),
+    states: total(({ states }) => states),
+    failing: total(({ failing }) => failing),
+    violations: [...byMessage.values()],
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * Scenarios of a plain form: calls one after another, each of which takes what a reader sees from one state to the next.
+ *
+ * What the states are nobody writes down: a clean run shows them. After a crash a reader must see the state after the last
+ * acknowledged call, or the one after the call that was under way. A call that failed must have told the truth about what
+ * is on disk. After the next run nothing may lie there that no clean run leaves.
+ */
+import { isHoldfastError } from 'holdfast';
+import type { Fs } from 'holdfast/os';
+import { prepare } from '../explore/record.js';
+import type { Scenario } from '../explore/scenario.js';
+import { ModelDisk } from '../model/disk.js';
+
+export interface Step {
+  readonly label: string;
+  readonly call: (fs: Fs) => Promise<unknown>;
+}
+
+export interface StepScenario {
+  readonly name: string;
+  readonly root: string;
+  readonly setup?: (fs: Fs) => Promise<void>;
+  readonly steps: readonly Step[];
+  /** Brings a crashed disk to order, where the operation needs it. */
+  readonly recover?: (fs: Fs) => Promise<void>;
+  /** What a reader sees, as text. Throws when he sees something broken. */
+  readonly observe: (fs: Fs) => Promise<string>;
+  /** What the next start of the program does; orphans must be gone after it. Throws when it cannot. */
+  readonly nextRun: (fs: Fs) => Promise<void>;
+  /** Paths of which no clean run leaves the very name, but may leave one like it. */
+  readonly mayStay?: (path: string) => boolean;
+}
+
+/** What clean runs show. */
+interface CleanRun {
+  /** What a reader sees before the first step and after each. */
+  readonly observed: readonly string[];
+  /** Every path that is there after some step, and after the next run. */
+  readonly paths: ReadonlySet<string>;
+}
+
+export function scenarioOfSteps(plan: StepScenario): Scenario {
+  let clean: Promise<CleanRun> | undefined;
+  const cleanRun = (): Promise<CleanRun> => (clean ??= runClean(plan));
+  return {
+    name: plan.name,
+    root: plan.root,
+    ...(plan.setup && { setup: plan.setup }),
+    ...(plan.recover && { recover: plan.recover }),
+    async run({ fs, acknowledge }) {
+      await cleanRun();
+      for (const { label, call } of plan.steps) {
+        const outcome = await outcomeOf(() => call(fs));
+        acknowledge(`${label}: ${outcome}`);
+        if (outcome !== DONE) return;
+      }
+    },
+    async check(fs, acknowledged) {
+      const expected = await cleanRun();
+      checkSeen(await plan.observe(fs), expected.observed, acknowledged);
+      await plan.nextRun(fs);
+      await checkNothingLeft(fs, plan, expected.paths);
+    },
+  };
+}
+
+const DONE = 'done';
+
+/** What a call says of itself. */
+async function outcomeOf(call: () => Promise<unknown>): Promise<string> {
+  try {
+    await call();
+    return DONE;
+  } catch (error) {
+    if (isHoldfastError(error)) return error.outcome;
+    return `untyped error ${String(error)}`;
+  }
+}
+
+function checkSeen(seen: string, states: readonly string[], acknowledged: readonly string[]): void {
+  const done = acknowledged.filter((label) => label.endsWith(`: ${DONE}`)).length;
+  const failed = acknowledged.find((label) => !label.endsWith(`: ${DONE}`));
+  const [before, after] = [states[done] as string, states[done + 1] ?? (states[done] as string)];
+  if (failed?.endsWith(': unchanged')) return expectOne(seen, [before], failed);
+  if (failed?.endsWith(': committed')) return expectOne(seen, [after], failed);
+  if (failed !== undefined && !failed.endsWith(': unknown')) throw new Error(failed);
+  const last = failed ?? acknowledged.at(-1) ?? 'nothing was acknowledged';
+  return expectOne(seen, [before, after], last);
+}
+
+function expectOne(seen: string, allowed: readonly string[], because: string): void {
+  if (allowed.includes(seen)) return;
+  const wanted = [...new Set(allowed)].join('\n  or ');
+  throw new Error(`after "${because}" a reader sees\n     ${seen}\n  not ${wanted}`);
+}
+
+async function checkNothingLeft(
+  fs: Fs,
+  plan: StepScenario,
+  expected: ReadonlySet<string>,
+): Promise<void> {
+  const paths = await pathsBelow(fs, plan.root);
+  const left = paths.filter((path) => !expected.has(path) && !plan.mayStay?.(path));
+  if (left.length > 0) throw new Error(`left over after the next run: ${left.join(', ')}`);
+}
+
+/** Runs each number of steps on a disk of its own, and the next run after it. */
+async function runClean(plan: StepScenario): Promise<CleanRun> {
+  const observed: string[] = [];
+  const paths = new Set<string>();
+  for (let count = 0; count <= plan.steps.length; count += 1) {
+    const disk = new ModelDisk(undefined, { unrecorded: true });
+    await prepare(disk.process(), plan);
+    const fs = disk.process();
+    for (const { call } of plan.steps.slice(0, count)) await call(fs);
+    observed.push(await plan.observe(disk.process()));
+    for (const path of await pathsBelow(fs, plan.root)) paths.add(path);
+    await plan.nextRun(disk.process());
+    for (const path of await pathsBelow(fs, plan.root)) paths.add(path);
+  }
+  return { observed, paths };
+}
+
+/** Every path below a directory. */
+export async function pathsBelow(fs: Fs, directory: string): Promise<string[]> {
+  const entries = await fs.readDirectory(directory);
+  const nested = await Promise.all(
+    entries.map(async ({ name, kind }) => {
+      const path = `${directory === '/' ? '' : directory}/${name}`;
+      return kind === 'directory' ? [path, ...(await pathsBelow(fs, path))] : [path];
+    }),
+  );
+  return nested.flat();
+}

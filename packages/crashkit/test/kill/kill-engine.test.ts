@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { exploreKills, printViolation, type KillExploration } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+
+const module = new URL('../samples/replace-programs.js', import.meta.url).href;
+
+function kill(t: TestContext, scenario: string): Promise<KillExploration> {
+  return exploreKills({ module, scenario, directory: temporaryDirectory(t) });
+}
+
+test('a replacement that does every step survives a kill before, inside and after each', async (t) => {
+  const { violations, cases } = await kill(t, 'right');
+  assert.deepEqual(violations.map(printViolation), []);
+  assert.ok(cases >= 13, `only ${cases} kills`);
+});
+
+for (const scenario of ['rename before the write', 'overwrite in place']) {
+  test(`a kill shows that "${scenario}" is torn`, async (t) => {
+    const { violations } = await kill(t, scenario);
+    assert.ok(violations.some(({ message }) => message === 'neither old nor new'));
+  });
+}
