@@ -1,0 +1,66 @@
+/** What a caller says about a raster besides its samples, and the checks that every source shares. */
+import { invalidArgument } from 'holdfast/options';
+import type { BandInfo, Crs, DataType, Nodata, RasterInfo, Transform } from '../model.js';
+
+/** Everything about a raster that its samples do not say. All of it may be left out. */
+export interface RasterProfile {
+  /** GDAL's geotransform, of the outer corner of the upper left pixel; see {@link Transform}. */
+  readonly transform?: Transform;
+  readonly crs?: Crs;
+  /** Whether a pixel stands for its area or for the point at its centre; `area` by default. */
+  readonly pixelIs?: 'area' | 'point';
+  /** The value that means "no data"; 0 is a value like any other. */
+  readonly nodata?: Nodata;
+  /** One entry a band. */
+  readonly bands?: readonly BandInfo[];
+  /** Metadata items of the raster as a whole. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** The names of {@link RasterProfile}, for option checks. */
+export const profileNames: readonly string[] = [
+  'transform',
+  'crs',
+  'pixelIs',
+  'nodata',
+  'bands',
+  'metadata',
+];
+
+/** The size and samples of a raster, from its source. */
+export interface RasterShape {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly bandCount: number;
+  readonly dataType: DataType;
+}
+
+/**
+ * Joins what a source found and what the caller said.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT for a size that is not a positive integer, or bands that do not match
+ */
+export function rasterInfo(call: string, shape: RasterShape, profile: RasterProfile): RasterInfo {
+  const { widthPx, heightPx, bandCount, dataType } = shape;
+  checkSize(call, 'width', widthPx);
+  checkSize(call, 'height', heightPx);
+  checkSize(call, 'number of bands', bandCount);
+  const bands = profile.bands ?? Array.from({ length: bandCount }, () => ({}));
+  if (bands.length !== bandCount) {
+    throw invalidArgument(
+      call,
+      `${call} was told about ${bands.length} bands, but the data has ${bandCount}: give one entry a band`,
+    );
+  }
+  const { transform, crs, pixelIs, nodata, metadata } = profile;
+  const georeferencing = { transform, crs, pixelIs };
+  return { widthPx, heightPx, dataType, bands, nodata, georeferencing, metadata };
+}
+
+function checkSize(call: string, name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value > 0) return;
+  throw invalidArgument(
+    call,
+    `the ${name} of a raster must be a whole number of at least 1, but ${call} got ${value}`,
+  );
+}

@@ -1,0 +1,38 @@
+/** What the writer reads from. Anything that can give a window of pixels is a source. */
+import { invalidArgument } from 'holdfast/options';
+import type { Interleave, Pixels, RasterInfo, Window } from '../model.js';
+import type { Grid } from './grid.js';
+
+/** A raster that is read window by window; it may be larger than memory. */
+export interface RasterSource {
+  readonly info: RasterInfo;
+  /** How `read` lays out several bands; the tiles are written the same way. */
+  readonly interleave: Interleave;
+  /** The cells in which reading is cheap: a file's blocks, or the chunks of a lazy source. */
+  readonly blocks: Grid;
+  /**
+   * `blocks`: each block becomes one tile, so that each is computed once. `tileSize`: the writer cuts tiles of its own
+   * size.
+   */
+  readonly tiling: 'blocks' | 'tileSize';
+  /**
+   * Reads a window that lies inside the raster. The array given back is the caller's own: it may be changed, or moved
+   * to another thread. Several reads may be under way at once.
+   */
+  read(window: Window, signal?: AbortSignal): Promise<Pixels>;
+  /** Lets go of what the source holds open. */
+  close?(): Promise<void>;
+}
+
+/** Refuses a window that is empty or leaves the raster. */
+export function checkWindow(info: RasterInfo, window: Window): void {
+  const { xPx, yPx, widthPx, heightPx } = window;
+  const whole = [xPx, yPx, widthPx, heightPx].every((value) => Number.isSafeInteger(value));
+  const inside =
+    xPx >= 0 && yPx >= 0 && xPx + widthPx <= info.widthPx && yPx + heightPx <= info.heightPx;
+  if (whole && inside && widthPx > 0 && heightPx > 0) return;
+  throw invalidArgument(
+    'read',
+    `the window ${xPx},${yPx} ${widthPx}x${heightPx} does not lie inside the raster of ${info.widthPx}x${info.heightPx} pixels`,
+  );
+}

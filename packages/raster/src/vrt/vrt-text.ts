@@ -1,0 +1,130 @@
+/**
+ * The index of a mosaic as GDAL's VRT text (https://gdal.org/drivers/raster/vrt.html), given out in pieces: an index
+ * of 100,000 tiles has 35 MB and is never held whole.
+ *
+ * One `SimpleSource` a tile and band, with `SourceProperties`, so that opening the index opens no tile. Tiles are placed
+ * by pixels; a geotransform is written only if there is one.
+ */
+import { type BandInfo, dataTypes, type Nodata, type RasterInfo, type Window } from '../model.js';
+import { escapeXml } from './xml.js';
+
+/** One tile as the index names it. */
+export interface IndexedTile {
+  /** Relative to the index, with `/` between the parts. */
+  readonly path: string;
+  readonly window: Window;
+  /** The blocks inside the tile's own TIFF. */
+  readonly blockWidthPx: number;
+  readonly blockHeightPx: number;
+}
+
+/** What an index says. */
+export interface VrtIndex {
+  readonly info: RasterInfo;
+  /** The CRS as `OGRSpatialReference::SetFromUserInput` takes it: `EPSG:n`, WKT or PROJ. */
+  readonly srs: string | undefined;
+  /** Names the tiles directory that this index goes with, in the metadata domain HOLDFAST. */
+  readonly generation: string;
+  /** Given out once a band. */
+  readonly tiles: Iterable<IndexedTile>;
+}
+
+/** The metadata domain of a mosaic's own facts. */
+export const vrtDomain = 'HOLDFAST';
+
+const PIECE_CHARACTERS = 64 * 1024;
+
+/** The text of an index as UTF-8, in pieces of about 64 KB. */
+export async function* vrtBytes(index: VrtIndex): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  let piece = '';
+  for (const line of vrtLines(index)) {
+    piece += `${line}\n`;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield encoder.encode(piece);
+    piece = '';
+  }
+  yield encoder.encode(piece);
+}
+
+/** The text of an index, line by line. */
+export function* vrtLines(index: VrtIndex): Generator<string> {
+  const { info, srs, generation } = index;
+  yield `<VRTDataset rasterXSize="${info.widthPx}" rasterYSize="${info.heightPx}">`;
+  // First, so that it is found without reading the whole index.
+  yield* metadata({ GENERATION: generation }, '  ', vrtDomain);
+  if (srs !== undefined) yield `  <SRS>${escapeXml(srs)}</SRS>`;
+  const { transform, pixelIs } = info.georeferencing;
+  if (transform) yield `  <GeoTransform>${transform.map(numberText).join(', ')}</GeoTransform>`;
+  const areaOrPoint = pixelIs && { AREA_OR_POINT: pixelIs === 'area' ? 'Area' : 'Point' };
+  yield* metadata({ ...areaOrPoint, ...info.metadata }, '  ');
+  for (const [band, bandInfo] of info.bands.entries()) yield* bandLines(index, band, bandInfo);
+  yield '</VRTDataset>';
+}
+
+function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generator<string> {
+  const { info, tiles } = index;
+  const { gdalName } = dataTypes[info.dataType];
+  yield `  <VRTRasterBand dataType="${gdalName}" band="${band + 1}">`;
+  yield* metadata(bandInfo.metadata ?? {}, '    ');
+  yield* bandProperties(bandInfo, info.nodata);
+  for (const tile of tiles) yield sourceText(tile, band, gdalName);
+  yield '  </VRTRasterBand>';
+}
+
+function* bandProperties(bandInfo: BandInfo, nodata: Nodata | undefined): Generator<string> {
+  const { description, unit, scale, offset, colour, palette } = bandInfo;
+  if (description !== undefined) yield element('Description', description);
+  if (nodata !== undefined) yield element('NoDataValue', numberText(nodata));
+  if (unit !== undefined) yield element('UnitType', unit);
+  if (offset !== undefined) yield element('Offset', numberText(offset));
+  if (scale !== undefined) yield element('Scale', numberText(scale));
+  if (colour !== undefined && colour !== 'Undefined') yield element('ColorInterp', colour);
+  if (!palette) return;
+  yield '    <ColorTable>';
+  for (const [c1, c2, c3, c4] of palette)
+    yield `      <Entry c1="${c1}" c2="${c2}" c3="${c3}" c4="${c4}"/>`;
+  yield '    </ColorTable>';
+}
+
+function element(name: string, text: string): string {
+  return `    <${name}>${escapeXml(text)}</${name}>`;
+}
+
+function* metadata(
+  items: Readonly<Record<string, string>>,
+  indent: string,
+  domain?: string,
+): Generator<string> {
+  const entries = Object.entries(items);
+  if (entries.length === 0) return;
+  yield `${indent}<Metadata${domain === undefined ? '' : ` domain="${domain}"`}>`;
+  for (const [key, value] of entries)
+    yield `${indent}  <MDI key="${escapeXml(key)}">${escapeXml(value)}</MDI>`;
+  yield `${indent}</Metadata>`;
+}
+
+function sourceText(tile: IndexedTile, band: number, gdalName: string): string {
+  const { xPx, yPx, widthPx, heightPx } = tile.window;
+  const size = `xSize="${widthPx}" ySize="${heightPx}"`;
+  return `    <SimpleSource>
+      <SourceFilename relativeToVRT="1">${escapeXml(tile.path)}</SourceFilename>
+      <SourceBand>${band + 1}</SourceBand>
+      <SourceProperties RasterXSize="${widthPx}" RasterYSize="${heightPx}" DataType="${gdalName}" BlockXSize="${tile.blockWidthPx}" BlockYSize="${tile.blockHeightPx}"/>
+      <SrcRect xOff="0" yOff="0" ${size}/>
+      <DstRect xOff="${xPx}" yOff="${yPx}" ${size}/>
+    </SimpleSource>`;
+}
+
+/** The shortest text that reads back as the same value; GDAL's words for what is no number. */
+export function numberText(value: number | bigint): string {
+  if (typeof value === 'bigint' || Number.isFinite(value)) return String(value);
+  if (Number.isNaN(value)) return 'nan';
+  return value > 0 ? 'inf' : '-inf';
+}
+
+/** The generation that the beginning of an index names, if it is one of ours. */
+export function generationInHead(head: string): string | undefined {
+  const pattern = /<Metadata domain="HOLDFAST">\s*<MDI key="GENERATION">([0-9a-f]+)<\/MDI>/u;
+  return pattern.exec(head)?.[1];
+}
