@@ -97,7 +97,7 @@ export function fromArray(raster: ArrayRaster): RasterSource {
 function layoutOf(raster: ArrayRaster): Layout {
   const { data } = raster;
   if (Array.isArray(data)) return plainLayout(raster, Uint8Array.from(data, Number));
-  if (ArrayBuffer.isView(data)) return plainLayout(raster, data as RasterArray);
+  if (ArrayBuffer.isView(data)) return plainLayout(raster, data);
   if (typeof data === 'object' && data !== null && 'shape' in data) return stridedLayout(data);
   throw unknownElements();
 }

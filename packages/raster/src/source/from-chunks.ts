@@ -64,7 +64,7 @@ export function fromChunks(raster: ChunkedRaster): RasterSource {
   checkOptions('fromChunks', raster, optionNames);
   const { width: widthPx, height: heightPx, dataType, interleave = 'band' } = raster;
   if (!Object.hasOwn(dataTypes, dataType))
-    throw invalidArgument('fromChunks', `fromChunks knows no data type '${String(dataType)}'`);
+    throw invalidArgument('fromChunks', `fromChunks knows no data type '${dataType}'`);
   const shape = { widthPx, heightPx, bandCount: raster.bandCount ?? 1, dataType };
   const info = rasterInfo('fromChunks', shape, raster);
   const blocks = chunkGrid(raster);

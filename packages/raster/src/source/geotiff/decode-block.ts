@@ -56,7 +56,7 @@ async function decompress(
   if (compression === COMPRESSION.deflate || compression === COMPRESSION.deflateOld)
     return inflateAsync(encoded, { maxOutputLength: Math.max(1024, 2 * expectedBytes) });
   const decoder = await getDecoder(compression, decoderParameters);
-  return new Uint8Array(await decoder.decode(aligned(encoded).buffer as ArrayBuffer));
+  return new Uint8Array(await decoder.decode(aligned(encoded).buffer));
 }
 
 function nativeSamples(
