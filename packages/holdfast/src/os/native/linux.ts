@@ -25,9 +25,9 @@ export function loadLinux(): Native {
     'int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)',
   );
   const syncfs = libc.func('int syncfs(int fd)');
-  const flistxattr = libc.func('ssize_t flistxattr(int fd, _Out_ uint8_t *list, size_t size)');
+  const flistxattr = libc.func('long flistxattr(int fd, _Out_ uint8_t *list, size_t size)');
   const fgetxattr = libc.func(
-    'ssize_t fgetxattr(int fd, const char *name, _Out_ uint8_t *value, size_t size)',
+    'long fgetxattr(int fd, const char *name, _Out_ uint8_t *value, size_t size)',
   );
   const fsetxattr = libc.func(
     'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',

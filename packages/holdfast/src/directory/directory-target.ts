@@ -1,0 +1,78 @@
+/** The directory that a publish is to fill or replace, found and judged before anything is staged. */
+import { basename } from 'node:path';
+import { HoldfastError } from '../errors.js';
+import { followSymlinks } from './follow-symlinks.js';
+import { invalidArgument } from '../options.js';
+import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
+import { stepFailed, targetExists } from './directory-error.js';
+
+/** Where a publish goes. */
+export interface DirectoryTarget {
+  /** Canonical: no symlink in any part of it. */
+  readonly path: string;
+  readonly parent: string;
+  readonly name: string;
+  /**
+   * The tree to be replaced; `undefined` when nothing is there, or an empty directory. It is held open from the start,
+   * since the kernel may give the inode number of a removed directory to the next one.
+   */
+  readonly old: OpenedTree | undefined;
+}
+
+/** A directory that is held open. */
+export interface OpenedTree {
+  readonly handle: FsDirectory;
+  /** `dev` and `ino` identify it while it is open. */
+  readonly stat: FileStat;
+}
+
+/** Finds the target, and refuses early what the rename would refuse after all the work. */
+export async function findTarget(
+  fs: Fs,
+  path: string,
+  ifExists: 'fail' | 'replace',
+): Promise<DirectoryTarget> {
+  refuseNameless(path);
+  const { path: resolved, directory: parent, existing } = await followSymlinks(fs, path);
+  refuseNonDirectory(resolved, existing);
+  const isEmpty = !existing || (await isEmptyDirectory(fs, resolved));
+  if (!isEmpty && ifExists === 'fail') throw targetExists(resolved, 'check');
+  const old = isEmpty ? undefined : await openTree(fs, resolved);
+  return { path: resolved, parent, name: basename(resolved), old };
+}
+
+async function openTree(fs: Fs, path: string): Promise<OpenedTree> {
+  try {
+    const handle = await fs.openDirectory(path);
+    return { handle, stat: await handle.stat() };
+  } catch (error) {
+    throw stepFailed(error, 'check', path);
+  }
+}
+
+async function isEmptyDirectory(fs: Fs, path: string): Promise<boolean> {
+  try {
+    return (await fs.readDirectory(path)).length === 0;
+  } catch (error) {
+    throw stepFailed(error, 'check', path);
+  }
+}
+
+function refuseNameless(path: string): void {
+  if (typeof path === 'string' && !['', '.', '..'].includes(basename(path))) return;
+  throw invalidArgument(
+    'publishDirectory',
+    "the target needs a name of its own: not the root, '.' or '..'",
+    path,
+  );
+}
+
+function refuseNonDirectory(path: string, existing: FileStat | undefined): void {
+  if (!existing || existing.kind === 'directory') return;
+  throw new HoldfastError('UNSUPPORTED_TARGET', {
+    message: `The target is there and no directory but a ${existing.kind}. Remove it or name another.`,
+    outcome: 'unchanged',
+    step: 'check',
+    path,
+  });
+}

@@ -1,0 +1,179 @@
+/** What a caller fills: a directory that nobody reads yet, and the tasks that write into it. */
+import { constants } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { errnoOf, HoldfastError } from '../errors.js';
+import { invalidArgument } from '../options.js';
+import type { Fs, FsFile } from '../os/fs.js';
+import { systemError } from '../os/system-error.js';
+import { stepFailed } from './directory-error.js';
+import type { TaskGroup } from './task-group.js';
+import { breathe } from './tree.js';
+
+/** What can be written as one file. */
+export type FileData = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+export interface StageWriteOptions {
+  /** Permission bits of the file, before the umask; 0o666 by default. */
+  readonly mode?: number;
+  /** Whether the file may exist already, in a stage that was resumed; otherwise that is an error. */
+  readonly overwrite?: boolean;
+}
+
+/** The directory to fill, before anybody can see it. */
+export interface Stage {
+  /** Where it lies now. Any program can write into it; on publishing it moves to the target. */
+  readonly path: string;
+  /** Whether this is the kept stage of a failed or killed run (option `resume`): check what lies in it before use. */
+  readonly resumed: boolean;
+  /** Fires when anything started through the stage fails, and with the caller's own signal. */
+  readonly signal: AbortSignal;
+  /**
+   * Writes a new file, and the directories above it. Nothing is synced yet: publishing syncs the whole tree.
+   *
+   * A failed write fails the publish, also when its error is caught or its promise ignored.
+   *
+   * @param relative - its path under the stage, with `/` between the parts
+   * @throws HoldfastError PATH_ESCAPES, ALREADY_EXISTS, NO_SPACE, IO
+   */
+  write(relative: string, data: FileData, options?: StageWriteOptions): Promise<void>;
+  /**
+   * Runs a task beside the others, at most `concurrency` of them at a time. Resolves when the task has *started*:
+   * a loop that awaits it never holds more tasks than run. Whether it is awaited or not, the publish waits for the task
+   * to end, and fails when it fails.
+   */
+  spawn(task: () => Promise<unknown>): Promise<void>;
+}
+
+/** Makes the stage of a publish: `wrote` is told of each file. */
+export function makeStage(
+  fs: Fs,
+  path: string,
+  resumed: boolean,
+  group: TaskGroup,
+  wrote: (sizeBytes: number) => void,
+): Stage {
+  const directories = new StagedSubdirectories(fs, path);
+  return {
+    path,
+    resumed,
+    signal: group.signal,
+    spawn: (task) => group.spawn(task),
+    write: (relative, data, options = {}) =>
+      group.run(async () => {
+        const parts = partsOf(relative);
+        await directories.make(parts.slice(0, -1));
+        wrote(await writeFile(fs, join(path, ...parts), data, options));
+        await breathe();
+      }),
+  };
+}
+
+/** The directories of a stage that are known to be there and to be no symlinks. */
+class StagedSubdirectories {
+  readonly #fs: Fs;
+  readonly #root: string;
+  readonly #known = new Set<string>();
+
+  constructor(fs: Fs, root: string) {
+    this.#fs = fs;
+    this.#root = root;
+  }
+
+  async make(parts: readonly string[]): Promise<void> {
+    const path = join(this.#root, ...parts);
+    if (parts.length === 0 || this.#known.has(path)) return;
+    await this.make(parts.slice(0, -1));
+    await this.#makeOne(path);
+    this.#known.add(path);
+  }
+
+  async #makeOne(path: string): Promise<void> {
+    try {
+      await this.#fs.mkdir(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw stepFailed(error, 'write', path);
+      if ((await this.#fs.lstat(path)).kind === 'directory') return;
+      throw new HoldfastError('PATH_ESCAPES', {
+        message: 'a part of the path is not a directory; a symlink in a stage is never followed',
+        outcome: 'unchanged',
+        step: 'write',
+        path,
+      });
+    }
+  }
+}
+
+function partsOf(relative: string): readonly string[] {
+  const parts = typeof relative === 'string' ? relative.split('/') : [];
+  if (parts.length === 0 || relative.includes('\0') || parts.at(-1) === '') {
+    throw invalidArgument('write', 'the name of a staged file must be a relative path', relative);
+  }
+  if (isAbsolute(relative) || parts.some((part) => ['', '.', '..'].includes(part))) {
+    throw new HoldfastError('PATH_ESCAPES', {
+      message: "the path of a staged file must stay inside the stage, without '.', '..' or '//'",
+      outcome: 'unchanged',
+      step: 'write',
+      path: relative,
+    });
+  }
+  return parts;
+}
+
+async function writeFile(
+  fs: Fs,
+  path: string,
+  data: FileData,
+  options: StageWriteOptions,
+): Promise<number> {
+  const file = await openNew(fs, path, options);
+  try {
+    return await writeChunks(file, data);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openNew(fs: Fs, path: string, options: StageWriteOptions): Promise<FsFile> {
+  const how = options.overwrite
+    ? ({ create: 'ifMissing', truncate: true } as const)
+    : ({ create: 'exclusive' } as const);
+  try {
+    return await fs.open(path, { access: 'write', noFollow: true, ...how }, options.mode);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw stepFailed(error, 'write', path);
+    throw new HoldfastError('ALREADY_EXISTS', {
+      message: 'The stage has this file already: two writes of one publish name the same file.',
+      outcome: 'unchanged',
+      step: 'write',
+      path,
+      cause: error,
+    });
+  }
+}
+
+async function writeChunks(file: FsFile, data: FileData): Promise<number> {
+  if (typeof data === 'string') return writeAll(file, new TextEncoder().encode(data), 0);
+  if (data instanceof Uint8Array) return writeAll(file, data, 0);
+  let sizeBytes = 0;
+  for await (const chunk of data) sizeBytes += await writeAll(file, chunk, sizeBytes);
+  return sizeBytes;
+}
+
+/** Writes a chunk. A short count is how write(2) reports a full disk: the next write then says which limit it was. */
+async function writeAll(file: FsFile, data: Uint8Array, offsetBytes: number): Promise<number> {
+  let doneBytes = 0;
+  while (doneBytes < data.length) {
+    doneBytes += await writeSome(file, data.subarray(doneBytes), offsetBytes + doneBytes);
+  }
+  return doneBytes;
+}
+
+async function writeSome(file: FsFile, data: Uint8Array, offsetBytes: number): Promise<number> {
+  try {
+    const countBytes = await file.write(data, offsetBytes);
+    if (countBytes === 0) throw systemError(constants.errno.ENOSPC, 'write', file.path);
+    return countBytes;
+  } catch (error) {
+    throw stepFailed(error, 'write', file.path);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Work that runs side by side and is awaited whole: nothing that was started here still runs when `close` resolves,
+ * also when some of it failed. The first failure keeps what has not begun from beginning.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers/promises';
+
+/** The groups whose tasks the running code is part of. */
+const taskOf = new AsyncLocalStorage<readonly TaskGroup[]>();
+
+/** A group of tasks, with a limit on how many run at once. */
+export class TaskGroup {
+  /** Aborts with the first failure as its reason, or with the caller's own signal. */
+  readonly signal: AbortSignal;
+  readonly #failed = new AbortController();
+  readonly #concurrency: number;
+  readonly #waiting: (() => void)[] = [];
+  readonly #errors: unknown[] = [];
+  #running = 0;
+  #pending = 0;
+  #wakeWhenIdle: (() => void) | undefined;
+
+  constructor(concurrency: number, signal?: AbortSignal) {
+    this.#concurrency = concurrency;
+    this.signal = signal ? AbortSignal.any([signal, this.#failed.signal]) : this.#failed.signal;
+    this.signal.addEventListener('abort', () => this.#admitWaiting(), { once: true });
+  }
+
+  /** The failures, first one first; what only passes on that the group was stopped is not among them. */
+  get errors(): readonly unknown[] {
+    return this.#errors;
+  }
+
+  /**
+   * Starts a task as soon as there is room. Resolves when it has started, so that a loop which awaits it holds no more
+   * tasks than run; inside a task of this group it resolves at once, since waiting there for room could last forever.
+   * Rejects when the group was stopped before the task could start; ignoring that is safe, the group knows.
+   */
+  spawn(task: () => Promise<unknown>): Promise<void> {
+    const room = this.#room();
+    const groups = taskOf.getStore() ?? [];
+    const ended = this.run(async () => {
+      await room;
+      try {
+        await taskOf.run([...groups, this], task);
+      } finally {
+        this.#running -= 1;
+        this.#admitWaiting();
+      }
+    });
+    ended.catch(() => undefined);
+    return groups.includes(this) ? Promise.resolve() : room;
+  }
+
+  /** Does some work as part of the group, at once and beyond the limit; passes its result or failure on. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const ended = this.#runWhole(work);
+    ended.catch(() => undefined);
+    return ended;
+  }
+
+  /** Waits until nothing runs and nothing waits, then refuses whatever comes late. */
+  async close(): Promise<void> {
+    while (this.#pending > 0) {
+      await new Promise<void>((resolve) => {
+        this.#wakeWhenIdle = resolve;
+      });
+      // Whoever awaited what ended last may start more now.
+      await setImmediate();
+    }
+    this.#failed.abort(new Error('the stage is closed: its publish has gone on, or failed'));
+  }
+
+  async #runWhole<T>(work: () => Promise<T>): Promise<T> {
+    this.#pending += 1;
+    try {
+      this.signal.throwIfAborted();
+      return await work();
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    } finally {
+      this.#pending -= 1;
+      if (this.#pending === 0) this.#wakeWhenIdle?.();
+    }
+  }
+
+  async #room(): Promise<void> {
+    if (this.#running >= this.#concurrency) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.signal.throwIfAborted();
+    this.#running += 1;
+  }
+
+  #admitWaiting(): void {
+    const count = this.signal.aborted ? this.#waiting.length : 1;
+    for (const admit of this.#waiting.splice(0, count)) admit();
+  }
+
+  #fail(error: unknown): void {
+    if (this.signal.aborted && error === this.signal.reason) return;
+    if (!this.#errors.includes(error)) this.#errors.push(error);
+    this.#failed.abort(error);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Directories staged beside their target, and who owns them.
+ *
+ * A staged directory is named `.<name of the target>.staging-<id>` and lies in the directory of its target, so one
+ * rename can publish it. Its owner holds an exclusive flock(2) on the directory's own descriptor for as long as it
+ * lives; the kernel drops it with the process. So a staged directory that can be locked has no owner: it is an orphan.
+ *
+ * Making one: mkdir → open → lock → check that the path still names what was locked. A sweeper that comes in between
+ * finds it unlocked and may take it; the check notices, and another one is made. A sweeper does the same from the
+ * other side: open → lock without waiting → check → remove while holding the lock. So no two own one directory.
+ */
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { errnoOf, HoldfastError } from '../errors.js';
+import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
+
+const INFIX = '.staging-';
+/** 96 bits: nobody guesses the name, and no two processes ever draw the same. */
+const ID_BYTES = 12;
+const ID_LENGTH = ID_BYTES * 2;
+/** NAME_MAX of Linux's filesystems, path_resolution(7). */
+const NAME_MAX_BYTES = 255;
+/** A sweeper may take a new directory before it is locked; that this happens so often in a row means something else. */
+const ATTEMPTS = 16;
+
+/** A directory that this process owns: no sweeper touches it until the handle is closed. */
+export interface OwnedDirectory {
+  readonly path: string;
+  readonly handle: FsDirectory;
+  /** As it was when it was locked; `dev` and `ino` identify it. */
+  readonly stat: FileStat;
+}
+
+/** What every staged directory of a target begins with. Long names are cut, so that the whole fits in 255 bytes. */
+export function stagedNamePrefix(targetName: string): string {
+  const roomBytes = NAME_MAX_BYTES - 1 - INFIX.length - ID_LENGTH;
+  return `.${cutToBytes(targetName, roomBytes)}${INFIX}`;
+}
+
+/** A fresh name for a staged directory of a target. */
+export function stagedDirectoryName(targetName: string): string {
+  return stagedNamePrefix(targetName) + randomBytes(ID_BYTES).toString('hex');
+}
+
+/** Whether a name is one that a staged directory has (of the given target, if one is given). */
+export function isStagedDirectoryName(name: string, targetName?: string): boolean {
+  const prefix = name.slice(0, -ID_LENGTH);
+  if (!/^[0-9a-f]+$/u.test(name.slice(-ID_LENGTH))) return false;
+  return targetName === undefined
+    ? prefix.startsWith('.') && prefix.endsWith(INFIX) && prefix.length > INFIX.length + 1
+    : prefix === stagedNamePrefix(targetName);
+}
+
+/** Makes an empty staged directory for a target and owns it. System errors pass as they are. */
+export async function createStagedDirectory(
+  fs: Fs,
+  parent: string,
+  targetName: string,
+): Promise<OwnedDirectory> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const path = join(parent, stagedDirectoryName(targetName));
+    await fs.mkdir(path);
+    const owned = await ownDirectory(fs, path);
+    if (owned) return owned;
+  }
+  throw new HoldfastError('LOCK_LOST', {
+    message: `each of ${ATTEMPTS} staged directories was taken away before it could be locked`,
+    outcome: 'unchanged',
+    step: 'stage',
+    path: parent,
+  });
+}
+
+/**
+ * Owns the directory at a path, without waiting. `undefined` when another process owns it, or when the path no longer
+ * names it (or anything).
+ */
+export async function ownDirectory(fs: Fs, path: string): Promise<OwnedDirectory | undefined> {
+  const handle = await openIfThere(fs, path);
+  if (!handle) return undefined;
+  try {
+    const owned = handle.tryLock('exclusive') ? await stillNamed(fs, path, handle) : undefined;
+    if (!owned) await handle.close();
+    return owned;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Whether two stats are of one file. */
+export function isSameFile(a: FileStat, b: FileStat): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** The stat of what a path names, symlinks not followed; `undefined` when it names nothing. */
+export async function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined> {
+  try {
+    return await fs.lstat(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function openIfThere(fs: Fs, path: string): Promise<FsDirectory | undefined> {
+  try {
+    return await fs.openDirectory(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function stillNamed(
+  fs: Fs,
+  path: string,
+  handle: FsDirectory,
+): Promise<OwnedDirectory | undefined> {
+  const stat = await handle.stat();
+  const named = await lstatIfThere(fs, path);
+  return named && isSameFile(named, stat) ? { path, handle, stat } : undefined;
+}
+
+/** Cuts a name to a number of UTF-8 bytes, never inside a character. */
+function cutToBytes(name: string, limitBytes: number): string {
+  let cut = '';
+  let sizeBytes = 0;
+  for (const character of name) {
+    sizeBytes += Buffer.byteLength(character);
+    if (sizeBytes > limitBytes) break;
+    cut += character;
+  }
+  return cut;
+}
