@@ -24,16 +24,18 @@ import type { TileFormat } from './tile-format.js';
 export interface EncodedTile {
   readonly parts: readonly Uint8Array[];
   readonly sizeBytes: number;
+  /** Gives the parts' memory back to the encoder; they must not be looked at after. */
+  release(): void;
 }
 
 /**
  * Encodes tiles of one format, one after another, with the same codec and buffers: for one thread. What `encode` returns
- * lies in these buffers (or is the tile's own array) and holds until the next `encode`.
+ * lies in these buffers (or is the tile's own array) until it is released.
  */
 export class TileEncoder {
   readonly #format: TileFormat;
   readonly #codec: Codec;
-  #output = new Uint8Array(0);
+  readonly #outputs: Uint8Array[] = [];
   #block = new Uint8Array(0);
   #row = new Uint8Array(0);
 
@@ -59,11 +61,11 @@ export class TileEncoder {
   /** A tile that is its own only block needs no copy: its array is the second part of the file. */
   #wrap(grid: BlockGrid, pixels: Pixels, transform: Transform | undefined): EncodedTile {
     const data = bytesOf(pixels.data);
-    const size = [data.length];
     const { variant, start } = this.#layout(grid, pixels, 1, transform, data.length);
-    const header = this.#outputOf(start);
-    writeHeader(variant, this.#fields(grid, pixels, 1, transform, [start], size), header);
-    return { parts: [header, data], sizeBytes: start + data.length };
+    const header = this.#takeOutput(start);
+    const fields = this.#fields(grid, pixels, 1, transform, [start], [data.length]);
+    writeHeader(variant, fields, header);
+    return this.#encoded(header, [header.subarray(0, start), data]);
   }
 
   #compress(grid: BlockGrid, pixels: Pixels, transform: Transform | undefined): EncodedTile {
@@ -74,7 +76,7 @@ export class TileEncoder {
     const boundBytes = this.#codec.boundBytes(blockBytes);
     const dataBytes = boundBytes * blocks.length;
     const { variant, start } = this.#layout(grid, pixels, predictor, transform, dataBytes);
-    const output = this.#outputOf(start + dataBytes);
+    const output = this.#takeOutput(start + dataBytes);
     const offsets: number[] = [];
     const sizes: number[] = [];
     let end = start;
@@ -93,7 +95,7 @@ export class TileEncoder {
     }
     const fields = this.#fields(grid, pixels, predictor, transform, offsets, sizes);
     writeHeader(variant, fields, output);
-    return { parts: [output.subarray(0, end)], sizeBytes: end };
+    return this.#encoded(output, [output.subarray(0, end)]);
   }
 
   /** Where the blocks begin, in the variant that holds as many bytes as there can be. */
@@ -161,9 +163,14 @@ export class TileEncoder {
     return target;
   }
 
-  #outputOf(sizeBytes: number): Uint8Array {
-    if (this.#output.length < sizeBytes) this.#output = new Uint8Array(sizeBytes);
-    return this.#output.subarray(0, sizeBytes);
+  #encoded(output: Uint8Array, parts: readonly Uint8Array[]): EncodedTile {
+    const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
+    return { parts, sizeBytes, release: () => void this.#outputs.push(output) };
+  }
+
+  #takeOutput(sizeBytes: number): Uint8Array {
+    const output = this.#outputs.pop();
+    return output && output.length >= sizeBytes ? output : new Uint8Array(sizeBytes);
   }
 }
 

@@ -1,0 +1,21 @@
+/** What a pool and its worker threads say to each other. */
+import type { TileFormat } from '../tiff/tile-format.js';
+import type { CarriedError } from './carried-error.js';
+import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
+
+/** What a worker is given when it starts. */
+export interface WorkerSetup {
+  readonly format: TileFormat;
+  readonly options: TileTaskOptions;
+}
+
+/** To a worker: a tile to write, or that there will be no more. */
+export type Order = { readonly id: number; readonly task: TileTask } | 'close';
+
+/** From a worker. The task's buffer comes back with it, to be used again. */
+export interface Reply {
+  readonly id: number;
+  readonly written: WrittenTile | undefined;
+  readonly error: CarriedError | undefined;
+  readonly buffer: ArrayBuffer | undefined;
+}

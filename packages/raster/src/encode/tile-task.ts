@@ -1,0 +1,50 @@
+/** What is done with one tile, on whichever thread: look whether it is empty, encode it, take its checksum, write it. */
+import { createHash } from 'node:crypto';
+import type { Fs } from 'holdfast/os';
+import type { Pixels, Transform } from '../model.js';
+import { isEmptyTile } from '../tiff/empty-tile.js';
+import type { TileEncoder } from '../tiff/tile-encoder.js';
+import type { TileFormat } from '../tiff/tile-format.js';
+import { writeTileFile } from './write-tile-file.js';
+
+/** How all tiles of a pool are written. */
+export interface TileTaskOptions {
+  /** Whether each file is durable when its task is done; else the owner of the stage syncs it. */
+  readonly sync: boolean;
+  /** Whether tiles that hold nothing but nodata are left out. */
+  readonly skipEmpty: boolean;
+}
+
+/** One tile to be written to a path that does not exist yet. */
+export interface TileTask {
+  readonly path: string;
+  readonly pixels: Pixels;
+  readonly transform: Transform | undefined;
+}
+
+/** A tile file that was written. */
+export interface WrittenTile {
+  readonly sizeBytes: number;
+  /** SHA-256 of the file, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Runs a task; `undefined` for an empty tile that was left out. */
+export async function runTileTask(
+  encoder: TileEncoder,
+  format: TileFormat,
+  fs: Fs,
+  task: TileTask,
+  { sync, skipEmpty }: TileTaskOptions,
+): Promise<WrittenTile | undefined> {
+  if (skipEmpty && isEmptyTile(task.pixels.data, format.nodata)) return undefined;
+  const tile = encoder.encode(task.pixels, task.transform);
+  try {
+    const hash = createHash('sha256');
+    for (const part of tile.parts) hash.update(part);
+    await writeTileFile(fs, task.path, tile.parts, sync);
+    return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex') };
+  } finally {
+    tile.release();
+  }
+}

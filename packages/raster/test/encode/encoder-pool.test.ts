@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isHoldfastError } from 'holdfast';
+import { nodeFileSystem, type Fs } from 'holdfast/os';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+import { arrivedError, carryError } from '#src/encode/carried-error.js';
+import { openEncoderPool, type EncoderPoolOptions } from '#src/encode/encoder-pool.js';
+import type { Pixels } from '#src/model.js';
+import { encodeTile } from '#src/tiff/tile-encoder.js';
+import { tileFormat } from '#src/tiff/tile-format.js';
+
+const errnoOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
+const SIZE_PX = 64;
+const format = tileFormat('test', {
+  widthPx: SIZE_PX,
+  heightPx: SIZE_PX,
+  dataType: 'float32',
+  bands: [{}],
+  nodata: -1,
+  georeferencing: {},
+});
+
+function pixels(seed: number): Pixels {
+  const data = Float32Array.from({ length: SIZE_PX ** 2 }, (_, i) => Math.sin(i * seed) * 100);
+  return { data, widthPx: SIZE_PX, heightPx: SIZE_PX, bandCount: 1, interleave: 'pixel' };
+}
+
+for (const [where, options] of [
+  ['on worker threads', { threads: 2, sync: true }],
+  ['on the calling thread', { threads: 0 }],
+] as readonly [string, EncoderPoolOptions][]) {
+  test(`a pool ${where} writes the same bytes as the encoder, and tells their checksum`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const pool = openEncoderPool(format, options);
+    const seeds = Array.from({ length: 20 }, (_, seed) => seed);
+    const written = await Promise.all(
+      seeds.map(async (seed) => pool.writeTile(join(directory, `${seed}`), pixels(seed))),
+    );
+    await pool.close();
+    for (const seed of seeds) {
+      const bytes = readFileSync(join(directory, `${seed}`));
+      assert.deepEqual(new Uint8Array(bytes), encodeTile(format, pixels(seed)));
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      assert.deepEqual(written[seed], { sizeBytes: bytes.length, sha256 });
+    }
+  });
+
+  test(`a tile that fails ${where} rejects with the system's own error, and the others are written`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const pool = openEncoderPool(format, options);
+    const paths = ['a', 'missing/b', 'c'].map((name) => join(directory, name));
+    const settled = await Promise.allSettled(
+      paths.map(async (path) => pool.writeTile(path, pixels(1))),
+    );
+    await pool.close();
+    assert.deepEqual(readdirSync(directory), ['a', 'c']);
+    const failed = settled[1];
+    assert.ok(failed?.status === 'rejected');
+    assert.equal(errnoOf(failed.reason), 'ENOENT');
+    assert.equal((failed.reason as NodeJS.ErrnoException).path, paths[1]);
+    assert.match((failed.reason as Error).stack ?? '', /node-fs|tile-file/);
+  });
+
+  test(`with skipEmpty a pool ${where} leaves out a tile of nothing but nodata`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const pool = openEncoderPool(format, { ...options, skipEmpty: true });
+    const empty = { ...pixels(1), data: new Float32Array(SIZE_PX ** 2).fill(-1) };
+    assert.equal(await pool.writeTile(join(directory, 'empty'), empty), undefined);
+    await pool.close();
+    assert.deepEqual(readdirSync(directory), []);
+  });
+}
+
+test('closing a pool waits for the tiles that were given to it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const pool = openEncoderPool(format, { threads: 1 });
+  const writes = [1, 2, 3, 4, 5].map(async (n) =>
+    pool.writeTile(join(directory, `${n}`), pixels(n)),
+  );
+  await pool.close();
+  assert.equal(readdirSync(directory).length, 5);
+  await Promise.all(writes);
+  await assert.rejects(pool.writeTile(join(directory, 'late'), pixels(1)), /closed/);
+});
+
+test('an idle pool that nobody closed does not keep the process alive', () => {
+  const from = (module: string): string => JSON.stringify(import.meta.resolve(module));
+  const program = `
+    import { openEncoderPool } from ${from('#src/encode/encoder-pool.js')};
+    import { tileFormat } from ${from('#src/tiff/tile-format.js')};
+    const info = { widthPx: 16, heightPx: 16, dataType: 'float32', bands: [{}], georeferencing: {} };
+    const pool = openEncoderPool(tileFormat('test', info), { threads: 1 });
+    const pixels = { data: new Float32Array(256), widthPx: 16, heightPx: 16, bandCount: 1, interleave: 'pixel' };
+    await pool.writeTile('/dev/null/none', pixels).catch((error) => console.log(error.code));`;
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    timeout: 20_000,
+    encoding: 'utf8',
+  });
+  assert.deepEqual([run.status, run.stdout], [0, 'ENOTDIR\n'], run.stderr);
+});
+
+test('a buffer that a tile gave back is used again', async (t) => {
+  const directory = temporaryDirectory(t);
+  const pool = openEncoderPool(format, { threads: 1 });
+  const tile = pixels(1);
+  await pool.writeTile(join(directory, 'a'), tile);
+  assert.equal(tile.data.length, 0, 'its buffer has moved');
+  const buffer = pool.takeBuffer(SIZE_PX ** 2 * 4);
+  assert.notEqual(new Float32Array(buffer)[1], 0, 'what is in it is left over');
+  await pool.close();
+});
+
+test('a disk that takes fewer bytes than given is a full disk, never a shorter tile', async (t) => {
+  const path = join(temporaryDirectory(t), 'tile');
+  const short: Fs = {
+    ...nodeFileSystem,
+    async open(...args) {
+      const file = await nodeFileSystem.open(...args);
+      file.write = async (data) => data.length - 1;
+      return file;
+    },
+  };
+  const pool = openEncoderPool(format, { fs: short });
+  const failure: unknown = await pool.writeTile(path, pixels(1)).catch((error: unknown) => error);
+  assert.ok(isHoldfastError(failure, 'NO_SPACE') && failure.path === path);
+  await pool.close();
+});
+
+test('an error keeps its class, fields, cause and stack on its way between threads', () => {
+  const cause = Object.assign(new TypeError('inner'), { code: 'EIO', errno: -5 });
+  const arrived = arrivedError(structuredClone(carryError(new Error('outer', { cause }))));
+  assert.equal(arrived.message, 'outer');
+  assert.deepEqual(
+    [(arrived.cause as Error).name, errnoOf(arrived.cause), (arrived.cause as Error).stack],
+    ['TypeError', 'EIO', cause.stack],
+  );
+});
