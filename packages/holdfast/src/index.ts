@@ -6,3 +6,11 @@ export type { PublishDirectoryOptions, PublishedDirectory } from './directory/pu
 export type { FileData, Stage, StageWriteOptions } from './directory/stage.js';
 export type { FillOptions, PublishProgress } from './directory/prepare-tree.js';
 export type { SyncStrategy } from './directory/sync-tree.js';
+export { listOrphans, sweepOrphans } from './directory/orphans.js';
+export type {
+  ListOrphansOptions,
+  Orphan,
+  OrphanKind,
+  SweepOrphansOptions,
+  SweptOrphan,
+} from './directory/orphans.js';

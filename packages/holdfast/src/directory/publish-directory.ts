@@ -21,7 +21,7 @@ import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { stepFailed } from './directory-error.js';
 import { findTarget, type DirectoryTarget } from './directory-target.js';
-import { sweepStagedDirectories } from './orphans.js';
+import { sweepStagesOf } from './orphans.js';
 import {
   discardTree,
   keepForResume,
@@ -97,7 +97,7 @@ export async function publishDirectory<T>(
   refuseAborted(options.signal, path);
   const target = await findTarget(fs, path, options.ifExists ?? 'fail');
   try {
-    await sweepStagedDirectories(fs, target.parent, target.name);
+    await sweepStagesOf(fs, target.parent, target.name);
     return await publishOnto(fs, target, fill, options);
   } finally {
     await target.old?.handle.close();
