@@ -28,9 +28,7 @@ export class Persistence {
     for (const change of operation.changes) {
       this.pending.push({ change, operation: this.#operations, forgotten: false });
     }
-    if (operation.syncs !== undefined) {
-      this.#sync(operation.syncs, operation.syncsBefore ?? Infinity);
-    }
+    if (operation.syncs !== undefined) this.#sync(operation.syncs);
     if (operation.forgets !== undefined) this.#forget(operation.forgets);
     this.#operations += 1;
   }
@@ -46,11 +44,9 @@ export class Persistence {
     return image;
   }
 
-  #sync(what: number | 'everything', before: number): void {
+  #sync(what: number | 'everything'): void {
     const covers = (pending: PendingChange): boolean =>
-      !pending.forgotten &&
-      pending.operation < before &&
-      (what === 'everything' || pending.change.ino === what);
+      !pending.forgotten && (what === 'everything' || pending.change.ino === what);
     const synced = this.pending.filter(covers).map(({ change }) => change);
     for (const change of synced) apply(this.durable, change);
     finish(this.durable, synced);

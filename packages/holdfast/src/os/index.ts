@@ -13,3 +13,4 @@ export type {
 } from './fs.js';
 export { nodeFileSystem } from './node-fs.js';
 export { systemError } from './system-error.js';
+export { errnoOf } from '../errors.js';

@@ -5,7 +5,9 @@
  * One `SimpleSource` a tile and band, with `SourceProperties`, so that opening the index opens no tile. Tiles are placed
  * by pixels; a geotransform is written only if there is one.
  */
+import { createHash } from 'node:crypto';
 import { type BandInfo, dataTypes, type Nodata, type RasterInfo, type Window } from '../model.js';
+import { digestLine } from './index-digest.js';
 import { escapeXml } from './xml.js';
 
 /** One tile as the index names it. */
@@ -34,8 +36,17 @@ export const vrtDomain = 'HOLDFAST';
 
 const PIECE_CHARACTERS = 64 * 1024;
 
-/** The text of an index as UTF-8, in pieces of about 64 KB. */
+/** The text of an index as UTF-8, in pieces of about 64 KB; its last line is its own digest. */
 export async function* vrtBytes(index: VrtIndex): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  for (const piece of vrtPieces(index)) {
+    hash.update(piece);
+    yield piece;
+  }
+  yield new TextEncoder().encode(digestLine(hash.digest('hex')));
+}
+
+function* vrtPieces(index: VrtIndex): Generator<Uint8Array> {
   const encoder = new TextEncoder();
   let piece = '';
   for (const line of vrtLines(index)) {

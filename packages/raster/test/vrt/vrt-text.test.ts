@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { SaxesParser } from 'saxes';
 import { dataTypeNames, type RasterInfo } from '#src/model.js';
@@ -118,11 +119,13 @@ test('the generation is found in the first bytes of the index', () => {
   assert.equal(generationInHead('<VRTDataset rasterXSize="6">'), undefined);
 });
 
-test('the index comes in pieces of bounded size that join to the same text', async () => {
+test('the index comes in pieces of bounded size that join to the same text and end with its digest', async () => {
   const tiles = Array.from({ length: 2000 }, () => tile);
   const pieces: Uint8Array[] = [];
   for await (const piece of vrtBytes(index({ tiles }))) pieces.push(piece);
   assert.ok(pieces.length > 5);
   assert.ok(pieces.every((piece) => piece.length < 80_000));
-  assert.equal(Buffer.concat(pieces).toString(), `${textOf({ tiles })}\n`);
+  const text = `${textOf({ tiles })}\n`;
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  assert.equal(Buffer.concat(pieces).toString(), `${text}<!-- holdfast sha256 ${sha256} -->\n`);
 });

@@ -1,0 +1,32 @@
+/** Colours for values between 0 and 1. */
+
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+interface Stop {
+  readonly at: number;
+  readonly colour: Rgb;
+}
+
+/** From lowland green over ochre and brown to white peaks. */
+const terrainStops: readonly Stop[] = [
+  { at: 0, colour: [38, 84, 54] },
+  { at: 0.2, colour: [102, 141, 78] },
+  { at: 0.4, colour: [201, 193, 128] },
+  { at: 0.6, colour: [170, 125, 82] },
+  { at: 0.8, colour: [133, 108, 96] },
+  { at: 1, colour: [250, 250, 250] },
+];
+
+/** The colour of a share of the range; shares outside 0 to 1 take the colour of the nearer end. */
+export function terrainColour(share: number): Rgb {
+  const at = Math.min(1, Math.max(0, share));
+  const upper = terrainStops.findIndex((stop) => stop.at >= at);
+  const high = terrainStops[upper] as Stop;
+  const low = terrainStops[upper - 1] ?? high;
+  const span = high.at - low.at;
+  const part = span === 0 ? 0 : (at - low.at) / span;
+  return [0, 1, 2].map((channel) => {
+    const from = low.colour[channel] as number;
+    return Math.round(from + part * ((high.colour[channel] as number) - from));
+  }) as unknown as Rgb;
+}

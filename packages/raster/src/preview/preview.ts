@@ -1,0 +1,245 @@
+/** A small picture of a mosaic, to look at. */
+import { encode } from 'fast-png';
+import { checkOptions, invalidArgument } from 'holdfast/options';
+import type { PaletteEntry } from '../model.js';
+import type { Mosaic } from '../read/open-vrt.js';
+import { terrainColour } from './colour-ramp.js';
+import { hillshade } from './shade.js';
+
+/**
+ * How values become colours. `auto`: three or four bands of bytes are red, green, blue and alpha, a palette is used, and
+ * anything else is grey. `hillshade`: the first band as a terrain under a north-west light. `ramp`: the first band from
+ * green over brown to white, shaded.
+ */
+export type PreviewStyle = 'auto' | 'hillshade' | 'ramp';
+
+export interface PreviewOptions {
+  readonly style?: PreviewStyle;
+  /** The longer side of the picture, in pixels; 1024 by default, never more than the mosaic has. */
+  readonly maxSizePx?: number;
+  /** How much heights are exaggerated for shading; by default so that the picture shows the terrain. */
+  readonly exaggeration?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A PNG file and its size. */
+export interface Preview {
+  readonly png: Uint8Array;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/** Bands as numbers, not-a-number where there is no data. */
+interface Picture {
+  readonly bands: readonly Float64Array[];
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/** Each picture pixel is the mean of this many by this many samples, so that thin things do not flicker out. */
+const OVERSAMPLING = 2;
+/** Shares of the values that a grey or coloured picture leaves to its darkest and brightest tone. */
+const STRETCH = { low: 0.02, high: 0.98 };
+/** The share of a picture's width by which its highest point is made to rise, where nobody says how much. */
+const RELIEF_OF_WIDTH = 0.06;
+
+/**
+ * Draws a picture of a mosaic; nothing is written. Pixels without data are transparent.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT, and all that {@link Mosaic.read} throws
+ */
+export async function renderPreview(
+  mosaic: Mosaic,
+  options: PreviewOptions = {},
+): Promise<Preview> {
+  checkOptions('renderPreview', options, ['style', 'maxSizePx', 'exaggeration', 'signal']);
+  const { style = 'auto', maxSizePx = 1024 } = options;
+  if (!Number.isInteger(maxSizePx) || maxSizePx < 1) {
+    throw invalidArgument(
+      'renderPreview',
+      `maxSizePx must be a positive integer, not ${maxSizePx}`,
+    );
+  }
+  if (style === 'auto' && mosaic.info.bands[0]?.palette)
+    return renderPalette(mosaic, maxSizePx, options);
+  const colours = style === 'auto' && isRgb(mosaic);
+  const picture = await readPicture(mosaic, maxSizePx, colours ? undefined : 1, options.signal);
+  if (colours) return toPng(picture, colourPixel(picture));
+  if (style === 'auto') return toPng(picture, greyPixel(picture));
+  return toPng(picture, terrainPixel(picture, mosaic, style, options.exaggeration));
+}
+
+function isRgb(mosaic: Mosaic): boolean {
+  const { bands, dataType } = mosaic.info;
+  return dataType === 'uint8' && (bands.length === 3 || bands.length === 4);
+}
+
+type PixelColour = (index: number) => readonly [number, number, number, number];
+const TRANSPARENT = [0, 0, 0, 0] as const;
+
+function colourPixel({ bands }: Picture): PixelColour {
+  const [red, green, blue, alpha] = bands as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array?,
+  ];
+  return (index) => {
+    const colour = [red[index], green[index], blue[index]] as [number, number, number];
+    if (colour.some(Number.isNaN)) return TRANSPARENT;
+    return [...colour, alpha?.[index] ?? 255];
+  };
+}
+
+function greyPixel({ bands }: Picture): PixelColour {
+  const [values] = bands as [Float64Array];
+  const shareOf = stretch(values);
+  return (index) => {
+    const share = shareOf(values[index] as number);
+    if (Number.isNaN(share)) return TRANSPARENT;
+    return [share * 255, share * 255, share * 255, 255];
+  };
+}
+
+function terrainPixel(
+  picture: Picture,
+  mosaic: Mosaic,
+  style: 'hillshade' | 'ramp',
+  exaggeration: number | undefined,
+): PixelColour {
+  const [values] = picture.bands as [Float64Array];
+  const { widthPx, heightPx } = picture;
+  const factor = exaggeration ?? fittingExaggeration(picture, mosaic);
+  const shade = hillshade({
+    values: values.map((value) => value * factor),
+    widthPx,
+    heightPx,
+    cellWidth: cellSize(mosaic, 1, widthPx),
+    cellHeight: cellSize(mosaic, 5, heightPx),
+  });
+  const shareOf = stretch(values);
+  return (index) => {
+    const light = shade[index] as number;
+    if (Number.isNaN(light)) return TRANSPARENT;
+    if (style === 'hillshade') return [light * 255, light * 255, light * 255, 255];
+    const [red, green, blue] = terrainColour(shareOf(values[index] as number));
+    // Flat ground, which is lit by sin 45°, keeps its colour.
+    const gain = light / Math.SQRT1_2;
+    return [red * gain, green * gain, blue * gain, 255];
+  };
+}
+
+/** Cell size in the mosaic's own unit, or 1 pixel without georeferencing; `term` is its place in the transform. */
+function cellSize(mosaic: Mosaic, term: 1 | 5, picturePx: number): number {
+  const { info } = mosaic;
+  const whole = term === 1 ? info.widthPx : info.heightPx;
+  return (Math.abs(info.georeferencing.transform?.[term] ?? 1) * whole) / picturePx;
+}
+
+/** Heights and map units differ (metres over degrees), so the relief is scaled to the picture. */
+function fittingExaggeration(picture: Picture, mosaic: Mosaic): number {
+  const { low, high } = rangeOf(picture.bands[0] as Float64Array);
+  const width = cellSize(mosaic, 1, picture.widthPx) * picture.widthPx;
+  return high > low ? (RELIEF_OF_WIDTH * width) / (high - low) : 1;
+}
+
+async function renderPalette(
+  mosaic: Mosaic,
+  maxSizePx: number,
+  options: PreviewOptions,
+): Promise<Preview> {
+  const palette = mosaic.info.bands[0]?.palette as readonly PaletteEntry[];
+  const scale = Math.min(1, maxSizePx / Math.max(mosaic.info.widthPx, mosaic.info.heightPx));
+  const { data, widthPx, heightPx } = await mosaic.read(undefined, {
+    band: 1,
+    scale,
+    ...signalOf(options),
+  });
+  const picture = { bands: [], widthPx, heightPx };
+  const nodata = mosaic.document.bands[0]?.nodata;
+  return toPng(picture, (index) =>
+    data[index] === nodata ? TRANSPARENT : (palette[Number(data[index])] ?? TRANSPARENT),
+  );
+}
+
+/** Reads the mosaic at twice the size of the picture and takes means, leaving out what has no data. */
+async function readPicture(
+  mosaic: Mosaic,
+  maxSizePx: number,
+  band: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Picture> {
+  const { widthPx, heightPx } = mosaic.info;
+  const scale = Math.min(1, maxSizePx / Math.max(widthPx, heightPx));
+  const oversampling = scale * OVERSAMPLING <= 1 ? OVERSAMPLING : 1;
+  const read = await mosaic.read(undefined, {
+    scale: scale * oversampling,
+    ...(band === undefined ? {} : { band }),
+    ...signalOf({ signal }),
+  });
+  const pixels = read.widthPx * read.heightPx;
+  const bands = Array.from({ length: read.bandCount }, (_, index) => {
+    const nodata = mosaic.document.bands[index]?.nodata;
+    const samples = read.data.subarray(index * pixels, (index + 1) * pixels);
+    const values = Float64Array.from(samples as ArrayLike<number | bigint>, (value) =>
+      value === nodata ? Number.NaN : Number(value),
+    );
+    return shrink(values, read.widthPx, read.heightPx, oversampling);
+  });
+  return {
+    bands,
+    widthPx: Math.ceil(read.widthPx / oversampling),
+    heightPx: Math.ceil(read.heightPx / oversampling),
+  };
+}
+
+function shrink(
+  values: Float64Array,
+  widthPx: number,
+  heightPx: number,
+  factor: number,
+): Float64Array {
+  if (factor === 1) return values;
+  const width = Math.ceil(widthPx / factor);
+  const sums = new Float64Array(width * Math.ceil(heightPx / factor));
+  const counts = new Uint32Array(sums.length);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] as number;
+    if (Number.isNaN(value)) continue;
+    const target =
+      Math.floor(index / widthPx / factor) * width + Math.floor((index % widthPx) / factor);
+    sums[target] = (sums[target] as number) + value;
+    counts[target] = (counts[target] as number) + 1;
+  }
+  // Nothing valid gives 0/0, which is not-a-number: no data.
+  return sums.map((sum, index) => sum / (counts[index] as number));
+}
+
+/** Where a value lies between the darkest and brightest tone, from 0 to 1. */
+function stretch(values: Float64Array): (value: number) => number {
+  const { low, high } = rangeOf(values);
+  return (value) =>
+    high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : value - value;
+}
+
+function rangeOf(values: Float64Array): { low: number; high: number } {
+  const sorted = values.filter((value) => Number.isFinite(value)).toSorted();
+  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  return { low: at(STRETCH.low), high: at(STRETCH.high) };
+}
+
+function toPng({ widthPx, heightPx }: Picture, colourOf: PixelColour): Preview {
+  const data = new Uint8ClampedArray(widthPx * heightPx * 4);
+  for (let index = 0; index < widthPx * heightPx; index += 1) data.set(colourOf(index), index * 4);
+  return {
+    png: encode({ width: widthPx, height: heightPx, data, channels: 4 }),
+    widthPx,
+    heightPx,
+  };
+}
+
+function signalOf(options: { readonly signal?: AbortSignal | undefined }): {
+  signal?: AbortSignal;
+} {
+  return options.signal ? { signal: options.signal } : {};
+}
