@@ -2,10 +2,15 @@
 export { HoldfastError, errorCodes, isHoldfastError } from './errors.js';
 export type { ErrorCode, HoldfastErrorFields, Outcome } from './errors.js';
 export { publishDirectory } from './directory/publish-directory.js';
-export type {
-  PublishDirectoryOptions,
-  PublishedDirectory,
-  PublishProgress,
-} from './directory/publish-directory.js';
+export type { PublishDirectoryOptions, PublishedDirectory } from './directory/publish-directory.js';
 export type { FileData, Stage, StageWriteOptions } from './directory/stage.js';
+export type { FillOptions, PublishProgress } from './directory/prepare-tree.js';
 export type { SyncStrategy } from './directory/sync-tree.js';
+export { listOrphans, sweepOrphans } from './directory/orphans.js';
+export type {
+  ListOrphansOptions,
+  Orphan,
+  OrphanKind,
+  SweepOrphansOptions,
+  SweptOrphan,
+} from './directory/orphans.js';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addCrashtestCommands } from './crashtest.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
-export const commandGroups: readonly ((program: Command) => void)[] = [];
+export const commandGroups: readonly ((program: Command) => void)[] = [addCrashtestCommands];

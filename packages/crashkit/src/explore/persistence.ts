@@ -28,7 +28,9 @@ export class Persistence {
     for (const change of operation.changes) {
       this.pending.push({ change, operation: this.#operations, forgotten: false });
     }
-    if (operation.syncs !== undefined) this.#sync(operation.syncs);
+    if (operation.syncs !== undefined) {
+      this.#sync(operation.syncs, operation.syncsBefore ?? Infinity);
+    }
     if (operation.forgets !== undefined) this.#forget(operation.forgets);
     this.#operations += 1;
   }
@@ -44,9 +46,11 @@ export class Persistence {
     return image;
   }
 
-  #sync(what: number | 'everything'): void {
+  #sync(what: number | 'everything', before: number): void {
     const covers = (pending: PendingChange): boolean =>
-      !pending.forgotten && (what === 'everything' || pending.change.ino === what);
+      !pending.forgotten &&
+      pending.operation < before &&
+      (what === 'everything' || pending.change.ino === what);
     const synced = this.pending.filter(covers).map(({ change }) => change);
     for (const change of synced) apply(this.durable, change);
     finish(this.durable, synced);

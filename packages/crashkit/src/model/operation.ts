@@ -13,6 +13,8 @@ export interface Operation {
   readonly changes: readonly Change[];
   /** The inode whose changes so far are durable after this call. */
   readonly syncs?: number | 'everything' | undefined;
+  /** The sync covers only what operations before this one (counted from 0) changed; all so far by default. */
+  readonly syncsBefore?: number | undefined;
   /** The inode whose changes so far no later sync makes durable: its sync failed, and the kernel forgot them. */
   readonly forgets?: number | undefined;
   /** The promise that the program gave: from here on it counts. */

@@ -4,55 +4,222 @@
  * Sweeping one: open → lock without waiting → check that the path still names what was locked → sync the parent →
  * remove while the lock is held. The parent is synced first because an orphan may be an old tree that a publisher
  * exchanged and had no time to sync: after a power loss it could be the target again, and must not lack a file then.
+ * A crash while sweeping leaves a smaller orphan.
  *
  * A lock proves something only where it reaches every process that could own the stage. On a filesystem that other
  * machines share it does not (flock(2) on a directory of NFS stays on the client), so nothing is swept there.
  */
-import { join } from 'node:path';
-import type { Fs } from '../os/fs.js';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, HoldfastError } from '../errors.js';
+import { checkOptions, invalidArgument } from '../options.js';
+import type { DirectoryEntry, Fs, FsHandle } from '../os/fs.js';
+import { nodeFileSystem } from '../os/node-fs.js';
 import {
+  isResumableStageName,
+  isSameFile,
   isStagedDirectoryName,
-  ownDirectory,
-  type OwnedDirectory,
+  lstatIfThere,
 } from '../stage/staged-directory.js';
+import { stepFailed } from './directory-error.js';
 import { filesystemType } from './filesystem-type.js';
 import { removeTree } from './tree.js';
 
-/** Removes the orphans of one target. What cannot be removed stays for the next time. */
-export async function sweepStagedDirectories(
-  fs: Fs,
-  parent: string,
-  targetName: string,
-): Promise<void> {
+/** A staged directory or file was never published, or was replaced; a resumable stage was kept by option `resume`. */
+export type OrphanKind = 'stagedDirectory' | 'stagedFile' | 'resumableStage';
+
+/** A staged thing, and whether anybody owns it. */
+export interface Orphan {
+  readonly path: string;
+  readonly kind: OrphanKind;
+  /** `dead`: proven by its lock. `unknown`: other machines share the filesystem, or it could not be opened. */
+  readonly owner: 'dead' | 'unknown';
+}
+
+/** What a sweep did with one orphan. */
+export interface SweptOrphan extends Orphan {
+  readonly action: 'removed' | 'salvaged' | 'left';
+  /** Where it is now, when it was salvaged. */
+  readonly movedTo: string | undefined;
+  /** Why it was left. */
+  readonly error: HoldfastError | undefined;
+}
+
+export interface ListOrphansOptions {
+  /** Also look in the directories below, not following symlinks; false by default. */
+  readonly recursive?: boolean;
+  readonly fs?: Fs;
+}
+
+export interface SweepOrphansOptions extends ListOrphansOptions {
+  /** Move the orphans into this directory, which must exist on the same filesystem, in place of removing them. */
+  readonly salvageTo?: string;
+  /** Also sweep what was kept for a later run to resume; false by default. */
+  readonly resumable?: boolean;
+}
+
+/**
+ * Lists the orphans in a directory. What a living process owns is not among them. Changes nothing.
+ *
+ * @throws HoldfastError NOT_FOUND, IO, INVALID_ARGUMENT
+ */
+export async function listOrphans(
+  directory: string,
+  options: ListOrphansOptions = {},
+): Promise<Orphan[]> {
+  checkOptions('listOrphans', options, ['recursive', 'fs']);
+  const fs = options.fs ?? nodeFileSystem;
+  const orphans: Orphan[] = [];
+  for await (const found of stagedThings(fs, directory, options.recursive ?? false)) {
+    const owner = await ownerOf(fs, found.path);
+    if (owner !== 'alive') orphans.push({ ...found, owner });
+  }
+  return orphans;
+}
+
+/**
+ * Removes the orphans in a directory, or moves them away, and tells what it did with each. What has a living owner, and
+ * what cannot be proven dead, is not touched.
+ *
+ * After an error the directory has fewer orphans, each of the others whole or partly removed. Salvaged things are
+ * durable at their new place.
+ *
+ * @throws HoldfastError NOT_FOUND, IO, INVALID_ARGUMENT; what fails with a single orphan is told with that orphan
+ */
+export async function sweepOrphans(
+  directory: string,
+  options: SweepOrphansOptions = {},
+): Promise<SweptOrphan[]> {
+  checkOptions('sweepOrphans', options, ['recursive', 'salvageTo', 'resumable', 'fs']);
+  const fs = options.fs ?? nodeFileSystem;
+  if (options.salvageTo !== undefined) await refuseNonDirectory(fs, options.salvageTo);
+  const swept: SweptOrphan[] = [];
+  for (const orphan of await listOrphans(directory, {
+    recursive: options.recursive ?? false,
+    fs,
+  })) {
+    if (orphan.kind === 'resumableStage' && !options.resumable) continue;
+    swept.push(await sweepOne(fs, orphan, options.salvageTo));
+  }
+  return swept;
+}
+
+/** Removes the orphaned stages of one target. What cannot be removed stays for the next time. */
+export async function sweepStagesOf(fs: Fs, parent: string, targetName: string): Promise<void> {
   const entries = await fs.readDirectory(parent);
-  const staged = entries.filter(({ name }) => isStagedDirectoryName(name, targetName));
+  const names = entries.map(({ name }) => name);
+  const staged = names.filter((name) => isStagedDirectoryName(name, targetName));
   if (staged.length === 0 || !(await locksProveOwners(fs, parent))) return;
-  for (const { name } of staged) {
-    await sweep(fs, join(parent, name), (owned) => removeTree(fs, owned.path)).catch(
-      () => undefined,
-    );
+  for (const name of staged) {
+    const path = join(parent, name);
+    await whileOwned(fs, path, () => remove(fs, path)).catch(() => undefined);
+  }
+}
+
+interface StagedThing {
+  readonly path: string;
+  readonly kind: OrphanKind;
+}
+
+async function* stagedThings(
+  fs: Fs,
+  directory: string,
+  recursive: boolean,
+): AsyncGenerator<StagedThing> {
+  for (const entry of await entriesOf(fs, directory)) {
+    const path = join(directory, entry.name);
+    const kind = orphanKindOf(entry);
+    if (kind) yield { path, kind };
+    else if (recursive && entry.kind === 'directory') yield* stagedThings(fs, path, true);
+  }
+}
+
+async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
+  try {
+    return await fs.readDirectory(directory);
+  } catch (error) {
+    throw stepFailed(error, 'list', directory);
+  }
+}
+
+function orphanKindOf({ name, kind }: DirectoryEntry): OrphanKind | undefined {
+  if (kind !== 'directory') return undefined;
+  if (isResumableStageName(name)) return 'resumableStage';
+  return isStagedDirectoryName(name) ? 'stagedDirectory' : undefined;
+}
+
+async function ownerOf(fs: Fs, path: string): Promise<'alive' | 'dead' | 'unknown'> {
+  try {
+    if (!(await locksProveOwners(fs, dirname(path)))) return 'unknown';
+    return (await whileOwned(fs, path, async () => undefined)) ? 'dead' : 'alive';
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function sweepOne(
+  fs: Fs,
+  orphan: Orphan,
+  salvageTo: string | undefined,
+): Promise<SweptOrphan> {
+  const left = { ...orphan, action: 'left', movedTo: undefined, error: undefined } as const;
+  if (orphan.owner === 'unknown') return left;
+  try {
+    let movedTo: string | undefined;
+    const done = await whileOwned(fs, orphan.path, async () => {
+      if (salvageTo === undefined) await remove(fs, orphan.path);
+      else movedTo = await salvage(fs, orphan.path, salvageTo);
+    });
+    if (!done) return left;
+    return { ...left, action: movedTo === undefined ? 'removed' : 'salvaged', movedTo };
+  } catch (error) {
+    return { ...left, error: stepFailed(error, 'sweep', orphan.path) };
+  }
+}
+
+/** Calls `dispose` while owning an orphan; false when it is not one any more. */
+async function whileOwned(fs: Fs, path: string, dispose: () => Promise<void>): Promise<boolean> {
+  const handle = await openIfThere(fs, path);
+  if (!handle) return false;
+  try {
+    if (!handle.tryLock('exclusive')) return false;
+    const named = await lstatIfThere(fs, path);
+    if (!named || !isSameFile(named, await handle.stat())) return false;
+    await dispose();
+    return true;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openIfThere(fs: Fs, path: string): Promise<FsHandle | undefined> {
+  try {
+    return await fs.openDirectory(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function remove(fs: Fs, path: string): Promise<void> {
+  await syncDirectory(fs, dirname(path));
+  await removeTree(fs, path);
+}
+
+/** The dot of the name is dropped: what was salvaged is no orphan any more. */
+async function salvage(fs: Fs, path: string, salvageTo: string): Promise<string> {
+  const base = join(salvageTo, basename(path).slice(1));
+  for (let number = 1; ; number += 1) {
+    const to = number === 1 ? base : `${base}-${number}`;
+    if (await lstatIfThere(fs, to)) continue;
+    await fs.rename(path, to);
+    await syncDirectory(fs, salvageTo);
+    await syncDirectory(fs, dirname(path));
+    return to;
   }
 }
 
 async function locksProveOwners(fs: Fs, directory: string): Promise<boolean> {
   return filesystemType((await fs.statFilesystem(directory)).type).isLocal;
-}
-
-/** Owns one staged directory, if its owner is dead, and disposes of it. Tells whether it did. */
-async function sweep(
-  fs: Fs,
-  path: string,
-  dispose: (owned: OwnedDirectory) => Promise<void>,
-): Promise<boolean> {
-  const owned = await ownDirectory(fs, path);
-  if (!owned) return false;
-  try {
-    await syncDirectory(fs, join(path, '..'));
-    await dispose(owned);
-    return true;
-  } finally {
-    await owned.handle.close();
-  }
 }
 
 async function syncDirectory(fs: Fs, path: string): Promise<void> {
@@ -62,4 +229,12 @@ async function syncDirectory(fs: Fs, path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+async function refuseNonDirectory(fs: Fs, path: string): Promise<void> {
+  const stat = await fs.stat(path).catch((error: unknown) => {
+    throw stepFailed(error, 'salvage', path);
+  });
+  if (stat.kind === 'directory') return;
+  throw invalidArgument('sweepOrphans', 'salvageTo must be a directory', path);
 }

@@ -16,6 +16,7 @@ import { errnoOf, HoldfastError } from '../errors.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 
 const INFIX = '.staging-';
+const RESUMABLE = 'resume';
 /** 96 bits: nobody guesses the name, and no two processes ever draw the same. */
 const ID_BYTES = 12;
 const ID_LENGTH = ID_BYTES * 2;
@@ -50,6 +51,19 @@ export function isStagedDirectoryName(name: string, targetName?: string): boolea
   return targetName === undefined
     ? prefix.startsWith('.') && prefix.endsWith(INFIX) && prefix.length > INFIX.length + 1
     : prefix === stagedNamePrefix(targetName);
+}
+
+/**
+ * The name of a stage that is to survive its owner, so that a later run can take it over. There is one for a target.
+ * It is no name of an orphan: what was kept on purpose is not swept by itself.
+ */
+export function resumableStageName(targetName: string): string {
+  return `${stagedNamePrefix(targetName)}${RESUMABLE}`;
+}
+
+/** Whether a name is one that {@link resumableStageName} gives. */
+export function isResumableStageName(name: string): boolean {
+  return name.startsWith('.') && name.endsWith(INFIX + RESUMABLE);
 }
 
 /** Makes an empty staged directory for a target and owns it. System errors pass as they are. */

@@ -390,3 +390,48 @@ test('every step that fails leaves the old tree or the new one, and says which',
     }
   }
 });
+
+test('a failed run with resume keeps its stage, and the next one goes on from it', async (t) => {
+  const root = temporaryDirectory(t);
+  const attempt = (fail: boolean): Promise<unknown> =>
+    publishDirectory(
+      `${root}/out`,
+      async (stage) => {
+        if (stage.resumed) assert.deepEqual(treeOf(stage.path), { first: '1' });
+        else await stage.write('first', '1');
+        if (fail) throw new Error('power is cheap, work is not');
+        await stage.write('first', '2', { overwrite: true });
+        await stage.write('second', '2');
+        return stage.resumed;
+      },
+      { resume: true, ifExists: 'replace' },
+    );
+  await assert.rejects(attempt(true), holdfastError('UPDATER_FAILED'));
+  await assert.rejects(attempt(true), holdfastError('UPDATER_FAILED'));
+  assert.deepEqual(readdirSync(root), ['.out.staging-resume']);
+  await attempt(false);
+  assert.deepEqual(readdirSync(root), ['out']);
+  assert.deepEqual(treeOf(`${root}/out`), { first: '2', second: '2' });
+});
+
+test('a stage to be resumed is taken over by one run at a time, and not after a failed sync', async (t) => {
+  const root = temporaryDirectory(t);
+  await assert.rejects(
+    publishDirectory(
+      `${root}/out`,
+      () => publishDirectory(`${root}/out`, () => undefined, { resume: true }),
+      { resume: true },
+    ),
+    holdfastError('LOCK_TIMEOUT'),
+  );
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call, path }) => {
+      if (call === 'sync') throw systemError(5, 'fsync', path);
+    },
+  });
+  await assert.rejects(
+    publishDirectory(`${root}/out`, (stage) => stage.write('a', '1'), { resume: true, fs }),
+    holdfastError('SYNC_FAILED'),
+  );
+  assert.deepEqual(readdirSync(root), []);
+});

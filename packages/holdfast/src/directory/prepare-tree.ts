@@ -1,0 +1,240 @@
+/**
+ * Makes a tree ready to be published: staged beside its target, filled by the caller, whole and durable.
+ *
+ * 1. make the stage and lock it, or take over the one that a run with `resume` kept
+ * 2. fill it; wait until everything that was started has settled, also when one of them failed
+ * 3. survey and sync it (sync-tree.ts)
+ * 4. give it a name of its own, if it had the one that is taken over: from here on it may turn into an old tree
+ *
+ * Invariant: nothing of the caller's runs any more when this ends, whichever way it ends.
+ * A crash leaves an unlocked stage: an orphan, or with `resume` the stage that the next run takes over.
+ */
+import { join } from 'node:path';
+import { errnoOf, HoldfastError, isHoldfastError } from '../errors.js';
+import type { Fs } from '../os/fs.js';
+import {
+  createStagedDirectory,
+  isSameFile,
+  lstatIfThere,
+  ownDirectory,
+  resumableStageName,
+  stagedDirectoryName,
+  type OwnedDirectory,
+} from '../stage/staged-directory.js';
+import { stepFailed } from './directory-error.js';
+import { makeStage, type Stage } from './stage.js';
+import { chooseStrategy, surveyTree, syncTree, type SyncStrategy } from './sync-tree.js';
+import { TaskGroup } from './task-group.js';
+import { removeTree } from './tree.js';
+
+const DEFAULT_CONCURRENCY = 8;
+
+/** Fills a stage; what it returns is given back. */
+export type Fill<T> = (stage: Stage) => Promise<T> | T;
+
+/** How far a publish has come. */
+export interface PublishProgress {
+  readonly phase: 'fill' | 'sync' | 'publish';
+  /** Files written through the stage while it is filled; all files of the tree from then on. */
+  readonly fileCount: number;
+  /** Bytes written through the stage. */
+  readonly sizeBytes: number;
+}
+
+/** How a tree is filled and made durable. */
+export interface FillOptions {
+  /** Ends the call: what runs is told by `stage.signal` and awaited, and the stage discarded. */
+  readonly signal?: AbortSignal;
+  /** `full` (the default): survives power loss once acknowledged. `none`: nothing is synced, and only processes may die. */
+  readonly durability?: 'full' | 'none';
+  /** How the tree is made durable; `auto` by default. `each` where others keep much unwritten data on the filesystem. */
+  readonly sync?: SyncStrategy;
+  /** Keep the stage of a failed or killed run, and take over the one that such a run kept; false by default. */
+  readonly resume?: boolean;
+  /** Told after each file and at each phase; must not throw. */
+  readonly onProgress?: (progress: PublishProgress) => void;
+  /** How many tasks of `stage.spawn`, and how many syncs, run at once; 8 by default. */
+  readonly concurrency?: number;
+}
+
+/** A tree that one rename can publish. Whoever has it closes its handle, which gives up its ownership. */
+export interface PreparedTree<T> {
+  readonly stage: OwnedDirectory;
+  /** What `fill` returned. */
+  readonly value: T;
+  readonly fileCount: number;
+}
+
+/** Stages, fills and syncs a tree for the target `name` in the directory `parent`. On an error nothing is left open. */
+export async function prepareTree<T>(
+  fs: Fs,
+  parent: string,
+  name: string,
+  fill: Fill<T>,
+  options: FillOptions,
+): Promise<PreparedTree<T>> {
+  const { stage, resumed } = await openStage(fs, parent, name, options.resume ?? false);
+  try {
+    const value = await fillStage(fs, stage, resumed, fill, options);
+    const fileCount = await makeDurable(fs, stage, options);
+    const named = options.resume ? await giveOwnName(fs, stage, parent, name) : stage;
+    return { stage: named, value, fileCount };
+  } catch (error) {
+    await giveUp(fs, stage, error, options.resume ?? false);
+    throw stepFailed(error, 'fill', stage.path);
+  }
+}
+
+async function fillStage<T>(
+  fs: Fs,
+  stage: OwnedDirectory,
+  resumed: boolean,
+  fill: Fill<T>,
+  options: FillOptions,
+): Promise<T> {
+  const group = new TaskGroup(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+  let fileCount = 0;
+  let totalBytes = 0;
+  const given = makeStage(fs, stage.path, resumed, group, (sizeBytes) => {
+    fileCount += 1;
+    totalBytes += sizeBytes;
+    options.onProgress?.({ phase: 'fill', fileCount, sizeBytes: totalBytes });
+  });
+  const filled = group.run(async () => fill(given));
+  await group.close();
+  refuseAborted(options.signal, stage.path, group.errors);
+  if (group.errors.length > 0) throw fillFailed(stage.path, group.errors);
+  return filled;
+}
+
+async function makeDurable(fs: Fs, stage: OwnedDirectory, options: FillOptions): Promise<number> {
+  const survey = await surveyTree(fs, stage);
+  if (options.durability === 'none') return survey.fileCount;
+  options.onProgress?.({ phase: 'sync', fileCount: survey.fileCount, sizeBytes: 0 });
+  const asked = options.sync ?? 'auto';
+  const strategy = asked === 'auto' ? await chooseStrategy(fs, stage, survey) : asked;
+  const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
+  await syncTree(fs, stage, strategy, concurrency, options.signal);
+  return survey.fileCount;
+}
+
+interface OpenedStage {
+  readonly stage: OwnedDirectory;
+  readonly resumed: boolean;
+}
+
+async function openStage(
+  fs: Fs,
+  parent: string,
+  name: string,
+  resume: boolean,
+): Promise<OpenedStage> {
+  try {
+    if (resume) return await resumeStage(fs, join(parent, resumableStageName(name)));
+    return { stage: await createStagedDirectory(fs, parent, name), resumed: false };
+  } catch (error) {
+    throw stepFailed(error, 'stage', parent);
+  }
+}
+
+/** Takes over the stage that an earlier run kept, or makes it. */
+async function resumeStage(fs: Fs, path: string): Promise<OpenedStage> {
+  const isNew = await madeDirectory(fs, path);
+  const stage = await ownDirectory(fs, path);
+  if (stage) return { stage, resumed: !isNew };
+  throw new HoldfastError('LOCK_TIMEOUT', {
+    message: 'Another process is filling the stage that was to be resumed. Wait until it ends.',
+    outcome: 'unchanged',
+    step: 'stage',
+    path,
+  });
+}
+
+async function madeDirectory(fs: Fs, path: string): Promise<boolean> {
+  try {
+    await fs.mkdir(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Under the name that is taken over, an old tree that comes out of an exchange would pass for a stage. */
+async function giveOwnName(
+  fs: Fs,
+  stage: OwnedDirectory,
+  parent: string,
+  name: string,
+): Promise<OwnedDirectory> {
+  const path = join(parent, stagedDirectoryName(name));
+  await fs.rename(stage.path, path);
+  return { ...stage, path };
+}
+
+/** Keeps the stage for the next run, or discards it. After a failed sync nobody may trust what it holds. */
+async function giveUp(
+  fs: Fs,
+  stage: OwnedDirectory,
+  error: unknown,
+  resume: boolean,
+): Promise<void> {
+  const keep = resume && !isHoldfastError(error, 'SYNC_FAILED');
+  if (!keep) await discardTree(fs, stage);
+  await stage.handle.close();
+}
+
+/** Gives a stage back the name under which the next run takes it over; discards it when that name is taken. */
+export async function keepForResume(
+  fs: Fs,
+  stage: OwnedDirectory,
+  parent: string,
+  name: string,
+): Promise<void> {
+  const named = await lstatIfThere(fs, stage.path);
+  if (!named || !isSameFile(named, stage.stat)) return;
+  await fs.rename(stage.path, join(parent, resumableStageName(name))).catch(() => {
+    return discardTree(fs, stage);
+  });
+}
+
+/** Removes a stage, if it still is what its path names. What cannot be removed is an orphan for a later sweep. */
+export async function discardTree(fs: Fs, stage: OwnedDirectory): Promise<void> {
+  try {
+    const named = await lstatIfThere(fs, stage.path);
+    if (named && isSameFile(named, stage.stat)) await removeTree(fs, stage.path);
+  } catch {
+    // The error that made the caller discard the stage is the one to tell.
+  }
+}
+
+function fillFailed(path: string, errors: readonly unknown[]): HoldfastError {
+  const [first, ...others] = errors;
+  if (isHoldfastError(first) && others.length === 0) return first;
+  const reason = first instanceof Error ? first.message : String(first);
+  return new HoldfastError(isHoldfastError(first) ? first.code : 'UPDATER_FAILED', {
+    message: `Filling the stage failed: ${reason}`,
+    outcome: 'unchanged',
+    step: 'fill',
+    path,
+    cause: first,
+    others,
+  });
+}
+
+/** Throws ABORTED when the caller's signal has fired. */
+export function refuseAborted(
+  signal: AbortSignal | undefined,
+  path: string,
+  others: readonly unknown[] = [],
+): void {
+  if (!signal?.aborted) return;
+  throw new HoldfastError('ABORTED', {
+    message: 'The caller ended the publish.',
+    outcome: 'unchanged',
+    step: 'fill',
+    path,
+    cause: signal.reason,
+    others,
+  });
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { listOrphans, publishDirectory, sweepOrphans } from 'holdfast';
+import { nodeFileSystem } from 'holdfast/os';
+import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+
+/** Runs a process that publishes `root/out` and is killed while it fills the stage. */
+function killWhileFilling(root: string, options = ''): void {
+  const script = `
+    import { publishDirectory } from 'holdfast';
+    await publishDirectory(${JSON.stringify(`${root}/out`)}, async (stage) => {
+      await stage.write('deep/file', 'half');
+      process.kill(process.pid, 'SIGKILL');
+    }, {${options}});`;
+  const { signal, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', script],
+    { cwd: import.meta.dirname, encoding: 'utf8' },
+  );
+  assert.equal(signal, 'SIGKILL', stderr);
+}
+
+test('what a killed publisher left is listed, and swept by the next publish of its target', async (t) => {
+  const root = temporaryDirectory(t);
+  killWhileFilling(root);
+  const orphans = await listOrphans(root);
+  assert.deepEqual(
+    orphans.map(({ kind, owner }) => [kind, owner]),
+    [['stagedDirectory', 'dead']],
+  );
+  await publishDirectory(`${root}/other`, () => undefined);
+  assert.equal((await listOrphans(root)).length, 1, "another target's orphans are left alone");
+  await publishDirectory(`${root}/out`, () => undefined);
+  assert.deepEqual(readdirSync(root), ['other', 'out']);
+});
+
+test('what a living process stages is neither listed nor swept', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, async (stage) => {
+    await stage.write('a', '1');
+    assert.deepEqual(await listOrphans(root), []);
+    assert.deepEqual(await sweepOrphans(root), []);
+    // A publish of the same target sweeps its orphans, and leaves the living.
+    await publishDirectory(`${root}/out`, () => undefined);
+  });
+  assert.deepEqual(readdirSync(`${root}/out`), ['a']);
+});
+
+test('orphans are swept below a directory too, and nothing else is', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/a/b`, { recursive: true });
+  killWhileFilling(`${root}/a/b`);
+  mkdirSync(`${root}/.out.staging-notours`);
+  mkdirSync(`${root}/.git`);
+  assert.deepEqual(await sweepOrphans(root), []);
+  const swept = await sweepOrphans(root, { recursive: true });
+  assert.deepEqual(
+    swept.map(({ action }) => action),
+    ['removed'],
+  );
+  assert.deepEqual(readdirSync(`${root}/a/b`), []);
+  assert.deepEqual(readdirSync(root), ['.git', '.out.staging-notours', 'a']);
+});
+
+test('a salvaged orphan is moved whole, and is no orphan any more', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/saved`);
+  killWhileFilling(root);
+  const [swept] = await sweepOrphans(root, { salvageTo: `${root}/saved` });
+  assert.equal(swept?.action, 'salvaged');
+  assert.equal(readFileSync(`${swept?.movedTo}/deep/file`, 'utf8'), 'half');
+  assert.deepEqual(await listOrphans(root, { recursive: true }), []);
+});
+
+test('what was kept to be resumed is swept only when that is asked for', async (t) => {
+  const root = temporaryDirectory(t);
+  killWhileFilling(root, 'resume: true');
+  assert.deepEqual(
+    (await listOrphans(root)).map(({ kind }) => kind),
+    ['resumableStage'],
+  );
+  await publishDirectory(`${root}/out`, () => undefined);
+  assert.deepEqual(await sweepOrphans(root), []);
+  assert.equal((await sweepOrphans(root, { resumable: true })).length, 1);
+  assert.deepEqual(readdirSync(root), ['out']);
+});
+
+test('nothing is swept where other machines may own it', async (t) => {
+  const root = temporaryDirectory(t);
+  killWhileFilling(root);
+  const nfs = { ...observeFs(nodeFileSystem, {}) };
+  const fs = {
+    ...nfs,
+    statFilesystem: async (path: string) => ({
+      ...(await nodeFileSystem.statFilesystem(path)),
+      type: 0x6969,
+    }),
+  };
+  assert.deepEqual(
+    (await sweepOrphans(root, { fs })).map(({ owner, action }) => [owner, action]),
+    [['unknown', 'left']],
+  );
+  await publishDirectory(`${root}/out`, () => undefined, { fs });
+  assert.equal((await listOrphans(root)).length, 1);
+});
+
+test('an orphan loses its first file only after the names in its directory are durable', async (t) => {
+  const root = temporaryDirectory(t);
+  killWhileFilling(root);
+  const calls: string[] = [];
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call, path }) => void calls.push(`${call} ${path.slice(root.length)}`),
+  });
+  await sweepOrphans(root, { fs });
+  assert.equal(calls[0], 'sync ');
+  assert.match(calls[1] ?? '', /^unlink .*deep\/file$/u);
+});
+
+test('an orphan that may not be written is removed all the same', async (t) => {
+  const root = temporaryDirectory(t);
+  killWhileFilling(root);
+  const [orphan] = await listOrphans(root);
+  mkdirSync(`${orphan?.path}/read-only`);
+  writeFileSync(`${orphan?.path}/read-only/file`, '');
+  const directory = await nodeFileSystem.openDirectory(`${orphan?.path}/read-only`);
+  await directory.chmod(0o555);
+  await directory.close();
+  await sweepOrphans(root);
+  assert.deepEqual(readdirSync(root), []);
+});
