@@ -10,7 +10,7 @@ import { interceptFs, type Call, type Interference } from '../explore/intercept.
 import { messageOf } from '../explore/message.js';
 import { imageAfterSetup } from '../explore/record.js';
 import type { Scenario } from '../explore/scenario.js';
-import type { TraceLine, Violation } from '../explore/violation.js';
+import { kindOf, type TraceLine, type Violation } from '../explore/violation.js';
 import { ModelDisk } from '../model/disk.js';
 import { ModelHandle } from '../model/model-handle.js';
 import { withSeededRandomness } from '../random.js';
@@ -43,12 +43,12 @@ export interface ErrorExploration extends Exploration {
 /** Runs a scenario once for each call, fault and duration. */
 export async function exploreErrors(
   scenario: Scenario,
-  options: { readonly seed?: number; readonly only?: readonly FaultCase[] } = {},
+  options: { readonly seed?: number; readonly include?: (faultCase: FaultCase) => boolean } = {},
 ): Promise<ErrorExploration> {
   const seed = options.seed ?? 1;
   return withSeededRandomness(seed, async () => {
     const calls = await countCalls(scenario);
-    const cases = options.only ?? allCases(calls);
+    const cases = allCases(calls).filter(options.include ?? (() => true));
     const results: Exploration[] = [];
     for (const faultCase of cases) results.push(await runCase(scenario, seed, faultCase));
     return { ...sum(scenario.name, seed, results), cases: cases.length };
@@ -173,11 +173,11 @@ function threw(scenario: Scenario, seed: number, disk: ModelDisk, message: strin
 function sum(scenario: string, seed: number, results: readonly Exploration[]): Exploration {
   const total = (pick: (result: Exploration) => number): number =>
     results.reduce((whole, result) => whole + pick(result), 0);
-  const byMessage = new Map<string, Violation>();
+  const byKind = new Map<string, Violation>();
   for (const violation of results.flatMap(({ violations }) => violations)) {
-    const known = byMessage.get(violation.message);
+    const known = byKind.get(kindOf(violation.message));
     if (known && known.trace.length <= violation.trace.length) continue;
-    byMessage.set(violation.message, { ...violation, engine: 'error' });
+    byKind.set(kindOf(violation.message), { ...violation, engine: 'error' });
   }
   return {
     scenario,
@@ -186,6 +186,6 @@ function sum(scenario: string, seed: number, results: readonly Exploration[]): E
     candidates: total(({ candidates }) => candidates),
     states: total(({ states }) => states),
     failing: total(({ failing }) => failing),
-    violations: [...byMessage.values()],
+    violations: [...byKind.values()],
   };
 }

@@ -17,7 +17,7 @@ import { messageOf } from './message.js';
 import { record, type Trace } from './record.js';
 import type { Scenario } from './scenario.js';
 import { subsets, type SubsetLimits } from './subsets.js';
-import type { TraceLine, Violation } from './violation.js';
+import { kindOf, type TraceLine, type Violation } from './violation.js';
 
 export interface ExploreOptions extends Partial<SubsetLimits> {
   readonly seed?: number;
@@ -27,7 +27,7 @@ export interface ExploreOptions extends Partial<SubsetLimits> {
   readonly fromOperation?: number;
   /** Stops after so many distinct states; all by default. */
   readonly maxStates?: number;
-  /** Stops at the first violation; otherwise each message is reported once. */
+  /** Stops at the first violation; otherwise each kind is reported once. */
   readonly stopAtFirst?: boolean;
 }
 
@@ -203,9 +203,9 @@ class Explorer {
     past: Past,
   ): Promise<void> {
     this.#failing += 1;
-    if (this.#violations.has(message)) return;
+    if (this.#violations.has(kindOf(message))) return;
     const fewest = await this.#loseFewest(message, persistence, kept, past);
-    this.#violations.set(message, {
+    this.#violations.set(kindOf(message), {
       engine: 'model',
       scenario: this.#scenario.name,
       seed: this.#seed,

@@ -22,6 +22,14 @@ export interface Violation {
   readonly tree: readonly TreeEntry[];
 }
 
+/** What messages share that differ in nothing but a system error, a random name or a number: one fault shows often. */
+export function kindOf(message: string): string {
+  return message
+    .replace(/\bE[A-Z0-9]+(?:: [a-z /-]+)?/g, 'E')
+    .replace(/[0-9a-f]{8,}/g, 'ID')
+    .replace(/-?\d+/g, 'N');
+}
+
 /** The violation for a person. */
 export function printViolation(violation: Violation): string {
   const width = Math.max(...violation.trace.map(({ text }) => text.length), 0);

@@ -1,0 +1,8 @@
+/** Every scenario that proves Holdfast, by name. */
+import type { ScenarioAt } from '../explore/scenario.js';
+import type { HoldfastApi } from './api.js';
+import { directoryScenarios } from './directory.js';
+
+export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, ScenarioAt>> {
+  return { ...directoryScenarios(api) };
+}
