@@ -3,13 +3,18 @@
  * file knows the list and turns errors into exit codes and sentences.
  */
 import { Command } from 'commander';
+import { errorCodes } from 'holdfast';
 import { reportError } from './report-error.js';
 import { commandGroups } from './commands/index.js';
+
+const ARGUMENT_MISTAKE = errorCodes.INVALID_ARGUMENT.exitCode;
 
 const program = new Command('holdfast')
   .description(
     'Crash-safe, all-or-nothing writes: files, JSON documents, record logs, directories, rasters.',
   )
+  // A mistake in the arguments exits like the code INVALID_ARGUMENT; --help exits with 0.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : ARGUMENT_MISTAKE))
   .showHelpAfterError('(holdfast COMMAND --help shows examples)');
 
 for (const addTo of commandGroups) addTo(program);

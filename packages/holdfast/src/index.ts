@@ -14,3 +14,5 @@ export type {
   SweepOrphansOptions,
   SweptOrphan,
 } from './directory/orphans.js';
+export { probe } from './directory/probe.js';
+export type { ProbeCheck, ProbeGuarantee, ProbeOptions, ProbeReport } from './directory/probe.js';

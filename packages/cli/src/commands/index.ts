@@ -1,5 +1,9 @@
+import { addDirectoryCommands } from './directory.js';
 import type { Command } from 'commander';
 import { addCrashtestCommands } from './crashtest.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
-export const commandGroups: readonly ((program: Command) => void)[] = [addCrashtestCommands];
+export const commandGroups: readonly ((program: Command) => void)[] = [
+  addCrashtestCommands,
+  addDirectoryCommands,
+];

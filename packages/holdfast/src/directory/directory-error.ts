@@ -60,7 +60,8 @@ export function targetChanged(path: string, what: string, cause?: unknown): Hold
 /** The target is there and may not be replaced. */
 export function targetExists(path: string, step: string, cause?: unknown): HoldfastError {
   return new HoldfastError('ALREADY_EXISTS', {
-    message: "The target is there and not empty. Give ifExists: 'replace' to replace it whole.",
+    message:
+      "The target is there and not empty. To replace it whole, say so (ifExists: 'replace', --replace).",
     outcome: 'unchanged',
     step,
     path,

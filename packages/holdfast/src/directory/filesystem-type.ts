@@ -8,18 +8,21 @@ export interface FilesystemType {
   readonly isLocal: boolean;
   /** Its syncfs(2) waits for data, metadata and the disk's cache, and reports errors of writing back. */
   readonly hasReliableSyncfs: boolean;
+  /** False when it lives in memory; `undefined` when it is not known. */
+  readonly survivesPowerLoss: boolean | undefined;
 }
 
-const local = { isLocal: true, hasReliableSyncfs: false };
-const disk = { isLocal: true, hasReliableSyncfs: true };
-const shared = { isLocal: false, hasReliableSyncfs: false };
+const local = { isLocal: true, hasReliableSyncfs: false, survivesPowerLoss: true };
+const disk = { isLocal: true, hasReliableSyncfs: true, survivesPowerLoss: true };
+const memory = { isLocal: true, hasReliableSyncfs: true, survivesPowerLoss: false };
+const shared = { isLocal: false, hasReliableSyncfs: false, survivesPowerLoss: undefined };
 
 const types: ReadonlyMap<number, FilesystemType> = new Map([
   [0xef53, { name: 'ext2/ext3/ext4', ...disk }],
   [0x58465342, { name: 'xfs', ...disk }],
   [0x9123683e, { name: 'btrfs', ...disk }],
-  [0x01021994, { name: 'tmpfs', ...disk }],
-  [0x858458f6, { name: 'ramfs', ...disk }],
+  [0x01021994, { name: 'tmpfs', ...memory }],
+  [0x858458f6, { name: 'ramfs', ...memory }],
   [0xf2f52010, { name: 'f2fs', ...local }],
   [0x2fc12fc1, { name: 'zfs', ...local }],
   [0xca451a4e, { name: 'bcachefs', ...local }],

@@ -22,7 +22,7 @@ import {
 } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { filesystemType } from './filesystem-type.js';
-import { removeTree } from './tree.js';
+import { removeTree, syncDirectory } from './tree.js';
 
 /** A staged directory or file was never published, or was replaced; a resumable stage was kept by option `resume`. */
 export type OrphanKind = 'stagedDirectory' | 'stagedFile' | 'resumableStage';
@@ -220,15 +220,6 @@ async function salvage(fs: Fs, path: string, salvageTo: string): Promise<string>
 
 async function locksProveOwners(fs: Fs, directory: string): Promise<boolean> {
   return filesystemType((await fs.statFilesystem(directory)).type).isLocal;
-}
-
-async function syncDirectory(fs: Fs, path: string): Promise<void> {
-  const directory = await fs.openDirectory(path);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 async function refuseNonDirectory(fs: Fs, path: string): Promise<void> {

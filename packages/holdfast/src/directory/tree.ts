@@ -88,6 +88,16 @@ async function makeWritable(fs: Fs, path: string): Promise<void> {
   }
 }
 
+/** Makes the names in a directory durable. */
+export async function syncDirectory(fs: Fs, path: string): Promise<void> {
+  const directory = await fs.openDirectory(path);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
 const TURN_MS = 8;
 let turnBegan = 0;
 

@@ -1,0 +1,61 @@
+/** Runs a program with the terminal of this one, and hands on the signals that would end this one. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+
+/** The program could not be started, failed, or was ended by a signal. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+  /** What a shell would give as `$?`. */
+  readonly exitStatus: number;
+
+  constructor(message: string, exitStatus: number) {
+    super(message);
+    this.exitStatus = exitStatus;
+  }
+}
+
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+// exit statuses of POSIX shells (sh(1), "Exit status for commands").
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+const ENDED_BY_SIGNAL = 128;
+
+/**
+ * Resolves when the command has ended with status 0; otherwise rejects with {@link CommandFailed}.
+ *
+ * @param output - where its standard output goes: to ours, or to our standard error when ours is kept for a result
+ */
+export async function runCommand(
+  command: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  output: 'stdout' | 'stderr',
+): Promise<void> {
+  const [program = '', ...rest] = command;
+  const child = spawn(program, rest, {
+    stdio: ['inherit', output === 'stderr' ? process.stderr : 'inherit', 'inherit'],
+    env: environment,
+  });
+  const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
+  for (const signal of FORWARDED) process.on(signal, forward);
+  try {
+    await endOf(child, program);
+  } finally {
+    for (const signal of FORWARDED) process.off(signal, forward);
+  }
+}
+
+function endOf(child: ChildProcess, program: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const status = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+      reject(new CommandFailed(`'${program}' cannot be run: ${error.message}`, status));
+    });
+    child.once('exit', (status, signal) => {
+      if (status === 0) resolve();
+      else if (signal) {
+        const number = ENDED_BY_SIGNAL + constants.signals[signal];
+        reject(new CommandFailed(`'${program}' was ended by ${signal}`, number));
+      } else reject(new CommandFailed(`'${program}' ended with status ${status}`, status ?? 1));
+    });
+  });
+}
