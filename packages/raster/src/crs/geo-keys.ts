@@ -1,29 +1,88 @@
-/** From a CRS, however it was named, to the GeoKeys that say it (OGC 19-008r4, annex E and 7.4). */
+/** From a CRS, however it was named, to the GeoKeys that say it (OGC 19-008r4, 7.4 and 7.5). */
 import type { Crs, GeoKey, Georeferencing } from '../model.js';
+import { definitionKeys } from './definition.js';
+import { compoundParts, epsgKind, type EpsgKind } from './epsg.js';
+import { definitionOfProj } from './proj-string.js';
+import { epsgCodeOf, parseWkt, textAt, type WktNode } from './wkt.js';
+import { definitionOfWkt, unbound, wktKind } from './wkt-definition.js';
 
-/** The ids of the keys that are written here. */
-export const geoKeyIds = {
-  modelType: 1024,
-  rasterType: 1025,
-  citation: 1026,
-  geodeticCrs: 2048,
-  projectedCrs: 3072,
-  projectedCitation: 3073,
-  verticalCrs: 4096,
-} as const;
-
+const RASTER_TYPE_KEY = 1025;
 const RASTER_TYPE = { area: 1, point: 2 } as const;
+const METRE = 9001;
+const USER_DEFINED = 32767;
 
 /** All keys of a georeferencing; none when there is neither a CRS nor pixels that are points. */
 export function geoKeysOf({ crs, pixelIs = 'area' }: Georeferencing): readonly GeoKey[] {
   if (!crs && pixelIs === 'area') return [];
   const keys = crs ? crsKeys(crs) : [];
   return [
-    { id: geoKeyIds.rasterType, value: RASTER_TYPE[pixelIs] },
-    ...keys.filter((key) => key.id !== geoKeyIds.rasterType),
+    { id: RASTER_TYPE_KEY, value: RASTER_TYPE[pixelIs] },
+    ...keys.filter((key) => key.id !== RASTER_TYPE_KEY),
   ];
 }
 
 function crsKeys(crs: Crs): readonly GeoKey[] {
-  return crs.kind === 'geoKeys' ? crs.keys : [];
+  if (crs.kind === 'geoKeys') return crs.keys;
+  if (crs.kind === 'epsg') return epsgKeys(crs.code);
+  if (crs.kind === 'wkt') return wktKeys(crs.wkt);
+  const definition = definitionOfProj(crs.proj);
+  return definition ? definitionKeys(definition) : citationKeys(crs.proj);
+}
+
+/** The model type of each kind of code (1024), and the key that the code itself goes into. */
+const codeKeys: Readonly<
+  Partial<Record<EpsgKind, { readonly model: number; readonly key: number }>>
+> = {
+  projected: { model: 1, key: 3072 },
+  geographic: { model: 2, key: 2048 },
+  geocentric: { model: 3, key: 2048 },
+  // There is no model type for heights alone: 0 is "undefined".
+  vertical: { model: 0, key: 4096 },
+};
+
+/** Each kind of code has a key of its own; a compound one is said by its two parts. */
+function epsgKeys(code: number): readonly GeoKey[] {
+  const parts = compoundParts(code);
+  if (parts) return [...epsgKeys(parts.horizontal), { id: 4096, value: parts.vertical }];
+  const kind = epsgKind(code);
+  const keys = kind && codeKeys[kind];
+  if (!keys) return citationKeys(`EPSG:${code}`);
+  return [
+    { id: 1024, value: keys.model },
+    { id: keys.key, value: code },
+    ...(kind === 'geocentric' ? [{ id: 2052, value: METRE }] : []),
+  ];
+}
+
+/** By the code that the WKT gives itself, if EPSG knows it; else spelt out; else as a citation, for people to read. */
+function wktKeys(wkt: string): readonly GeoKey[] {
+  const root = parseWkt(wkt);
+  const node = root && unbound(root);
+  return (node && nodeKeys(node)) ?? citationKeys(wkt);
+}
+
+function nodeKeys(node: WktNode): readonly GeoKey[] | undefined {
+  const code = epsgCodeOf(node);
+  const kind = wktKind(node);
+  if (code !== undefined && epsgKind(code) === kind && kind !== 'engineering')
+    return epsgKeys(code);
+  if (kind === 'compound') return compoundKeys(node);
+  const definition = definitionOfWkt(node);
+  return definition && definitionKeys(definition);
+}
+
+function compoundKeys(node: WktNode): readonly GeoKey[] | undefined {
+  const [horizontal, vertical] = node.children;
+  const keys = horizontal && nodeKeys(horizontal);
+  if (!keys || !vertical) return undefined;
+  const code = epsgCodeOf(vertical);
+  const citation: GeoKey = { id: 4097, value: textAt(vertical) ?? 'unknown' };
+  return [...keys, { id: 4096, value: code ?? USER_DEFINED }, citation];
+}
+
+function citationKeys(text: string): readonly GeoKey[] {
+  return [
+    { id: 1024, value: USER_DEFINED },
+    { id: 1026, value: text },
+  ];
 }

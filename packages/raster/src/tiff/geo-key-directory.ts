@@ -3,8 +3,13 @@ import type { GeoKey } from '../model.js';
 import { textField, type Field } from './directory.js';
 import { tags } from './tags.js';
 
-/** Key directory version 1, revision 1.0, which GeoTIFF 1.0 and 1.1 readers both take. */
-const DIRECTORY_HEADER = [1, 1, 0];
+/**
+ * Key directory version 1, revision 1, and the minor revision: 0 is GeoTIFF 1.0, which every reader takes; 1 is GeoTIFF 1.1,
+ * in which GDAL believes vertical systems.
+ */
+const VERSION = [1, 1] as const;
+const VERTICAL_KEYS = { first: 4096, last: 5119 } as const;
+
 /** The ranges of keys whose values are doubles: unit sizes, ellipsoid and projection parameters, TOWGS84, epoch. */
 const DOUBLE_KEYS: readonly (readonly [number, number])[] = [
   [2053, 2053],
@@ -34,7 +39,8 @@ export function geoKeyFields(keys: readonly GeoKey[]): readonly Field[] {
       doubles.push(...values);
       return [id, tags.geoDoubleParams, values.length, doubles.length - values.length];
     });
-  const directory = [...DIRECTORY_HEADER, keys.length, ...entries];
+  const vertical = keys.some(({ id }) => id >= VERTICAL_KEYS.first && id <= VERTICAL_KEYS.last);
+  const directory = [...VERSION, vertical ? 1 : 0, keys.length, ...entries];
   return [
     { tag: tags.geoKeyDirectory, type: 'short', values: directory },
     ...(doubles.length > 0

@@ -1,0 +1,176 @@
+/**
+ * The map projections that GeoTIFF, WKT and PROJ can all say, in one table: their names, and the GeoKey of each parameter.
+ * Sources: OGC 19-008r4, annex C.4 and GeoTIFF 1.0's "projections list" (method and key numbers), libgeotiff's choice of
+ * keys; OGC 01-009 and OGC 18-010r7 (WKT names); PROJ's pages of the projections.
+ */
+
+/** A parameter, whatever a format calls it: origin, standard parallels, scale, false easting and northing. */
+export type Parameter = 'lat0' | 'lon0' | 'lat1' | 'lat2' | 'k0' | 'x0' | 'y0';
+
+/** A projection method. */
+export interface Method {
+  /** `ProjMethodGeoKey` (3075). */
+  readonly code: number;
+  readonly proj: string;
+  /** The name of WKT 1, as GDAL has it. */
+  readonly wkt1: string;
+  /** Other names: of Esri's WKT and of WKT 2. */
+  readonly aliases: readonly string[];
+  /** What WKT 1 calls the origin. */
+  readonly origin: 'latitude_of_origin' | 'latitude_of_center';
+  /** The GeoKey of each parameter that the method has. */
+  readonly keys: Partial<Readonly<Record<Parameter, number>>>;
+}
+
+const FALSE_ORIGIN = { x0: 3082, y0: 3083 } as const;
+const NATURAL = { lat0: 3081, lon0: 3080, ...FALSE_ORIGIN } as const;
+const CENTRE = { lat0: 3089, lon0: 3088, ...FALSE_ORIGIN } as const;
+
+function method(
+  code: number,
+  proj: string,
+  wkt1: string,
+  keys: Method['keys'],
+  aliases: readonly string[] = [],
+  origin: Method['origin'] = 'latitude_of_origin',
+): Method {
+  return { code, proj, wkt1, aliases, origin, keys };
+}
+
+export const methods: readonly Method[] = [
+  method(1, 'tmerc', 'Transverse_Mercator', { ...NATURAL, k0: 3092 }, ['Gauss_Kruger']),
+  method(7, 'merc', 'Mercator_1SP', { ...NATURAL, k0: 3092 }, ['Mercator (variant A)']),
+  method(7, 'merc', 'Mercator_2SP', { ...NATURAL, lat1: 3078 }, [
+    'Mercator (variant B)',
+    'Mercator',
+  ]),
+  method(
+    8,
+    'lcc',
+    'Lambert_Conformal_Conic_2SP',
+    { lat0: 3085, lon0: 3084, lat1: 3078, lat2: 3079, x0: 3086, y0: 3087 },
+    ['Lambert Conic Conformal (2SP)', 'Lambert_Conformal_Conic'],
+  ),
+  method(9, 'lcc', 'Lambert_Conformal_Conic_1SP', { ...NATURAL, k0: 3092 }, [
+    'Lambert Conic Conformal (1SP)',
+  ]),
+  method(
+    10,
+    'laea',
+    'Lambert_Azimuthal_Equal_Area',
+    CENTRE,
+    ['Lambert Azimuthal Equal Area (Spherical)'],
+    'latitude_of_center',
+  ),
+  method(
+    11,
+    'aea',
+    'Albers_Conic_Equal_Area',
+    { ...NATURAL, lat1: 3078, lat2: 3079 },
+    ['Albers', 'Albers Equal Area'],
+    'latitude_of_center',
+  ),
+  method(
+    12,
+    'aeqd',
+    'Azimuthal_Equidistant',
+    CENTRE,
+    ['Modified Azimuthal Equidistant'],
+    'latitude_of_center',
+  ),
+  method(
+    15,
+    'stere',
+    'Polar_Stereographic',
+    {
+      lat0: 3081,
+      lon0: 3095,
+      k0: 3092,
+      ...FALSE_ORIGIN,
+    },
+    [
+      'Polar Stereographic (variant A)',
+      'Polar Stereographic (variant B)',
+      'Stereographic_North_Pole',
+      'Stereographic_South_Pole',
+    ],
+  ),
+  method(16, 'sterea', 'Oblique_Stereographic', { ...NATURAL, k0: 3092 }, ['Double_Stereographic']),
+  method(14, 'stere', 'Stereographic', { ...CENTRE, k0: 3092 }),
+  method(17, 'eqc', 'Equirectangular', { ...CENTRE, lat1: 3078 }, [
+    'Equidistant_Cylindrical',
+    'Plate_Carree',
+  ]),
+  method(18, 'cass', 'Cassini_Soldner', NATURAL, ['Cassini']),
+  method(20, 'mill', 'Miller_Cylindrical', CENTRE, [], 'latitude_of_center'),
+  method(21, 'ortho', 'Orthographic', CENTRE),
+  method(22, 'poly', 'Polyconic', { ...NATURAL, k0: 3092 }, ['American Polyconic']),
+  method(23, 'robin', 'Robinson', { lon0: 3088, ...FALSE_ORIGIN }, [], 'latitude_of_center'),
+  method(24, 'sinu', 'Sinusoidal', { lon0: 3088, ...FALSE_ORIGIN }, [], 'latitude_of_center'),
+  method(28, 'cea', 'Cylindrical_Equal_Area', { lon0: 3080, lat1: 3078, ...FALSE_ORIGIN }, [
+    'Lambert Cylindrical Equal Area',
+  ]),
+];
+
+/** A name without what formats disagree on: case, spaces, underscores, brackets. */
+export function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+}
+
+/** The method that WKT calls by this name. */
+export function methodNamed(name: string): Method | undefined {
+  const plain = plainName(name);
+  return methods.find(({ wkt1, aliases }) =>
+    [wkt1, ...aliases].some((n) => plainName(n) === plain),
+  );
+}
+
+/** What WKT calls the parameters, 1 and 2, without case and spaces. */
+const parameterNames: Readonly<Record<Parameter, readonly string[]>> = {
+  lat0: [
+    'latitudeoforigin',
+    'latitudeofcenter',
+    'latitudeofnaturalorigin',
+    'latitudeoffalseorigin',
+    'latitudeofprojectioncentre',
+    'latitudeofstandardparallel',
+  ],
+  lon0: [
+    'centralmeridian',
+    'longitudeofcenter',
+    'longitudeoforigin',
+    'longitudeofnaturalorigin',
+    'longitudeoffalseorigin',
+    'longitudeofprojectioncentre',
+  ],
+  lat1: ['standardparallel1', 'latitudeof1ststandardparallel'],
+  lat2: ['standardparallel2', 'latitudeof2ndstandardparallel'],
+  k0: ['scalefactor', 'scalefactoratnaturalorigin'],
+  x0: ['falseeasting', 'eastingatfalseorigin', 'eastingatprojectioncentre'],
+  y0: ['falsenorthing', 'northingatfalseorigin', 'northingatprojectioncentre'],
+};
+
+/** The parameter of a method that WKT calls by this name. */
+export function parameterNamed(name: string, { keys }: Method): Parameter | undefined {
+  const plain = plainName(name);
+  // With a cylindrical projection the standard parallel is no origin; with a polar one it is.
+  if (plain === 'latitudeofstandardparallel' && keys.lat1 !== undefined) return 'lat1';
+  if (plain === 'standardparallel1' && keys.lat1 === undefined) return 'lat0';
+  const names = Object.entries(parameterNames) as [Parameter, readonly string[]][];
+  return names.find(([, known]) => known.includes(plain))?.[0];
+}
+
+/** What WKT 1 calls a parameter of a method. */
+export function wkt1ParameterName(parameter: Parameter, { origin }: Method): string {
+  const centred = origin === 'latitude_of_center';
+  const names: Readonly<Record<Parameter, string>> = {
+    lat0: origin,
+    lon0: centred ? 'longitude_of_center' : 'central_meridian',
+    lat1: 'standard_parallel_1',
+    lat2: 'standard_parallel_2',
+    k0: 'scale_factor',
+    x0: 'false_easting',
+    y0: 'false_northing',
+  };
+  return names[parameter];
+}
