@@ -59,9 +59,6 @@ function planeOf(pixels: Pixels, band: number): RasterArray {
   return (data as Float64Array).filter((_, index) => index % bandCount === band);
 }
 
-const bytesOf = (array: RasterArray): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
 /** What geotiff.js cannot read: 64-bit integers, and predictor 2 on 64-bit samples. */
 const oracleTypes = dataTypeNames.filter((name) => !name.endsWith('int64'));
 
@@ -91,7 +88,8 @@ for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits'] as cons
         const image = await (await fromArrayBuffer(file.buffer as ArrayBuffer)).getImage();
         const planes = (await image.readRasters({ interleave: false })) as unknown as RasterArray[];
         for (const [band, plane] of planes.entries()) {
-          assert.deepEqual(bytesOf(plane), bytesOf(planeOf(pixels, band)));
+          // Not by bytes: geotiff.js reads floats as numbers, which need not keep the payload of a NaN.
+          assert.deepEqual(plane, planeOf(pixels, band));
         }
       }),
       { numRuns: 60 },
