@@ -4,6 +4,12 @@ export { explore, type Exploration, type ExploreOptions } from './explore/explor
 export { interceptFs, type Call, type Hooks, type Interference } from './explore/intercept.js';
 export type { Scenario, ScenarioAt, World } from './explore/scenario.js';
 export { replayViolation, saveViolation } from './explore/replay.js';
+export {
+  explorePower,
+  type PowerExploration,
+  type PowerFilesystem,
+  type PowerOptions,
+} from './power/power-engine.js';
 export { printViolation, type TraceLine, type Violation } from './explore/violation.js';
 export { crashTest, type CrashTest, type CrashTestOptions } from './foreign/crash-test.js';
 export { exploreKills, type KillExploration, type KillOptions } from './kill/kill-engine.js';

@@ -49,6 +49,8 @@ export function overwrite(root = '/d'): Scenario {
 /** For processes that find a scenario by name. */
 export const scenarios: Readonly<Record<string, ScenarioAt>> = {
   right: (root) => replaceBy(rightSteps, root),
+  'no fsync': (root) => replaceBy(['write', 'rename', 'directory sync', 'ack'], root),
+  'no directory sync': (root) => replaceBy(['write', 'fsync', 'rename', 'ack'], root),
   'rename before the write': (root) =>
     replaceBy(['rename', 'write', 'fsync', 'directory sync', 'ack'], root),
   'overwrite in place': overwrite,
