@@ -59,6 +59,18 @@ export interface OpenFlags {
 
 export type LockMode = 'shared' | 'exclusive';
 
+/**
+ * Who else waits for the lock of an open file: marks that the kernel keeps and that end with their process. A hint for
+ * fairness between the processes of Holdfast, never a lock.
+ */
+export interface LockTickets {
+  /** Shows this number to everyone who has the file open. */
+  draw(ticket: bigint): void;
+  drop(ticket: bigint): void;
+  /** The lowest number that another open file description shows. */
+  lowestOfOthers(): bigint | undefined;
+}
+
 /** What an open file and an open directory have in common. */
 export interface FsHandle {
   readonly path: string;
@@ -74,11 +86,14 @@ export interface FsHandle {
   listXattrs(): readonly string[];
   getXattr(name: string): Uint8Array;
   setXattr(name: string, value: Uint8Array): void;
+  removeXattr(name: string): void;
   close(): Promise<void>;
 }
 
 /** An open file. */
 export interface FsFile extends FsHandle {
+  /** Absent where the filesystem cannot tell who waits. */
+  readonly tickets?: LockTickets | undefined;
   /** `pread(2)`: how many bytes were read; 0 at the end. */
   read(buffer: Uint8Array, offsetBytes: number): Promise<number>;
   /** `pwrite(2)`: how many bytes were taken, which on a full disk is fewer than given, without an error. */

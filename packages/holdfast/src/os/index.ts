@@ -9,6 +9,7 @@ export type {
   FsFile,
   FsHandle,
   LockMode,
+  LockTickets,
   OpenFlags,
 } from './fs.js';
 export { nodeFileSystem } from './node-fs.js';

@@ -4,7 +4,7 @@
  * Calls that touch metadata only (open, rename, stat, close, …) and small reads and writes are made inline: each takes
  * microseconds, a hop through the thread pool costs more than the call itself, and ten of them in one commit would
  * double its time (docs/decisions/0003-inline-metadata-calls.md). What may wait for the disk (fsync, large reads and
- * writes, syncfs) goes through the pool.
+ * writes, syncfs) or grow without bound (the names of a directory) goes through the pool.
  */
 import * as nodeFs from 'node:fs';
 import { promisify } from 'node:util';
@@ -18,6 +18,7 @@ import type {
   FsFile,
   FsHandle,
   LockMode,
+  LockTickets,
   OpenFlags,
 } from './fs.js';
 import { native } from './native/native.js';
@@ -31,6 +32,7 @@ const INLINE_BYTES = 64 * 1024;
 const fsync = promisify(nodeFs.fsync);
 const fdatasync = promisify(nodeFs.fdatasync);
 const ftruncate = promisify(nodeFs.ftruncate);
+const readdir = promisify(nodeFs.readdir);
 
 class NodeHandle implements FsHandle {
   readonly path: string;
@@ -68,12 +70,21 @@ class NodeHandle implements FsHandle {
   setXattr(name: string, value: Uint8Array): void {
     native().setXattr(this.fd, name, value, this.path);
   }
+  removeXattr(name: string): void {
+    native().removeXattr(this.fd, name, this.path);
+  }
   async close(): Promise<void> {
     call(() => nodeFs.closeSync(this.fd));
   }
 }
 
 class NodeFile extends NodeHandle implements FsFile {
+  #tickets: { readonly offered: LockTickets | undefined } | undefined;
+
+  get tickets(): LockTickets | undefined {
+    this.#tickets ??= { offered: ticketsOf(this.fd, this.path) };
+    return this.#tickets.offered;
+  }
   async read(buffer: Uint8Array, offsetBytes: number): Promise<number> {
     if (buffer.length <= INLINE_BYTES) {
       return call(() => nodeFs.readSync(this.fd, buffer, 0, buffer.length, offsetBytes));
@@ -133,7 +144,7 @@ export const nodeFileSystem: Fs = {
     return call(() => nodeFs.realpathSync.native(path));
   },
   async readDirectory(path): Promise<readonly DirectoryEntry[]> {
-    const entries = call(() => nodeFs.readdirSync(path, { withFileTypes: true }));
+    const entries = await callAsync(readdir(path, { withFileTypes: true }));
     return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
   },
   async mkdir(path, mode = 0o777) {
@@ -169,6 +180,15 @@ export const nodeFileSystem: Fs = {
     };
   },
 };
+
+/** Tickets are a hint, so a filesystem that cannot be asked (its name is gone) simply has none. */
+function ticketsOf(fd: number, path: string): LockTickets | undefined {
+  try {
+    return native().tickets(fd, nodeFs.statfsSync(path).type, path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Makes a synchronous call, and names the errors that libuv cannot name. */
 function call<T>(operation: () => T): T {

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
+import { loadTickets } from './linux-tickets.js';
 import type { Native } from './native.js';
 
 type Koffi = typeof import('koffi');
@@ -32,6 +33,8 @@ export function loadLinux(): Native {
   const fsetxattr = libc.func(
     'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',
   );
+
+  const fremovexattr = libc.func('int fremovexattr(int fd, const char *name)');
 
   function check(result: number, syscall: string, path: string): number {
     if (result >= 0) return result;
@@ -99,5 +102,9 @@ export function loadLinux(): Native {
     setXattr(fd, name, value, path) {
       check(fsetxattr(fd, name, value, value.length, 0), 'fsetxattr', path);
     },
+    removeXattr(fd, name, path) {
+      check(fremovexattr(fd, name), 'fremovexattr', path);
+    },
+    tickets: loadTickets(koffi, libc),
   };
 }

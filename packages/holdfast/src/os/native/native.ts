@@ -4,7 +4,7 @@
  * platform.
  */
 import { HoldfastError } from '../../errors.js';
-import type { LockMode } from '../fs.js';
+import type { LockMode, LockTickets } from '../fs.js';
 import { loadLinux } from './linux.js';
 
 /** What a platform's native layer must give. A descriptor is one that Node opened. Failures throw system errors. */
@@ -18,6 +18,9 @@ export interface Native {
   listXattrs(fd: number, path: string): readonly string[];
   getXattr(fd: number, name: string, path: string): Uint8Array;
   setXattr(fd: number, name: string, value: Uint8Array, path: string): void;
+  removeXattr(fd: number, name: string, path: string): void;
+  /** Undefined where the platform or the filesystem with this `statfs` magic has no marks on files. */
+  tickets(fd: number, filesystemType: number, path: string): LockTickets | undefined;
 }
 
 let loaded: Native | undefined;

@@ -1,0 +1,53 @@
+/** Turns the error of a system call into the typed error that says what it means for the caller. */
+import { HoldfastError, errnoOf, type ErrorCode, type Outcome } from './errors.js';
+
+/** What a failed system call means, by the kernel's name of its error. Everything else is `IO`. */
+const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  ENOSPC: ['NO_SPACE', 'The disk is full. Free some space, then try again.'],
+  EDQUOT: ['NO_SPACE', 'The disk quota is used up. Free some space, then try again.'],
+  EFBIG: [
+    'NO_SPACE',
+    'The file would be larger than the filesystem or the limit of the process allows.',
+  ],
+  ENOENT: ['NOT_FOUND', 'There is no such file or directory.'],
+  ENOTDIR: ['NOT_FOUND', 'A part of the path that must be a directory is none.'],
+  EXDEV: ['CROSS_DEVICE', 'The two paths lie on different mounts, so one rename cannot join them.'],
+  ENAMETOOLONG: ['INVALID_ARGUMENT', 'The name is longer than the filesystem allows.'],
+  ELOOP: [
+    'UNSUPPORTED_TARGET',
+    'The path leads through too many symlinks, or through one that was refused.',
+  ],
+  EISDIR: ['UNSUPPORTED_TARGET', 'The path is a directory.'],
+};
+
+/**
+ * The typed error for a failed step. A {@link HoldfastError} is passed on as it is; any other error stays as `cause`.
+ *
+ * @param step - the step of the protocol, in its own word: `open`, `write`, `publish`, …
+ * @param outcome - what is on disk now
+ */
+export function failure(
+  step: string,
+  path: string,
+  cause: unknown,
+  outcome: Outcome = 'unchanged',
+): HoldfastError {
+  if (cause instanceof HoldfastError) return cause;
+  const [code, message] = meanings[errnoOf(cause) ?? ''] ?? ['IO', describe(step, cause)];
+  return new HoldfastError(code, { message, outcome, step, path, cause });
+}
+
+/** The typed error for a call that the caller's AbortSignal ended. */
+export function aborted(step: string, path: string, signal: AbortSignal): HoldfastError {
+  return new HoldfastError('ABORTED', {
+    message: 'The caller ended the call.',
+    outcome: 'unchanged',
+    step,
+    path,
+    cause: signal.reason,
+  });
+}
+
+function describe(step: string, cause: unknown): string {
+  return `The step '${step}' failed: ${cause instanceof Error ? cause.message : String(cause)}.`;
+}

@@ -1,0 +1,35 @@
+/** Finds the file that a write to a path replaces, and refuses what cannot be replaced whole. */
+import { HoldfastError } from '../errors.js';
+import type { Fs } from '../os/fs.js';
+import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
+
+export interface ResolveOptions {
+  /** `follow` (the default): write to what the symlink leads to, also if nothing is there. `refuse`: an error. */
+  readonly symlinks?: 'follow' | 'refuse' | undefined;
+}
+
+/**
+ * Resolves a path to the regular file, or to the free name, that a write replaces.
+ *
+ * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET for a directory, FIFO, socket,
+ *   device, or a refused symlink; INVALID_ARGUMENT for a name that the filesystem cannot hold
+ */
+export async function resolveTarget(
+  fs: Fs,
+  path: string,
+  options: ResolveOptions = {},
+): Promise<ResolvedName> {
+  const name = await followSymlinks(fs, path, { follow: options.symlinks !== 'refuse' });
+  const kind = path.endsWith('/') ? 'directory' : (name.existing?.kind ?? 'file');
+  if (kind !== 'file') throw unsupportedTarget(name.path, kind);
+  return name;
+}
+
+function unsupportedTarget(path: string, kind: string): HoldfastError {
+  return new HoldfastError('UNSUPPORTED_TARGET', {
+    message: `The target is a ${kind}; only a regular file can be replaced whole.`,
+    outcome: 'unchanged',
+    step: 'resolve',
+    path,
+  });
+}

@@ -1,0 +1,175 @@
+/**
+ * One descriptor on a lock file: `flock(2)`, and this process's place among those who wait for it.
+ *
+ * 1. open the lock file, made if it is missing, never truncated, never unlinked
+ * 2. flock, never blocking
+ * 3. the path must still name the inode that was locked, else the file was deleted or replaced: start again
+ *
+ * Who finds the lock taken draws a ticket: a byte of the lock file, far beyond its end, locked shared with an open file
+ * description lock (fcntl(2), F_OFD_SETLK). The kernel keeps it, so it dies with its process, and everyone can ask for
+ * the lowest one. Tickets are numbered by the machine's monotonic clock, so the lowest has waited longest. They order
+ * the processes of Holdfast among each other and nothing more: the flock alone says who holds the lock. A filesystem
+ * that has no such tickets (a network filesystem makes byte locks out of flocks) orders nobody.
+ */
+import { HoldfastError, errnoOf } from '../errors.js';
+import { failure } from '../failure.js';
+import type { Fs, FsFile, LockMode } from '../os/fs.js';
+
+/** What a try found. `notOurTurn`: the lock is free, but someone has waited longer. `replaced`: the file is another. */
+export type TryResult = 'taken' | 'held' | 'notOurTurn' | 'replaced';
+
+export class KernelLock {
+  readonly #fs: Fs;
+  readonly #file: FsFile;
+  #ticket: bigint | undefined;
+  #passedOver: bigint | undefined;
+
+  private constructor(fs: Fs, file: FsFile) {
+    this.#fs = fs;
+    this.#file = file;
+  }
+
+  static async open(fs: Fs, lockPath: string): Promise<KernelLock> {
+    return new KernelLock(fs, await openLockFile(fs, lockPath));
+  }
+
+  /** Tries once. Who may not barge leaves a free lock to those who have waited longer, and draws a ticket. */
+  async tryTake(mode: LockMode, mayBarge: boolean): Promise<TryResult> {
+    if (!this.#tryLock(mode)) {
+      this.#drawTicket();
+      return 'held';
+    }
+    if (!mayBarge && !this.#isOurTurn()) {
+      this.#file.unlock();
+      this.#drawTicket();
+      return 'notOurTurn';
+    }
+    if (!(await this.isStillNamed())) return 'replaced';
+    this.#dropTicket();
+    return 'taken';
+  }
+
+  /** Whether the path still names the file that is locked. */
+  async isStillNamed(): Promise<boolean> {
+    const locked = await this.#file.stat();
+    try {
+      const named = await this.#fs.stat(this.#file.path);
+      return named.ino === locked.ino && named.dev === locked.dev;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false;
+      throw failure('lock', this.#file.path, error);
+    }
+  }
+
+  /** Whether a process of Holdfast waits for this lock, as far as one can know. */
+  othersWait(): boolean {
+    return this.#file.tickets?.lowestOfOthers() !== undefined;
+  }
+
+  /** Whether nobody is known to have waited longer than this descriptor. */
+  isFirstInLine(): boolean {
+    const first = this.#file.tickets?.lowestOfOthers();
+    return first === undefined || (this.#ticket !== undefined && this.#ticket < first);
+  }
+
+  /** Whether waiters can be seen at all. */
+  get seesWaiters(): boolean {
+    return this.#file.tickets !== undefined;
+  }
+
+  /** Frees the lock and the ticket, at once, also when a child process inherited the descriptor. */
+  async release(): Promise<void> {
+    try {
+      this.#file.unlock();
+      await this.#file.close();
+    } catch {
+      // The descriptor is gone whatever close(2) says, and the lock with it; there is nothing a caller could do.
+    }
+  }
+
+  /**
+   * A free lock is ours when nobody has waited longer. One who has waited longer but does not come (its process is
+   * stopped, or its event loop is busy) is passed over when the lock is found free a second time before its turn.
+   */
+  #isOurTurn(): boolean {
+    if (this.isFirstInLine()) return true;
+    const first = this.#file.tickets?.lowestOfOthers();
+    if (first === this.#passedOver) return true;
+    this.#passedOver = first;
+    return false;
+  }
+
+  #drawTicket(): void {
+    if (this.#ticket !== undefined || !this.#file.tickets) return;
+    this.#ticket = process.hrtime.bigint();
+    this.#file.tickets.draw(this.#ticket);
+  }
+
+  #dropTicket(): void {
+    if (this.#ticket === undefined) return;
+    this.#file.tickets?.drop(this.#ticket);
+    this.#ticket = undefined;
+    this.#passedOver = undefined;
+  }
+
+  #tryLock(mode: LockMode): boolean {
+    try {
+      return this.#file.tryLock(mode);
+    } catch (error) {
+      throw flockFailure(this.#file.path, error);
+    }
+  }
+}
+
+/**
+ * Opens the lock file for reading and writing, since NFS demands that of an exclusive lock. One that belongs to someone
+ * else and is read-only, or lies on a read-only filesystem, is opened for reading, which is enough on a local one.
+ */
+async function openLockFile(fs: Fs, lockPath: string): Promise<FsFile> {
+  try {
+    return await fs.open(lockPath, { access: 'readWrite', create: 'ifMissing' });
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) {
+      throw failure('open lock file', lockPath, error);
+    }
+    return openReadOnly(fs, lockPath, error);
+  }
+}
+
+async function openReadOnly(fs: Fs, lockPath: string, refused: unknown): Promise<FsFile> {
+  try {
+    return await fs.open(lockPath, { access: 'read' });
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw failure('open lock file', lockPath, error);
+    throw new HoldfastError('DIRECTORY_NOT_WRITABLE', {
+      message:
+        'The lock file does not exist, and its directory does not let this user make it. ' +
+        'Make it once as a user who may, or name another one with lockPath.',
+      outcome: 'unchanged',
+      step: 'open lock file',
+      path: lockPath,
+      cause: refused,
+    });
+  }
+}
+
+/** EBADF: NFS makes flock a lock of bytes, which an exclusive one takes only through a descriptor for writing (flock(2)). */
+function flockFailure(path: string, error: unknown): HoldfastError {
+  const unsupported: Readonly<Record<string, string>> = {
+    EBADF:
+      'This network filesystem locks only files that are open for writing. Make the lock file writable.',
+    ENOLCK: 'The filesystem offers no locks (on NFS: is its lock service running?).',
+    ENOSYS: 'The filesystem offers no flock(2).',
+    ENOTSUP: 'The filesystem offers no flock(2).',
+    EINVAL: 'The filesystem offers no flock(2).',
+  };
+  const message = unsupported[errnoOf(error) ?? ''];
+  if (message === undefined) return failure('lock', path, error);
+  return new HoldfastError('UNSUPPORTED_PLATFORM', {
+    message: `${message} Or name a lock file on a local filesystem with lockPath.`,
+    outcome: 'unchanged',
+    step: 'lock',
+    path,
+    cause: error,
+  });
+}

@@ -1,0 +1,28 @@
+/** Which file is the lock of a path. */
+import { basename, resolve } from 'node:path';
+import { invalidArgument } from '../options.js';
+import type { Fs } from '../os/fs.js';
+import { canonicalName, followSymlinks } from './follow-symlinks.js';
+
+/** The ending of every lock file. */
+export const LOCK_SUFFIX = '.lock';
+
+/**
+ * The canonical path of the lock file: the one given, or `<path>.lock` beside the file that `path` leads to, so that
+ * every name of one file (a symlink, a path with `..`) means one lock. Neither file needs to exist, their directory does.
+ */
+export async function resolveLockPath(
+  fs: Fs,
+  path: string,
+  lockPath: string | undefined,
+): Promise<string> {
+  if (lockPath !== undefined) return (await canonicalName(fs, lockPath)).path;
+  if (path !== '' && basename(resolve(path)) === '') {
+    throw invalidArgument(
+      'lock',
+      'the root directory has no name beside which a lock file could lie',
+      path,
+    );
+  }
+  return (await followSymlinks(fs, path)).path + LOCK_SUFFIX;
+}

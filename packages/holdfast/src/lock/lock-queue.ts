@@ -1,0 +1,286 @@
+/**
+ * Who waits for one lock in this process, in order of arrival, and the one poller that asks the kernel for all of them.
+ *
+ * A blocking flock(2) would occupy a thread of the libuv pool per waiter, and four of them would keep the holder's own
+ * fsync from running. So nobody blocks: the first in the queue tries, sleeps, and tries again.
+ *
+ * Between processes: a process that holds the lock may take it again and again, or hand it from call to call, for one
+ * turn (10 ms), which saves the time in which a lock lies free until the next process finds out. After its turn it lets
+ * those go first who wait in other processes (kernel-lock.ts). Waiters of other programs sleep in the kernel and cannot
+ * be seen, so after a long run the lock is left free for a moment in any case.
+ */
+import { HoldfastError } from '../errors.js';
+import { failure } from '../failure.js';
+import type { Fs, LockMode } from '../os/fs.js';
+import { KernelLock } from './kernel-lock.js';
+
+/** How long a process may keep taking the lock while others wait. */
+const TURN_MS = 10;
+/** How long a process may keep taking the lock before it leaves it free for those that it cannot see. */
+const LONG_RUN_MS = 100;
+/** A lock that was free for this long is no part of the run before. */
+const RUN_GAP_MS = 5;
+/** A waiter that sleeps in flock(2) is awake within this time; a polling one polls within the other. */
+const PAUSE_FOR_SLEEPERS_MS = 1;
+const PAUSE_FOR_POLLERS_MS = 12;
+
+const FIRST_POLL_MS = 1;
+const LAST_POLL_MS = 10;
+const POLL_GROWTH = 1.15;
+/** One who is not the next in line polls at leisure: the next one has a turn of its own to notice its place. */
+const BACKGROUND_POLL_MS = 6;
+/** Longer than any poll, so that one who has waited longer would have come by then. */
+const PASS_OVER_MS = 16;
+/** A lock file that is replaced as often as it is opened cannot be locked. */
+const MAX_REPLACEMENTS = 100;
+
+/** One that waits. Exactly one of `grant` and `refuse` is called, unless it leaves first. */
+export interface LockRequest {
+  readonly mode: LockMode;
+  /** Refused when the lock is not free at the first try. */
+  readonly tryOnce: boolean;
+  grant(hold: Hold): void;
+  refuse(error: unknown): void;
+}
+
+/** The right of one holder. */
+export interface Hold {
+  /** Frees the lock, or hands it to the next of this process; the lock has changed hands when the call returns. */
+  release(): void;
+  /** Whether the lock file at the path is still the one that is locked. */
+  isCurrent(): Promise<boolean>;
+}
+
+export class LockQueue {
+  readonly lockPath: string;
+  readonly #fs: Fs;
+  readonly #waiting: LockRequest[] = [];
+  #kernel: KernelLock | undefined;
+  #mode: LockMode = 'exclusive';
+  #holders = 0;
+  #serving = false;
+  #endSleep: (() => void) | undefined;
+  #turnEndsAt = 0;
+  #runBeganAt = 0;
+  #freeSince = 0;
+  #pauseMs: number | undefined;
+
+  constructor(fs: Fs, lockPath: string) {
+    this.#fs = fs;
+    this.lockPath = lockPath;
+  }
+
+  /** Whether nobody holds the lock or waits for it in this process. */
+  get isIdle(): boolean {
+    return this.#holders === 0 && !this.#serving && this.#waiting.length === 0;
+  }
+
+  enter(request: LockRequest): void {
+    this.#waiting.push(request);
+    if (request.tryOnce && (this.#waiting.length > 1 || !this.#couldGrant(request))) {
+      this.#refuse(request, notFree(this.lockPath));
+    }
+    void this.#serve();
+  }
+
+  /** A request leaves the queue: its time is over, or its caller ended it. */
+  leave(request: LockRequest): void {
+    const index = this.#waiting.indexOf(request);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    this.#endSleep?.();
+  }
+
+  /** A further shared hold beside one that the same call chain has: it must not wait behind those who wait for it. */
+  joinShared(): Hold {
+    this.#holders += 1;
+    return this.#newHold();
+  }
+
+  #couldGrant(request: LockRequest): boolean {
+    return this.#holders === 0 || this.#mayJoin(request);
+  }
+
+  /** Serves the queue until nobody in it can be. One call at a time: who finds it running need not wait for it. */
+  async #serve(): Promise<void> {
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      for (;;) {
+        const next = this.#waiting[0];
+        if (next === undefined) {
+          if (this.#holders > 0 || this.#kernel === undefined) return;
+          await this.#letGo();
+        } else if (this.#holders > 0) {
+          if (!this.#mayJoin(next)) return;
+          this.#grant(next);
+        } else {
+          await this.#serveFirst(next);
+        }
+      }
+    } finally {
+      // In the same step as the last look at the queue, so that nobody can enter unseen in between.
+      this.#serving = false;
+    }
+  }
+
+  async #serveFirst(next: LockRequest): Promise<void> {
+    try {
+      if (await this.#mayKeepFor(next)) {
+        if (this.#waiting[0] === next) this.#grant(next);
+        return;
+      }
+      await this.#letGo();
+      await this.#take();
+    } catch (error) {
+      this.#refuse(next, failure('lock', this.lockPath, error));
+    }
+  }
+
+  /** Polls the kernel on behalf of whoever is first in the queue, until the lock is theirs or nobody waits any more. */
+  async #take(): Promise<void> {
+    await this.#pauseAfterLongRun();
+    let kernel = await KernelLock.open(this.#fs, this.lockPath);
+    const pace = new Pace();
+    try {
+      for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+        const result = await kernel.tryTake(next.mode, next.tryOnce || this.#isOurTurn());
+        if (result === 'taken') {
+          this.#took(kernel, next);
+          return;
+        }
+        if (result === 'replaced') {
+          pace.countReplacement(this.lockPath);
+          await kernel.release();
+          kernel = await KernelLock.open(this.#fs, this.lockPath);
+        } else if (next.tryOnce) {
+          this.#refuse(next, notFree(this.lockPath));
+        } else {
+          await this.#sleep(pace.nextMs(result === 'notOurTurn', kernel.isFirstInLine()));
+        }
+      }
+    } finally {
+      if (this.#kernel !== kernel) await kernel.release();
+    }
+  }
+
+  #took(kernel: KernelLock, next: LockRequest): void {
+    this.#kernel = kernel;
+    this.#mode = next.mode;
+    this.#pauseMs ??= kernel.seesWaiters ? PAUSE_FOR_SLEEPERS_MS : PAUSE_FOR_POLLERS_MS;
+    if (this.#waiting[0] === next) this.#grant(next);
+  }
+
+  #grant(request: LockRequest): void {
+    this.#waiting.shift();
+    this.#holders += 1;
+    if (!this.#isOurTurn()) this.#turnEndsAt = performance.now() + TURN_MS;
+    request.grant(this.#newHold());
+  }
+
+  #newHold(): Hold {
+    const kernel = this.#kernel;
+    let released = false;
+    return {
+      release: () => {
+        if (released) return;
+        released = true;
+        this.#holders -= 1;
+        if (this.#holders === 0) void this.#serve();
+      },
+      isCurrent: async () => !released && kernel !== undefined && kernel.isStillNamed(),
+    };
+  }
+
+  #refuse(request: LockRequest, error: HoldfastError): void {
+    const index = this.#waiting.indexOf(request);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    request.refuse(error);
+  }
+
+  #isOurTurn(): boolean {
+    return performance.now() < this.#turnEndsAt;
+  }
+
+  /** Readers share, but not for so long that a writer of another process never comes to its turn. */
+  #mayJoin(request: LockRequest): boolean {
+    if (this.#mode !== 'shared' || request.mode !== 'shared') return false;
+    return this.#isOurTurn() || this.#kernel?.othersWait() === false;
+  }
+
+  /** Whether the kernel's lock can go from the last holder of this process to the next without being freed. */
+  async #mayKeepFor(next: LockRequest): Promise<boolean> {
+    const kernel = this.#kernel;
+    if (kernel === undefined || this.#mode !== next.mode) return false;
+    const now = performance.now();
+    if (now - this.#runBeganAt > LONG_RUN_MS) return false;
+    if (now >= this.#turnEndsAt && kernel.othersWait()) return false;
+    return kernel.isStillNamed();
+  }
+
+  async #letGo(): Promise<void> {
+    const kernel = this.#kernel;
+    this.#kernel = undefined;
+    if (kernel === undefined) return;
+    this.#freeSince = performance.now();
+    await kernel.release();
+  }
+
+  async #pauseAfterLongRun(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#freeSince > RUN_GAP_MS) this.#runBeganAt = now;
+    if (now - this.#runBeganAt <= LONG_RUN_MS) return;
+    await this.#sleep(this.#pauseMs ?? PAUSE_FOR_SLEEPERS_MS);
+    this.#runBeganAt = performance.now();
+  }
+
+  /** A timer that keeps the process alive, ended early when a request leaves. */
+  async #sleep(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endSleep = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endSleep = undefined;
+  }
+}
+
+/** How soon one that waits tries again. */
+class Pace {
+  #delayMs = FIRST_POLL_MS;
+  #wasFirst = false;
+  #replacements = 0;
+
+  nextMs(leavesItToOthers: boolean, isFirst: boolean): number {
+    if (leavesItToOthers) return PASS_OVER_MS;
+    if (isFirst && !this.#wasFirst) this.#delayMs = FIRST_POLL_MS;
+    this.#wasFirst = isFirst;
+    const delayMs = Math.max(this.#delayMs, isFirst ? 0 : BACKGROUND_POLL_MS);
+    this.#delayMs = Math.min(this.#delayMs * POLL_GROWTH, LAST_POLL_MS);
+    return delayMs * (0.75 + Math.random() / 2);
+  }
+
+  countReplacement(lockPath: string): void {
+    this.#replacements += 1;
+    if (this.#replacements <= MAX_REPLACEMENTS) return;
+    throw new HoldfastError('LOCK_LOST', {
+      message:
+        'The lock file was replaced by another each time it was locked. Find out what deletes it.',
+      outcome: 'unchanged',
+      step: 'lock',
+      path: lockPath,
+    });
+  }
+}
+
+/** The error of a request whose time is over. */
+export function notFree(lockPath: string, timeoutMs = 0): HoldfastError {
+  return new HoldfastError('LOCK_TIMEOUT', {
+    message: `Another holder kept the lock for the whole time given (${timeoutMs} ms). Try again, or wait longer.`,
+    outcome: 'unchanged',
+    step: 'lock',
+    path: lockPath,
+  });
+}

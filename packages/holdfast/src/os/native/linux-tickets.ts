@@ -1,0 +1,85 @@
+/**
+ * Tickets on Linux: open file description locks (fcntl(2)) on single bytes far beyond the end of the file. They belong
+ * to the open file, not to the process, so the descriptors of one process see each other; the kernel drops them with
+ * the descriptor. On a local filesystem they and flock(2) do not know of each other. Where flock is itself made of byte
+ * locks (NFS, CIFS, FUSE) they would, so only filesystems known to keep them apart are used.
+ */
+import { systemError } from '../system-error.js';
+import type { LockTickets } from '../fs.js';
+import type { Native } from './native.js';
+
+type Koffi = typeof import('koffi');
+type Library = ReturnType<Koffi['load']>;
+
+// <linux/fcntl.h>; the same on every architecture that Node runs on, MIPS apart.
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+/** `struct flock` where off_t has 64 bits: type and whence (16 bits each), padding, start, length, pid, padding. */
+const STRUCT_FLOCK_BYTES = 32;
+const TYPE = 0;
+const START = 1;
+const LENGTH = 2;
+const ARCHITECTURES_OF_64_BITS = ['x64', 'arm64', 'riscv64', 'loong64', 'ppc64', 's390x'];
+/** Bytes from here on are tickets. No program that locks parts of a file locks parts this far out. */
+const FIRST_BYTE = 1n << 62n;
+/** <linux/magic.h>: ext2/3/4, xfs, btrfs, tmpfs, overlay, f2fs, zfs, ramfs, bcachefs. */
+const LOCAL_FILESYSTEMS = [
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0x858458f6,
+  0xca451a4e,
+];
+
+export function loadTickets(koffi: Koffi, libc: Library): Native['tickets'] {
+  if (!ARCHITECTURES_OF_64_BITS.includes(process.arch)) return () => undefined;
+  const fcntl = libc.func('int fcntl(int fd, int command, _Inout_ uint8_t *lock)');
+  const record = new ArrayBuffer(STRUCT_FLOCK_BYTES);
+  const asBytes = new Uint8Array(record);
+  const asShorts = new Int16Array(record);
+  const asLongs = new BigInt64Array(record);
+
+  function control(
+    fd: number,
+    path: string,
+    command: number,
+    type: number,
+    start: bigint,
+    length: bigint,
+  ): void {
+    asLongs.fill(0n);
+    asShorts[TYPE] = type;
+    asLongs[START] = start;
+    asLongs[LENGTH] = length;
+    if (fcntl(fd, command, asBytes) === 0) return;
+    throw systemError(koffi.errno(), 'fcntl', path);
+  }
+
+  /** A ticket below the given one, or any (`length` 0 reaches to the end of all offsets). */
+  function anyOther(fd: number, path: string, below: bigint | undefined): bigint | undefined {
+    control(fd, path, F_OFD_GETLK, F_WRLCK, FIRST_BYTE, below ?? 0n);
+    if (asShorts[TYPE] === F_UNLCK) return undefined;
+    const ticket = (asLongs[START] ?? 0n) - FIRST_BYTE;
+    // A lock that begins before the tickets is another program's, on the whole file.
+    return ticket < 0n ? undefined : ticket;
+  }
+
+  function lowest(fd: number, path: string): bigint | undefined {
+    let found = anyOther(fd, path, undefined);
+    while (found !== undefined && found > 0n) {
+      const lower = anyOther(fd, path, found);
+      if (lower === undefined) break;
+      found = lower;
+    }
+    return found;
+  }
+
+  return (fd, filesystemType, path): LockTickets | undefined => {
+    if (!LOCAL_FILESYSTEMS.includes(filesystemType >>> 0)) return undefined;
+    return {
+      draw: (ticket) => control(fd, path, F_OFD_SETLK, F_RDLCK, FIRST_BYTE + ticket, 1n),
+      drop: (ticket) => control(fd, path, F_OFD_SETLK, F_UNLCK, FIRST_BYTE + ticket, 1n),
+      lowestOfOthers: () => lowest(fd, path),
+    };
+  };
+}

@@ -1,0 +1,143 @@
+/** The data of a file, whole or as a stream, written to an open file from its beginning. */
+import { HoldfastError } from '../errors.js';
+import { aborted, failure } from '../failure.js';
+import { invalidArgument } from '../options.js';
+import type { FsFile } from '../os/fs.js';
+
+/** What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in memory whole. */
+export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** One write(2); a larger array is written piece by piece, so that the caller's signal is heard in between. */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Writes the data and resolves to its size in bytes. On a failure a stream is closed, so that its source is freed.
+ *
+ * @throws HoldfastError NO_SPACE, also for a short count; UPDATER_FAILED when the stream fails; ABORTED;
+ *   UNREPRESENTABLE for a string with half a character; INVALID_ARGUMENT; IO
+ */
+export async function writeData(
+  file: FsFile,
+  data: FileData,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (typeof data === 'string') return writePieces(file, encode(data, file.path), 0, signal);
+  if (data instanceof Uint8Array) return writePieces(file, data, 0, signal);
+  return writeStream(file, data, signal);
+}
+
+async function writeStream(
+  file: FsFile,
+  data: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const chunks = iteratorOf(data, file.path);
+  let sizeBytes = 0;
+  try {
+    for (;;) {
+      const chunk = await nextChunk(chunks, file.path, signal);
+      if (chunk === undefined) return sizeBytes;
+      sizeBytes += await writePieces(file, chunk, sizeBytes, signal);
+    }
+  } catch (error) {
+    // Not awaited: a source that hangs may never answer, and its failure to close must not mask the first error.
+    void Promise.resolve(chunks.return?.()).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Writes at the offset, and gives back how many bytes that were. */
+async function writePieces(
+  file: FsFile,
+  data: Uint8Array,
+  offsetBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  for (let done = 0; done < data.length; done += PIECE_BYTES) {
+    if (signal?.aborted) throw aborted('write', file.path, signal);
+    await writePiece(file, data.subarray(done, done + PIECE_BYTES), offsetBytes + done);
+  }
+  return data.length;
+}
+
+/** A full disk makes write(2) take fewer bytes than given, without an error. */
+async function writePiece(file: FsFile, piece: Uint8Array, offsetBytes: number): Promise<void> {
+  const taken = await file.write(piece, offsetBytes).catch((error: unknown) => {
+    throw failure('write', file.path, error);
+  });
+  if (taken === piece.length) return;
+  throw new HoldfastError('NO_SPACE', {
+    message: `The kernel took ${taken} of ${piece.length} bytes: the disk, quota or a size limit is full.`,
+    outcome: 'unchanged',
+    step: 'write',
+    path: file.path,
+  });
+}
+
+function encode(text: string, path: string): Uint8Array {
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new HoldfastError('UNREPRESENTABLE', {
+      message:
+        'The string holds half of a surrogate pair, which UTF-8 cannot hold. Give bytes instead.',
+      outcome: 'unchanged',
+      step: 'encode',
+      path,
+    });
+  }
+  return Buffer.from(text);
+}
+
+type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
+
+function iteratorOf(data: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, path: string): Chunks {
+  if (typeof data === 'object' && data !== null) {
+    if (Symbol.asyncIterator in data) return data[Symbol.asyncIterator]();
+    if (Symbol.iterator in data) return data[Symbol.iterator]();
+  }
+  throw invalidArgument('write', 'data is a string, bytes, or an iterable of bytes', path);
+}
+
+async function nextChunk(
+  chunks: Chunks,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | undefined> {
+  const { done, value } = await unlessAborted(readChunk(chunks, path), path, signal);
+  if (done === true) return undefined;
+  if (value instanceof Uint8Array) return value;
+  throw invalidArgument('write', `the stream gave ${typeof value} where bytes are needed`, path);
+}
+
+async function readChunk(chunks: Chunks, path: string): Promise<IteratorResult<unknown>> {
+  try {
+    return await chunks.next();
+  } catch (cause) {
+    throw new HoldfastError('UPDATER_FAILED', {
+      message: 'The stream that gives the data failed.',
+      outcome: 'unchanged',
+      step: 'read data',
+      path,
+      cause,
+    });
+  }
+}
+
+/** The result of a promise, or ABORTED as soon as the signal fires. */
+async function unlessAborted<T>(
+  promise: Promise<T>,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return promise;
+  if (signal.aborted) throw aborted('write', path, signal);
+  let onAbort: (() => void) | undefined;
+  const abort = new Promise<never>((_, reject) => {
+    onAbort = () => reject(aborted('write', path, signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, abort]);
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+  }
+}

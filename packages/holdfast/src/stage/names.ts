@@ -1,0 +1,23 @@
+/**
+ * The names of staged files. Anyone who finds a `.holdfast-<id>.tmp` can tell what it is: a file that was never
+ * published. Ids cannot be guessed, so nobody can lay a trap at a name to come. (Staged directories: staged-directory.ts.)
+ */
+import { randomBytes } from 'node:crypto';
+
+const ID_BYTES = 10;
+const ID = `[0-9a-f]{${ID_BYTES * 2}}`;
+const temporaryFile = new RegExp(`^\\.holdfast-${ID}\\.tmp$`);
+
+/** 80 random bits in lower-case hexadecimal. */
+export function newId(): string {
+  return randomBytes(ID_BYTES).toString('hex');
+}
+
+/** Its length does not depend on the target's name, so names at the limit work. */
+export function newTemporaryName(): string {
+  return `.holdfast-${newId()}.tmp`;
+}
+
+export function isTemporaryName(name: string): boolean {
+  return temporaryFile.test(name);
+}
