@@ -259,16 +259,16 @@ test('handing the lock over within a process never hands over a deleted lock fil
 test('a process that takes the lock again and again lets another one in', async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
   const [greedy, modest] = [otherProcess(), otherProcess()];
-  let done = false;
+  const done = new AbortController();
   let rounds = 0;
   const loop = (async () => {
-    for (; !done && rounds < 400; rounds += 1) {
+    for (; !done.signal.aborted && rounds < 400; rounds += 1) {
       await withLock(path, () => sleep(20), { fs: greedy });
     }
   })();
   await sleep(30);
   await withLock(path, () => undefined, { fs: modest });
-  done = true;
+  done.abort();
   await loop;
   assert.ok(rounds < 10, `the other one waited for ${rounds} rounds`);
 });

@@ -9,7 +9,7 @@ interface Gate {
   readonly fs: Fs;
   readonly begun: (() => void)[];
   readonly log: string[];
-  open(): void;
+  readonly open: () => void;
 }
 
 /** A filesystem whose directory syncs log what they began after, and the first of which waits for the gate. */
