@@ -6,7 +6,7 @@ import {
   type ErrorCode,
   type Outcome,
 } from '../errors.js';
-import { failure } from './failure.js';
+import { failure } from '../failure.js';
 
 type Meaning = readonly [code: ErrorCode, message: string];
 

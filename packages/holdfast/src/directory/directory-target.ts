@@ -1,7 +1,7 @@
 /** The directory that a publish is to fill or replace, found and judged before anything is staged. */
 import { basename } from 'node:path';
 import { HoldfastError } from '../errors.js';
-import { followSymlinks } from './follow-symlinks.js';
+import { followSymlinks } from '../lock/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { stepFailed, targetExists } from './directory-error.js';

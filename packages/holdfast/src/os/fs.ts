@@ -86,7 +86,8 @@ export interface FsHandle {
   listXattrs(): readonly string[];
   getXattr(name: string): Uint8Array;
   setXattr(name: string, value: Uint8Array): void;
-  removeXattr(name: string): void;
+  /** Absent in a model without default ACLs, where a new file inherits nothing. */
+  removeXattr?(name: string): void;
   close(): Promise<void>;
 }
 

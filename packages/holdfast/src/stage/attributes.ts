@@ -84,7 +84,7 @@ async function giveXattrs(fs: Fs, from: string, to: FsFile): Promise<boolean> {
   try {
     const names = source.listXattrs();
     // A new file inherits the directory's default ACL, which the old one may not have had.
-    if (!names.includes(ACL) && to.listXattrs().includes(ACL)) to.removeXattr(ACL);
+    if (!names.includes(ACL) && to.listXattrs().includes(ACL)) to.removeXattr?.(ACL);
     for (const name of names) copyXattr(source, to, name);
     return names.includes(ACL);
   } finally {
