@@ -127,7 +127,7 @@ function checkPredictor(
   }
   if (!predictors && predictor === 'auto') return 1;
   if (!predictors && predictor !== 1) {
-    throw invalidArgument(call, `compression '${name}' takes no predictor but 1.`);
+    throw invalidArgument(call, `compression '${name}' has no predictor but 1.`);
   }
   if (predictor === 3 && dataTypes[dataType].sampleFormat !== 3) {
     throw invalidArgument(
