@@ -1,0 +1,141 @@
+/**
+ * Replacing files: one after the other, and 16 in flight, by Holdfast, by write-file-atomic (which does not sync the
+ * directory), by the two together, and by bare synchronous system calls (the floor).
+ *
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default is a temporary one.
+ */
+import { execFileSync } from 'node:child_process';
+import * as nodeFs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
+import { replaceFile } from 'holdfast';
+import type { BenchOptions } from './main.js';
+import { writeFileAtomic } from './peer-packages.js';
+import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
+
+const FILE_BYTES = 4096;
+const ROUNDS = 7;
+
+type Write = (path: string, data: Uint8Array) => void | Promise<void>;
+
+const ways: Readonly<Record<string, Write>> = {
+  'floor: bare calls, one at a time': replaceByBareCalls,
+  holdfast: (path, data) => replaceFile(path, data),
+  'write-file-atomic (no directory sync)': (path, data) => writeFileAtomic(path, data),
+  'write-file-atomic and a directory sync': async (path, data) => {
+    await writeFileAtomic(path, data);
+    await syncDirectoryOf(path);
+  },
+};
+
+/** Runs the benchmark and prints its tables. */
+export async function benchFiles({ quick }: BenchOptions): Promise<void> {
+  const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
+  const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
+  const count = quick ? 50 : 1000;
+  const rounds = quick ? 1 : ROUNDS;
+  try {
+    for (const inFlight of [16, 1]) {
+      for (const fresh of [true, false]) {
+        const contenders = contendersOf(root, count, inFlight, fresh);
+        const timesMs = await medianTimesMs(contenders, rounds);
+        const what = fresh ? 'new files' : 'existing files';
+        const title = `${count} ${what} of ${FILE_BYTES} bytes, ${inFlight} in flight`;
+        printTimes(title, contenders, timesMs);
+      }
+    }
+    printColdStart(quick ? 3 : 21);
+  } finally {
+    nodeFs.rmSync(root, { recursive: true, force: true });
+  }
+}
+
+function contendersOf(
+  root: string,
+  count: number,
+  inFlight: number,
+  fresh: boolean,
+): readonly Contender[] {
+  const directory = `${root}/files`;
+  const data = new Uint8Array(FILE_BYTES).fill(7);
+  return Object.entries(ways).map(([name, write]) => ({
+    name,
+    prepare() {
+      nodeFs.rmSync(directory, { recursive: true, force: true });
+      nodeFs.mkdirSync(directory);
+      if (!fresh) fillDirectory(directory, count);
+      syncDirectory(root);
+    },
+    run: () => writeAll(directory, count, inFlight, (path) => write(path, data)),
+  }));
+}
+
+async function writeAll(
+  directory: string,
+  count: number,
+  inFlight: number,
+  write: (path: string) => void | Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < count) {
+      next += 1;
+      await write(`${directory}/file-${next}`);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, work));
+}
+
+function fillDirectory(directory: string, count: number): void {
+  for (let file = 1; file <= count; file += 1)
+    nodeFs.writeFileSync(`${directory}/file-${file}`, '');
+}
+
+/** What a durable replacement cannot do without: create, write, fsync, rename, fsync of the directory. */
+function replaceByBareCalls(path: string, data: Uint8Array): void {
+  const fd = nodeFs.openSync(`${path}.tmp`, 'wx');
+  nodeFs.writeSync(fd, data, 0, data.length, 0);
+  nodeFs.fsyncSync(fd);
+  nodeFs.closeSync(fd);
+  nodeFs.renameSync(`${path}.tmp`, path);
+  syncDirectory(directoryOf(path));
+}
+
+function syncDirectory(directory: string): void {
+  const fd = nodeFs.openSync(directory, 'r');
+  nodeFs.fsyncSync(fd);
+  nodeFs.closeSync(fd);
+}
+
+async function syncDirectoryOf(path: string): Promise<void> {
+  const fd = await promisify(nodeFs.open)(directoryOf(path), 'r');
+  await promisify(nodeFs.fsync)(fd);
+  await promisify(nodeFs.close)(fd);
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+/** What importing the package adds to a Node that imports nothing. */
+function printColdStart(rounds: number): void {
+  const bare: number[] = [];
+  const imported: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    bare.push(startMs(''));
+    imported.push(startMs("await import('holdfast')"));
+  }
+  const [bareMs, importedMs] = [median(bare), median(imported)];
+  console.log('\ncold start (median)');
+  console.log(
+    `  bare Node ${bareMs.toFixed(1)} ms, import('holdfast') ${importedMs.toFixed(1)} ms`,
+  );
+}
+
+function startMs(script: string): number {
+  const began = performance.now();
+  execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: import.meta.dirname,
+  });
+  return performance.now() - began;
+}

@@ -1,0 +1,31 @@
+/**
+ * Runs a benchmark: `npm run bench -- NAME [--quick]`. Each measures the ways of doing one thing in interleaved rounds
+ * and prints medians and ratios to a floor of bare system calls. Nothing is asserted: a machine has its moods.
+ */
+import { parseArgs } from 'node:util';
+
+/** What a benchmark is told. */
+export interface BenchOptions {
+  /** A short run that shows that everything works; its numbers mean nothing. */
+  readonly quick: boolean;
+}
+
+const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<void>>>> = {
+  files: async () => (await import('./files.js')).benchFiles,
+};
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const names = positionals.length === 0 ? Object.keys(benches) : positionals;
+for (const name of names) {
+  const load = benches[name];
+  if (!load) {
+    console.error(`bench: unknown name '${name}': one of ${Object.keys(benches).join(', ')}`);
+    process.exit(2);
+  }
+  await (
+    await load()
+  )(values);
+}

@@ -1,0 +1,16 @@
+/** The peers, with the types of what the benchmarks call (some of the packages bring none). */
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+export const writeFileAtomic: (path: string, data: string | Uint8Array) => Promise<void> =
+  require('write-file-atomic') as never;
+
+export interface ProperLockfile {
+  lock(
+    path: string,
+    options?: { stale?: number; retries?: object; realpath?: boolean },
+  ): Promise<() => Promise<void>>;
+}
+
+export const properLockfile: ProperLockfile = require('proper-lockfile') as never;

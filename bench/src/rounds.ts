@@ -1,0 +1,49 @@
+/** Interleaved rounds of several ways to do one thing, and the table of their medians. */
+
+/** One way to do the thing. */
+export interface Contender {
+  readonly name: string;
+  /** Made before each timed run, and not timed. */
+  prepare?(): void | Promise<void>;
+  run(): void | Promise<void>;
+}
+
+/** The median time of each contender in milliseconds, from rounds in which each runs once, in turn. */
+export async function medianTimesMs(
+  contenders: readonly Contender[],
+  rounds: number,
+): Promise<readonly number[]> {
+  const times: number[][] = contenders.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, contender] of contenders.entries()) {
+      await contender.prepare?.();
+      const began = performance.now();
+      await contender.run();
+      times[index]?.push(performance.now() - began);
+    }
+  }
+  return times.map(median);
+}
+
+/** Prints a table: each contender's median and its ratio to the first, which is the floor. */
+export function printTimes(
+  title: string,
+  contenders: readonly Contender[],
+  timesMs: readonly number[],
+): void {
+  const floorMs = timesMs[0] ?? Number.NaN;
+  console.log(`\n${title}`);
+  for (const [index, { name }] of contenders.entries()) {
+    const timeMs = timesMs[index] ?? Number.NaN;
+    const ratio = (timeMs / floorMs).toFixed(2);
+    console.log(`  ${name.padEnd(44)}${timeMs.toFixed(1).padStart(10)} ms  ${ratio.padStart(7)} x`);
+  }
+}
+
+/** The middle of the values, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
