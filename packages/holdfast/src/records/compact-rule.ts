@@ -1,0 +1,59 @@
+/** Which records are of one thing, and which of two was written last. */
+import { invalidArgument } from '../options.js';
+import type { LogFormatName, LogRecord } from './log-format.js';
+
+/** How late a record was written, to be compared with others of its type. */
+export type Rank = string | number;
+
+export interface CompactRule {
+  /** `undefined` when the record has no key. */
+  keyOf(record: LogRecord): string | undefined;
+  /** `undefined` when the record has no rank. */
+  rankOf(record: LogRecord): Rank | undefined;
+}
+
+export type KeyChoice = string | readonly string[] | ((record: LogRecord) => string);
+export type RankChoice = string | ((record: LogRecord) => Rank);
+
+export function keyFunction(key: KeyChoice): CompactRule['keyOf'] {
+  if (typeof key === 'function') return (record) => asKey(key(record));
+  const fields = typeof key === 'string' ? [key] : key;
+  if (!Array.isArray(fields) || fields.length === 0) {
+    throw invalidArgument('compactRecords', 'key must name one field or more, or be a function.');
+  }
+  return (record) => {
+    const values = fields.map((field) => ownField(record, field));
+    return values.includes(undefined) ? undefined : JSON.stringify(values);
+  };
+}
+
+/** By position alone, every record ranks the same and the later one wins. */
+export function rankFunction(
+  latestBy: RankChoice | undefined,
+  format: LogFormatName,
+): CompactRule['rankOf'] {
+  if (latestBy === undefined) return () => 0;
+  if (typeof latestBy === 'function') return (record) => asRank(latestBy(record));
+  const read = format === 'csv' ? cellRank : asRank;
+  return (record) => read(ownField(record, latestBy));
+}
+
+function ownField(record: LogRecord, name: string): unknown {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function asKey(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function asRank(value: unknown): Rank | undefined {
+  if (typeof value === 'number') return Number.isNaN(value) ? undefined : value;
+  return typeof value === 'string' ? value : undefined;
+}
+
+const decimalNumber = /^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?$/;
+
+function cellRank(cell: unknown): Rank | undefined {
+  if (typeof cell !== 'string' || cell === '') return undefined;
+  return decimalNumber.test(cell) ? Number(cell) : cell;
+}

@@ -1,0 +1,59 @@
+/**
+ * JSON Lines: one JSON object a line. JSON itself escapes line feeds, carriage returns and NULs; the other characters
+ * that some programs take for line ends (U+0085, U+2028, U+2029) are escaped too, so that a line is one for everybody.
+ *
+ * Records are objects, never bare numbers or strings: a beginning of an object is never an object, so a last line
+ * without its line feed shows whether it is whole, while `12` may be the beginning of `123`.
+ */
+import { readByteOrderMark } from './byte-order-mark.js';
+import { DamagedLine, type LogFormat, type LogRecord, type PreparedRecords } from './log-format.js';
+import { findLoss } from './representable.js';
+import { unrepresentable } from './record-errors.js';
+
+const otherLineBreaks = /[\u0085\u2028\u2029]/g;
+
+export const jsonLines: LogFormat = {
+  name: 'jsonl',
+  async load() {},
+  prepare,
+  async readHead(file, endBytes) {
+    return { format: 'jsonl', sizeBytes: await readByteOrderMark(file, endBytes) };
+  },
+  newHead(_records, offsetBytes) {
+    return { head: { format: 'jsonl', sizeBytes: offsetBytes }, text: '' };
+  },
+  decode(lines) {
+    return lines.map(decodeLine);
+  },
+  isWhole(line) {
+    return !(decodeLine(line) instanceof DamagedLine);
+  },
+};
+
+function prepare(records: Iterable<LogRecord>, path: string): PreparedRecords {
+  const lines = Array.from(records, (record, index) => encodeLine(record, index, path));
+  const text = lines.join('');
+  return { count: lines.length, fieldNames: [], encode: () => text };
+}
+
+function encodeLine(record: LogRecord, index: number, path: string): string {
+  const loss = findLoss(record);
+  if (loss) throw unrepresentable(path, index, loss);
+  return `${JSON.stringify(record).replace(otherLineBreaks, escapeCharacter)}\n`;
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function decodeLine(line: string): LogRecord | DamagedLine {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as LogRecord;
+    }
+    return new DamagedLine('it is JSON, but not an object');
+  } catch (error) {
+    return new DamagedLine((error as Error).message);
+  }
+}

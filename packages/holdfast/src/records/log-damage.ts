@@ -1,0 +1,33 @@
+/** What is done about lines of a log that are not records. */
+import { DamagedLine, type LogRecord } from './log-format.js';
+import type { LogEntry } from './log-entries.js';
+import { corruptLog } from './record-errors.js';
+
+/** A line that is not a record. */
+export interface LogDamage {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  readonly reason: string;
+  /** Left by an append that was never acknowledged: no record is lost with it, and it is never an error. */
+  readonly isTorn: boolean;
+}
+
+export type DamagePolicy = 'error' | 'skip' | ((damage: LogDamage) => void);
+
+/** The record of an entry; `undefined` for damage that the policy passes over. */
+export function judge(path: string, entry: LogEntry, policy: DamagePolicy): LogRecord | undefined {
+  const { content, ...place } = entry;
+  if (!(content instanceof DamagedLine)) return content;
+  if (typeof policy === 'function') policy({ ...place, reason: content.reason });
+  else if (policy === 'error' && !entry.isTorn) throw damagedLine(path, entry.line, content);
+  return undefined;
+}
+
+function damagedLine(path: string, line: number, { reason }: DamagedLine): Error {
+  const message =
+    `Line ${line} is not a record: ${reason}. Mend or delete the line, ` +
+    `or pass over such lines with onDamage: 'skip' (--skip-damaged).`;
+  return corruptLog(path, message);
+}

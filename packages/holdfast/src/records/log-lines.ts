@@ -1,0 +1,91 @@
+/** Reads the physical lines of a log in bounded memory: one chunk, and at most one line that is longer than it. */
+import { isUtf8 } from 'node:buffer';
+import type { FsFile } from '../os/fs.js';
+
+const CHUNK_BYTES = 512 * 1024;
+export const LINE_FEED = 0x0a;
+
+/** Whole lines, one after another as they are in the file. The bytes are only valid until the next run is asked for. */
+export interface LineRun {
+  readonly bytes: Buffer;
+  readonly offsetBytes: number;
+  /** Whether the last line has no line feed: the file, or the part of it asked for, ends in it. */
+  readonly isUnterminated: boolean;
+}
+
+/** The lines between two offsets, in runs. The first offset is the beginning of a line. */
+export async function* readLineRuns(
+  file: FsFile,
+  startBytes: number,
+  endBytes: number,
+): AsyncGenerator<LineRun> {
+  let buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, endBytes - startBytes)));
+  let held = 0;
+  let offsetBytes = startBytes;
+  for (;;) {
+    if (held === buffer.length) buffer = grown(buffer);
+    const room = Math.min(buffer.length - held, endBytes - offsetBytes - held);
+    const got =
+      room > 0 ? await file.read(buffer.subarray(held, held + room), offsetBytes + held) : 0;
+    const searchFrom = held;
+    held += got;
+    if (got === 0) break;
+    const cut = lastLineFeed(buffer, searchFrom, held) + 1;
+    if (cut === 0) continue;
+    yield { bytes: buffer.subarray(0, cut), offsetBytes, isUnterminated: false };
+    buffer.copyWithin(0, cut, held);
+    held -= cut;
+    offsetBytes += cut;
+  }
+  if (held > 0) yield { bytes: buffer.subarray(0, held), offsetBytes, isUnterminated: true };
+}
+
+function grown(buffer: Buffer): Buffer<ArrayBuffer> {
+  const larger = Buffer.allocUnsafe(buffer.length * 2);
+  buffer.copy(larger);
+  return larger;
+}
+
+/** The index of the last line feed in [from, to), or -1. */
+function lastLineFeed(buffer: Buffer, from: number, to: number): number {
+  const index = buffer.subarray(from, to).lastIndexOf(LINE_FEED);
+  return index < 0 ? -1 : from + index;
+}
+
+/** One line of a run: its text without the line end, or `undefined` where it is not UTF-8. */
+export interface Line {
+  readonly text: string | undefined;
+  /** Of its first byte in the file. */
+  readonly offsetBytes: number;
+  /** With its line end. */
+  readonly sizeBytes: number;
+  /** Whether it holds a raw NUL. */
+  readonly hasNul: boolean;
+}
+
+/** The lines of a run, the empty ones too, so that they can be counted. */
+export function linesOf(run: LineRun): Line[] {
+  const { bytes } = run;
+  const allUtf8 = isUtf8(bytes);
+  const anyNul = bytes.includes(0);
+  const lines: Line[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const feed = bytes.indexOf(LINE_FEED, start);
+    const end = feed < 0 ? bytes.length : feed;
+    const next = feed < 0 ? end : end + 1;
+    lines.push({
+      text: textOf(bytes, start, end, allUtf8),
+      offsetBytes: run.offsetBytes + start,
+      sizeBytes: next - start,
+      hasNul: anyNul && bytes.subarray(start, end).includes(0),
+    });
+    start = next;
+  }
+  return lines;
+}
+
+function textOf(bytes: Buffer, start: number, end: number, isChecked: boolean): string | undefined {
+  const stop = end > start && bytes[end - 1] === 0x0d ? end - 1 : end;
+  if (!isChecked && !isUtf8(bytes.subarray(start, stop))) return undefined;
+  return bytes.toString('utf8', start, stop);
+}

@@ -1,0 +1,25 @@
+/** The errors of record logs, so that every message says which record or line it is about. */
+import { HoldfastError } from '../errors.js';
+import type { Loss } from './representable.js';
+
+/** A record that its format cannot hold; `index` counts from 0 within the call. */
+export function unrepresentable(path: string, index: number, loss: Loss): HoldfastError {
+  const place = loss.place === '' ? '' : `, field '${loss.place}'`;
+  return new HoldfastError('UNREPRESENTABLE', {
+    message: `Record ${index}${place} cannot be kept without loss: ${loss.reason}.`,
+    outcome: 'unchanged',
+    step: 'encode',
+    path,
+  });
+}
+
+/** A log whose content is not what its format demands. */
+export function corruptLog(path: string, message: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('CORRUPT_DOCUMENT', {
+    message,
+    outcome: 'unchanged',
+    step: 'read',
+    path,
+    cause,
+  });
+}
