@@ -22,21 +22,20 @@ import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import { queueAppend } from './append-queue.js';
 import type { AppendResult } from './append-round.js';
-import type { LogRecord } from './log-format.js';
 
 export interface AppendRecordsOptions extends LogOptions {
   /** CSV: the columns of a new log, in order. Default: the fields of its first records, in order of appearance. */
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
   /** The permission bits of a new log, before the umask. Default: 0o666. */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
   /** How long to wait for the lock. Default: without end. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the call while it waits; once its records are being written it is carried through. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The lock file; `<log>.lock` by default. */
-  readonly lockPath?: string;
+  readonly lockPath?: string | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
 /**
@@ -56,7 +55,7 @@ export interface AppendRecordsOptions extends LogOptions {
  */
 export async function appendRecords(
   path: string,
-  records: Iterable<LogRecord>,
+  records: Iterable<object>,
   options: AppendRecordsOptions = {},
 ): Promise<AppendResult> {
   checkOptions('appendRecords', options, optionNames);

@@ -8,7 +8,7 @@ import type { LogFormat, LogHead, PreparedRecords } from './log-format.js';
 import { LINE_FEED } from './log-lines.js';
 import type { LogRepair } from './log-tail.js';
 import { openLog, prepareLog, remember, removeEmpty, type PreparedLog } from './open-log.js';
-import { writeWhole } from './write-whole.js';
+import { writeWhole } from './log-bytes.js';
 
 export interface AppendResult {
   /** What the round that wrote these records mended first. Usually empty. */

@@ -8,9 +8,9 @@ import type { LogFormat, LogFormatName } from './log-format.js';
 /** The options that every call on a record log has. */
 export interface LogOptions {
   /** Default: `csv` for names that end in `.csv` or `.tsv`, else `jsonl`. */
-  readonly format?: LogFormatName;
+  readonly format?: LogFormatName | undefined;
   /** CSV: one character. Default: found in the header; for a new log a comma, or a tab when its name ends in `.tsv`. */
-  readonly delimiter?: string;
+  readonly delimiter?: string | undefined;
 }
 
 export const logOptionNames = ['format', 'delimiter'] as const;
@@ -28,7 +28,7 @@ export function chooseFormat(
     return csvFormat({ columns: options.columns, delimiter });
   }
   if (name !== 'jsonl')
-    throw invalidArgument(call, `a log's format is jsonl or csv, not '${name}'.`);
+    throw invalidArgument(call, `a log's format is jsonl or csv, not '${String(name)}'.`);
   if (options.delimiter !== undefined || options.columns !== undefined) {
     throw invalidArgument(call, 'delimiter and columns belong to CSV, and the log is JSON Lines.');
   }

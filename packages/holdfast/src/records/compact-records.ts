@@ -23,6 +23,7 @@ import {
   type Rank,
   type RankChoice,
 } from './compact-rule.js';
+import { readWhole } from './log-bytes.js';
 import { judge, type DamagePolicy } from './log-damage.js';
 import { readEntries, type LogEntry } from './log-entries.js';
 import type { LogFormat, LogRecord } from './log-format.js';
@@ -38,17 +39,17 @@ export interface CompactRecordsOptions extends LogOptions {
    * gives): numbers by size, texts by code unit, as ISO 8601 times of one zone are ordered; in CSV, cells that are
    * numbers by size. Among equals the later one. Default: the one that is last in the log.
    */
-  readonly latestBy?: RankChoice;
+  readonly latestBy?: RankChoice | undefined;
   /** As in `readRecords`; what is passed over is not in the compacted log. Default: `error`. */
-  readonly onDamage?: DamagePolicy;
+  readonly onDamage?: DamagePolicy | undefined;
   /** How long to wait for the lock. Default: without end. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait for the lock. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The lock file; `<log>.lock` by default. */
-  readonly lockPath?: string;
+  readonly lockPath?: string | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
 export interface CompactResult {
@@ -170,8 +171,8 @@ async function findWinners(
   await format.load();
   const headBytes = (await format.readHead(file, endBytes))?.sizeBytes ?? endBytes;
   const inOrder = [...winners.values()].toSorted((a, b) => a.offsetBytes - b.offsetBytes);
-  const keptBytes = inOrder.reduce((sum, { sizeBytes }) => sum + sizeBytes, headBytes);
-  return { winners: inOrder, recordCount, headBytes, keepsAll: keptBytes === endBytes };
+  const sizeBytes = inOrder.reduce((sum, winner) => sum + winner.sizeBytes, headBytes);
+  return { winners: inOrder, recordCount, headBytes, keepsAll: sizeBytes === endBytes };
 }
 
 /** Lets a record take the place of the one that was last of its key, unless that one was written later. */
@@ -211,7 +212,7 @@ async function* keptBytes(
   for (const { offsetBytes, sizeBytes } of [{ offsetBytes: 0, sizeBytes: headBytes }, ...winners]) {
     for (let done = 0; done < sizeBytes;) {
       const room = Math.min(sizeBytes - done, CHUNK_BYTES - held);
-      const got = await file.read(chunk.subarray(held, held + room), offsetBytes + done);
+      const got = await readWhole(file, chunk.subarray(held, held + room), offsetBytes + done);
       if (got === 0) throw corruptLog(file.path, 'The log became shorter while it was compacted.');
       held += got;
       done += got;

@@ -72,7 +72,7 @@ async function loadLibrary(): Promise<void> {
     import('csv-stringify/sync'),
   ]);
   library = {
-    parse: (text, options) => parser.parse(text, options) as unknown as string[][],
+    parse: (text, options) => parser.parse(text, options),
     stringify: (rows, options) => writer.stringify(rows as string[][], options),
   };
 }
@@ -89,7 +89,7 @@ function asCsv(head: LogHead): CsvHead {
 
 // Writing.
 
-function prepare(records: Iterable<LogRecord>, path: string): PreparedRecords {
+function prepare(records: Iterable<object>, path: string): PreparedRecords {
   const rows = Array.from(records, (record, index) => cellsOf(record, index, path));
   return {
     count: rows.length,
@@ -98,7 +98,7 @@ function prepare(records: Iterable<LogRecord>, path: string): PreparedRecords {
   };
 }
 
-function cellsOf(record: LogRecord, index: number, path: string): Cells {
+function cellsOf(record: object, index: number, path: string): Cells {
   if (!isPlainObject(record)) {
     throw unrepresentable(path, index, { place: '', reason: 'a record must be a plain object' });
   }
@@ -123,7 +123,8 @@ function cellText(value: unknown): string | undefined {
 }
 
 function kindOf(value: unknown): string {
-  return typeof value === 'object' ? 'an object or array' : `${typeof value} ${String(value)}`;
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'object' ? 'an object or array' : `a ${typeof value}`;
 }
 
 /** Why a text cannot be in a cell; `undefined` when it can. */

@@ -30,13 +30,13 @@ export const jsonLines: LogFormat = {
   },
 };
 
-function prepare(records: Iterable<LogRecord>, path: string): PreparedRecords {
+function prepare(records: Iterable<object>, path: string): PreparedRecords {
   const lines = Array.from(records, (record, index) => encodeLine(record, index, path));
   const text = lines.join('');
   return { count: lines.length, fieldNames: [], encode: () => text };
 }
 
-function encodeLine(record: LogRecord, index: number, path: string): string {
+function encodeLine(record: object, index: number, path: string): string {
   const loss = findLoss(record);
   if (loss) throw unrepresentable(path, index, loss);
   return `${JSON.stringify(record).replace(otherLineBreaks, escapeCharacter)}\n`;

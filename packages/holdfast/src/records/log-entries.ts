@@ -67,12 +67,13 @@ function toEntry(
 ): LogEntry {
   const { offsetBytes, sizeBytes } = line;
   const place = { line: number, offsetBytes, sizeBytes };
-  const isLast = offsetBytes + sizeBytes === log.endBytes;
-  if (isLast && run.isUnterminated && !log.format.isWhole(line.text ?? '', undefined)) {
+  const endBytes = offsetBytes + sizeBytes;
+  const isUnterminated = run.isUnterminated && endBytes === run.offsetBytes + run.bytes.length;
+  if (isUnterminated && !log.format.isWhole(line.text ?? '', undefined)) {
     return { ...place, content: new DamagedLine('it has no line end'), isTorn: true };
   }
   if (!(content instanceof DamagedLine)) return { ...place, content, isTorn: false };
-  const isNearEnd = isLast || offsetBytes + sizeBytes > log.endBytes - WRITE_BYTES;
+  const isNearEnd = endBytes === log.endBytes || endBytes > log.endBytes - WRITE_BYTES;
   return { ...place, content, isTorn: isNearEnd && line.hasNul };
 }
 

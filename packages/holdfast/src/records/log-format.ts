@@ -59,7 +59,7 @@ export interface LogFormat {
   /** Loads what the format needs; called before any of the calls below it. */
   load(): Promise<void>;
   /** Takes the records as they are now. Throws UNREPRESENTABLE when the format cannot hold one. */
-  prepare(records: Iterable<LogRecord>, path: string): PreparedRecords;
+  prepare(records: Iterable<object>, path: string): PreparedRecords;
   /** The head of the log in a file; `undefined` when the file ends before its head does. */
   readHead(file: FsFile, endBytes: number): Promise<LogHead | undefined>;
   /** The head that a log for these records gets at an offset, with its text. */

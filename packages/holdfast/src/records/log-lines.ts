@@ -1,6 +1,7 @@
 /** Reads the physical lines of a log in bounded memory: one chunk, and at most one line that is longer than it. */
 import { isUtf8 } from 'node:buffer';
 import type { FsFile } from '../os/fs.js';
+import { readWhole } from './log-bytes.js';
 
 const CHUNK_BYTES = 512 * 1024;
 export const LINE_FEED = 0x0a;
@@ -25,8 +26,7 @@ export async function* readLineRuns(
   for (;;) {
     if (held === buffer.length) buffer = grown(buffer);
     const room = Math.min(buffer.length - held, endBytes - offsetBytes - held);
-    const got =
-      room > 0 ? await file.read(buffer.subarray(held, held + room), offsetBytes + held) : 0;
+    const got = await readWhole(file, buffer.subarray(held, held + room), offsetBytes + held);
     const searchFrom = held;
     held += got;
     if (got === 0) break;

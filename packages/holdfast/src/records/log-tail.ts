@@ -10,12 +10,11 @@
  */
 import { createHash } from 'node:crypto';
 import { replaceFile } from '../file/replace-file.js';
-import { failure } from '../failure.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { WRITE_BYTES } from './log-entries.js';
 import type { LogFormat, PreparedRecords } from './log-format.js';
 import { LINE_FEED, linesOf, readLineRuns, type Line } from './log-lines.js';
-import { writeWhole } from './write-whole.js';
+import { readWhole, writeWhole } from './log-bytes.js';
 
 /** Something that an append mended before it wrote. */
 export interface LogRepair {
@@ -41,7 +40,7 @@ export interface TailContext {
 /** Whether the log ends in a line end, as it does after every whole append. */
 export async function endsInLineFeed(file: FsFile, endBytes: number): Promise<boolean> {
   const last = Buffer.alloc(1);
-  await file.read(last, endBytes - 1);
+  await readWhole(file, last, endBytes - 1);
   return last[0] === LINE_FEED;
 }
 
@@ -80,7 +79,7 @@ async function mendLine(log: TailContext, line: Line, isUnterminated: boolean): 
 
 async function keep(log: TailContext, offsetBytes: number, sizeBytes: number): Promise<string> {
   const bytes = Buffer.alloc(sizeBytes);
-  await log.file.read(bytes, offsetBytes);
+  await readWhole(log.file, bytes, offsetBytes);
   const name = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
   const keptAt = `${log.path}.torn-${name}`;
   await replaceFile(keptAt, bytes, { fs: log.fs });
@@ -91,7 +90,7 @@ async function keep(log: TailContext, offsetBytes: number, sizeBytes: number): P
 async function suspectStart(file: FsFile, startBytes: number, endBytes: number): Promise<number> {
   for (let span = WRITE_BYTES + 1; span < endBytes - startBytes; span *= 2) {
     const window = Buffer.alloc(span);
-    await file.read(window, endBytes - span);
+    await readWhole(file, window, endBytes - span);
     const feed = window.indexOf(LINE_FEED);
     if (feed >= 0 && feed < span - 1) return endBytes - span + feed + 1;
   }

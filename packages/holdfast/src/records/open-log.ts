@@ -4,6 +4,7 @@ import { failure } from '../failure.js';
 import { followSymlinks } from '../lock/follow-symlinks.js';
 import type { FileStat, Fs, FsFile } from '../os/fs.js';
 import { readByteOrderMark } from './byte-order-mark.js';
+import { readWhole } from './log-bytes.js';
 import type { LogHead } from './log-format.js';
 import { endsInLineFeed, mendTail, type LogRepair, type TailContext } from './log-tail.js';
 
@@ -93,7 +94,7 @@ export async function remember(
 
 async function readHeadBytes(file: FsFile, head: LogHead): Promise<Buffer> {
   const bytes = Buffer.alloc(head.sizeBytes);
-  if (bytes.length > 0) await file.read(bytes, 0);
+  await readWhole(file, bytes, 0);
   return bytes;
 }
 

@@ -14,9 +14,9 @@ export interface ReadRecordsOptions extends LogOptions {
    * What to do about a line that is not a record: `error` ends the reading with CORRUPT_DOCUMENT, which names the line;
    * `skip` passes over it; a function is told of it and it is passed over. Default: `error`.
    */
-  readonly onDamage?: DamagePolicy;
+  readonly onDamage?: DamagePolicy | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface ReadRecordsOptions extends LogOptions {
  * @throws HoldfastError CORRUPT_DOCUMENT naming the line (see `onDamage`), or when the CSV header is not one;
  *   INVALID_ARGUMENT; IO
  */
-export async function* readRecords<T extends LogRecord = LogRecord>(
+export async function* readRecords<T extends object = LogRecord>(
   path: string,
   options: ReadRecordsOptions = {},
 ): AsyncGenerator<T, void, undefined> {

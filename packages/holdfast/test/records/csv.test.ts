@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isHoldfastError } from 'holdfast';
 import { appendRecords } from '#src/records/append-records.js';
 import type { LogRecord } from '#src/records/log-format.js';

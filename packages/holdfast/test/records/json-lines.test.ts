@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isHoldfastError } from 'holdfast';
 import { jsonLines } from '#src/records/json-lines.js';
 import { DamagedLine, type LogRecord } from '#src/records/log-format.js';
@@ -8,7 +8,7 @@ import { DamagedLine, type LogRecord } from '#src/records/log-format.js';
 const head = { format: 'jsonl', sizeBytes: 0 } as const;
 
 /** What any program may take for the end of a line (Python's str.splitlines knows the most). */
-const anyLineBreak = /[\n\v\f\r\u001c-\u001e\u0085\u2028\u2029]/;
+const lineBreaks = Array.from('\n\v\f\r\u001c\u001d\u001e\u0085\u2028\u2029');
 
 const nastyText = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -26,7 +26,7 @@ test('any record comes back as it was, from one line that is one for every progr
       const text = jsonLines.prepare(plain, 'log').encode(head);
       const lines = text.split('\n');
       assert.equal(lines.pop(), '');
-      for (const line of lines) assert.doesNotMatch(line, anyLineBreak);
+      assert.ok(!lineBreaks.some((character) => lines.join('').includes(character)));
       assert.deepEqual(jsonLines.decode(lines, head), plain);
     }),
   );
