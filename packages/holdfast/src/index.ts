@@ -23,3 +23,16 @@ export type { ReplaceFileOptions } from './file/replace-file.js';
 export type { FileData } from './stage/file-data.js';
 export type { Durability } from './stage/staged-file.js';
 export type { Fs, LockMode } from './os/fs.js';
+export { appendRecords, type AppendRecordsOptions } from './records/append-records.js';
+export type { AppendResult } from './records/append-round.js';
+export type { LogOptions } from './records/choose-format.js';
+export {
+  compactRecords,
+  type CompactRecordsOptions,
+  type CompactResult,
+} from './records/compact-records.js';
+export type { KeyChoice, RankChoice } from './records/compact-rule.js';
+export type { DamagePolicy, LogDamage } from './records/log-damage.js';
+export type { LogFormatName, LogRecord } from './records/log-format.js';
+export type { LogRepair } from './records/log-tail.js';
+export { readRecords, type ReadRecordsOptions } from './records/read-records.js';
