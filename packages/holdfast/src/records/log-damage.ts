@@ -18,10 +18,12 @@ export type DamagePolicy = 'error' | 'skip' | ((damage: LogDamage) => void);
 
 /** The record of an entry; `undefined` for damage that the policy passes over. */
 export function judge(path: string, entry: LogEntry, policy: DamagePolicy): LogRecord | undefined {
-  const { content, ...place } = entry;
+  const { content } = entry;
   if (!(content instanceof DamagedLine)) return content;
-  if (typeof policy === 'function') policy({ ...place, reason: content.reason });
-  else if (policy === 'error' && !entry.isTorn) throw damagedLine(path, entry.line, content);
+  const { reason, isTorn } = content;
+  const { line, offsetBytes, sizeBytes } = entry;
+  if (typeof policy === 'function') policy({ line, offsetBytes, sizeBytes, reason, isTorn });
+  else if (policy === 'error' && !isTorn) throw damagedLine(path, line, content);
   return undefined;
 }
 

@@ -9,6 +9,8 @@ import { linesOf, readLineRuns, type Line, type LineRun } from './log-lines.js';
  */
 export const WRITE_BYTES: number = 1024 * 1024;
 
+const notUtf8 = new DamagedLine('it is not UTF-8', false);
+
 /** One line of a log that is not empty. */
 export interface LogEntry {
   /** Counted from 1, in physical lines. */
@@ -16,8 +18,6 @@ export interface LogEntry {
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   readonly content: LogRecord | DamagedLine;
-  /** Damaged in a way in which an append that was never acknowledged can be: no record is lost with it. */
-  readonly isTorn: boolean;
 }
 
 /** The entries up to an end, in the groups in which they were read. */
@@ -43,38 +43,43 @@ interface Log {
   readonly endBytes: number;
 }
 
+/** The inner loop of reading: one object a line and no more. */
 function entriesOf(run: LineRun, lines: readonly Line[], firstLine: number, log: Log): LogEntry[] {
-  const numbered = lines
-    .map((line, index) => ({ line, number: firstLine + index }))
-    .filter(({ line }) => line.text !== '');
-  const texts = numbered.flatMap(({ line }) => (line.text === undefined ? [] : [line.text]));
-  const decoded = log.format.decode(texts, log.head)[Symbol.iterator]();
-  return numbered.map(({ line, number }) => {
-    const content =
-      line.text === undefined
-        ? new DamagedLine('it is not UTF-8')
-        : (decoded.next().value as LogRecord | DamagedLine);
-    return toEntry(run, line, number, content, log);
-  });
+  const texts: string[] = [];
+  for (const { text } of lines) if (text) texts.push(text);
+  const decoded = log.format.decode(texts, log.head).values();
+  const entries: LogEntry[] = [];
+  for (let index = 0; index < lines.length; index += 1) {
+    const line = lines[index] as Line;
+    if (line.text === '') continue;
+    const content = line.text === undefined ? notUtf8 : (decoded.next().value as LogRecord);
+    entries.push({
+      line: firstLine + index,
+      offsetBytes: line.offsetBytes,
+      sizeBytes: line.sizeBytes,
+      content: content instanceof DamagedLine ? withCause(line, content, log) : content,
+    });
+  }
+  const last = entries.at(-1);
+  if (!run.isUnterminated || !last) return entries;
+  return [...entries.slice(0, -1), tailEntry(last, lines.at(-1)?.text ?? '', log)];
 }
 
-function toEntry(
-  run: LineRun,
-  line: Line,
-  number: number,
-  content: LogRecord | DamagedLine,
+/** Tells a hole near the end, which an append that was never acknowledged can leave, from other damage. */
+function withCause(
+  { offsetBytes, sizeBytes, hasNul }: Line,
+  damage: DamagedLine,
   log: Log,
-): LogEntry {
-  const { offsetBytes, sizeBytes } = line;
-  const place = { line: number, offsetBytes, sizeBytes };
+): DamagedLine {
   const endBytes = offsetBytes + sizeBytes;
-  const isUnterminated = run.isUnterminated && endBytes === run.offsetBytes + run.bytes.length;
-  if (isUnterminated && !log.format.isWhole(line.text ?? '', undefined)) {
-    return { ...place, content: new DamagedLine('it has no line end'), isTorn: true };
-  }
-  if (!(content instanceof DamagedLine)) return { ...place, content, isTorn: false };
   const isNearEnd = endBytes === log.endBytes || endBytes > log.endBytes - WRITE_BYTES;
-  return { ...place, content, isTorn: isNearEnd && line.hasNul };
+  return new DamagedLine(damage.reason, hasNul && isNearEnd);
+}
+
+/** A last line without a line end is a record only where it is provably whole. */
+function tailEntry(entry: LogEntry, text: string, log: Log): LogEntry {
+  if (log.format.isWhole(text, undefined)) return entry;
+  return { ...entry, content: new DamagedLine('it has no line end', true) };
 }
 
 async function countLines(file: FsFile, endBytes: number): Promise<number> {

@@ -48,8 +48,11 @@ export interface NewHead {
 /** Why a line is not a record. */
 export class DamagedLine {
   readonly reason: string;
-  constructor(reason: string) {
+  /** Left by an append that was never acknowledged, so that no record is lost with it. */
+  readonly isTorn: boolean;
+  constructor(reason: string, isTorn = false) {
     this.reason = reason;
+    this.isTorn = isTorn;
   }
 }
 
