@@ -3,7 +3,7 @@
  * log that is CSV.
  *
  * One record is one physical line. No encoding of a line break inside a cell is read back the same by every CSV reader
- * and stays on one line, so a record with one is refused (docs/decisions/0007-line-breaks-in-csv-records.md), and so
+ * and stays on one line, so a record with one is refused (docs/decisions/0004-line-breaks-in-csv-records.md), and so
  * is a NUL. Every cell is text: numbers and booleans are written as JavaScript writes them and read back as text.
  */
 import type { FsFile } from '../os/fs.js';
