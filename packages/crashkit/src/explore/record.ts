@@ -15,7 +15,7 @@ export interface Trace {
 
 /** The trace of a scenario's program, after its setup. */
 export async function record(scenario: Scenario, random: Random): Promise<Trace> {
-  const disk = new ModelDisk(await imageAfterSetup(scenario), { turn: () => wander(random) });
+  const disk = new ModelDisk(await imageAfterSetup(scenario), { turn: () => wander(random, 4) });
   await scenario.run(worldOn(disk));
   return { before: disk.before, operations: disk.operations };
 }
@@ -51,6 +51,6 @@ export function worldOn(disk: ModelDisk): World {
 }
 
 /** Waits for some turns of the microtask queue, so that what runs side by side interleaves as the seed says. */
-async function wander(random: Random): Promise<void> {
-  for (let turns = random.below(4); turns > 0; turns -= 1) await Promise.resolve();
+export async function wander(random: Random, atMost: number): Promise<void> {
+  for (let turns = random.below(atMost); turns > 0; turns -= 1) await Promise.resolve();
 }

@@ -1,7 +1,7 @@
 /** A broken promise: how every engine reports one, so that a person can read it, repeat it and look at it. */
 import type { TreeEntry } from '../model/tree.js';
 
-export type EngineName = 'model' | 'kill' | 'error' | 'power';
+export type EngineName = 'model' | 'kill' | 'error' | 'race' | 'power';
 
 /** One line of the trace that led to it. */
 export interface TraceLine {
