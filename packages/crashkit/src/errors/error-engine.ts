@@ -100,6 +100,7 @@ function worldWithFaults(disk: ModelDisk, injector: Injector) {
     fs: interceptFs(disk.process(), hooks),
     newProcess: () => interceptFs(disk.process(), hooks),
     acknowledge: (label: string) => disk.acknowledge(label),
+    injectsErrors: true,
   };
 }
 

@@ -9,6 +9,8 @@ export interface World {
   readonly newProcess: () => Fs;
   /** Says that a promise was given (a call returned, an answer was sent): from here on it counts. */
   readonly acknowledge: (label: string) => void;
+  /** Whether calls are made to fail: then a call may, and says so; otherwise none may. */
+  readonly injectsErrors?: boolean;
 }
 
 export interface Scenario {

@@ -32,7 +32,7 @@ export type Change =
 export type AttributeSetting =
   | { readonly mode: number }
   | { readonly uid: number; readonly gid: number }
-  | { readonly xattr: string; readonly value: Uint8Array };
+  | { readonly xattr: string; readonly value: Uint8Array | undefined };
 
 /** A name of a directory and the inode it now leads to, or none. */
 export type EntrySetting = readonly [name: string, ino: number | undefined];
@@ -86,7 +86,16 @@ function applyAttribute(image: Image, ino: number, set: AttributeSetting): void 
   const node = image.writable(ino);
   if ('mode' in set) node.mode = set.mode;
   else if ('uid' in set) Object.assign(node, { uid: set.uid, gid: set.gid });
-  else node.xattrs = new Map([...node.xattrs, [set.xattr, set.value]]);
+  else node.xattrs = withXattr(node.xattrs, set.xattr, set.value);
+}
+
+function withXattr(
+  before: ReadonlyMap<string, Uint8Array>,
+  name: string,
+  value: Uint8Array | undefined,
+): ReadonlyMap<string, Uint8Array> {
+  const others = [...before].filter(([other]) => other !== name);
+  return new Map(value === undefined ? others : [...others, [name, value]]);
 }
 
 function applyEntries(image: Image, ino: number, set: readonly EntrySetting[]): void {

@@ -94,6 +94,11 @@ export class ModelHandle implements FsHandle, Description {
     this.#setAttribute(`fsetxattr ${this.path} ${name}`, { xattr: name, value: value.slice() });
   }
 
+  removeXattr(name: string): void {
+    this.getXattr(name);
+    this.#setAttribute(`fremovexattr ${this.path} ${name}`, { xattr: name, value: undefined });
+  }
+
   async close(): Promise<void> {
     await this.turn('close');
     this.owner.closed(this);

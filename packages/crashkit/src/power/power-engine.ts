@@ -101,6 +101,7 @@ async function runProgram(
   if (options.failingWrite !== undefined) device.mark(`fail ${options.failingWrite}`);
   const fifos = [device.markPath, device.markedPath];
   const args = [childProgram, options.module, options.scenario, root, ...fifos];
+  if (options.failingWrite !== undefined) args.push('failing');
   const { status, stderr } = await runChild(process.execPath, args);
   if (status !== 0) throw new Error(`the program on ${options.filesystem} failed: ${stderr}`);
   return device.records();

@@ -11,6 +11,8 @@ export interface Budget {
   readonly recoveryDepth: number;
   /** Which of the error engine's cases to run. */
   readonly faultCase: (faultCase: FaultCase) => boolean;
+  /** In how many orders processes and calls interleave. */
+  readonly races: number;
   readonly killMoments: readonly KillMoment[];
   /** How many of the generated sequences of calls to explore. */
   readonly sequences: number;
@@ -24,6 +26,7 @@ export const budgets: Readonly<Record<'quick' | 'ci' | 'release', Budget>> = {
     randomPerStep: 16,
     recoveryDepth: 1,
     faultCase: ({ fault, lasting }) => !lasting && ['EIO', 'short count'].includes(fault),
+    races: 20,
     killMoments: [],
     sequences: 30,
     mutants: false,
@@ -34,6 +37,7 @@ export const budgets: Readonly<Record<'quick' | 'ci' | 'release', Budget>> = {
     randomPerStep: 48,
     recoveryDepth: 2,
     faultCase: ({ fault, lasting }) => !lasting || ['EIO', 'ENOSPC', 'short count'].includes(fault),
+    races: 100,
     killMoments: ['before', 'inside'],
     sequences: 200,
     mutants: true,
@@ -44,6 +48,7 @@ export const budgets: Readonly<Record<'quick' | 'ci' | 'release', Budget>> = {
     randomPerStep: 400,
     recoveryDepth: 2,
     faultCase: () => true,
+    races: 1000,
     killMoments: ['before', 'inside', 'after'],
     sequences: Infinity,
     mutants: true,

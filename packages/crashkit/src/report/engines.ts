@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exploreErrors } from '../errors/error-engine.js';
 import { explore } from '../explore/explore.js';
+import { exploreRaces } from '../explore/races.js';
 import type { ScenarioAt } from '../explore/scenario.js';
 import type { Violation } from '../explore/violation.js';
 import { kindOf } from '../explore/violation.js';
@@ -11,7 +12,7 @@ import { exploreKills } from '../kill/kill-engine.js';
 import type { Budget } from './budget.js';
 import type { ReportRow } from './row.js';
 
-export const engineNames = ['model', 'error', 'kill'] as const;
+export const engineNames = ['model', 'error', 'race', 'kill'] as const;
 export type ReportEngine = (typeof engineNames)[number];
 
 /** The root of every scenario on the model. */
@@ -65,6 +66,12 @@ const runners: Readonly<Record<ReportEngine, Runner>> = {
     const options = { include: budget.faultCase };
     const { states, cases, violations } = await exploreErrors(scenarioAt(MODEL_ROOT), options);
     return { states, cases, violations };
+  },
+  async race(_, scenarioAt, budget) {
+    const { cases, violations } = await exploreRaces(scenarioAt(MODEL_ROOT), {
+      seeds: budget.races,
+    });
+    return { states: 0, cases, violations };
   },
   async kill(name, _, budget, scenarioModule) {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-crash-'));

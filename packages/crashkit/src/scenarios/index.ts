@@ -2,7 +2,8 @@
 import type { ScenarioAt } from '../explore/scenario.js';
 import type { HoldfastApi } from './api.js';
 import { directoryScenarios } from './directory.js';
+import { fileScenarios } from './file.js';
 
 export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, ScenarioAt>> {
-  return { ...directoryScenarios(api) };
+  return { ...fileScenarios(api), ...directoryScenarios(api) };
 }

@@ -5,11 +5,11 @@
  * acknowledged call, or the one after the call that was under way. A call that failed must have told the truth about what
  * is on disk. After the next run nothing may lie there that no clean run leaves.
  */
-import { isHoldfastError } from 'holdfast';
 import type { Fs } from 'holdfast/os';
 import { prepare } from '../explore/record.js';
 import type { Scenario } from '../explore/scenario.js';
 import { ModelDisk } from '../model/disk.js';
+import { allowedAfter, attempt } from './attempt.js';
 
 export interface Step {
   readonly label: string;
@@ -47,49 +47,40 @@ export function scenarioOfSteps(plan: StepScenario): Scenario {
     root: plan.root,
     ...(plan.setup && { setup: plan.setup }),
     ...(plan.recover && { recover: plan.recover }),
-    async run({ fs, acknowledge }) {
+    async run(world) {
       await cleanRun();
       for (const { label, call } of plan.steps) {
-        const outcome = await outcomeOf(() => call(fs));
-        acknowledge(`${label}: ${outcome}`);
-        if (outcome !== DONE) return;
+        if (!(await attempt(world, label, () => call(world.fs)))) return;
       }
     },
     async check(fs, acknowledged) {
       const expected = await cleanRun();
-      checkSeen(await plan.observe(fs), expected.observed, acknowledged);
+      checkSeen(await plan.observe(fs), expected.observed, plan.steps, acknowledged);
       await plan.nextRun(fs);
       await checkNothingLeft(fs, plan, expected.paths);
     },
   };
 }
 
-const DONE = 'done';
-
-/** What a call says of itself. */
-async function outcomeOf(call: () => Promise<unknown>): Promise<string> {
-  try {
-    await call();
-    return DONE;
-  } catch (error) {
-    if (isHoldfastError(error)) return error.outcome;
-    return `untyped error ${String(error)}`;
-  }
-}
-
-function checkSeen(seen: string, states: readonly string[], acknowledged: readonly string[]): void {
-  const done = acknowledged.filter((label) => label.endsWith(`: ${DONE}`)).length;
-  const failed = acknowledged.find((label) => !label.endsWith(`: ${DONE}`));
-  const [before, after] = [states[done] as string, states[done + 1] ?? (states[done] as string)];
-  if (failed?.endsWith(': unchanged')) return expectOne(seen, [before], failed);
-  if (failed?.endsWith(': committed')) return expectOne(seen, [after], failed);
-  if (failed !== undefined && !failed.endsWith(': unknown')) throw new Error(failed);
-  const last = failed ?? acknowledged.at(-1) ?? 'nothing was acknowledged';
-  return expectOne(seen, [before, after], last);
-}
-
-function expectOne(seen: string, allowed: readonly string[], because: string): void {
+/** The first call that is not known to have succeeded is the one under way, or the one that failed. */
+function checkSeen(
+  seen: string,
+  states: readonly string[],
+  steps: readonly Step[],
+  acknowledged: readonly string[],
+): void {
+  const current = steps.findIndex(({ label }) => !acknowledged.includes(`${label}: done`));
+  const allowed =
+    current < 0
+      ? [states.at(-1)]
+      : allowedAfter(
+          acknowledged,
+          (steps[current] as Step).label,
+          states[current],
+          states[current + 1],
+        );
   if (allowed.includes(seen)) return;
+  const because = acknowledged.at(-1) ?? 'nothing was acknowledged';
   const wanted = [...new Set(allowed)].join('\n  or ');
   throw new Error(`after "${because}" a reader sees\n     ${seen}\n  not ${wanted}`);
 }
