@@ -1,3 +1,35 @@
+/** @holdfast/raster: rasters tiled into GeoTIFFs under a GDAL VRT index, written whole or not at all. */
+export type {
+  BandInfo,
+  ColourInterpretation,
+  Crs,
+  DataType,
+  GeoKey,
+  Georeferencing,
+  Interleave,
+  Nodata,
+  PaletteEntry,
+  Pixels,
+  RasterArray,
+  RasterInfo,
+  Transform,
+  Window,
+} from './model.js';
+export { fromArray } from './source/from-array.js';
+export type { ArrayRaster, StridedArray } from './source/from-array.js';
+export { fromChunks } from './source/from-chunks.js';
+export type { ChunkedRaster } from './source/from-chunks.js';
+export { fromGeoTiff } from './source/geotiff/from-geotiff.js';
+export type { GeoTiffOptions } from './source/geotiff/from-geotiff.js';
+export type { Cell, Grid } from './source/grid.js';
+export type { RasterProfile } from './source/profile.js';
+export type { RasterSource } from './source/raster-source.js';
+export { compressionNames } from './codec/compressions.js';
+export type { CompressionName, CompressionOptions, Predictor } from './codec/compressions.js';
+export type { TileOptions } from './tiff/tile-format.js';
+export { writeTiledVrt } from './write/write-tiled-vrt.js';
+export type { WrittenMosaic } from './write/write-tiled-vrt.js';
+export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
 export { openVrt } from './read/open-vrt.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
 export { renderPreview } from './preview/preview.js';

@@ -1,11 +1,13 @@
-import { addDirectoryCommands } from './directory.js';
 import type { Command } from 'commander';
 import { addCrashtestCommands } from './crashtest.js';
+import { addDirectoryCommands } from './directory.js';
 import { addJsonCommands } from './json.js';
+import { addRasterCommands } from './raster.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
 export const commandGroups: readonly ((program: Command) => void)[] = [
   addCrashtestCommands,
   addDirectoryCommands,
   addJsonCommands,
+  addRasterCommands,
 ];

@@ -22,7 +22,7 @@ export interface StridedArray {
   readonly data: RasterArray;
   readonly shape: readonly number[];
   readonly stride: readonly number[];
-  readonly offset?: number;
+  readonly offset?: number | undefined;
 }
 
 /** What {@link fromArray} takes. */
@@ -30,18 +30,18 @@ export interface ArrayRaster extends RasterProfile {
   /** The samples, rows from the top. They are read while the mosaic is written: do not change them meanwhile. */
   readonly data: RasterArray | readonly boolean[] | StridedArray;
   /** In pixels. Not needed for a strided array, which has a shape. */
-  readonly width?: number;
+  readonly width?: number | undefined;
   /** In pixels. Not needed for a strided array. */
-  readonly height?: number;
+  readonly height?: number | undefined;
   /** 1 by default. */
-  readonly bandCount?: number;
+  readonly bandCount?: number | undefined;
   /** How several bands lie in a plain array: `band` (whole planes) by default. */
-  readonly interleave?: Interleave;
+  readonly interleave?: Interleave | undefined;
   /**
    * What the elements mean, where the array's own type does not say: `float16` for the bits of half floats in a
    * `Uint16Array` (written as float32), `bool` for a `Uint8Array` of truth values (written as 0 and 1).
    */
-  readonly elements?: 'float16' | 'bool';
+  readonly elements?: 'float16' | 'bool' | undefined;
 }
 
 const optionNames = [

@@ -23,9 +23,9 @@ export interface ChunkedRaster extends RasterProfile {
   readonly height: number;
   readonly dataType: DataType;
   /** 1 by default. */
-  readonly bandCount?: number;
+  readonly bandCount?: number | undefined;
   /** How several bands lie in a chunk's array: `band` (whole planes) by default. */
-  readonly interleave?: Interleave;
+  readonly interleave?: Interleave | undefined;
   /**
    * The chunk grid: one width and one height in pixels for regular chunks, or the width of every column and the
    * height of every row, which must add up to the raster's.

@@ -1,20 +1,22 @@
 /** What a caller says about a raster besides its samples, and the checks that every source shares. */
 import { invalidArgument } from 'holdfast/options';
+import { parseCrs } from '../crs/crs.js';
 import type { BandInfo, Crs, DataType, Nodata, RasterInfo, Transform } from '../model.js';
 
 /** Everything about a raster that its samples do not say. All of it may be left out. */
 export interface RasterProfile {
   /** GDAL's geotransform, of the outer corner of the upper left pixel; see {@link Transform}. */
-  readonly transform?: Transform;
-  readonly crs?: Crs;
+  readonly transform?: Transform | undefined;
+  /** An EPSG code, WKT, or a PROJ string. */
+  readonly crs?: number | string | Crs | undefined;
   /** Whether a pixel stands for its area or for the point at its centre; `area` by default. */
-  readonly pixelIs?: 'area' | 'point';
+  readonly pixelIs?: 'area' | 'point' | undefined;
   /** The value that means "no data"; 0 is a value like any other. */
-  readonly nodata?: Nodata;
+  readonly nodata?: Nodata | undefined;
   /** One entry a band. */
-  readonly bands?: readonly BandInfo[];
+  readonly bands?: readonly BandInfo[] | undefined;
   /** Metadata items of the raster as a whole. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The names of {@link RasterProfile}, for option checks. */
@@ -52,9 +54,28 @@ export function rasterInfo(call: string, shape: RasterShape, profile: RasterProf
       `${call} was told about ${bands.length} bands, but the data has ${bandCount}: give one entry a band`,
     );
   }
-  const { transform, crs, pixelIs, nodata, metadata } = profile;
+  const { transform, pixelIs, nodata, metadata } = profile;
+  checkTransform(call, transform);
+  const crs = crsOf(call, profile.crs);
   const georeferencing = { transform, crs, pixelIs };
   return { widthPx, heightPx, dataType, bands, nodata, georeferencing, metadata };
+}
+
+/** Whoever read the CRS out of a file knows its kind; what a caller writes is looked at. */
+function crsOf(call: string, crs: RasterProfile['crs']): Crs | undefined {
+  if (crs === undefined) return undefined;
+  return typeof crs === 'object' && crs !== null ? crs : parseCrs(call, crs);
+}
+
+function checkTransform(call: string, transform: Transform | undefined): void {
+  if (transform === undefined) return;
+  const finite = Array.isArray(transform) && transform.every((value) => Number.isFinite(value));
+  const [, a, b, , d, e] = transform;
+  if (finite && transform.length === 6 && a * e !== b * d) return;
+  throw invalidArgument(
+    call,
+    `transform must be six finite numbers that give a pixel an area, not ${String(transform)}`,
+  );
 }
 
 function checkSize(call: string, name: string, value: number): void {

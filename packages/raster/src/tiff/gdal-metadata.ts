@@ -28,7 +28,8 @@ function bandItems(band: BandInfo): readonly Item[] {
 function itemXml([name, value, role]: Item, sample?: number): string {
   const place = sample === undefined ? '' : ` sample="${sample}"`;
   const part = role === undefined ? '' : ` role="${role}"`;
-  return `<Item name="${escapeXml(name)}"${place}${part}>${escapeXml(value)}</Item>`;
+  // GDAL escapes a value before it makes it XML, and undoes both.
+  return `<Item name="${escapeXml(name)}"${place}${part}>${escapeXml(escapeXml(value))}</Item>`;
 }
 
 const entities: Readonly<Record<string, string>> = {

@@ -8,8 +8,8 @@
  */
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { HoldfastError, isHoldfastError } from 'holdfast';
-import type { DirectoryEntry, Fs } from 'holdfast/os';
+import { HoldfastError } from 'holdfast';
+import { type DirectoryEntry, errnoOf, type Fs } from 'holdfast/os';
 import { generationInHead } from '../vrt/vrt-text.js';
 import { type Manifest, manifestName, parseManifest } from './manifest.js';
 
@@ -70,14 +70,9 @@ async function kindAt(fs: Fs, path: string): Promise<string | undefined> {
   try {
     return (await fs.lstat(path)).kind;
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/** Whether an index is there already. */
-export async function exists(fs: Fs, path: string): Promise<boolean> {
-  return (await kindAt(fs, path)) !== undefined;
 }
 
 async function manifestAt(fs: Fs, tilesPath: string): Promise<Manifest | undefined> {
@@ -126,7 +121,7 @@ async function readText(
       await file.close();
     }
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -145,12 +140,6 @@ async function unlinkIfThere(fs: Fs, path: string): Promise<void> {
   try {
     await fs.unlink(path);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return (
-    error instanceof Error && !isHoldfastError(error) && 'code' in error && error.code === 'ENOENT'
-  );
 }

@@ -139,11 +139,27 @@ function metadataItems(xml: string | undefined): readonly MetadataItem[] {
   });
   parser.on('text', (piece) => (text += piece));
   parser.on('closetag', ({ name }) => {
-    if (name === 'Item' && open) items.push({ ...open, value: text });
+    if (name === 'Item' && open) items.push({ ...open, value: unescaped(text) });
     open = undefined;
   });
   parser.write(xml).close();
   return items;
+}
+
+const entities: Readonly<Record<string, string>> = {
+  lt: '<',
+  gt: '>',
+  amp: '&',
+  quot: '"',
+  apos: "'",
+};
+
+/** GDAL escapes the values before it makes them XML, so they are escaped twice. */
+function unescaped(text: string): string {
+  return text.replace(
+    /&(lt|gt|amp|quot|apos);/gu,
+    (whole, name: string) => entities[name] ?? whole,
+  );
 }
 
 /** Items that GDAL keeps in fields of their own, by role. */

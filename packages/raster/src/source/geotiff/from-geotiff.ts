@@ -17,9 +17,9 @@ import { Tags } from './tags.js';
 
 export interface GeoTiffOptions {
   /** Decoded blocks to keep for windows still to come, in bytes; 256 MiB at most by default. */
-  readonly cacheBytes?: number;
+  readonly cacheBytes?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;

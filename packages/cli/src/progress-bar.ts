@@ -1,0 +1,79 @@
+/**
+ * Shows how far a write has come: on a terminal one line that is drawn again and again, elsewhere a plain line for
+ * every tenth of the way.
+ */
+
+/** Where progress is shown; `process.stderr` is one. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** How far the work has come. */
+export interface Progress {
+  readonly tilesDone: number;
+  readonly tileCount: number;
+  /** Bytes of samples so far, before compression. */
+  readonly sampleBytes: number;
+}
+
+const REDRAW_MS = 80;
+const BAR_CELLS = 24;
+const PLAIN_STEPS = 10;
+
+export class ProgressBar {
+  readonly #stream: ProgressStream;
+  readonly #now: () => number;
+  readonly #startMs: number;
+  #drawnMs = -Infinity;
+  #stepsTold = 0;
+
+  constructor(stream: ProgressStream, now: () => number = () => performance.now()) {
+    this.#stream = stream;
+    this.#now = now;
+    this.#startMs = now();
+  }
+
+  update(progress: Progress): void {
+    if (this.#stream.isTTY) this.#redraw(progress);
+    else this.#tell(progress);
+  }
+
+  /** Leaves the terminal on a new, empty line. */
+  end(): void {
+    if (this.#stream.isTTY && this.#drawnMs > -Infinity) this.#stream.write('\r\x1b[2K');
+  }
+
+  #redraw(progress: Progress): void {
+    const now = this.#now();
+    const last = progress.tilesDone === progress.tileCount;
+    if (!last && now - this.#drawnMs < REDRAW_MS) return;
+    this.#drawnMs = now;
+    const full = Math.round((BAR_CELLS * progress.tilesDone) / progress.tileCount);
+    const bar = '█'.repeat(full) + '░'.repeat(BAR_CELLS - full);
+    const line = `${bar} ${this.#words(progress)}`;
+    this.#stream.write(`\r${line.slice(0, (this.#stream.columns ?? 80) - 1)}\x1b[K`);
+  }
+
+  #tell(progress: Progress): void {
+    const step = Math.floor((PLAIN_STEPS * progress.tilesDone) / progress.tileCount);
+    if (step <= this.#stepsTold) return;
+    this.#stepsTold = step;
+    this.#stream.write(`${this.#words(progress)}\n`);
+  }
+
+  #words({ tilesDone, tileCount, sampleBytes }: Progress): string {
+    const seconds = Math.max(0.001, (this.#now() - this.#startMs) / 1000);
+    const left = (seconds * (tileCount - tilesDone)) / tilesDone;
+    const rate = (sampleBytes / 1e6 / seconds).toFixed(1);
+    return `${tilesDone}/${tileCount} tiles  ${rate} MB/s  ETA ${duration(left)}`;
+  }
+}
+
+function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,130 @@
+/**
+ * Fills the stage of a mosaic: each tile read, encoded and written, several at once, and the manifest last. The first
+ * tile that fails stops the others; when this returns, none of them runs any more.
+ */
+import { join } from 'node:path';
+import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
+import type { EncoderPool } from '../encode/encoder-pool.js';
+import { dataTypes } from '../model.js';
+import { type Cell, cells } from '../source/grid.js';
+import {
+  generationOf,
+  type Manifest,
+  manifestBytes,
+  manifestName,
+  type ManifestTile,
+} from './manifest.js';
+import type { MosaicPlan } from './mosaic-plan.js';
+
+/** A tile that failed: while the source was read, or while the file was encoded and written. */
+export interface TileFailure {
+  readonly cell: Cell;
+  readonly step: 'read' | 'write';
+  readonly error: unknown;
+}
+
+/** Writes all tiles, then the manifest that lists them in the order of the grid. */
+export async function fillStage(
+  plan: MosaicPlan,
+  stage: Stage,
+  pool: EncoderPool,
+  failures: TileFailure[],
+): Promise<Manifest> {
+  const written = await writeTiles(plan, stage, pool, failures);
+  if (failures[0]) throw failures[0].error;
+  stage.signal.throwIfAborted();
+  const tiles = [...cells(plan.grid)].flatMap((cell) => written.get(plan.tileName(cell)) ?? []);
+  const manifest = { generation: generationOf(tiles), tiles };
+  await stage.write(manifestName, manifestBytes(manifest));
+  return manifest;
+}
+
+/** Tiles by name, without those that were empty and left out. Never rejects: see `failures`. */
+async function writeTiles(
+  plan: MosaicPlan,
+  stage: Stage,
+  pool: EncoderPool,
+  failures: TileFailure[],
+): Promise<ReadonlyMap<string, ManifestTile>> {
+  const written = new Map<string, ManifestTile>();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([stage.signal, failed.signal]);
+  const tell = progressTeller(plan);
+  const todo = cells(plan.grid);
+  const work = async (): Promise<void> => {
+    for (const cell of todo) {
+      if (signal.aborted) return;
+      const outcome = await writeTile(plan, stage.path, pool, cell, signal);
+      if ('error' in outcome) {
+        if (outcome.error !== signal.reason) failures.push(outcome);
+        failed.abort(outcome.error);
+        return;
+      }
+      if (outcome.tile) written.set(outcome.tile.name, outcome.tile);
+      tell(cell, outcome.tile);
+    }
+  };
+  await Promise.all(Array.from({ length: plan.concurrency ?? pool.capacity + 1 }, work));
+  return written;
+}
+
+async function writeTile(
+  plan: MosaicPlan,
+  stagePath: string,
+  pool: EncoderPool,
+  cell: Cell,
+  signal: AbortSignal,
+): Promise<{ readonly tile: ManifestTile | undefined } | TileFailure> {
+  const name = plan.tileName(cell);
+  let step: TileFailure['step'] = 'read';
+  try {
+    const pixels = await plan.source.read(cell.window, signal);
+    signal.throwIfAborted();
+    step = 'write';
+    const transform = plan.tileTransform(cell.window);
+    const written = await pool.writeTile(join(stagePath, name), pixels, transform);
+    return { tile: written && { name, ...written } };
+  } catch (error) {
+    return { cell, step, error };
+  }
+}
+
+function progressTeller(plan: MosaicPlan): (cell: Cell, tile: ManifestTile | undefined) => void {
+  const { source, options, tileCount } = plan;
+  const pixelBytes = dataTypes[source.info.dataType].bytes * source.info.bands.length;
+  let [tilesDone, sampleBytes, fileBytes] = [0, 0, 0];
+  return ({ window }, tile) => {
+    tilesDone += 1;
+    sampleBytes += window.widthPx * window.heightPx * pixelBytes;
+    fileBytes += tile?.sizeBytes ?? 0;
+    options.onProgress?.({ tilesDone, tileCount, sampleBytes, fileBytes });
+  };
+}
+
+/** The error for the caller: it names the first tile that failed, with that tile's own error as its cause. */
+export function tileError(
+  plan: MosaicPlan,
+  failures: readonly TileFailure[],
+): HoldfastError | undefined {
+  const [first, ...others] = failures;
+  if (!first) return undefined;
+  const { cell, error } = first;
+  const name = plan.tileName(cell);
+  const reason = error instanceof Error ? error.message : String(error);
+  return new HoldfastError(codeOf(first), {
+    message: `Tile ${name} (row ${cell.row}, column ${cell.column}) failed: ${reason}`,
+    outcome: 'unchanged',
+    step: first.step,
+    path: join(plan.tilesPath, name),
+    cause: error,
+    others: others.map((failure) => failure.error),
+  });
+}
+
+function codeOf({ step, error }: TileFailure): ErrorCode {
+  if (isHoldfastError(error)) return error.code;
+  if (step === 'read') return 'UPDATER_FAILED';
+  const full = ['ENOSPC', 'EDQUOT'];
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return full.includes(code) ? 'NO_SPACE' : 'IO';
+}

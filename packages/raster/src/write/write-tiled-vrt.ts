@@ -1,0 +1,144 @@
+/**
+ * Writes a raster as a mosaic: `<stem>_tiles/` full of GeoTIFFs, and the index `<stem>.vrt` that names them.
+ *
+ * 1. check everything that can be refused; look, without changing it, at what is there
+ * 2. lock `<stem>.vrt.lock`: one writer of a mosaic at a time; look again
+ * 3. remove the tiles of a run that died between 5 and 6: a directory of ours that no index names
+ * 4. fill a stage beside `<stem>_tiles`: tiles side by side, all settled; then their manifest
+ * 5. sync the stage and publish it (the core's publishDirectory): tiles that no index names yet
+ * 6. replace the index (the core's replaceFile), which names the generation of the tiles: the commit point
+ *
+ * Invariant: an index that exists names tiles that are whole. A crash before 5 leaves an orphaned stage, which the next
+ * write sweeps; one between 5 and 6 leaves tiles that step 3 of the next write removes. A directory that is not ours
+ * is never touched.
+ */
+import { basename } from 'node:path';
+import { HoldfastError, isHoldfastError, publishDirectory, replaceFile, withLock } from 'holdfast';
+import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
+import { cells } from '../source/grid.js';
+import type { RasterSource } from '../source/raster-source.js';
+import { blockGrid } from '../tiff/block-grid.js';
+import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
+import { fillStage, tileError, type TileFailure } from './fill-stage.js';
+import type { Manifest } from './manifest.js';
+import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
+import { findTiles, type FoundTiles, removeTiles } from './tiles-directory.js';
+
+/** What a write left on disk. */
+export interface WrittenMosaic {
+  /** The index. */
+  readonly path: string;
+  readonly tilesPath: string;
+  /** Tile files; fewer than the grid has cells when empty tiles were left out. */
+  readonly tileCount: number;
+  /** Bytes of all tile files. */
+  readonly sizeBytes: number;
+  /** Names these tiles: the same tiles always have the same generation. */
+  readonly generation: string;
+}
+
+/**
+ * Writes a mosaic whole or not at all.
+ *
+ * After success the index and all its tiles are in place and durable, and nothing else is left but the lock file. After
+ * an error of outcome `unchanged` there is neither an index nor a tiles directory nor a stage, and the same call can be
+ * made again. The same samples and options give the same bytes.
+ *
+ * A tile that fails ends the write: what runs is told by its signal and awaited. The error names the first tile that
+ * failed; its `cause` is that tile's own error, and `others` are those of further tiles.
+ *
+ * Not promised: that the source was read only once per pixel, except for the chunks of `fromChunks`.
+ *
+ * @param path - the index, `SOMETHING.vrt`; its directory must exist
+ * @throws HoldfastError ALREADY_EXISTS for an index, or for a tiles directory that is not ours or in use;
+ *   INVALID_ARGUMENT; UPDATER_FAILED when the source fails; ABORTED; LOCK_TIMEOUT; NO_SPACE; and what publishDirectory
+ *   and replaceFile throw
+ */
+export async function writeTiledVrt(
+  path: string,
+  source: RasterSource,
+  options: WriteOptions = {},
+): Promise<WrittenMosaic> {
+  const plan = planMosaic(path, source, options);
+  const { fs, format } = plan;
+  const { threads, skipEmpty = false, signal, lockTimeoutMs: timeoutMs } = options;
+  const pool = openEncoderPool(format, { fs, threads, skipEmpty });
+  try {
+    await checkWay(plan);
+    return await withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs });
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Steps 2 to 6. */
+async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<WrittenMosaic> {
+  const { fs, tilesPath, indexPath } = plan;
+  const found = await checkWay(plan);
+  if (found.kind === 'dead') await removeTiles(fs, tilesPath, found.manifest);
+  const manifest = await publishTiles(plan, pool);
+  await publishIndex(plan, manifest);
+  const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
+  const { generation, tiles } = manifest;
+  return { path: indexPath, tilesPath, tileCount: tiles.length, sizeBytes, generation };
+}
+
+/** Refuses what is in the way of a first write; otherwise says what lies where the tiles go. */
+async function checkWay({ fs, indexPath, tilesPath }: MosaicPlan): Promise<FoundTiles> {
+  if (!(await fs.exists(indexPath))) return findTiles(fs, tilesPath);
+  throw new HoldfastError('ALREADY_EXISTS', {
+    message: 'There is an index of this name. Remove it with its tiles, or write to another name.',
+    outcome: 'unchanged',
+    step: 'check',
+    path: indexPath,
+  });
+}
+
+/** Steps 4 and 5. */
+async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Manifest> {
+  const { fs, tilesPath, options } = plan;
+  const { signal, durability = 'full' } = options;
+  const failures: TileFailure[] = [];
+  try {
+    const fill = (stage: Parameters<typeof fillStage>[1]) => fillStage(plan, stage, pool, failures);
+    const published = await publishDirectory(tilesPath, fill, {
+      fs,
+      durability,
+      ...(signal && { signal }),
+    });
+    return published.value;
+  } catch (error) {
+    throw (signal?.aborted ? undefined : tileError(plan, failures)) ?? error;
+  }
+}
+
+/** Step 6. When nothing names the new tiles after all, they go. */
+async function publishIndex(plan: MosaicPlan, manifest: Manifest): Promise<void> {
+  const { fs, indexPath, tilesPath, options, source, srs } = plan;
+  const { generation } = manifest;
+  const tiles = { [Symbol.iterator]: () => indexedTiles(plan, manifest) };
+  const index = vrtBytes({ info: source.info, srs, generation, tiles });
+  const durability = options.durability === 'none' ? 'atomic' : 'durable';
+  try {
+    const { signal } = options;
+    await replaceFile(indexPath, index, { fs, signal, durability, ifExists: 'fail' });
+  } catch (error) {
+    const committed = isHoldfastError(error) && error.outcome !== 'unchanged';
+    // What cannot be removed now is removed by the next write.
+    if (!committed) await removeTiles(fs, tilesPath, manifest).catch(() => undefined);
+    throw error;
+  }
+}
+
+function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedTile> {
+  const written = new Set(manifest.tiles.map(({ name }) => name));
+  const directory = basename(plan.tilesPath);
+  for (const cell of cells(plan.grid)) {
+    const name = plan.tileName(cell);
+    if (!written.has(name)) continue;
+    const { window } = cell;
+    const blocks = blockGrid(plan.format, window.widthPx, window.heightPx);
+    const { blockWidthPx, blockHeightPx } = blocks;
+    yield { path: `${directory}/${name}`, window, blockWidthPx, blockHeightPx };
+  }
+}
