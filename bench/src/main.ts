@@ -11,6 +11,7 @@ export interface BenchOptions {
 }
 
 const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<void>>>> = {
+  directory: async () => (await import('./directory.js')).benchDirectory,
   files: async () => (await import('./files.js')).benchFiles,
 };
 
