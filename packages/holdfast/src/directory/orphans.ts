@@ -14,9 +14,10 @@ import { errnoOf, HoldfastError } from '../errors.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { DirectoryEntry, Fs, FsHandle } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { isTemporaryName } from '../stage/names.js';
+import { claim } from '../stage/ownership.js';
 import {
   isResumableStageName,
-  isSameFile,
   isStagedDirectoryName,
   lstatIfThere,
 } from '../stage/staged-directory.js';
@@ -70,7 +71,7 @@ export async function listOrphans(
   const fs = options.fs ?? nodeFileSystem;
   const orphans: Orphan[] = [];
   for await (const found of stagedThings(fs, directory, options.recursive ?? false)) {
-    const owner = await ownerOf(fs, found.path);
+    const owner = await ownerOf(fs, found);
     if (owner !== 'alive') orphans.push({ ...found, owner });
   }
   return orphans;
@@ -110,8 +111,8 @@ export async function sweepStagesOf(fs: Fs, parent: string, targetName: string):
   const staged = names.filter((name) => isStagedDirectoryName(name, targetName));
   if (staged.length === 0 || !(await locksProveOwners(fs, parent))) return;
   for (const name of staged) {
-    const path = join(parent, name);
-    await whileOwned(fs, path, () => remove(fs, path)).catch(() => undefined);
+    const found = { path: join(parent, name), kind: 'stagedDirectory' } as const;
+    await whileOwned(fs, found, () => remove(fs, found)).catch(() => undefined);
   }
 }
 
@@ -142,15 +143,16 @@ async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryE
 }
 
 function orphanKindOf({ name, kind }: DirectoryEntry): OrphanKind | undefined {
+  if (kind === 'file') return isTemporaryName(name) ? 'stagedFile' : undefined;
   if (kind !== 'directory') return undefined;
   if (isResumableStageName(name)) return 'resumableStage';
   return isStagedDirectoryName(name) ? 'stagedDirectory' : undefined;
 }
 
-async function ownerOf(fs: Fs, path: string): Promise<'alive' | 'dead' | 'unknown'> {
+async function ownerOf(fs: Fs, found: StagedThing): Promise<'alive' | 'dead' | 'unknown'> {
   try {
-    if (!(await locksProveOwners(fs, dirname(path)))) return 'unknown';
-    return (await whileOwned(fs, path, async () => undefined)) ? 'dead' : 'alive';
+    if (!(await locksProveOwners(fs, dirname(found.path)))) return 'unknown';
+    return (await whileOwned(fs, found, async () => undefined)) ? 'dead' : 'alive';
   } catch {
     return 'unknown';
   }
@@ -165,8 +167,8 @@ async function sweepOne(
   if (orphan.owner === 'unknown') return left;
   try {
     let movedTo: string | undefined;
-    const done = await whileOwned(fs, orphan.path, async () => {
-      if (salvageTo === undefined) await remove(fs, orphan.path);
+    const done = await whileOwned(fs, orphan, async () => {
+      if (salvageTo === undefined) await remove(fs, orphan);
       else movedTo = await salvage(fs, orphan.path, salvageTo);
     });
     if (!done) return left;
@@ -177,13 +179,15 @@ async function sweepOne(
 }
 
 /** Calls `dispose` while owning an orphan; false when it is not one any more. */
-async function whileOwned(fs: Fs, path: string, dispose: () => Promise<void>): Promise<boolean> {
-  const handle = await openIfThere(fs, path);
+async function whileOwned(
+  fs: Fs,
+  found: StagedThing,
+  dispose: () => Promise<void>,
+): Promise<boolean> {
+  const handle = await openIfThere(fs, found);
   if (!handle) return false;
   try {
-    if (!handle.tryLock('exclusive')) return false;
-    const named = await lstatIfThere(fs, path);
-    if (!named || !isSameFile(named, await handle.stat())) return false;
+    if (!(await claim(fs, handle))) return false;
     await dispose();
     return true;
   } finally {
@@ -191,18 +195,20 @@ async function whileOwned(fs: Fs, path: string, dispose: () => Promise<void>): P
   }
 }
 
-async function openIfThere(fs: Fs, path: string): Promise<FsHandle | undefined> {
+async function openIfThere(fs: Fs, { path, kind }: StagedThing): Promise<FsHandle | undefined> {
   try {
-    return await fs.openDirectory(path);
+    return await (kind === 'stagedFile'
+      ? fs.open(path, { access: 'readWrite', noFollow: true })
+      : fs.openDirectory(path));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }
 
-async function remove(fs: Fs, path: string): Promise<void> {
+async function remove(fs: Fs, { path, kind }: StagedThing): Promise<void> {
   await syncDirectory(fs, dirname(path));
-  await removeTree(fs, path);
+  await (kind === 'stagedFile' ? fs.unlink(path) : removeTree(fs, path));
 }
 
 /** The dot of the name is dropped: what was salvaged is no orphan any more. */

@@ -12,6 +12,7 @@
 import { join } from 'node:path';
 import { errnoOf, HoldfastError, isHoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
+import { giveAttributes } from '../stage/attributes.js';
 import {
   createStagedDirectory,
   isSameFile,
@@ -21,9 +22,16 @@ import {
   stagedDirectoryName,
   type OwnedDirectory,
 } from '../stage/staged-directory.js';
+import type { Durability } from '../stage/staged-file.js';
 import { stepFailed } from './directory-error.js';
 import { makeStage, type Stage } from './stage.js';
-import { chooseStrategy, surveyTree, syncTree, type SyncStrategy } from './sync-tree.js';
+import {
+  chooseStrategy,
+  surveyTree,
+  syncTree,
+  type SyncStrategy,
+  type TreeSurvey,
+} from './sync-tree.js';
 import { TaskGroup } from './task-group.js';
 import { removeTree } from './tree.js';
 
@@ -45,8 +53,8 @@ export interface PublishProgress {
 export interface FillOptions {
   /** Ends the call: what runs is told by `stage.signal` and awaited, and the stage discarded. */
   readonly signal?: AbortSignal;
-  /** `full` (the default): survives power loss once acknowledged. `none`: nothing is synced, and only processes may die. */
-  readonly durability?: 'full' | 'none';
+  /** `durable` by default. `atomic`: nothing is synced, so a power loss may leave a tree with holes. */
+  readonly durability?: Durability;
   /** How the tree is made durable; `auto` by default. `each` where others keep much unwritten data on the filesystem. */
   readonly sync?: SyncStrategy;
   /** Keep the stage of a failed or killed run, and take over the one that such a run kept; false by default. */
@@ -75,10 +83,13 @@ export async function prepareTree<T>(
 ): Promise<PreparedTree<T>> {
   const { stage, resumed } = await openStage(fs, parent, name, options.resume ?? false);
   try {
+    const mode = await takeAttributes(fs, stage, join(parent, name));
     const value = await fillStage(fs, stage, resumed, fill, options);
-    const fileCount = await makeDurable(fs, stage, options);
+    const survey = await surveyTree(fs, stage);
+    if (mode !== undefined) await giveMode(stage, mode);
+    if (options.durability !== 'atomic') await makeDurable(fs, stage, survey, options);
     const named = options.resume ? await giveOwnName(fs, stage, parent, name) : stage;
-    return { stage: named, value, fileCount };
+    return { stage: named, value, fileCount: survey.fileCount };
   } catch (error) {
     await giveUp(fs, stage, error, options.resume ?? false);
     throw stepFailed(error, 'fill', stage.path);
@@ -107,15 +118,43 @@ async function fillStage<T>(
   return filled;
 }
 
-async function makeDurable(fs: Fs, stage: OwnedDirectory, options: FillOptions): Promise<number> {
-  const survey = await surveyTree(fs, stage);
-  if (options.durability === 'none') return survey.fileCount;
+async function makeDurable(
+  fs: Fs,
+  stage: OwnedDirectory,
+  survey: TreeSurvey,
+  options: FillOptions,
+): Promise<void> {
   options.onProgress?.({ phase: 'sync', fileCount: survey.fileCount, sizeBytes: 0 });
   const asked = options.sync ?? 'auto';
   const strategy = asked === 'auto' ? await chooseStrategy(fs, stage, survey) : asked;
   const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
   await syncTree(fs, stage, strategy, concurrency, options.signal);
-  return survey.fileCount;
+}
+
+const OWNER_BITS = 0o700;
+
+/**
+ * Gives a stage the owner, attributes and mode of the directory whose place it is to take, before anything is in it,
+ * and gives back the mode that it is to have in the end: while it is filled, its owner may always write.
+ */
+async function takeAttributes(
+  fs: Fs,
+  stage: OwnedDirectory,
+  target: string,
+): Promise<number | undefined> {
+  const existing = await lstatIfThere(fs, target);
+  if (existing?.kind !== 'directory') return undefined;
+  const source = { path: target, existing, mode: undefined };
+  await giveAttributes(fs, source, stage.handle, stage.stat);
+  const { mode } = await stage.handle.stat();
+  if ((mode & OWNER_BITS) !== OWNER_BITS) await stage.handle.chmod(mode | OWNER_BITS);
+  return mode;
+}
+
+/** Unless `fill` has set another mode itself. */
+async function giveMode(stage: OwnedDirectory, mode: number): Promise<void> {
+  const current = await stage.handle.stat();
+  if (current.mode === (mode | OWNER_BITS) && current.mode !== mode) await stage.handle.chmod(mode);
 }
 
 interface OpenedStage {

@@ -116,7 +116,7 @@ async function publishOnto<T>(
     const tree = await prepareTree(fs, target.parent, target.name, fill, options);
     try {
       await publish(fs, target, tree, options);
-      if (options.durability !== 'none') await syncParent(parent);
+      if (options.durability !== 'atomic') await syncParent(parent);
       const previousPath = await retire(fs, target, tree.stage.path, parent, options);
       return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };
     } finally {
@@ -187,7 +187,7 @@ async function openParent(fs: Fs, target: DirectoryTarget): Promise<FsDirectory>
 function checkPublishOptions(options: PublishDirectoryOptions): void {
   checkOptions('publishDirectory', options, optionNames);
   oneOf('ifExists', options.ifExists, ['fail', 'replace']);
-  oneOf('durability', options.durability, ['full', 'none']);
+  oneOf('durability', options.durability, ['durable', 'atomic']);
   oneOf('sync', options.sync, ['auto', 'filesystem', 'each']);
   wholeNumber('keepPrevious', options.keepPrevious, 0);
   wholeNumber('concurrency', options.concurrency, 1);

@@ -1,16 +1,12 @@
 /** What a caller fills: a directory that nobody reads yet, and the tasks that write into it. */
-import { constants } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsFile } from '../os/fs.js';
-import { systemError } from '../os/system-error.js';
+import { writeData, type FileData } from '../stage/file-data.js';
 import { stepFailed } from './directory-error.js';
 import type { TaskGroup } from './task-group.js';
 import { breathe } from './tree.js';
-
-/** What can be written as one file. */
-export type FileData = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface StageWriteOptions {
   /** Permission bits of the file, before the umask; 0o666 by default. */
@@ -33,7 +29,7 @@ export interface Stage {
    * A failed write fails the publish, also when its error is caught or its promise ignored.
    *
    * @param relative - its path under the stage, with `/` between the parts
-   * @throws HoldfastError PATH_ESCAPES, ALREADY_EXISTS, NO_SPACE, IO
+   * @throws HoldfastError PATH_ESCAPES, ALREADY_EXISTS, NO_SPACE, UPDATER_FAILED (the stream failed), ABORTED, IO
    */
   write(relative: string, data: FileData, options?: StageWriteOptions): Promise<void>;
   /**
@@ -62,7 +58,7 @@ export function makeStage(
       group.run(async () => {
         const parts = partsOf(relative);
         await directories.make(parts.slice(0, -1));
-        wrote(await writeFile(fs, join(path, ...parts), data, options));
+        wrote(await writeFile(fs, `${path}/${relative}`, data, options, group.signal));
         await breathe();
       }),
   };
@@ -124,10 +120,11 @@ async function writeFile(
   path: string,
   data: FileData,
   options: StageWriteOptions,
+  signal: AbortSignal,
 ): Promise<number> {
   const file = await openNew(fs, path, options);
   try {
-    return await writeChunks(file, data);
+    return await writeData(file, data, signal);
   } finally {
     await file.close();
   }
@@ -148,32 +145,5 @@ async function openNew(fs: Fs, path: string, options: StageWriteOptions): Promis
       path,
       cause: error,
     });
-  }
-}
-
-async function writeChunks(file: FsFile, data: FileData): Promise<number> {
-  if (typeof data === 'string') return writeAll(file, new TextEncoder().encode(data), 0);
-  if (data instanceof Uint8Array) return writeAll(file, data, 0);
-  let sizeBytes = 0;
-  for await (const chunk of data) sizeBytes += await writeAll(file, chunk, sizeBytes);
-  return sizeBytes;
-}
-
-/** Writes a chunk. A short count is how write(2) reports a full disk: the next write then says which limit it was. */
-async function writeAll(file: FsFile, data: Uint8Array, offsetBytes: number): Promise<number> {
-  let doneBytes = 0;
-  while (doneBytes < data.length) {
-    doneBytes += await writeSome(file, data.subarray(doneBytes), offsetBytes + doneBytes);
-  }
-  return doneBytes;
-}
-
-async function writeSome(file: FsFile, data: Uint8Array, offsetBytes: number): Promise<number> {
-  try {
-    const countBytes = await file.write(data, offsetBytes);
-    if (countBytes === 0) throw systemError(constants.errno.ENOSPC, 'write', file.path);
-    return countBytes;
-  } catch (error) {
-    throw stepFailed(error, 'write', file.path);
   }
 }

@@ -16,7 +16,7 @@ import type { FileKind, Fs, FsHandle } from '../os/fs.js';
 import type { OwnedDirectory } from '../stage/staged-directory.js';
 import { filesystemType, kernelReportsSyncfsErrors } from './filesystem-type.js';
 import { stepFailed } from './directory-error.js';
-import { walkTree } from './tree.js';
+import { breathe, readEntries, walkTree } from './tree.js';
 
 /** How a staged tree is made durable: `auto` chooses between the others by the filesystem and the size of the tree. */
 export type SyncStrategy = 'auto' | 'filesystem' | 'each';
@@ -35,16 +35,20 @@ export interface TreeSurvey {
 export async function surveyTree(fs: Fs, stage: OwnedDirectory): Promise<TreeSurvey> {
   let fileCount = 0;
   let crossesMounts = false;
-  await walkTree(fs, stage.path, {
-    enter: async (path) => {
-      crossesMounts ||= (await fs.lstat(path)).dev !== stage.stat.dev;
-    },
-    entry: async (path, kind) => {
-      refuseSpecialFile(path, kind);
+  const visit = async (directory: string): Promise<void> => {
+    crossesMounts ||= (await fs.lstat(directory)).dev !== stage.stat.dev;
+    const entries = await readEntries(fs, directory);
+    for (const { name, kind } of entries) {
+      if (kind === 'directory') continue;
+      refuseSpecialFile(`${directory}/${name}`, kind);
       fileCount += 1;
-    },
-    leave: async () => undefined,
-  });
+    }
+    for (const { name, kind } of entries) {
+      if (kind === 'directory') await visit(`${directory}/${name}`);
+    }
+    await breathe();
+  };
+  await visit(stage.path);
   return { fileCount, crossesMounts };
 }
 
@@ -70,18 +74,18 @@ export async function syncTree(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (strategy === 'filesystem') await synced(stage.path, () => stage.handle.syncFilesystem());
-  else await syncEach(fs, stage.path, concurrency, signal);
+  else await syncEach(fs, stage, concurrency, signal);
 }
 
 async function syncEach(
   fs: Fs,
-  root: string,
+  stage: OwnedDirectory,
   concurrency: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await walkTree(
     fs,
-    root,
+    stage.path,
     {
       entry: async (path, kind) => {
         signal?.throwIfAborted();
@@ -89,7 +93,11 @@ async function syncEach(
           await syncOpened(await fs.open(path, { access: 'read', noFollow: true }));
         }
       },
-      leave: async (path) => syncOpened(await fs.openDirectory(path)),
+      // The stage itself may have a mode by now that does not let its owner open it.
+      leave: async (path) =>
+        path === stage.path
+          ? synced(path, () => stage.handle.sync())
+          : syncOpened(await fs.openDirectory(path)),
     },
     concurrency,
   );

@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
+import { isHoldfastError } from '../errors.js';
 
 /** The groups whose tasks the running code is part of. */
 const taskOf = new AsyncLocalStorage<readonly TaskGroup[]>();
@@ -99,8 +100,13 @@ export class TaskGroup {
   }
 
   #fail(error: unknown): void {
-    if (this.signal.aborted && error === this.signal.reason) return;
+    if (this.signal.aborted && passesOn(error, this.signal.reason)) return;
     if (!this.#errors.includes(error)) this.#errors.push(error);
     this.#failed.abort(error);
   }
+}
+
+/** Whether an error only passes on the reason why the work was stopped. */
+function passesOn(error: unknown, reason: unknown): boolean {
+  return error === reason || (isHoldfastError(error, 'ABORTED') && error.cause === reason);
 }

@@ -25,7 +25,7 @@ export async function walkTree(
   concurrency = 1,
 ): Promise<void> {
   await visitor.enter?.(root);
-  const entries = await entriesOf(fs, root);
+  const entries = await readEntries(fs, root);
   for (const { name, kind } of entries) {
     if (kind === 'directory') await walkTree(fs, join(root, name), visitor, concurrency);
   }
@@ -35,7 +35,7 @@ export async function walkTree(
 }
 
 /** The entries of a directory; the kinds that the filesystem does not tell with the names are asked for. */
-async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
+export async function readEntries(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
   const entries = await fs.readDirectory(directory);
   if (entries.every(({ kind }) => kind !== 'unknown')) return entries;
   return Promise.all(

@@ -1,5 +1,5 @@
 /**
- * Gives a staged file the owner, extended attributes, ACL and mode that it is to have, those of the file that it will
+ * Gives a staged file or directory the owner, extended attributes, ACL and mode that it is to have, those of the file that it will
  * replace where the caller names no others.
  *
  * The order matters: a change of owner clears the set-user-ID bits, and an ACL changes the group bits, so the mode comes
@@ -7,7 +7,7 @@
  * that no one can read the new file who could not read the old.
  */
 import { errnoOf } from '../errors.js';
-import type { FileStat, Fs, FsFile } from '../os/fs.js';
+import type { FileStat, Fs, FsHandle } from '../os/fs.js';
 
 const ACL = 'system.posix_acl_access';
 /** These speak about the old content: file capabilities and signatures must not pass to another one. */
@@ -27,7 +27,7 @@ export interface AttributeSource {
 export async function giveAttributes(
   fs: Fs,
   source: AttributeSource,
-  file: FsFile,
+  file: FsHandle,
   staged: FileStat,
 ): Promise<void> {
   const { existing } = source;
@@ -36,7 +36,7 @@ export async function giveAttributes(
     return;
   }
   const kept = await giveOwner(existing, file, staged);
-  const hasAcl = await giveXattrs(fs, source.path, file);
+  const hasAcl = await giveXattrs(fs, source.path, existing, file);
   const mode = source.mode ?? narrowed(existing.mode, kept);
   if (mode !== staged.mode || hasAcl || kept.changed) await file.chmod(mode);
 }
@@ -48,7 +48,7 @@ interface KeptOwner {
 }
 
 /** Only root gives files away; a user may give one to a group of theirs. */
-async function giveOwner(existing: FileStat, file: FsFile, staged: FileStat): Promise<KeptOwner> {
+async function giveOwner(existing: FileStat, file: FsHandle, staged: FileStat): Promise<KeptOwner> {
   const user = existing.uid === staged.uid;
   const group = existing.gid === staged.gid;
   if (user && group) return { user, group, changed: false };
@@ -59,7 +59,7 @@ async function giveOwner(existing: FileStat, file: FsFile, staged: FileStat): Pr
   return { user, group: groupGiven, changed: true };
 }
 
-async function mayChown(file: FsFile, uid: number, gid: number): Promise<boolean> {
+async function mayChown(file: FsHandle, uid: number, gid: number): Promise<boolean> {
   try {
     await file.chown(uid, gid);
     return true;
@@ -78,8 +78,13 @@ function narrowed(mode: number, kept: KeptOwner): number {
 }
 
 /** Copies the attributes, and tells whether an ACL is among them. */
-async function giveXattrs(fs: Fs, from: string, to: FsFile): Promise<boolean> {
-  const source = await openReadable(fs, from);
+async function giveXattrs(
+  fs: Fs,
+  from: string,
+  existing: FileStat,
+  to: FsHandle,
+): Promise<boolean> {
+  const source = await openReadable(fs, from, existing);
   if (source === undefined) return false;
   try {
     const names = source.listXattrs();
@@ -93,16 +98,22 @@ async function giveXattrs(fs: Fs, from: string, to: FsFile): Promise<boolean> {
 }
 
 /** Attributes of a file that this user may not read cannot be copied either. */
-async function openReadable(fs: Fs, path: string): Promise<FsFile | undefined> {
+async function openReadable(
+  fs: Fs,
+  path: string,
+  { kind }: FileStat,
+): Promise<FsHandle | undefined> {
   try {
-    return await fs.open(path, { access: 'read', noFollow: true });
+    return await (kind === 'directory'
+      ? fs.openDirectory(path)
+      : fs.open(path, { access: 'read', noFollow: true }));
   } catch (error) {
     if (['EACCES', 'EPERM', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }
 
-function copyXattr(from: FsFile, to: FsFile, name: string): void {
+function copyXattr(from: FsHandle, to: FsHandle, name: string): void {
   if (ABOUT_CONTENT.includes(name)) return;
   try {
     to.setXattr(name, from.getXattr(name));

@@ -5,7 +5,9 @@
 import { randomBytes } from 'node:crypto';
 
 const ID_BYTES = 10;
-const ID = `[0-9a-f]{${ID_BYTES * 2}}`;
+/** How many characters an id has. */
+export const ID_LENGTH: number = ID_BYTES * 2;
+const ID = `[0-9a-f]{${ID_LENGTH}}`;
 const temporaryFile = new RegExp(`^\\.holdfast-${ID}\\.tmp$`);
 
 /** 80 random bits in lower-case hexadecimal. */

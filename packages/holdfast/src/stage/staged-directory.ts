@@ -10,16 +10,14 @@
  * other side: open → lock without waiting → check → remove while holding the lock. So no two own one directory.
  */
 import { Buffer } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
+import { ID_LENGTH, newId } from './names.js';
+import { claim } from './ownership.js';
 
 const INFIX = '.staging-';
 const RESUMABLE = 'resume';
-/** 96 bits: nobody guesses the name, and no two processes ever draw the same. */
-const ID_BYTES = 12;
-const ID_LENGTH = ID_BYTES * 2;
 /** NAME_MAX of Linux's filesystems, path_resolution(7). */
 const NAME_MAX_BYTES = 255;
 /** A sweeper may take a new directory before it is locked; that this happens so often in a row means something else. */
@@ -41,7 +39,7 @@ export function stagedNamePrefix(targetName: string): string {
 
 /** A fresh name for a staged directory of a target. */
 export function stagedDirectoryName(targetName: string): string {
-  return stagedNamePrefix(targetName) + randomBytes(ID_BYTES).toString('hex');
+  return stagedNamePrefix(targetName) + newId();
 }
 
 /** Whether a name is one that a staged directory has (of the given target, if one is given). */
@@ -94,9 +92,9 @@ export async function ownDirectory(fs: Fs, path: string): Promise<OwnedDirectory
   const handle = await openIfThere(fs, path);
   if (!handle) return undefined;
   try {
-    const owned = handle.tryLock('exclusive') ? await stillNamed(fs, path, handle) : undefined;
-    if (!owned) await handle.close();
-    return owned;
+    if (await claim(fs, handle)) return { path, handle, stat: await handle.stat() };
+    await handle.close();
+    return undefined;
   } catch (error) {
     await handle.close();
     throw error;
@@ -125,16 +123,6 @@ async function openIfThere(fs: Fs, path: string): Promise<FsDirectory | undefine
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-async function stillNamed(
-  fs: Fs,
-  path: string,
-  handle: FsDirectory,
-): Promise<OwnedDirectory | undefined> {
-  const stat = await handle.stat();
-  const named = await lstatIfThere(fs, path);
-  return named && isSameFile(named, stat) ? { path, handle, stat } : undefined;
 }
 
 /** Cuts a name to a number of UTF-8 bytes, never inside a character. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
   existsSync,
@@ -434,4 +436,33 @@ test('a stage to be resumed is taken over by one run at a time, and not after a 
     holdfastError('SYNC_FAILED'),
   );
   assert.deepEqual(readdirSync(root), []);
+});
+
+test('a replaced directory keeps its mode, also one that its owner may not write', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  chmodSync(`${root}/out`, 0o551);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), { ifExists: 'replace' });
+  assert.equal(statSync(`${root}/out`).mode & 0o7777, 0o551);
+  await publishDirectory(`${root}/out`, (stage) => chmodSync(stage.path, 0o750), {
+    ifExists: 'replace',
+  });
+  assert.equal(statSync(`${root}/out`).mode & 0o7777, 0o750, 'unless fill sets another');
+  assert.deepEqual(readdirSync(root), ['out']);
+});
+
+test('a stream is written piece by piece, and its own failure is told', async (t) => {
+  const root = temporaryDirectory(t);
+  const pieces = async function* (fail: boolean): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode('one ');
+    await setImmediate();
+    if (fail) throw new Error('the source is gone');
+    yield new TextEncoder().encode('two');
+  };
+  await assert.rejects(
+    publishDirectory(`${root}/out`, (stage) => stage.write('a', pieces(true))),
+    holdfastError('UPDATER_FAILED'),
+  );
+  await publishDirectory(`${root}/out`, (stage) => stage.write('a', pieces(false)));
+  assert.deepEqual(treeOf(`${root}/out`), { a: 'one two' });
 });
