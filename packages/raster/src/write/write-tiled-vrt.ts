@@ -97,7 +97,8 @@ async function checkWay({ fs, indexPath, tilesPath }: MosaicPlan): Promise<Found
 /** Steps 4 and 5. */
 async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Manifest> {
   const { fs, tilesPath, options } = plan;
-  const { signal, durability = 'full' } = options;
+  const { signal } = options;
+  const durability = options.durability === 'none' ? 'atomic' : 'durable';
   const failures: TileFailure[] = [];
   try {
     const fill = (stage: Parameters<typeof fillStage>[1]) => fillStage(plan, stage, pool, failures);
