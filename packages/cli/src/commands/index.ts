@@ -3,9 +3,11 @@ import { addCrashtestCommands } from './crashtest.js';
 import { addDirectoryCommands } from './directory.js';
 import { addJsonCommands } from './json.js';
 import { addRasterCommands } from './raster.js';
+import { addFileCommands } from './file.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
 export const commandGroups: readonly ((program: Command) => void)[] = [
+  addFileCommands,
   addCrashtestCommands,
   addDirectoryCommands,
   addJsonCommands,
