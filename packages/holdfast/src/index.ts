@@ -16,7 +16,7 @@ export type {
 } from './directory/orphans.js';
 export { probe } from './directory/probe.js';
 export type { ProbeCheck, ProbeGuarantee, ProbeOptions, ProbeReport } from './directory/probe.js';
-export { acquireLock, withLock } from './lock/lock.js';
+export { acquireLock, withLock } from './journal/settled-lock.js';
 export type { Lock, LockOptions } from './lock/lock.js';
 export { replaceFile } from './file/replace-file.js';
 export type { ReplaceFileOptions } from './file/replace-file.js';
@@ -42,3 +42,14 @@ export type { DamagePolicy, LogDamage } from './records/log-damage.js';
 export type { LogFormatName, LogRecord } from './records/log-format.js';
 export type { LogRepair } from './records/log-tail.js';
 export { readRecords, type ReadRecordsOptions } from './records/read-records.js';
+export { transaction } from './transaction/transaction.js';
+export type {
+  Transaction,
+  TransactionDirectoryOptions,
+  TransactionFileOptions,
+  TransactionOptions,
+} from './transaction/transaction.js';
+export { recover, type RecoverOptions } from './transaction/recover.js';
+export type { Recovery } from './journal/pending.js';
+export type { ChangeReport, ChangeState } from './journal/roll-forward.js';
+export type { ChangeKind } from './journal/journal.js';

@@ -79,6 +79,19 @@ export function killAtStep(index: number, when: 'before' | 'after'): StepObserve
   };
 }
 
+/**
+ * An observer that lets the filesystem die right before, or right after, the step of the given number: that step and
+ * all later ones fail. For what is on disk it is as if the process had been killed; its locks go as its handles close.
+ */
+export function dieAtStep(index: number, when: 'before' | 'after'): StepObserver {
+  let isDead = false;
+  const die = (step: FsStep, now: 'before' | 'after'): void => {
+    if (step.index === index && now === when) isDead = true;
+    if (isDead) throw new Error(`dead at step ${index}`);
+  };
+  return { before: (step) => die(step, 'before'), after: (step) => die(step, 'after') };
+}
+
 function proxy<T extends object>(target: T, wrap: (name: string, method: Call) => Call): T {
   return new Proxy(target, {
     get(inner, name) {

@@ -1,0 +1,257 @@
+/**
+ * The changes of a transaction. Each stages what it can before any lock is taken, does what has to wait for the locks,
+ * and then says which move makes it visible.
+ */
+import { basename, dirname } from 'node:path';
+import { findTarget, type DirectoryTarget } from '../directory/directory-target.js';
+import { sweepStagesOf } from '../directory/orphans.js';
+import {
+  discardTree,
+  prepareTree,
+  type Fill,
+  type FillOptions,
+} from '../directory/prepare-tree.js';
+import { HoldfastError } from '../errors.js';
+import { lookAt } from '../journal/inode.js';
+import { below } from '../journal/journal-file.js';
+import type { ChangeKind } from '../journal/journal.js';
+import type { FileStat, Fs } from '../os/fs.js';
+import type { FileData } from '../stage/file-data.js';
+import { newTemporaryName } from '../stage/names.js';
+import { stagedDirectoryName, type OwnedDirectory } from '../stage/staged-directory.js';
+import {
+  alreadyExists,
+  stageFile,
+  type StagedFile,
+  type StageTarget,
+} from '../stage/staged-file.js';
+import { refuseCrossMount, refuseMountPoint } from './mounts.js';
+
+/** A move with absolute paths; journal/journal.ts says what its fields mean. */
+export interface PlannedMove {
+  readonly kind: ChangeKind;
+  readonly inode: bigint;
+  readonly from: string;
+  readonly to: string;
+  readonly before: bigint | null;
+  readonly trash: string | null;
+}
+
+/** One change, between the call that names it and its commit. */
+export interface Change {
+  /** The canonical paths that it changes, each with a lock of its own. */
+  readonly paths: readonly string[];
+  /** The directory that names what was staged; `undefined` when nothing is staged. */
+  readonly stagedIn: string | undefined;
+  /** Does what needs the locks. */
+  prepare(): Promise<void>;
+  /**
+   * Looks at the disk, under every lock and right before the commit point.
+   *
+   * @throws HoldfastError when the change cannot be made any more
+   */
+  plan(mounts: ReadonlySet<string>): Promise<PlannedMove>;
+  /** Removes what was staged, and never fails. */
+  discard(): Promise<void>;
+  /** Gives up the ownership of what was staged, for the journal to publish. */
+  release(): Promise<void>;
+}
+
+export interface StagedFileOptions {
+  readonly mode?: number | undefined;
+  readonly ifExists?: 'replace' | 'fail' | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StagedDirectoryOptions extends Pick<
+  FillOptions,
+  'sync' | 'concurrency' | 'onProgress' | 'signal'
+> {
+  readonly ifExists?: 'replace' | 'fail';
+}
+
+/** A file to be replaced, staged at once. */
+export async function replaceFileChange(
+  fs: Fs,
+  target: StageTarget,
+  data: FileData,
+  options: StagedFileOptions,
+): Promise<Change> {
+  const staged = await stageFile(fs, target, data, { mode: options.mode, signal: options.signal });
+  return {
+    paths: [target.path],
+    stagedIn: target.directory,
+    prepare: async () => undefined,
+    plan: (mounts) => planFile(fs, 'replaceFile', staged, mounts, options.ifExists ?? 'replace'),
+    discard: () => staged.discard(),
+    release: () => staged.release(),
+  };
+}
+
+/** A document to be updated: read, changed and staged when its lock is held. */
+export function updateJsonChange(
+  fs: Fs,
+  path: string,
+  stageUpdate: () => Promise<StagedFile>,
+): Change {
+  let staged: StagedFile | undefined;
+  return {
+    paths: [path],
+    stagedIn: dirname(path),
+    prepare: async () => {
+      staged = await stageUpdate();
+    },
+    plan: (mounts) => planFile(fs, 'updateJson', staged as StagedFile, mounts, 'replace'),
+    discard: async () => staged?.discard(),
+    release: async () => staged?.release(),
+  };
+}
+
+/** A directory to be published, filled and synced at once. */
+export async function publishDirectoryChange(
+  fs: Fs,
+  path: string,
+  fill: Fill<unknown>,
+  options: StagedDirectoryOptions,
+): Promise<Change> {
+  const { ifExists = 'fail', ...fillOptions } = options;
+  const target = await findTarget(fs, path, ifExists);
+  const tree = await prepareSwept(fs, target, fill, fillOptions);
+  const release = async (): Promise<void> => {
+    await tree.handle.close();
+    await target.old?.handle.close();
+  };
+  return {
+    paths: [target.path],
+    stagedIn: target.parent,
+    prepare: async () => undefined,
+    plan: (mounts) => planDirectory(fs, target, tree, mounts),
+    async discard() {
+      await discardTree(fs, tree);
+      await release();
+    },
+    release,
+  };
+}
+
+async function prepareSwept(
+  fs: Fs,
+  target: DirectoryTarget,
+  fill: Fill<unknown>,
+  options: FillOptions,
+): Promise<OwnedDirectory> {
+  try {
+    await sweepStagesOf(fs, target.parent, target.name);
+    return (await prepareTree(fs, target.parent, target.name, fill, options)).stage;
+  } catch (error) {
+    await target.old?.handle.close();
+    throw error;
+  }
+}
+
+async function planDirectory(
+  fs: Fs,
+  target: DirectoryTarget,
+  tree: OwnedDirectory,
+  mounts: ReadonlySet<string>,
+): Promise<PlannedMove> {
+  const { path: to, parent, name, old } = target;
+  refuseMountPoint(mounts, to);
+  const there = await lookAt(fs, to);
+  if (there && !(await mayTakePlaceOf(fs, to, there, old?.stat))) throw changed(to);
+  return {
+    kind: 'publishDirectory',
+    inode: tree.stat.ino,
+    from: tree.path,
+    to,
+    before: there?.ino ?? null,
+    trash: there ? below(parent, stagedDirectoryName(name)) : null,
+  };
+}
+
+/** Something to be removed: it moves to a name from which it is discarded after the commit. */
+export function removeChange(fs: Fs, path: string): Change {
+  return {
+    ...nothingStaged,
+    paths: [path],
+    async plan(mounts) {
+      refuseMountPoint(mounts, path);
+      const { ino: inode, kind } = await mustExist(fs, path);
+      const name = kind === 'directory' ? stagedDirectoryName(basename(path)) : newTemporaryName();
+      const to = below(dirname(path), name);
+      return { kind: 'remove', inode, from: path, to, before: null, trash: null };
+    },
+  };
+}
+
+/** Something to be given another name, which must be free. */
+export function renameChange(fs: Fs, from: string, to: string): Change {
+  return {
+    ...nothingStaged,
+    paths: [from, to],
+    async plan(mounts) {
+      refuseMountPoint(mounts, from);
+      await refuseCrossMount(fs, mounts, from, to);
+      const { ino: inode } = await mustExist(fs, from);
+      if (await lookAt(fs, to)) throw alreadyExists(to);
+      return { kind: 'rename', inode, from, to, before: null, trash: null };
+    },
+  };
+}
+
+const nothingStaged = {
+  stagedIn: undefined,
+  prepare: async (): Promise<void> => undefined,
+  discard: async (): Promise<void> => undefined,
+  release: async (): Promise<void> => undefined,
+};
+
+async function planFile(
+  fs: Fs,
+  kind: ChangeKind,
+  staged: StagedFile,
+  mounts: ReadonlySet<string>,
+  ifExists: 'replace' | 'fail',
+): Promise<PlannedMove> {
+  const to = staged.target;
+  refuseMountPoint(mounts, to);
+  const there = await lookAt(fs, to);
+  if (there && ifExists === 'fail') throw alreadyExists(to);
+  if (there && there.kind !== 'file') throw changed(to);
+  const stage = await lookAt(fs, staged.path);
+  if (!stage) throw changed(staged.path);
+  const before = there?.ino ?? null;
+  return { kind, inode: stage.ino, from: staged.path, to, before, trash: null };
+}
+
+/** A staged directory may replace the tree that was found when it was staged, or an empty directory. */
+async function mayTakePlaceOf(
+  fs: Fs,
+  path: string,
+  there: FileStat,
+  old: FileStat | undefined,
+): Promise<boolean> {
+  if (there.kind !== 'directory') return false;
+  if (old) return old.ino === there.ino && old.dev === there.dev;
+  return (await fs.readDirectory(path)).length === 0;
+}
+
+async function mustExist(fs: Fs, path: string): Promise<FileStat> {
+  const stat = await lookAt(fs, path);
+  if (stat) return stat;
+  throw new HoldfastError('NOT_FOUND', {
+    message: 'There is nothing at the path.',
+    outcome: 'unchanged',
+    step: 'check',
+    path,
+  });
+}
+
+function changed(path: string): HoldfastError {
+  return new HoldfastError('TARGET_CHANGED', {
+    message: 'Another program changed what is at the path while the transaction was staged.',
+    outcome: 'unchanged',
+    step: 'check',
+    path,
+  });
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { recover, sweepOrphans } from 'holdfast';
+import { nodeFileSystem } from 'holdfast/os';
+import { dieAtStep, observeFs, temporaryDirectory, type FsStep } from '@holdfast/tools/testing';
+import { after, before, leftovers, paths, run, setUp, snapshot } from './scenario.js';
+import { withLock } from '#src/journal/settled-lock.js';
+import { sweepTemporaryFiles } from '#src/stage/sweep.js';
+
+const JOURNAL = '.holdfast-journal';
+const moments = ['before', 'after'] as const;
+
+/** A root in which the transaction died at a step. */
+async function rootOfTheDead(
+  t: TestContext,
+  step: number,
+  moment: 'before' | 'after',
+): Promise<string> {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const fs = observeFs(nodeFileSystem, dieAtStep(step, moment));
+  await run(root, fs).catch(() => undefined);
+  return root;
+}
+
+/** The steps of the whole transaction. */
+async function recordSteps(t: TestContext): Promise<readonly FsStep[]> {
+  const steps: FsStep[] = [];
+  const root = temporaryDirectory(t);
+  setUp(root);
+  await run(root, observeFs(nodeFileSystem, { before: (step) => void steps.push(step) }));
+  assert.deepEqual(snapshot(root), after);
+  assert.deepEqual(leftovers(root), []);
+  return steps;
+}
+
+function commitPoint(steps: readonly FsStep[]): number {
+  return steps.findIndex(({ to }) => to?.endsWith(JOURNAL) === true);
+}
+
+test('a death at any step leaves all or nothing for who reads under a lock', async (t) => {
+  const steps = await recordSteps(t);
+  const committed = commitPoint(steps);
+  assert.ok(committed > 20);
+  for (const { index } of steps) {
+    for (const moment of moments) {
+      const root = await rootOfTheDead(t, index, moment);
+      const path = paths[index % paths.length] as string;
+      const seen = await withLock(join(root, path), () => snapshot(root));
+      const isAfter = index > committed || (index === committed && moment === 'after');
+      assert.deepEqual(seen, isAfter ? after : before, `${moment} step ${index}`);
+      assert.equal(existsSync(join(root, JOURNAL)), false);
+    }
+  }
+});
+
+test('what a death at any step leaves over is swept', async (t) => {
+  const steps = await recordSteps(t);
+  for (const { index } of steps) {
+    const root = await rootOfTheDead(t, index, 'after');
+    await recover(root);
+    await sweepOrphans(root);
+    for (const folder of ['', 'deep'])
+      await sweepTemporaryFiles(nodeFileSystem, join(root, folder));
+    assert.deepEqual(leftovers(root), [], `step ${index}`);
+  }
+});
+
+test('a recovery that dies at any step is finished by the next one', async (t) => {
+  const committed = commitPoint(await recordSteps(t));
+  for (const from of [committed, committed + 4, committed + 7]) {
+    for (let step = 0, isDone = false; !isDone; step += 1) {
+      const root = await rootOfTheDead(t, from, 'after');
+      for (const moment of moments) {
+        const fs = observeFs(nodeFileSystem, dieAtStep(step, moment));
+        isDone = await recover(root, { fs }).then(
+          () => true,
+          () => false,
+        );
+      }
+      await recover(root);
+      assert.deepEqual(snapshot(root), after, `from ${from}, died at ${step}`);
+    }
+  }
+});

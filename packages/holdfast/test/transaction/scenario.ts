@@ -1,0 +1,101 @@
+/** One transaction of every kind of change, what it finds, and the only two states that it may leave. */
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transaction } from 'holdfast';
+import type { Fs } from 'holdfast/os';
+
+export type Snapshot = Readonly<Record<string, string>>;
+
+export const before: Snapshot = {
+  'a.txt': 'old a',
+  'deep/b.txt': 'old b',
+  'from.txt': 'moves',
+  'gone.txt': 'goes',
+  'gonetree/x': 'goes',
+  'link -> a.txt': '',
+  'tree/old': 'old tree',
+};
+
+export const after: Snapshot = {
+  'a.txt': 'new a',
+  'deep/b.txt': 'new b',
+  'deep/fresh.txt': 'fresh',
+  'deep/to.txt': 'moves',
+  'freshtree/sub/y': 'y',
+  'link -> a.txt': '',
+  'tree/new': 'new tree',
+};
+
+/** The paths that a reader locks. */
+export const paths = [
+  'a.txt',
+  'deep/b.txt',
+  'deep/fresh.txt',
+  'deep/to.txt',
+  'freshtree',
+  'from.txt',
+  'gone.txt',
+  'gonetree',
+  'tree',
+] as const;
+
+export function setUp(root: string): void {
+  for (const [name, text] of Object.entries(before)) {
+    const path = join(root, name);
+    mkdirSync(join(path, '..'), { recursive: true });
+    if (name.startsWith('link')) symlinkSync('a.txt', join(root, 'link'));
+    else writeFileSync(path, text);
+  }
+}
+
+export async function run(root: string, fs: Fs): Promise<void> {
+  await transaction(
+    root,
+    async (tx) => {
+      await tx.replaceFile('link', 'new a');
+      await tx.replaceFile('deep/b.txt', 'new b');
+      await tx.replaceFile('deep/fresh.txt', 'fresh');
+      await tx.rename('from.txt', 'deep/to.txt');
+      await tx.remove('gone.txt');
+      await tx.remove('gonetree');
+      await tx.publishDirectory('tree', (stage) => stage.write('new', 'new tree'), {
+        ifExists: 'replace',
+        sync: 'each',
+      });
+      await tx.publishDirectory('freshtree', (stage) => stage.write('sub/y', 'y'), {
+        sync: 'each',
+      });
+    },
+    { fs },
+  );
+}
+
+/** Every file below a directory with its text; the names that Holdfast makes are left out. */
+export function snapshot(root: string): Snapshot {
+  return Object.fromEntries(
+    walk(root, '').filter(([name]) => !isOurs(name) && !name.endsWith('.lock')),
+  );
+}
+
+/** What Holdfast has left below a directory besides lock files. */
+export function leftovers(root: string): string[] {
+  return walk(root, '')
+    .map(([name]) => name)
+    .filter((name) => isOurs(name) && !name.endsWith('.lock'));
+}
+
+function isOurs(name: string): boolean {
+  return /(^|\/)(\.holdfast-|\.[^/]*\.staging-)/.test(name);
+}
+
+function walk(root: string, folder: string): [string, string][] {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true });
+  return entries
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry): [string, string][] => {
+      const name = join(folder, entry.name);
+      if (entry.isDirectory()) return walk(root, name);
+      if (entry.isSymbolicLink()) return [[`${name} -> a.txt`, '']];
+      return [[name, readFileSync(join(root, name), 'utf8')]];
+    });
+}

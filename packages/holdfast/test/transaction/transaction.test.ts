@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { test } from 'node:test';
+import { isHoldfastError, transaction, type Transaction } from 'holdfast';
+import { nodeFileSystem } from 'holdfast/os';
+import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import { after, before, leftovers, run, setUp, snapshot } from './scenario.js';
+
+test('a transaction makes every kind of change, and leaves nothing else', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  await run(root, nodeFileSystem);
+  assert.deepEqual(snapshot(root), after);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('nothing is visible before the commit', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const seen: unknown[] = [];
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ to }) => {
+      if (to?.endsWith('.holdfast-journal')) seen.push(snapshot(root));
+    },
+  });
+  await run(root, fs);
+  assert.deepEqual(seen, [before]);
+});
+
+test('what the function throws is passed on as it is, and all is discarded', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const reason = new Error('changed my mind');
+  const failing = transaction(root, async (tx) => {
+    await tx.replaceFile('a.txt', 'x');
+    await tx.publishDirectory('new', (stage) => stage.write('f', 'x'));
+    throw reason;
+  });
+  await assert.rejects(failing, (error) => error === reason);
+  assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('a call that nobody awaits is waited for, and its failure fails the transaction', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const slow = async function* (): AsyncGenerator<Uint8Array> {
+    await setImmediate();
+    yield Buffer.from('slow');
+    throw new Error('source broke');
+  };
+  const failing = transaction(root, (tx) => {
+    void tx.replaceFile('a.txt', 'x');
+    void tx.replaceFile('deep/b.txt', slow());
+  });
+  await assert.rejects(failing, (error) => isHoldfastError(error, 'UPDATER_FAILED'));
+  assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('a failed call fails the transaction even when its error is caught', async (t) => {
+  const root = temporaryDirectory(t);
+  const failing = transaction(root, async (tx) => {
+    await tx.replaceFile('a', 'x');
+    await tx.remove('no/such').catch(() => undefined);
+  });
+  await assert.rejects(failing, (error) => isHoldfastError(error, 'NOT_FOUND'));
+  assert.equal(existsSync(join(root, 'a')), false);
+});
+
+test('a transaction that has ended takes no more changes', async (t) => {
+  const root = temporaryDirectory(t);
+  let kept: Transaction | undefined;
+  await transaction(root, (tx) => {
+    kept = tx;
+  });
+  await assert.rejects((kept as Transaction).replaceFile('a', 'x'));
+  assert.deepEqual(readdirSync(root), []);
+});
+
+test('what the disk shows at the commit decides: each impossible change undoes all', async (t) => {
+  const cases: [string, (tx: Transaction, root: string) => Promise<void>, string][] = [
+    ['remove what is gone', (tx) => tx.remove('nothing'), 'NOT_FOUND'],
+    ['rename onto what exists', (tx) => tx.rename('from.txt', 'deep/b.txt'), 'ALREADY_EXISTS'],
+    ['rename what is gone', (tx) => tx.rename('nothing', 'to'), 'NOT_FOUND'],
+    [
+      'make what exists',
+      (tx) => tx.replaceFile('a.txt', 'x', { ifExists: 'fail' }),
+      'ALREADY_EXISTS',
+    ],
+    ['publish onto a tree', (tx) => tx.publishDirectory('tree', () => undefined), 'ALREADY_EXISTS'],
+    ['replace a directory', (tx) => tx.replaceFile('tree', 'x'), 'UNSUPPORTED_TARGET'],
+    [
+      'replace what became a directory',
+      async (tx, root) => {
+        await tx.replaceFile('late', 'x');
+        mkdirSync(join(root, 'late'));
+      },
+      'TARGET_CHANGED',
+    ],
+    [
+      'publish onto what appeared',
+      async (tx, root) => {
+        await tx.publishDirectory('late', () => undefined);
+        mkdirSync(join(root, 'late'));
+        writeFileSync(join(root, 'late/theirs'), '');
+      },
+      'TARGET_CHANGED',
+    ],
+    [
+      'publish what somebody destroyed',
+      async (tx, root) => {
+        await tx.replaceFile('deep/b.txt', 'x');
+        const staged = readdirSync(join(root, 'deep')).find((name) => name.endsWith('.tmp'));
+        await nodeFileSystem.unlink(join(root, 'deep', staged as string));
+      },
+      'TARGET_CHANGED',
+    ],
+  ];
+  for (const [what, change, code] of cases) {
+    const root = temporaryDirectory(t);
+    setUp(root);
+    const failing = transaction(root, async (tx) => {
+      await tx.replaceFile('deep/fresh.txt', 'x');
+      await tx.remove('gonetree');
+      await change(tx, root);
+    });
+    await assert.rejects(failing, (error) => {
+      assert.ok(isHoldfastError(error), String(error));
+      assert.deepEqual([what, error.code, error.outcome], [what, code, 'unchanged']);
+      return true;
+    });
+    assert.deepEqual({ ...snapshot(root), 'late/theirs': '' }, { ...before, 'late/theirs': '' });
+    assert.deepEqual(leftovers(root), []);
+  }
+});
+
+test('a removed symlink goes, what it leads to stays', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(join(root, 'kept'), 'kept');
+  symlinkSync('kept', join(root, 'link'));
+  symlinkSync('no/where', join(root, 'dangling'));
+  await transaction(root, async (tx) => {
+    await tx.remove('link');
+    await tx.rename('dangling', 'renamed');
+  });
+  assert.deepEqual(
+    readdirSync(root).filter((name) => !name.endsWith('.lock')),
+    ['kept', 'renamed'],
+  );
+  assert.ok(lstatSync(join(root, 'renamed')).isSymbolicLink());
+});
+
+test('a replaced file keeps its mode, a new one takes the mode given', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(join(root, 'secret'), 'old');
+  chmodSync(join(root, 'secret'), 0o600);
+  await transaction(root, async (tx) => {
+    await tx.replaceFile('secret', 'new');
+    await tx.replaceFile('script', '#!/bin/sh', { mode: 0o755 });
+  });
+  assert.equal(statSync(join(root, 'secret')).mode & 0o7777, 0o600);
+  assert.equal(statSync(join(root, 'script')).mode & 0o7777, 0o755);
+  assert.equal(readFileSync(join(root, 'secret'), 'utf8'), 'new');
+});
+
+test('an aborted transaction changes nothing', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const controller = new AbortController();
+  const failing = transaction(
+    root,
+    async (tx) => {
+      await tx.replaceFile('a.txt', 'x');
+      controller.abort(new Error('enough'));
+    },
+    { signal: controller.signal },
+  );
+  await assert.rejects(failing, (error) => isHoldfastError(error, 'ABORTED'));
+  assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('a move that the kernel refuses after the commit point is taken back with all others', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call, path, to }) => {
+      if (call === 'rename' && to === join(root, 'a.txt')) {
+        throw Object.assign(new Error(`EPERM: ${path}`), { code: 'EPERM' });
+      }
+    },
+  });
+  const failing = transaction(
+    root,
+    async (tx) => {
+      await tx.replaceFile('a.txt', 'x');
+      await tx.remove('gonetree');
+      await tx.remove('gone.txt');
+      await tx.rename('from.txt', 'deep/to.txt');
+      await tx.replaceFile('deep/fresh.txt', 'x');
+      await tx.publishDirectory('tree', (stage) => stage.write('n', ''), { ifExists: 'replace' });
+      await tx.publishDirectory('other', (stage) => stage.write('n', ''));
+    },
+    { fs },
+  );
+  await assert.rejects(failing, (error) => {
+    assert.ok(isHoldfastError(error, 'IO'));
+    assert.equal(error.outcome, 'unchanged');
+    return true;
+  });
+  assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('where the kernel cannot exchange, two renames under the journal do it', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call }) => {
+      if (call === 'exchange') throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
+    },
+  });
+  await run(root, fs);
+  assert.deepEqual(snapshot(root), after);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('options that do not exist are refused', async (t) => {
+  const root = temporaryDirectory(t);
+  const misspelt = { timeout: 5 } as object;
+  await assert.rejects(
+    transaction(root, () => undefined, misspelt),
+    (error) => isHoldfastError(error, 'INVALID_ARGUMENT'),
+  );
+  await assert.rejects(
+    transaction(root, (tx) => tx.replaceFile('a', 'x', { mod: 1 } as object)),
+    (error) => isHoldfastError(error, 'INVALID_ARGUMENT'),
+  );
+});
