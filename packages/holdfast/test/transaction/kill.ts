@@ -1,0 +1,82 @@
+/** Kills real processes around every step of a transaction and of its recovery, on the filesystem of a directory. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { recover } from 'holdfast';
+import { nodeFileSystem } from 'holdfast/os';
+import { observeFs, type FsStep } from '@holdfast/tools/testing';
+import { withLock } from '#src/journal/settled-lock.js';
+import { after, before, paths, run, setUp, snapshot } from './scenario.js';
+
+const child = fileURLToPath(new URL('dying-child.js', import.meta.url));
+const moments = ['before', 'after'] as const;
+
+/** Runs the child, and tells whether it lived to its end. */
+function lives(action: 'run' | 'recover', root: string, step: number, moment: string): boolean {
+  const { status, signal, stderr } = spawnSync(process.execPath, [
+    child,
+    action,
+    root,
+    String(step),
+    moment,
+  ]);
+  assert.ok(signal === 'SIGKILL' || status === 0, String(stderr));
+  return status === 0;
+}
+
+let roots = 0;
+
+function freshRoot(directory: string): string {
+  roots += 1;
+  const root = join(directory, `root-${roots}`);
+  mkdirSync(root);
+  setUp(root);
+  return root;
+}
+
+async function recordSteps(directory: string): Promise<readonly FsStep[]> {
+  const steps: FsStep[] = [];
+  const observer = { before: (step: FsStep) => void steps.push(step) };
+  await run(freshRoot(directory), observeFs(nodeFileSystem, observer));
+  return steps;
+}
+
+/** Every `stride`-th step, the commit point and its neighbours: before and after each, a process is killed. */
+export async function killAroundSteps(directory: string, stride: number): Promise<number> {
+  const steps = await recordSteps(directory);
+  const committed = steps.findIndex(({ to }) => to?.endsWith('.holdfast-journal') === true);
+  const chosen = steps.filter(
+    ({ index }) => index % stride === 0 || Math.abs(index - committed) <= 1,
+  );
+  for (const { index } of chosen) {
+    for (const moment of moments) {
+      const root = freshRoot(directory);
+      lives('run', root, index, moment);
+      const path = join(root, paths[index % paths.length] as string);
+      const isAfter = index > committed || (index === committed && moment === 'after');
+      assert.deepEqual(
+        await withLock(path, () => snapshot(root)),
+        isAfter ? after : before,
+        `killed ${moment} step ${index}`,
+      );
+    }
+  }
+  return chosen.length;
+}
+
+/** Kills the recovery before and after each of its steps, every time from a commit that was killed at its start. */
+export async function killWithinRecovery(directory: string, stride: number): Promise<number> {
+  const committed = (await recordSteps(directory)).findIndex(
+    ({ to }) => to?.endsWith('.holdfast-journal') === true,
+  );
+  for (let step = 0; ; step += stride) {
+    const root = freshRoot(directory);
+    assert.equal(lives('run', root, committed, 'after'), false);
+    const isDone = moments.map((moment) => lives('recover', root, step, moment)).includes(true);
+    await recover(root);
+    assert.deepEqual(snapshot(root), after, `recovery killed around step ${step}`);
+    if (isDone) return step;
+  }
+}
