@@ -1,7 +1,8 @@
 /** The directory that a publish is to fill or replace, found and judged before anything is staged. */
 import { basename } from 'node:path';
 import { HoldfastError } from '../errors.js';
-import { followSymlinks } from '../lock/follow-symlinks.js';
+import { recoverPending } from '../journal/pending.js';
+import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { stepFailed, targetExists } from './directory-error.js';
@@ -33,12 +34,18 @@ export async function findTarget(
   ifExists: 'fail' | 'replace',
 ): Promise<DirectoryTarget> {
   refuseNameless(path);
-  const { path: resolved, directory: parent, existing } = await followSymlinks(fs, path);
+  const { path: resolved, directory: parent, existing } = await settledName(fs, path);
   refuseNonDirectory(resolved, existing);
   const isEmpty = !existing || (await isEmptyDirectory(fs, resolved));
   if (!isEmpty && ifExists === 'fail') throw targetExists(resolved, 'check');
   const old = isEmpty ? undefined : await openTree(fs, resolved);
   return { path: resolved, parent, name: basename(resolved), old };
+}
+
+/** Where the path leads, after a commit that died on it, or on anything beside it, has been brought to its end. */
+async function settledName(fs: Fs, path: string): Promise<ResolvedName> {
+  const name = await followSymlinks(fs, path);
+  return (await recoverPending(fs, name.path)) ? followSymlinks(fs, path) : name;
 }
 
 async function openTree(fs: Fs, path: string): Promise<OpenedTree> {

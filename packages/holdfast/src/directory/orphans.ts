@@ -1,8 +1,8 @@
 /**
  * Orphans: staged things whose owner is dead.
  *
- * Sweeping one: open → lock without waiting → check that the path still names what was locked → sync the parent →
- * remove while the lock is held. The parent is synced first because an orphan may be an old tree that a publisher
+ * Sweeping one: open → lock without waiting → check that the path still names what was locked, and that no journal of
+ * its dead owner may still publish it → sync the parent → remove while the lock is held. The parent is synced first because an orphan may be an old tree that a publisher
  * exchanged and had no time to sync: after a power loss it could be the target again, and must not lack a file then.
  * A crash while sweeping leaves a smaller orphan.
  *
@@ -11,6 +11,7 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
+import { isCommitPending, recoverPending } from '../journal/pending.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { DirectoryEntry, Fs, FsHandle } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
@@ -93,6 +94,7 @@ export async function sweepOrphans(
   checkOptions('sweepOrphans', options, ['recursive', 'salvageTo', 'resumable', 'fs']);
   const fs = options.fs ?? nodeFileSystem;
   if (options.salvageTo !== undefined) await refuseNonDirectory(fs, options.salvageTo);
+  await recoverCommits(fs, directory);
   const swept: SweptOrphan[] = [];
   for (const orphan of await listOrphans(directory, {
     recursive: options.recursive ?? false,
@@ -102,6 +104,14 @@ export async function sweepOrphans(
     swept.push(await sweepOne(fs, orphan, options.salvageTo));
   }
   return swept;
+}
+
+/** What a commit that died has left is its own, until the commit has been brought to its end. */
+async function recoverCommits(fs: Fs, directory: string): Promise<void> {
+  const canonical = await fs.realpath(directory).catch((error: unknown) => {
+    throw stepFailed(error, 'list', directory);
+  });
+  await recoverPending(fs, join(canonical, 'any'));
 }
 
 /** Removes the orphaned stages of one target. What cannot be removed stays for the next time. */
@@ -187,12 +197,17 @@ async function whileOwned(
   const handle = await openIfThere(fs, found);
   if (!handle) return false;
   try {
-    if (!(await claim(fs, handle))) return false;
+    if (!(await claim(fs, handle)) || (await isCommitted(fs, found.path))) return false;
     await dispose();
     return true;
   } finally {
     await handle.close();
   }
+}
+
+/** A dead owner's journal may still publish the thing: then it is no orphan. A live owner would hold its lock. */
+async function isCommitted(fs: Fs, path: string): Promise<boolean> {
+  return isCommitPending(fs, join(await fs.realpath(dirname(path)), basename(path)));
 }
 
 async function openIfThere(fs: Fs, { path, kind }: StagedThing): Promise<FsHandle | undefined> {

@@ -9,6 +9,7 @@
  * the existing file, unless the caller asks for it by name (in-place.ts).
  */
 import { isHoldfastError } from '../errors.js';
+import { recoverPending } from '../journal/pending.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
@@ -70,7 +71,8 @@ const optionNames = [
  *
  * @throws HoldfastError NO_SPACE (also for a short count); SYNC_FAILED; TARGET_IS_MOUNT; DIRECTORY_NOT_WRITABLE;
  *   ALREADY_EXISTS; UNSUPPORTED_TARGET; NOT_FOUND when the directory is missing; UPDATER_FAILED when the iterable fails;
- *   UNREPRESENTABLE for half a surrogate pair; ABORTED; INVALID_ARGUMENT; UNSUPPORTED_PLATFORM; IO
+ *   UNREPRESENTABLE for half a surrogate pair; ABORTED; INVALID_ARGUMENT; UNSUPPORTED_PLATFORM; IO;
+ *   DAMAGED_JOURNAL when a transaction above the path cannot be brought to its end
  */
 export async function replaceFile(
   path: string,
@@ -79,7 +81,7 @@ export async function replaceFile(
 ): Promise<void> {
   checkReplaceOptions(path, options);
   const { fs = nodeFileSystem, ifExists = 'replace', inPlace = 'never' } = options;
-  const target = await resolveTarget(fs, path, options);
+  const target = await settledTarget(fs, path, options);
   if (ifExists === 'fail' && target.existing) throw alreadyExists(target.path);
   const mayOverwrite = inPlace === 'ifNeeded' && target.existing !== undefined;
   const staged = await stageOr(mayOverwrite, fs, target, data, options);
@@ -92,6 +94,17 @@ export async function replaceFile(
   } finally {
     await staged.discard();
   }
+}
+
+/** The target, after a commit that died on it, or on anything beside it, has been brought to its end. */
+async function settledTarget(
+  fs: Fs,
+  path: string,
+  options: ReplaceFileOptions,
+): Promise<StageTarget> {
+  const target = await resolveTarget(fs, path, options);
+  const wasPending = await recoverPending(fs, target.path, options);
+  return wasPending ? resolveTarget(fs, path, options) : target;
 }
 
 /** Stages the data; or, if that is impossible and allowed, overwrites the target with it, and there is no stage. */

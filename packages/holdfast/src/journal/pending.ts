@@ -47,6 +47,7 @@ export interface RecoveryMade extends Recovery {
  * Brings every commit that died in a directory above the path to its end.
  *
  * @param path - absolute and canonical; it need not exist
+ * @returns whether there was one, so that what the caller knew of the path may have changed
  * @throws HoldfastError DAMAGED_JOURNAL; LOCK_TIMEOUT or ABORTED while another process commits or recovers; IO when a
  *   step of the recovery fails, and then the next call tries again
  */
@@ -54,11 +55,12 @@ export async function recoverPending(
   fs: Fs,
   path: string,
   options: PendingOptions = {},
-): Promise<void> {
+): Promise<boolean> {
   const root = await pendingRoot(fs, path);
-  if (root === undefined) return;
+  if (root === undefined) return false;
   await recoverRoot(fs, root, options);
   await recoverPending(fs, path, options);
+  return true;
 }
 
 /**

@@ -8,6 +8,7 @@
  * sweeper: open, lock without waiting, the path must still name the inode, remove, close.
  */
 import { errnoOf } from '../errors.js';
+import { isCommitPending } from '../journal/pending.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 
 /** Claims a thing that this process has just created at `handle.path`; false when a sweeper was faster. */
@@ -16,7 +17,8 @@ export async function claim(fs: Fs, handle: FsHandle): Promise<boolean> {
 }
 
 /**
- * Removes a staged thing if its owner is dead, and tells whether it did.
+ * Removes a staged thing if its owner is dead, and tells whether it did. What a dead owner has committed by a journal is
+ * no orphan; since the owner is dead, a journal that is not there now will not come.
  *
  * @param open - opens it; on a network filesystem an exclusive lock needs a descriptor for writing
  * @param remove - removes it, while its lock is held
@@ -28,7 +30,7 @@ export async function removeIfOrphan(
 ): Promise<boolean> {
   const handle = await open();
   try {
-    if (!(await claim(fs, handle))) return false;
+    if (!(await claim(fs, handle)) || (await isCommitPending(fs, handle.path))) return false;
     await remove();
     return true;
   } finally {

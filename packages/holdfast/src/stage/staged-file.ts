@@ -39,8 +39,6 @@ export interface StageOptions {
   readonly mode?: number | undefined;
   readonly durability?: Durability | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** The name of the staged file, for one that a journal will own: a name of ours would be swept when we die. */
-  readonly name?: string | undefined;
 }
 
 export interface PublishOptions {
@@ -181,7 +179,7 @@ async function create(fs: Fs, target: StageTarget, options: StageOptions): Promi
   const isFinal = target.existing === undefined && options.mode === undefined;
   const mode = isFinal ? 0o666 : 0o600;
   for (;;) {
-    const path = join(target.directory, options.name ?? newTemporaryName());
+    const path = join(target.directory, newTemporaryName());
     const file = await fs.open(path, { access: 'readWrite', create: 'exclusive' }, mode);
     try {
       if (await claim(fs, file)) return file;

@@ -59,11 +59,7 @@ export class ClaimedPaths {
 
 function checkGiven(given: string): void {
   if (typeof given !== 'string' || given === '' || given.includes('\0')) {
-    throw invalidArgument(
-      'transaction',
-      'a path must be a string that is not empty',
-      String(given),
-    );
+    throw invalidArgument('transaction', 'a path must be a string that is not empty');
   }
   const path = normalize(given);
   if (['.', './', '/'].includes(path) || /^\.\.(\/|$)/.test(path)) throw escapes(given);

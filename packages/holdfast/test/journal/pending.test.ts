@@ -13,7 +13,18 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { isHoldfastError, recover } from 'holdfast';
+import {
+  isHoldfastError,
+  listOrphans,
+  publishDirectory,
+  recover,
+  replaceFile,
+  sweepOrphans,
+  transaction,
+} from 'holdfast';
+import { sweepStagesOf } from '#src/directory/orphans.js';
+import { stagedDirectoryName } from '#src/stage/staged-directory.js';
+import { sweepTemporaryFiles } from '#src/stage/sweep.js';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { dieAtStep, observeFs, temporaryDirectory } from '@holdfast/tools/testing';
 import { publishJournal } from '#src/journal/journal-file.js';
@@ -226,4 +237,36 @@ test('a journal is private, and before it has its name it is an orphan like any 
   assert.equal(isTemporaryName(left as string), true);
   await publishJournal(nodeFileSystem, root, journalOf(root, []));
   assert.equal(statSync(join(root, '.holdfast-journal')).mode & 0o7777, 0o600);
+});
+
+test('every call that writes below the root finds the commit made', async (t) => {
+  const calls: Record<string, (root: string) => Promise<unknown>> = {
+    replaceFile: (root) => replaceFile(join(root, 'other'), 'x'),
+    publishDirectory: (root) => publishDirectory(join(root, 'tree'), () => undefined),
+    sweepOrphans: (root) => sweepOrphans(root),
+    transaction: (root) => transaction(root, () => undefined),
+    'transaction in a directory below': (root) => {
+      mkdirSync(join(root, 'below'));
+      return transaction(join(root, 'below'), () => undefined);
+    },
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const root = await rootWithJournal(t);
+    await call(root);
+    assert.equal(readFileSync(join(root, 'target'), 'utf8'), 'new', name);
+    assert.equal(existsSync(join(root, '.holdfast-journal')), false, name);
+  }
+});
+
+test('what a journal may still publish is no orphan, though its owner is dead', async (t) => {
+  const root = await rootWithJournal(t);
+  const tree = join(root, stagedDirectoryName('tree'));
+  mkdirSync(tree);
+  assert.deepEqual(await sweepTemporaryFiles(nodeFileSystem, root), []);
+  await sweepStagesOf(nodeFileSystem, root, 'tree');
+  assert.deepEqual(await listOrphans(root), []);
+  assert.ok(existsSync(tree) && existsSync(join(root, STAGED)));
+  await recover(root);
+  await sweepStagesOf(nodeFileSystem, root, 'tree');
+  assert.equal(existsSync(tree), false);
 });

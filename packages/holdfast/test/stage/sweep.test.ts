@@ -42,16 +42,6 @@ test('a stage whose owner lives is never swept', async (t) => {
   assert.deepEqual(readdirSync(directory), ['target']);
 });
 
-test('a stage that a journal took over has no name of ours and stays', async (t) => {
-  const directory = temporaryDirectory(t);
-  const target = await followSymlinks(nodeFileSystem, `${directory}/target`);
-  const staged = await stageFile(nodeFileSystem, target, 'mine', { name: '.journaled' });
-  await staged.release();
-  await staged.discard();
-  assert.deepEqual(await sweepTemporaryFiles(nodeFileSystem, directory), []);
-  assert.deepEqual(readdirSync(directory), ['.journaled']);
-});
-
 test('a sweeper that takes a stage in the instant before its lock costs a retry, never a lost write', async (t) => {
   const directory = temporaryDirectory(t);
   let taken = 0;

@@ -19,13 +19,17 @@ function rootWithLinks(t: TestContext): string {
   return root;
 }
 
+function namesBelow(root: string): Set<string> {
+  return new Set(readdirSync(root, { recursive: true, encoding: 'utf8' }));
+}
+
 /** The code with which a transaction that replaces these files is refused; nothing may be left behind by it. */
 async function refusal(
   root: string,
   names: readonly string[],
   change: 'replaceFile' | 'remove' = 'replaceFile',
 ): Promise<ErrorCode | undefined> {
-  const before = readdirSync(root, { recursive: true }).toSorted();
+  const before = namesBelow(root);
   try {
     await transaction(root, async (tx) => {
       for (const name of names) {
@@ -35,7 +39,7 @@ async function refusal(
     });
     return undefined;
   } catch (error) {
-    assert.deepEqual(readdirSync(root, { recursive: true }).toSorted(), before);
+    assert.deepEqual(namesBelow(root), before);
     assert.ok(isHoldfastError(error) && error.outcome === 'unchanged', String(error));
     return error.code;
   }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isHoldfastError, transaction } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
@@ -49,7 +49,7 @@ test('readers who lock the paths see both changes of each transaction, or none',
   const [first, second] = [join(root, 'a'), join(root, 'b')];
   writeFileSync(first, '0');
   writeFileSync(second, '0');
-  let isDone = false;
+  const done = new AbortController();
   const writer = async (fs: Fs): Promise<void> => {
     for (let round = 1; round <= 10; round += 1) {
       await transaction(
@@ -64,7 +64,7 @@ test('readers who lock the paths see both changes of each transaction, or none',
   };
   const reader = async (fs: Fs): Promise<number> => {
     let count = 0;
-    for (; !isDone; count += 1) {
+    for (; !done.signal.aborted; count += 1) {
       const readBoth = (): Promise<string[]> =>
         withLock(second, () => [first, second].map((path) => readFileSync(path, 'utf8')), { fs });
       const [a, b] = await withLock(first, readBoth, { fs });
@@ -74,7 +74,7 @@ test('readers who lock the paths see both changes of each transaction, or none',
   };
   const readers = [reader(nodeFileSystem), reader(otherProcess())];
   await Promise.all([writer(nodeFileSystem), writer(otherProcess())]);
-  isDone = true;
+  done.abort();
   assert.ok((await Promise.all(readers)).every((count) => count > 0));
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { recover, transaction, type Transaction } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import { dieAtStep, observeFs, temporaryDirectory } from '@holdfast/tools/testing';
