@@ -7,7 +7,6 @@ import { nodeFileSystem } from 'holdfast/os';
 import { dieAtStep, observeFs, temporaryDirectory, type FsStep } from '@holdfast/tools/testing';
 import { after, before, leftovers, paths, run, setUp, snapshot } from './scenario.js';
 import { withLock } from '#src/journal/settled-lock.js';
-import { sweepTemporaryFiles } from '#src/stage/sweep.js';
 
 const JOURNAL = '.holdfast-journal';
 const moments = ['before', 'after'] as const;
