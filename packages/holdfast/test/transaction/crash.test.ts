@@ -60,9 +60,7 @@ test('what a death at any step leaves over is swept', async (t) => {
   for (const { index } of steps) {
     const root = await rootOfTheDead(t, index, 'after');
     await recover(root);
-    await sweepOrphans(root);
-    for (const folder of ['', 'deep'])
-      await sweepTemporaryFiles(nodeFileSystem, join(root, folder));
+    await sweepOrphans(root, { recursive: true });
     assert.deepEqual(leftovers(root), [], `step ${index}`);
   }
 });
