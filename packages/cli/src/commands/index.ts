@@ -4,6 +4,7 @@ import { addDirectoryCommands } from './directory.js';
 import { addJsonCommands } from './json.js';
 import { addRasterCommands } from './raster.js';
 import { addFileCommands } from './file.js';
+import { addMetaflowCommands } from './metaflow.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
 export const commandGroups: readonly ((program: Command) => void)[] = [
@@ -12,4 +13,5 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addDirectoryCommands,
   addJsonCommands,
   addRasterCommands,
+  addMetaflowCommands,
 ];

@@ -1,7 +1,7 @@
 /** `holdfast json`: read and change one JSON document under its lock, from a shell. */
 import { text as readText } from 'node:stream/consumers';
 import { InvalidArgumentError, type Command } from 'commander';
-import { HoldfastError, isHoldfastError, readJson, updateJson, type JsonValue } from 'holdfast';
+import { HoldfastError, readJson, updateJson, type JsonValue } from 'holdfast';
 import {
   applyJsonPatch,
   deleteAt,
@@ -164,27 +164,20 @@ function withUpdateFlags(command: Command): Command {
     .option('--json', 'print the new document');
 }
 
-/** A failure of the change itself is reported as what it is: a place that is not there, a test that does not hold. */
 async function change(
   file: string,
   flags: UpdateFlags,
   updater: (document: JsonValue) => JsonValue,
 ): Promise<void> {
-  try {
-    const document = await updateJson<JsonValue>(file, updater, {
-      initial: flags.initial,
-      indent: flags.indent,
-      timeoutMs: flags.timeout,
-      lockPath: flags.lock,
-      onCorrupt: flags.quarantine ? 'quarantine' : 'error',
-      secret: flags.secret,
-    });
-    if (flags.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  } catch (error) {
-    throw isHoldfastError(error, 'UPDATER_FAILED') && isHoldfastError(error.cause)
-      ? error.cause
-      : error;
-  }
+  const document = await updateJson<JsonValue>(file, updater, {
+    initial: flags.initial,
+    indent: flags.indent,
+    timeoutMs: flags.timeout,
+    lockPath: flags.lock,
+    onCorrupt: flags.quarantine ? 'quarantine' : 'error',
+    secret: flags.secret,
+  });
+  if (flags.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 }
 
 async function patchArgument(given: string): Promise<JsonValue> {

@@ -60,7 +60,7 @@ export class PendingUpdate {
    * is done to a value that nobody looks at any more.
    *
    * @returns what the updater returned
-   * @throws HoldfastError UPDATER_FAILED; LOCK_NESTED when it asked for the lock of this very document; ABORTED
+   * @throws HoldfastError UPDATER_FAILED; ABORTED; or what the updater threw, if that is such an error itself
    */
   async run(value: unknown, lock: Lock): Promise<unknown> {
     const run = async (): Promise<unknown> => this.#updater(value);
@@ -69,8 +69,7 @@ export class PendingUpdate {
       // The result is settled at this time only when the signal rejects it.
       return await Promise.race([returned, this.result]);
     } catch (error) {
-      if (this.#isSettled || isNestedIn(lock, error)) throw error;
-      throw updaterFailed(this.path, error);
+      throw this.#isSettled ? error : updaterFailed(this.path, error);
     }
   }
 
@@ -95,11 +94,9 @@ export class PendingUpdate {
   }
 }
 
-function isNestedIn(lock: Lock, error: unknown): boolean {
-  return isHoldfastError(error, 'LOCK_NESTED') && error.path === lock.lockPath;
-}
-
+/** An error of ours that says the disk is unchanged is passed on: it is true of this document as well. */
 function updaterFailed(path: string, cause: unknown): HoldfastError {
+  if (isHoldfastError(cause) && cause.outcome === 'unchanged') return cause;
   const said = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError('UPDATER_FAILED', {
     message: `The updater failed: ${said}. The document is as if it had not been called.`,

@@ -30,7 +30,8 @@ import {
  * Not promised: protection from programs that write the file without taking the lock; the order of members whose names
  * are integers (JavaScript puts them first); the sign of -0.
  *
- * @throws HoldfastError UPDATER_FAILED; CORRUPT_DOCUMENT, with line and column; UNREPRESENTABLE for what JSON would drop
+ * @throws HoldfastError UPDATER_FAILED (a HoldfastError of the updater with outcome `unchanged` is passed on as it is);
+ *   CORRUPT_DOCUMENT, with line and column; UNREPRESENTABLE for what JSON would drop
  *   or bend, or what the file holds and JavaScript cannot (integers past 2^53, NaN, a member twice), with its place;
  *   SCHEMA_MISMATCH; LOCK_TIMEOUT; LOCK_NESTED inside its own updater; LOCK_LOST; ABORTED; and those of `replaceFile`
  */
