@@ -12,8 +12,8 @@ const LAST_FREE = 4094;
 const MIN_WIDTH = 9;
 const MAX_WIDTH = 12;
 
-/** A table of at most 3,836 strings, half full at most: 32 KiB, so that it stays in the first-level cache. */
-const HASH_BITS = 13;
+/** A table of at most 3,836 strings, a quarter full at most: longer searches cost more than the cache it takes. */
+const HASH_BITS = 14;
 const HASH_MASK = (1 << HASH_BITS) - 1;
 /** 2^32 divided by the golden ratio (Knuth, volume 3, section 6.4). */
 const HASH_FACTOR = 0x9e3779b1;
@@ -36,13 +36,14 @@ export function openLzw(): Codec {
  * no string has a code of 0. It is one loop with its state in local variables, since this is where the time goes.
  */
 function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): number {
-  let out = 0;
   let width = MIN_WIDTH;
   let next = FIRST_FREE;
   let growAt = 1 << width;
-  // Codes start with the clear code, already in the accumulator.
+  // A block starts with the clear code, whose last bit waits for the first string.
+  output[0] = CLEAR >>> 1;
+  let out = 1;
   let bits = CLEAR;
-  let bitCount = MIN_WIDTH;
+  let bitCount = MIN_WIDTH - 8;
   table.fill(0);
   let prefix = input[0]!;
   for (let i = 1; i < input.length; i += 1) {
@@ -58,26 +59,32 @@ function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): num
       prefix = entry & 0xfff;
       continue;
     }
+    // A code of 9 bits or more fills one byte, and with what waited perhaps a second one. That is written in any case
+    // and only then counted or not, since a branch here would be guessed wrong every other time.
     bits = (bits << width) | prefix;
-    bitCount += width;
-    while (bitCount >= 8) {
-      bitCount -= 8;
-      output[out] = bits >>> bitCount;
-      out += 1;
-    }
+    bitCount += width - 8;
+    output[out] = bits >>> bitCount;
+    output[out + 1] = bits >>> (bitCount - 8);
+    const second = bitCount >>> 3;
+    out += 1 + second;
+    bitCount -= second << 3;
     table[slot] = (key << 12) | next;
     next += 1;
     prefix = byte;
-    if (next === LAST_FREE) {
+    if (next === growAt) {
+      width += 1;
+      growAt <<= 1;
+    } else if (next === LAST_FREE) {
       bits = (bits << width) | CLEAR;
       bitCount += width;
+      for (; bitCount >= 8; out += 1) {
+        bitCount -= 8;
+        output[out] = bits >>> bitCount;
+      }
       table.fill(0);
       next = FIRST_FREE;
       width = MIN_WIDTH;
       growAt = 1 << width;
-    } else if (next === growAt) {
-      width += 1;
-      growAt <<= 1;
     }
   }
   return finish(output, out, bits, bitCount, width, prefix, next);
@@ -168,5 +175,4 @@ function decompress(
     out += beforeLength;
     if (next + 1 === 1 << width && width < MAX_WIDTH) width += 1;
   }
-  if (out !== output.length) throw damagedBlock('lzw', 'it holds more than its samples');
 }

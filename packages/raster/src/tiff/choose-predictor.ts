@@ -7,7 +7,7 @@ import type { TileFormat } from './tile-format.js';
 
 /** Rows are sampled in this many runs, spread over the tile, of this many rows each. */
 const RUNS = 4;
-const RUN_ROWS = 8;
+const RUN_ROWS = 4;
 
 /** The predictor for a tile: the format's own, or for `auto` the best on a sample of its rows; 1 if none is better. */
 export function choosePredictor(
