@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import type { TestContext } from 'node:test';
-import { temporaryDirectory } from './temporary-directory.js';
 
 export type MountableFilesystem = 'ext4' | 'xfs' | 'btrfs' | 'tmpfs';
 
@@ -20,7 +20,8 @@ export function mountFilesystem(
   type: MountableFilesystem,
   options: { readonly sizeMb?: number; readonly mountOptions?: string } = {},
 ): string {
-  const scratch = temporaryDirectory(t);
+  // Not temporaryDirectory: its removal would come before the unmounting, and empty the mounted filesystem.
+  const scratch = mkdtempSync(`${realpathSync(tmpdir())}/holdfast-test-`);
   const mountPoint = `${scratch}/mount`;
   mkdirSync(mountPoint);
   const extra = options.mountOptions ? [options.mountOptions] : [];
