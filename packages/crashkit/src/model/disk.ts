@@ -4,6 +4,7 @@
  */
 import { apply, type Change } from './change.js';
 import { Image, newFile, ROOT_INO, type ImageNode } from './image.js';
+import type { ModelHandle } from './model-handle.js';
 import { ModelProcess } from './model-process.js';
 import type { Operation } from './operation.js';
 import type { LockMode } from 'holdfast/os';
@@ -27,6 +28,7 @@ export class ModelDisk {
   /** What the processes see. */
   readonly live: Image;
   readonly operations: Operation[] = [];
+  readonly openHandles: Set<ModelHandle> = new Set();
   readonly turn: (() => Promise<void>) | undefined;
   readonly #recorded: boolean;
   readonly #locks = new Map<number, Map<Description, LockMode>>();

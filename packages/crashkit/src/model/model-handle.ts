@@ -31,6 +31,7 @@ export class ModelHandle implements FsHandle, Description {
   protected readonly owner: ModelProcess;
   protected readonly disk: ModelDisk;
   #isOpen = true;
+  #untoldLoss = false;
 
   constructor(owner: ModelProcess, ino: number, path: string) {
     this.owner = owner;
@@ -38,6 +39,7 @@ export class ModelHandle implements FsHandle, Description {
     this.disk = owner.disk;
     this.ino = ino;
     this.path = path;
+    this.disk.openHandles.add(this);
   }
 
   async stat(): Promise<FileStat> {
@@ -47,12 +49,19 @@ export class ModelHandle implements FsHandle, Description {
 
   async sync(): Promise<void> {
     await this.turn('fsync');
+    this.tellOfLoss('fsync');
     this.perform(`fsync ${this.path}`, [], this.ino);
   }
 
-  /** What a failed sync does: nothing written so far is durable, and no later sync makes it so. */
+  /**
+   * What a failed sync does: nothing written so far is durable, and no later sync makes it so. Every other descriptor
+   * that has the file open is told by its next sync, once (the errseq_t of Linux, since 4.13).
+   */
   forget(): void {
     const { process, ino } = this;
+    for (const other of this.disk.openHandles) {
+      if (other.ino === ino && other !== this) other.#untoldLoss = true;
+    }
     const text = `(the kernel forgets what ${this.path} still had to write)`;
     this.disk.perform({ text, process, births: [], changes: [], forgets: ino });
   }
@@ -108,6 +117,7 @@ export class ModelHandle implements FsHandle, Description {
   /** Frees what the descriptor holds. */
   release(): void {
     this.#isOpen = false;
+    this.disk.openHandles.delete(this);
     this.disk.unlock(this);
   }
 
@@ -118,6 +128,13 @@ export class ModelHandle implements FsHandle, Description {
 
   protected perform(text: string, changes: readonly Change[], syncs?: number | 'everything'): void {
     this.disk.perform({ text, process: this.process, births: [], changes, syncs });
+  }
+
+  protected tellOfLoss(call: string): void {
+    if (!this.#untoldLoss) return;
+    this.#untoldLoss = false;
+    this.perform(`${call} ${this.path} FAILS: EIO, for what was forgotten before`, []);
+    throw modelError('EIO', call, this.path);
   }
 
   #setAttribute(text: string, set: AttributeSetting): void {
@@ -164,6 +181,7 @@ export class ModelFile extends ModelHandle implements FsFile {
 
   async dataSync(): Promise<void> {
     await this.turn('fdatasync');
+    this.tellOfLoss('fdatasync');
     this.perform(`fdatasync ${this.path}`, [], this.ino);
   }
 
