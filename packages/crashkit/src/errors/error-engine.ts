@@ -40,6 +40,9 @@ export interface ErrorExploration extends Exploration {
   readonly cases: number;
 }
 
+/** Longer than any program here takes, also on a busy machine. */
+const HANG_MS = 3000;
+
 /** Runs a scenario once for each call, fault and duration. */
 export async function exploreErrors(
   scenario: Scenario,
@@ -83,7 +86,9 @@ async function runCase(
 ): Promise<Exploration> {
   const disk = new ModelDisk(await imageAfterSetup(scenario));
   const injector = new Injector(disk, faultCase);
-  const result = await messageOf(() => scenario.run(worldWithFaults(disk, injector)));
+  const result = await messageOf(() =>
+    withinTime(scenario.run(worldWithFaults(disk, injector)), () => injector.giveUp()),
+  );
   const trace = { before: disk.before, operations: disk.operations };
   if (result !== undefined) return threw(scenario, seed, disk, result);
   return exploreTrace(trace, scenario, {
@@ -92,6 +97,22 @@ async function runCase(
     randomPerStep: 8,
     fromOperation: injector.operationsBefore ?? disk.operations.length,
   });
+}
+
+/** A program that waits for ever after an error has hung. */
+async function withinTime(work: Promise<void>, giveUp: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const hang = new Promise<void>((_, reject) => {
+    timer = setTimeout(() => {
+      giveUp();
+      reject(new Error('the program hangs after the error'));
+    }, HANG_MS);
+  });
+  try {
+    await Promise.race([work, hang]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function worldWithFaults(disk: ModelDisk, injector: Injector) {
@@ -110,13 +131,20 @@ class Injector {
   readonly #disk: ModelDisk;
   readonly #case: FaultCase;
   #calls = 0;
+  #givenUp = false;
 
   constructor(disk: ModelDisk, faultCase: FaultCase) {
     this.#disk = disk;
     this.#case = faultCase;
   }
 
+  /** Fails every call from here on, so that whatever still waits comes to an end. */
+  giveUp(): void {
+    this.#givenUp = true;
+  }
+
   before(call: Call): Interference | undefined {
+    if (this.#givenUp) return { throws: systemError(constants.errno.EIO, call.name, call.path) };
     const index = this.#calls;
     this.#calls += 1;
     const strikes = this.#case.lasting ? index >= this.#case.call : index === this.#case.call;

@@ -4,7 +4,7 @@ import type { ScenarioAt } from '../explore/scenario.js';
 import type { HoldfastApi } from './api.js';
 import { allowedAfter, attempt } from './attempt.js';
 import { seeFile } from './reading.js';
-import { scenarioOfSteps, pathsBelow } from './steps.js';
+import { checkNamesBelow, scenarioOfSteps } from './steps.js';
 
 /** Two pages and a bit, so that a part of it can be lost. */
 const long = (letter: string): string => letter.repeat(9000);
@@ -78,9 +78,7 @@ export function fileScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
         }
         if (!mayBeShared.includes(shared)) throw new Error(`the shared file holds ${shared}`);
         await replace(fs, `${root}/shared`, 'next');
-        const names = ['a', 'b', 'c', 'shared'].map((name) => `${root}/${name}`);
-        const left = (await pathsBelow(fs, root)).filter((path) => !names.includes(path));
-        if (left.length > 0) throw new Error(`left over after the next run: ${left.join(', ')}`);
+        await checkNamesBelow(fs, root, ['a', 'b', 'c', 'shared']);
       },
     }),
   };

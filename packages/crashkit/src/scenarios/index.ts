@@ -3,7 +3,14 @@ import type { ScenarioAt } from '../explore/scenario.js';
 import type { HoldfastApi } from './api.js';
 import { directoryScenarios } from './directory.js';
 import { fileScenarios } from './file.js';
+import { jsonScenarios } from './json.js';
+import { recordsScenarios } from './records.js';
 
 export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, ScenarioAt>> {
-  return { ...fileScenarios(api), ...directoryScenarios(api) };
+  return {
+    ...fileScenarios(api),
+    ...jsonScenarios(api),
+    ...recordsScenarios(api),
+    ...directoryScenarios(api),
+  };
 }

@@ -35,8 +35,8 @@ export interface StepScenario {
 interface CleanRun {
   /** What a reader sees before the first step and after each. */
   readonly observed: readonly string[];
-  /** Every path that is there after some step, and after the next run. */
-  readonly paths: ReadonlySet<string>;
+  /** Every name below the root that is there after some step, or after the next run. */
+  readonly names: readonly string[];
 }
 
 export function scenarioOfSteps(plan: StepScenario): Scenario {
@@ -57,7 +57,7 @@ export function scenarioOfSteps(plan: StepScenario): Scenario {
       const expected = await cleanRun();
       checkSeen(await plan.observe(fs), expected.observed, plan.steps, acknowledged);
       await plan.nextRun(fs);
-      await checkNothingLeft(fs, plan, expected.paths);
+      await checkNamesBelow(fs, plan.root, expected.names, plan.mayStay);
     },
   };
 }
@@ -85,16 +85,6 @@ function checkSeen(
   throw new Error(`after "${because}" a reader sees\n     ${seen}\n  not ${wanted}`);
 }
 
-async function checkNothingLeft(
-  fs: Fs,
-  plan: StepScenario,
-  expected: ReadonlySet<string>,
-): Promise<void> {
-  const paths = await pathsBelow(fs, plan.root);
-  const left = paths.filter((path) => !expected.has(path) && !plan.mayStay?.(path));
-  if (left.length > 0) throw new Error(`left over after the next run: ${left.join(', ')}`);
-}
-
 /** Runs each number of steps on a disk of its own, and the next run after it. */
 async function runClean(plan: StepScenario): Promise<CleanRun> {
   const observed: string[] = [];
@@ -109,7 +99,19 @@ async function runClean(plan: StepScenario): Promise<CleanRun> {
     await plan.nextRun(disk.process());
     for (const path of await pathsBelow(fs, plan.root)) paths.add(path);
   }
-  return { observed, paths };
+  return { observed, names: [...paths].map((path) => path.slice(plan.root.length + 1)) };
+}
+
+/** Throws when anything but these names (relative to the root) and what `mayStay` allows is there. */
+export async function checkNamesBelow(
+  fs: Fs,
+  root: string,
+  names: readonly string[],
+  mayStay: (path: string) => boolean = () => false,
+): Promise<void> {
+  const expected = new Set(names.map((name) => `${root}/${name}`));
+  const left = (await pathsBelow(fs, root)).filter((path) => !expected.has(path) && !mayStay(path));
+  if (left.length > 0) throw new Error(`left over after the next run: ${left.join(', ')}`);
 }
 
 /** Every path below a directory. */

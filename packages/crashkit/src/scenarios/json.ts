@@ -1,0 +1,102 @@
+/** updateJson: one call after another, several in one group, several processes, and in a directory that it must make. */
+import type { Fs } from 'holdfast/os';
+import type { ScenarioAt } from '../explore/scenario.js';
+import type { HoldfastApi } from './api.js';
+import { allowedAfter, attempt } from './attempt.js';
+import { seeFile } from './reading.js';
+import { checkNamesBelow, scenarioOfSteps } from './steps.js';
+
+type Counter = Record<string, number>;
+
+/** Longer than a page, so that a part of the document can be lost. */
+const padding = 'x'.repeat(5000);
+
+export function jsonScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
+  const count = (fs: Fs, path: string, key: string): Promise<Counter> =>
+    api.updateJson<Counter>(
+      path,
+      (document) => {
+        document[key] = (document[key] ?? 0) + 1;
+        document['sum'] = (document['sum'] ?? 0) + 1;
+      },
+      { fs, initial: {} },
+    );
+
+  const together =
+    (name: string, processes: number): ScenarioAt =>
+    (root) => {
+      const path = `${root}/state.json`;
+      const keys = ['a', 'b', 'c', 'd'].map((key, index) => ({ key, process: index % processes }));
+      return {
+        name,
+        root,
+        setup: async (fs) => {
+          await count(fs, path, 'old');
+        },
+        async run(world) {
+          const all = [
+            world.fs,
+            ...Array.from({ length: processes - 1 }, () => world.newProcess()),
+          ];
+          await Promise.all(
+            keys.map(({ key, process }) =>
+              attempt(world, key, () => count(all[process] as Fs, path, key)),
+            ),
+          );
+        },
+        async check(fs, acknowledged) {
+          const document = await api.readJson<Counter>(path, { fs });
+          let sum = document['old'] ?? 0;
+          for (const { key } of keys) {
+            const seen = document[key] ?? 0;
+            sum += seen;
+            if (!allowedAfter(acknowledged, key, 0, 1).includes(seen)) {
+              throw new Error(`of the update of ${key} a reader sees ${seen} times`);
+            }
+          }
+          if (document['old'] !== 1) throw new Error('the old value is lost');
+          if (document['sum'] !== sum) throw new Error('the document is a mix of two updates');
+          await count(fs, path, 'next');
+          await checkNamesBelow(fs, root, ['state.json', 'state.json.lock']);
+        },
+      };
+    };
+
+  const alone =
+    (name: string, file: string): ScenarioAt =>
+    (root) => {
+      const path = `${root}/${file}`;
+      const update = (fs: Fs, key: string, value: unknown): Promise<unknown> =>
+        api.updateJson<Record<string, unknown>>(
+          path,
+          (document) => ({ ...document, [key]: value }),
+          {
+            fs,
+            initial: {},
+          },
+        );
+      return scenarioOfSteps({
+        name,
+        root,
+        observe: (fs) => seeFile(fs, path),
+        nextRun: async (fs) => {
+          await update(fs, 'next', true);
+        },
+        steps: [
+          { label: 'first', call: (fs) => update(fs, 'a', 1) },
+          { label: 'second', call: (fs) => update(fs, 'long', padding) },
+          { label: 'third', call: (fs) => update(fs, 'long', 'short again') },
+        ],
+      });
+    };
+
+  return {
+    'updateJson: alone': alone('updateJson: alone', 'state.json'),
+    'updateJson: in new directories': alone(
+      'updateJson: in new directories',
+      'new/deep/state.json',
+    ),
+    'updateJson: a group': together('updateJson: a group', 1),
+    'updateJson: two processes': together('updateJson: two processes', 2),
+  };
+}
