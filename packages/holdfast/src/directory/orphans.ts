@@ -2,9 +2,9 @@
  * Orphans: staged things whose owner is dead.
  *
  * Sweeping one: open → lock without waiting → check that the path still names what was locked, and that no journal of
- * its dead owner may still publish it → sync the parent → remove while the lock is held. The parent is synced first because an orphan may be an old tree that a publisher
- * exchanged and had no time to sync: after a power loss it could be the target again, and must not lack a file then.
- * A crash while sweeping leaves a smaller orphan.
+ * its dead owner may still publish it → sync the parent → remove while the lock is held. The parent is synced first
+ * because an orphan may be an old tree that a publisher exchanged and had no time to sync: after a power loss it could
+ * be the target again, and must not lack a file then. A crash while sweeping leaves a smaller orphan.
  *
  * A lock proves something only where it reaches every process that could own the stage. On a filesystem that other
  * machines share it does not (flock(2) on a directory of NFS stays on the client), so nothing is swept there.
@@ -12,6 +12,7 @@
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import { isCommitPending, recoverPending } from '../journal/pending.js';
+import { followSymlinks } from '../lock/follow-symlinks.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { DirectoryEntry, Fs, FsHandle } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
@@ -21,10 +22,12 @@ import {
   isResumableStageName,
   isStagedDirectoryName,
   lstatIfThere,
+  parseStagedName,
 } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { filesystemType } from './filesystem-type.js';
-import { removeTree, syncDirectory } from './tree.js';
+import { keepOrphan } from './previous.js';
+import { readEntries, removeTree, syncDirectory } from './tree.js';
 
 /** A staged directory or file was never published, or was replaced; a resumable stage was kept by option `resume`. */
 export type OrphanKind = 'stagedDirectory' | 'stagedFile' | 'resumableStage';
@@ -39,8 +42,9 @@ export interface Orphan {
 
 /** What a sweep did with one orphan. */
 export interface SweptOrphan extends Orphan {
-  readonly action: 'removed' | 'salvaged' | 'left';
-  /** Where it is now, when it was salvaged. */
+  /** `putBack`: an old tree whose target was missing is the target again. `kept`: it is a previous tree now. */
+  readonly action: 'removed' | 'salvaged' | 'putBack' | 'kept' | 'left';
+  /** Where it is now, when it was salvaged or kept. */
   readonly movedTo: string | undefined;
   /** Why it was left. */
   readonly error: HoldfastError | undefined;
@@ -114,15 +118,26 @@ async function recoverCommits(fs: Fs, directory: string): Promise<void> {
   await recoverPending(fs, join(canonical, 'any'));
 }
 
-/** Removes the orphaned stages of one target. What cannot be removed stays for the next time. */
+/** Sweeps the stages of the target that a path leads to, before a publish looks at it. */
+export async function sweepStagesAt(fs: Fs, path: string): Promise<void> {
+  const { directory, path: resolved } = await followSymlinks(fs, path);
+  await sweepStagesOf(fs, directory, basename(resolved));
+}
+
+/**
+ * Sweeps the orphaned stages of one target: an old tree goes back where its target is missing, or is kept if it was to
+ * be kept; everything else is removed. What cannot be swept stays for the next time.
+ */
 export async function sweepStagesOf(fs: Fs, parent: string, targetName: string): Promise<void> {
-  const entries = await fs.readDirectory(parent);
+  const entries = await entriesOf(fs, parent);
   const names = entries.map(({ name }) => name);
   const staged = names.filter((name) => isStagedDirectoryName(name, targetName));
-  if (staged.length === 0 || !(await locksProveOwners(fs, parent))) return;
+  if (staged.length === 0) return;
+  const mayRemove = await locksProveOwners(fs, parent);
   for (const name of staged) {
     const found = { path: join(parent, name), kind: 'stagedDirectory' } as const;
-    await whileOwned(fs, found, () => remove(fs, found)).catch(() => undefined);
+    if (await isPutBack(fs, found, targetName).catch(() => false)) continue;
+    if (mayRemove) await sweepOne(fs, { ...found, owner: 'dead' }, undefined, targetName);
   }
 }
 
@@ -146,7 +161,7 @@ async function* stagedThings(
 
 async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
   try {
-    return await fs.readDirectory(directory);
+    return await readEntries(fs, directory);
   } catch (error) {
     throw stepFailed(error, 'list', directory);
   }
@@ -172,33 +187,77 @@ async function sweepOne(
   fs: Fs,
   orphan: Orphan,
   salvageTo: string | undefined,
+  targetName?: string,
 ): Promise<SweptOrphan> {
   const left = { ...orphan, action: 'left', movedTo: undefined, error: undefined } as const;
   if (orphan.owner === 'unknown') return left;
   try {
-    let movedTo: string | undefined;
-    const done = await whileOwned(fs, orphan, async () => {
-      if (salvageTo === undefined) await remove(fs, orphan);
-      else movedTo = await salvage(fs, orphan.path, salvageTo);
+    if (await isPutBack(fs, orphan, targetName)) return { ...left, action: 'putBack' };
+    let done: Disposal | undefined;
+    await whileOwned(fs, orphan, async (inode) => {
+      done = await dispose(fs, orphan, inode, salvageTo, targetName);
     });
-    if (!done) return left;
-    return { ...left, action: movedTo === undefined ? 'removed' : 'salvaged', movedTo };
+    return { ...left, ...done };
   } catch (error) {
     return { ...left, error: stepFailed(error, 'sweep', orphan.path) };
   }
 }
 
-/** Calls `dispose` while owning an orphan; false when it is not one any more. */
+interface Disposal {
+  readonly action: SweptOrphan['action'];
+  readonly movedTo: string | undefined;
+}
+
+async function dispose(
+  fs: Fs,
+  { path, kind }: StagedThing,
+  inode: bigint,
+  salvageTo: string | undefined,
+  targetName: string | undefined,
+): Promise<Disposal> {
+  const staged = parseStagedName(basename(path));
+  if (staged?.old?.fate === 'keep' && staged.old.inode === inode) {
+    const place = { parent: dirname(path), name: targetName ?? staged.targetName };
+    return { action: 'kept', movedTo: await keepOrphan(fs, place, path) };
+  }
+  if (salvageTo !== undefined) {
+    return { action: 'salvaged', movedTo: await salvage(fs, path, salvageTo) };
+  }
+  await syncDirectory(fs, dirname(path));
+  await (kind === 'stagedFile' ? fs.unlink(path) : removeTree(fs, path));
+  return { action: 'removed', movedTo: undefined };
+}
+
+/**
+ * Moves an old tree back where its target is missing: its publisher was between two renames. No lock is asked, since
+ * a publisher that still lives then finds its target taken by the tree that it replaces, and gives up.
+ */
+async function isPutBack(
+  fs: Fs,
+  { path }: StagedThing,
+  targetName: string | undefined,
+): Promise<boolean> {
+  const staged = parseStagedName(basename(path));
+  if (staged?.old?.fate !== 'aside') return false;
+  const there = await lstatIfThere(fs, path);
+  const target = join(dirname(path), targetName ?? staged.targetName);
+  if (there?.ino !== staged.old.inode || (await lstatIfThere(fs, target))) return false;
+  await fs.rename(path, target);
+  await syncDirectory(fs, dirname(path));
+  return true;
+}
+
+/** Calls a function while owning an orphan; false when it is not one any more. */
 async function whileOwned(
   fs: Fs,
   found: StagedThing,
-  dispose: () => Promise<void>,
+  use: (inode: bigint) => Promise<void>,
 ): Promise<boolean> {
   const handle = await openIfThere(fs, found);
   if (!handle) return false;
   try {
     if (!(await claim(fs, handle)) || (await isCommitted(fs, found.path))) return false;
-    await dispose();
+    await use((await handle.stat()).ino);
     return true;
   } finally {
     await handle.close();
@@ -219,11 +278,6 @@ async function openIfThere(fs: Fs, { path, kind }: StagedThing): Promise<FsHandl
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-async function remove(fs: Fs, { path, kind }: StagedThing): Promise<void> {
-  await syncDirectory(fs, dirname(path));
-  await (kind === 'stagedFile' ? fs.unlink(path) : removeTree(fs, path));
 }
 
 /** The dot of the name is dropped: what was salvaged is no orphan any more. */

@@ -17,36 +17,40 @@ import {
   type OwnedDirectory,
 } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
-import type { DirectoryTarget } from './directory-target.js';
-import { removeTree } from './tree.js';
+import { removeTree, syncDirectory } from './tree.js';
 
 const INFIX = '.previous-';
+
+/** The target that the trees are previous to. */
+interface Place {
+  readonly parent: string;
+  readonly name: string;
+}
 
 /** Keeps the old tree and removes the oldest beyond the number to keep. Gives the path of the old tree. */
 export async function keepAsPrevious(
   fs: Fs,
-  target: DirectoryTarget,
+  place: Place,
   oldPath: string,
   parent: FsDirectory,
   keepCount: number,
 ): Promise<string> {
   try {
-    const kept = await numbersOf(fs, target);
-    const number = await renameToNext(fs, target, oldPath, (kept.at(-1) ?? 0) + 1);
-    const tooMany = [...kept, number].slice(0, -keepCount);
-    const orphans = await Promise.all(tooMany.map((each) => orphan(fs, target, each)));
+    const { number, earlier } = await moveToNextNumber(fs, place, oldPath);
+    const tooMany = [...earlier, number].slice(0, -keepCount);
+    const orphans = await Promise.all(tooMany.map((each) => orphan(fs, place, each)));
     await parent.sync();
     for (const each of orphans) if (each) await removeOwned(fs, each);
-    return pathOf(target, number);
+    return pathOf(place, number);
   } catch (error) {
-    throw stepFailed(error, 'retire', target.path, 'committed');
+    throw stepFailed(error, 'retire', oldPath, 'committed');
   }
 }
 
 /** The numbers of the trees that are kept now, ascending. */
-async function numbersOf(fs: Fs, target: DirectoryTarget): Promise<readonly number[]> {
-  const prefix = `${target.name}${INFIX}`;
-  const entries = await fs.readDirectory(target.parent);
+async function numbersOf(fs: Fs, place: Place): Promise<readonly number[]> {
+  const prefix = `${place.name}${INFIX}`;
+  const entries = await fs.readDirectory(place.parent);
   return entries
     .filter(({ name, kind }) => name.startsWith(prefix) && kind === 'directory')
     .map(({ name }) => name.slice(prefix.length))
@@ -55,32 +59,36 @@ async function numbersOf(fs: Fs, target: DirectoryTarget): Promise<readonly numb
     .toSorted((a, b) => a - b);
 }
 
-/** Two publishers that retire at once may want the same number: the kernel gives it to one. */
-async function renameToNext(
+/** Moves an old tree to the next number, and tells the earlier ones. */
+async function moveToNextNumber(
   fs: Fs,
-  target: DirectoryTarget,
+  place: Place,
   oldPath: string,
-  first: number,
-): Promise<number> {
-  for (let number = first; ; number += 1) {
+): Promise<{ number: number; earlier: readonly number[] }> {
+  const earlier = await numbersOf(fs, place);
+  for (let number = (earlier.at(-1) ?? 0) + 1; ; number += 1) {
     try {
-      await fs.rename(oldPath, pathOf(target, number));
-      return number;
+      await fs.rename(oldPath, pathOf(place, number));
+      return { number, earlier };
     } catch (error) {
+      // Two publishers that retire at once may want the same number: the kernel gives it to one.
       if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw error;
     }
   }
 }
 
+/** Keeps an old tree whose publisher died before it could. Gives its path. */
+export async function keepOrphan(fs: Fs, place: Place, oldPath: string): Promise<string> {
+  const { number } = await moveToNextNumber(fs, place, oldPath);
+  await syncDirectory(fs, place.parent);
+  return pathOf(place, number);
+}
+
 /** Makes an orphan of a kept tree, so that no crash leaves a part of it under its number. */
-async function orphan(
-  fs: Fs,
-  target: DirectoryTarget,
-  number: number,
-): Promise<OwnedDirectory | undefined> {
-  const owned = await ownDirectory(fs, pathOf(target, number));
+async function orphan(fs: Fs, place: Place, number: number): Promise<OwnedDirectory | undefined> {
+  const owned = await ownDirectory(fs, pathOf(place, number));
   if (!owned) return undefined;
-  const path = join(target.parent, stagedDirectoryName(target.name));
+  const path = join(place.parent, stagedDirectoryName(place.name));
   await fs.rename(owned.path, path);
   return { ...owned, path };
 }
@@ -93,6 +101,6 @@ async function removeOwned(fs: Fs, owned: OwnedDirectory): Promise<void> {
   }
 }
 
-function pathOf(target: DirectoryTarget, number: number): string {
-  return join(target.parent, `${target.name}${INFIX}${number}`);
+function pathOf(place: Place, number: number): string {
+  return join(place.parent, `${place.name}${INFIX}${number}`);
 }

@@ -1,27 +1,29 @@
 /**
  * Publishes a whole directory: its target names the old tree or the new one, never a part of either.
  *
- * 1. resolve the target (symlinks are followed) and refuse early what the rename would refuse
- * 2. sweep what dead publishers of this target left
+ * 1. sweep what dead publishers of this target left, and put back an old tree that one of them had moved aside
+ * 2. resolve the target (symlinks are followed) and refuse early what the rename would refuse
  * 3. stage, fill and sync the new tree beside the target, owned for as long as we live (prepare-tree.ts)
  * 4. publish: the commit point (swing.ts)
  *      nothing there, or an empty directory: rename
- *      a tree: lock it, check that it is the one of step 1, exchange the two
+ *      a tree: lock it, check that it is the one of step 2, exchange the two
  * 5. sync the parent: from here on durable
  * 6. retire the old tree: remove it, or keep it under its documented name (previous.ts)
  *
  * Invariant: the target is never without its old or its new tree, and neither is touched while it may be the answer.
  * A crash before 4 leaves the old tree and an unlocked stage, which the next publish sweeps. A crash between 4 and 6
- * leaves the new tree and the old one as an orphan. The old tree loses its first file only after 5: before, a power
+ * leaves the new tree and the old one as an orphan, whose name says so if it is to be kept. The old tree loses its first file only after 5: before, a power
  * loss could bring it back as the target.
  */
+import { join } from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { oldTreeName, type OwnedDirectory } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { findTarget, type DirectoryTarget } from './directory-target.js';
-import { sweepStagesOf } from './orphans.js';
+import { sweepStagesAt } from './orphans.js';
 import {
   discardTree,
   keepForResume,
@@ -40,6 +42,11 @@ export interface PublishDirectoryOptions extends FillOptions {
   readonly ifExists?: 'fail' | 'replace';
   /** How many replaced trees to keep, as `<name>.previous-<n>`, the highest n being the latest; 0 by default. */
   readonly keepPrevious?: number;
+  /**
+   * Where the filesystem has no exchange (NFS): `fail` (the default) with UNSUPPORTED_PLATFORM, or replace a tree by two
+   * renames. Then the target is missing for an instant; a crash in it is mended by the next publish or sweep.
+   */
+  readonly withoutExchange?: 'fail' | 'twoRenames';
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs;
 }
@@ -58,6 +65,7 @@ export interface PublishedDirectory<T> {
 const optionNames = [
   'ifExists',
   'keepPrevious',
+  'withoutExchange',
   'signal',
   'durability',
   'sync',
@@ -95,9 +103,9 @@ export async function publishDirectory<T>(
   checkPublishOptions(options);
   const fs = options.fs ?? nodeFileSystem;
   refuseAborted(options.signal, path);
+  await sweepStagesAt(fs, path);
   const target = await findTarget(fs, path, options.ifExists ?? 'fail');
   try {
-    await sweepStagesOf(fs, target.parent, target.name);
     return await publishOnto(fs, target, fill, options);
   } finally {
     await target.old?.handle.close();
@@ -115,9 +123,9 @@ async function publishOnto<T>(
   try {
     const tree = await prepareTree(fs, target.parent, target.name, fill, options);
     try {
-      await publish(fs, target, tree, options);
+      const oldPath = await publish(fs, target, tree, options);
       if (options.durability !== 'atomic') await syncParent(parent);
-      const previousPath = await retire(fs, target, tree.stage.path, parent, options);
+      const previousPath = oldPath && (await retire(fs, target, oldPath, parent, options));
       return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };
     } finally {
       await tree.stage.handle.close();
@@ -127,22 +135,37 @@ async function publishOnto<T>(
   }
 }
 
-/** Step 4. */
+/** Step 4. Gives the path of the old tree, if there was one. */
 async function publish(
   fs: Fs,
   target: DirectoryTarget,
-  { stage, fileCount }: PreparedTree<unknown>,
+  tree: PreparedTree<unknown>,
   options: PublishDirectoryOptions,
-): Promise<void> {
+): Promise<string | undefined> {
+  const { ifExists = 'fail', withoutExchange = 'fail', keepPrevious = 0 } = options;
+  let { stage } = tree;
   try {
     refuseAborted(options.signal, target.path);
-    options.onProgress?.({ phase: 'publish', fileCount, sizeBytes: 0 });
-    await swing(fs, target, stage, options.ifExists ?? 'fail');
+    options.onProgress?.({ phase: 'publish', fileCount: tree.fileCount, sizeBytes: 0 });
+    if (keepPrevious > 0) stage = await nameAfterOldTree(fs, target, stage);
+    return await swing(fs, target, stage, { ifExists, withoutExchange });
   } catch (error) {
     if (options.resume) await keepForResume(fs, stage, target.parent, target.name);
     else await discardTree(fs, stage);
     throw stepFailed(error, 'publish', target.path);
   }
+}
+
+/** When the old tree lies under this name after an exchange, and we die, a sweeper knows that it is to be kept. */
+async function nameAfterOldTree(
+  fs: Fs,
+  target: DirectoryTarget,
+  stage: OwnedDirectory,
+): Promise<OwnedDirectory> {
+  if (!target.old) return stage;
+  const path = join(target.parent, oldTreeName(target.name, target.old.stat.ino, 'keep'));
+  await fs.rename(stage.path, path);
+  return { ...stage, path };
 }
 
 /** Step 5. When it fails, both trees are left alone: a power loss may bring back either. */
@@ -168,7 +191,6 @@ async function retire(
   parent: FsDirectory,
   options: PublishDirectoryOptions,
 ): Promise<string | undefined> {
-  if (!target.old) return undefined;
   const keepCount = options.keepPrevious ?? 0;
   if (keepCount > 0) return keepAsPrevious(fs, target, oldPath, parent, keepCount);
   await removeTree(fs, oldPath).catch(() => undefined);
@@ -189,6 +211,7 @@ function checkPublishOptions(options: PublishDirectoryOptions): void {
   oneOf('ifExists', options.ifExists, ['fail', 'replace']);
   oneOf('durability', options.durability, ['durable', 'atomic']);
   oneOf('sync', options.sync, ['auto', 'filesystem', 'each']);
+  oneOf('withoutExchange', options.withoutExchange, ['fail', 'twoRenames']);
   wholeNumber('keepPrevious', options.keepPrevious, 0);
   wholeNumber('concurrency', options.concurrency, 1);
 }

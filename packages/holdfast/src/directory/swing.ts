@@ -11,13 +11,23 @@
  * 3. look at what came out. Only a program that takes no locks can have put another tree there between 1 and 2: then
  *    exchange back and give up.
  *
+ * Where the filesystem has no exchange (NFS), step 2 may be asked to be two renames: the old tree moves to a name that
+ * says what it is (stage/staged-directory.ts), then the stage takes its place. For an instant the target names nothing.
+ * A crash in that instant leaves the old tree under that name, and the next publish or sweep moves it back.
+ *
  * The lock on the old tree is kept: under the name of the stage, it now proves that the old tree has an owner.
  * A crash between 2 and 3 leaves the new tree at the target and the other one as an orphan.
  */
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
-import { isSameFile, lstatIfThere, type OwnedDirectory } from '../stage/staged-directory.js';
+import {
+  isSameFile,
+  lstatIfThere,
+  oldTreeName,
+  type OwnedDirectory,
+} from '../stage/staged-directory.js';
 import { stepFailed, targetChanged, targetExists } from './directory-error.js';
 import type { DirectoryTarget, OpenedTree } from './directory-target.js';
 
@@ -25,17 +35,31 @@ import type { DirectoryTarget, OpenedTree } from './directory-target.js';
 const OWN_TIMEOUT_MS = 10_000;
 const OWN_POLL_MS = 5;
 
-/** Publishes the stage. The old tree, if there was one, then lies where the stage was, and its handle holds its lock. */
+export interface SwingOptions {
+  readonly ifExists: 'fail' | 'replace';
+  readonly withoutExchange: 'fail' | 'twoRenames';
+}
+
+/**
+ * Publishes the stage. Gives the path where the old tree now lies, if there was one: that of the stage, or with two
+ * renames a name of its own. The handle of the old tree holds its lock.
+ */
 export async function swing(
   fs: Fs,
   target: DirectoryTarget,
   stage: OwnedDirectory,
-  ifExists: 'fail' | 'replace',
-): Promise<void> {
-  if (!target.old) return renameOntoNothing(fs, target, stage, ifExists);
+  options: SwingOptions,
+): Promise<string | undefined> {
+  if (!target.old) {
+    await renameOntoNothing(fs, target, stage, options.ifExists);
+    return undefined;
+  }
   await ownOldTree(fs, target, target.old);
-  await exchange(fs, target, stage);
-  await checkWhatCameOut(fs, target, stage, target.old);
+  if (await isExchanged(fs, target, stage, options.withoutExchange)) {
+    await checkWhatCameOut(fs, target, stage, target.old);
+    return stage.path;
+  }
+  return replaceByTwoRenames(fs, target, stage, target.old);
 }
 
 async function renameOntoNothing(
@@ -67,17 +91,83 @@ async function ownOldTree(fs: Fs, target: DirectoryTarget, old: OpenedTree): Pro
   }
   const named = await lstatIfThere(fs, target.path);
   if (named && isSameFile(named, old.stat)) return;
-  throw targetChanged(target.path, 'Another program replaced or removed the target meanwhile.');
+  throw targetGone(target.path, undefined);
 }
 
-async function exchange(fs: Fs, target: DirectoryTarget, stage: OwnedDirectory): Promise<void> {
+/** Exchanges the two; false when the filesystem cannot and the caller allows another way. */
+async function isExchanged(
+  fs: Fs,
+  target: DirectoryTarget,
+  stage: OwnedDirectory,
+  otherwise: SwingOptions['withoutExchange'],
+): Promise<boolean> {
   try {
     await fs.exchange(stage.path, target.path);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (code === 'ENOENT') throw targetGone(target.path, error);
+    const cannot = ['EINVAL', 'ENOSYS', 'ENOTSUP'].includes(code);
+    if (cannot && otherwise === 'twoRenames') return false;
+    throw cannot ? noExchange(target.path, error) : stepFailed(error, 'publish', target.path);
+  }
+}
+
+async function replaceByTwoRenames(
+  fs: Fs,
+  target: DirectoryTarget,
+  stage: OwnedDirectory,
+  old: OpenedTree,
+): Promise<string> {
+  const aside = join(target.parent, oldTreeName(target.name, old.stat.ino, 'aside'));
+  try {
+    await fs.rename(target.path, aside);
   } catch (error) {
     throw errnoOf(error) === 'ENOENT'
-      ? targetChanged(target.path, 'Another program removed the target meanwhile.', error)
+      ? targetGone(target.path, error)
       : stepFailed(error, 'publish', target.path);
   }
+  try {
+    const moved = await fs.lstat(aside);
+    if (!isSameFile(moved, old.stat)) throw targetGone(target.path, undefined);
+    await renameOntoNothing(fs, target, stage, 'replace');
+    return aside;
+  } catch (error) {
+    await putBack(fs, aside, target.path);
+    throw error;
+  }
+}
+
+/** If something is there by now, that is the target, and the old tree becomes an orphan. */
+async function putBack(fs: Fs, aside: string, path: string): Promise<void> {
+  try {
+    await fs.rename(aside, path);
+  } catch (error) {
+    if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return;
+    throw new HoldfastError('IO', {
+      message: `The replaced tree could not be moved back. It lies at ${aside}; the next publish tries again.`,
+      outcome: 'unknown',
+      step: 'publish',
+      path,
+      cause: error,
+    });
+  }
+}
+
+function targetGone(path: string, cause: unknown): HoldfastError {
+  return targetChanged(path, 'Another program replaced or removed the target meanwhile.', cause);
+}
+
+function noExchange(path: string, cause: unknown): HoldfastError {
+  return new HoldfastError('UNSUPPORTED_PLATFORM', {
+    message:
+      'The filesystem cannot exchange two directories (NFS cannot). ' +
+      "With withoutExchange: 'twoRenames' the target is missing for an instant while it is replaced.",
+    outcome: 'unchanged',
+    step: 'publish',
+    path,
+    cause,
+  });
 }
 
 async function checkWhatCameOut(
@@ -88,7 +178,7 @@ async function checkWhatCameOut(
 ): Promise<void> {
   const cameOut = await lstatIfThere(fs, stage.path);
   if (cameOut && isSameFile(cameOut, old.stat)) return;
-  await exchange(fs, target, stage);
+  await isExchanged(fs, target, stage, 'fail');
   const cameBack = await lstatIfThere(fs, stage.path);
   if (cameBack && isSameFile(cameBack, stage.stat)) {
     throw targetChanged(target.path, 'Another program replaced the target in this very moment.');

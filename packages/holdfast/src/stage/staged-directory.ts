@@ -5,6 +5,11 @@
  * rename can publish it. Its owner holds an exclusive flock(2) on the directory's own descriptor for as long as it
  * lives; the kernel drops it with the process. So a staged directory that can be locked has no owner: it is an orphan.
  *
+ * While one is published, it may bear a name that also says which tree its owner is about to replace, by inode:
+ * `.<name>.staging-<id>.keep-<inode>` or `.<name>.staging-<id>.aside-<inode>`. A sweeper that finds this very tree under
+ * the name knows that it is the old one. One to keep becomes a previous tree (directory/previous.ts). One that was moved
+ * aside goes back where the target is missing.
+ *
  * Making one: mkdir → open → lock → check that the path still names what was locked. A sweeper that comes in between
  * finds it unlocked and may take it; the check notices, and another one is made. A sweeper does the same from the
  * other side: open → lock without waiting → check → remove while holding the lock. So no two own one directory.
@@ -31,24 +36,49 @@ export interface OwnedDirectory {
   readonly stat: FileStat;
 }
 
-/** What every staged directory of a target begins with. Long names are cut, so that the whole fits in 255 bytes. */
-export function stagedNamePrefix(targetName: string): string {
-  const roomBytes = NAME_MAX_BYTES - 1 - INFIX.length - ID_LENGTH;
-  return `.${cutToBytes(targetName, roomBytes)}${INFIX}`;
+/** What is to become of an old tree whose owner died. */
+export type OldTreeFate = 'keep' | 'aside';
+
+/** What the name of a staged directory says. */
+export interface StagedName {
+  /** The name of its target, or the beginning of it. */
+  readonly targetName: string;
+  /** Which tree it is that must not get lost, if it is here. */
+  readonly old: { readonly inode: bigint; readonly fate: OldTreeFate } | undefined;
 }
 
-/** A fresh name for a staged directory of a target. */
+const STAGED_NAME: RegExp = new RegExp(
+  `^\\.(.+)${INFIX}[0-9a-f]{${ID_LENGTH}}(?:\\.(keep|aside)-(\\d{1,20}))?$`,
+  'u',
+);
+/** `.aside-` and an inode number of 64 bits. */
+const OLD_SUFFIX_BYTES = 27;
+
+/** A fresh name for a staged directory of a target. Long names are cut, so that the whole fits in 255 bytes. */
 export function stagedDirectoryName(targetName: string): string {
-  return stagedNamePrefix(targetName) + newId();
+  return `.${cutTargetName(targetName)}${INFIX}${newId()}`;
+}
+
+/** A fresh name under which the tree with this inode is recognised as the old one of a target. */
+export function oldTreeName(targetName: string, inode: bigint, fate: OldTreeFate): string {
+  return `${stagedDirectoryName(targetName)}.${fate}-${inode}`;
+}
+
+/** Reads the name of a staged directory; `undefined` for any other name. */
+export function parseStagedName(name: string): StagedName | undefined {
+  const [, targetName, fate, inode] = STAGED_NAME.exec(name) ?? [];
+  if (targetName === undefined) return undefined;
+  const old = inode === undefined ? undefined : { inode: BigInt(inode), fate: fate as OldTreeFate };
+  return { targetName, old };
 }
 
 /** Whether a name is one that a staged directory has (of the given target, if one is given). */
 export function isStagedDirectoryName(name: string, targetName?: string): boolean {
-  const prefix = name.slice(0, -ID_LENGTH);
-  if (!/^[0-9a-f]+$/u.test(name.slice(-ID_LENGTH))) return false;
-  return targetName === undefined
-    ? prefix.startsWith('.') && prefix.endsWith(INFIX) && prefix.length > INFIX.length + 1
-    : prefix === stagedNamePrefix(targetName);
+  const staged = parseStagedName(name);
+  return (
+    staged !== undefined &&
+    (targetName === undefined || staged.targetName === cutTargetName(targetName))
+  );
 }
 
 /**
@@ -56,7 +86,7 @@ export function isStagedDirectoryName(name: string, targetName?: string): boolea
  * It is no name of an orphan: what was kept on purpose is not swept by itself.
  */
 export function resumableStageName(targetName: string): string {
-  return `${stagedNamePrefix(targetName)}${RESUMABLE}`;
+  return `.${cutTargetName(targetName)}${INFIX}${RESUMABLE}`;
 }
 
 /** Whether a name is one that {@link resumableStageName} gives. */
@@ -123,6 +153,11 @@ async function openIfThere(fs: Fs, path: string): Promise<FsDirectory | undefine
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
+}
+
+function cutTargetName(targetName: string): string {
+  const roomBytes = NAME_MAX_BYTES - 1 - INFIX.length - ID_LENGTH - OLD_SUFFIX_BYTES;
+  return cutToBytes(targetName, roomBytes);
 }
 
 /** Cuts a name to a number of UTF-8 bytes, never inside a character. */

@@ -13,7 +13,13 @@ import {
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
-import { HoldfastError, isHoldfastError, publishDirectory } from 'holdfast';
+import {
+  HoldfastError,
+  isHoldfastError,
+  publishDirectory,
+  type Fs,
+  type PublishDirectoryOptions,
+} from 'holdfast';
 import { nodeFileSystem, systemError } from 'holdfast/os';
 import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
 
@@ -465,4 +471,54 @@ test('a stream is written piece by piece, and its own failure is told', async (t
   );
   await publishDirectory(`${root}/out`, (stage) => stage.write('a', pieces(false)));
   assert.deepEqual(treeOf(`${root}/out`), { a: 'one two' });
+});
+
+/** A filesystem like NFS: it has no exchange. */
+function withoutExchange(fs: Fs = nodeFileSystem): Fs {
+  return observeFs(fs, {
+    before: ({ call, path }) => {
+      if (call === 'exchange') throw systemError(22, 'renameat2', path);
+    },
+  });
+}
+
+test('without an exchange a tree is replaced by two renames when asked for by name, else refused', async (t) => {
+  const root = temporaryDirectory(t);
+  const fs = withoutExchange();
+  const publish = (name: string, options: PublishDirectoryOptions = {}): Promise<unknown> =>
+    publishDirectory(`${root}/out`, (stage) => stage.write(name, ''), {
+      ifExists: 'replace',
+      fs,
+      ...options,
+    });
+  await publish('old');
+  await assert.rejects(publish('new'), holdfastError('UNSUPPORTED_PLATFORM'));
+  assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+  await publish('new', { withoutExchange: 'twoRenames', keepPrevious: 1 });
+  assert.deepEqual(readdirSync(`${root}/out`), ['new']);
+  assert.deepEqual(readdirSync(root), ['out', 'out.previous-1']);
+});
+
+test('when the second of two renames fails, the first is taken back', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  const fs = withoutExchange(
+    observeFs(nodeFileSystem, {
+      before: ({ call, path, to }) => {
+        if (call === 'rename' && to === `${root}/out` && /staging-[0-9a-f]+$/u.test(path)) {
+          throw systemError(28, 'rename', path);
+        }
+      },
+    }),
+  );
+  await assert.rejects(
+    publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), {
+      ifExists: 'replace',
+      withoutExchange: 'twoRenames',
+      fs,
+    }),
+    holdfastError('NO_SPACE'),
+  );
+  assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+  assert.deepEqual(readdirSync(root), ['out']);
 });

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isHoldfastError, probe, publishDirectory, type Stage } from 'holdfast';
+import { mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
+import { killAtEveryStep, scenarios, treeAt } from './killed-publish.js';
+
+const filesystems = ['ext4', 'xfs', 'btrfs', 'tmpfs'] as const;
+
+function code(expected: string): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(isHoldfastError(error), String(error));
+    assert.deepEqual([error.code, error.outcome], [expected, 'unchanged'], error.message);
+    return true;
+  };
+}
+
+for (const type of filesystems) {
+  test(`on ${type} a publish killed before or after any step leaves old or new, never a mix`, async (t) => {
+    const mount = mountFilesystem(t, type);
+    for (const scenario of scenarios) {
+      const steps = await killAtEveryStep(`${mount}/root`, scenario, ['before', 'after']);
+      assert.ok(steps >= 10, `${scenario.name}: only ${steps} steps were seen`);
+    }
+  });
+
+  test(`on ${type} a disk that fills up while writing leaves the old tree, and nothing else`, async (t) => {
+    const mount = mountFilesystem(t, type);
+    await publishDirectory(`${mount}/out`, (stage) => stage.write('old', 'old'));
+    const fill = async (stage: Stage): Promise<void> => {
+      const chunk = new Uint8Array(8 * 1024 * 1024).fill(7);
+      for (let file = 0; file < 100; file += 1) {
+        await stage.spawn(() => stage.write(`sub/${file}`, chunk));
+      }
+    };
+    for (let round = 0; round < 3; round += 1) {
+      await assert.rejects(
+        publishDirectory(`${mount}/out`, fill, { ifExists: 'replace' }),
+        code('NO_SPACE'),
+      );
+      assert.deepEqual(treeAt(`${mount}/out`), { old: 'old' });
+      assert.deepEqual(
+        readdirSync(mount).filter((name) => name !== 'lost+found'),
+        ['out'],
+      );
+    }
+    await publishDirectory(`${mount}/out`, (stage) => stage.write('new', 'new'), {
+      ifExists: 'replace',
+    });
+    assert.deepEqual(treeAt(`${mount}/out`), { new: 'new' });
+  });
+
+  test(`on ${type} every guarantee is found to hold that holds there`, async (t) => {
+    const mount = mountFilesystem(t, type);
+    const { guarantees } = await probe(mount);
+    const missing = guarantees.filter(({ holds }) => holds !== 'yes').map(({ name }) => name);
+    assert.deepEqual(missing, type === 'tmpfs' ? ['what is acknowledged survives power loss'] : []);
+  });
+}
+
+test('a quota that is used up (EDQUOT on btrfs) is told as a full disk, and leaves nothing', async (t) => {
+  const mount = mountFilesystem(t, 'btrfs');
+  execFileSync('btrfs', ['quota', 'enable', mount]);
+  execFileSync('btrfs', ['subvolume', 'create', `${mount}/volume`], { stdio: 'ignore' });
+  execFileSync('btrfs', ['qgroup', 'limit', '16M', `${mount}/volume`]);
+  const chunk = new Uint8Array(1024 * 1024).fill(7);
+  await assert.rejects(
+    publishDirectory(`${mount}/volume/out`, async (stage) => {
+      for (let file = 0; file < 64; file += 1) await stage.write(`${file}`, chunk);
+    }),
+    code('NO_SPACE'),
+  );
+  assert.deepEqual(readdirSync(`${mount}/volume`), []);
+});
+
+test('a target that is a mount point is refused, and nothing is left', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/elsewhere`);
+  mkdirSync(`${root}/out`);
+  execFileSync('mount', ['--bind', `${root}/elsewhere`, `${root}/out`]);
+  t.after(() => execFileSync('umount', [`${root}/out`]));
+  for (const full of [false, true]) {
+    if (full) writeFileSync(`${root}/elsewhere/file`, '');
+    await assert.rejects(
+      publishDirectory(`${root}/out`, (stage) => stage.write('a', '1'), { ifExists: 'replace' }),
+      (error) => isHoldfastError(error) && ['TARGET_IS_MOUNT', 'CROSS_DEVICE'].includes(error.code),
+    );
+    assert.deepEqual(readdirSync(root), ['elsewhere', 'out']);
+  }
+});
+
+test('a stage that fill replaced by a bind mount (EXDEV) is refused, and the target is as it was', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/elsewhere`);
+  let stagePath = '';
+  t.after(() => spawnSync('umount', [stagePath]));
+  await assert.rejects(
+    publishDirectory(`${root}/out`, (stage) => {
+      stagePath = stage.path;
+      execFileSync('mount', ['--bind', `${root}/elsewhere`, stage.path]);
+    }),
+    (error) => isHoldfastError(error) && ['TARGET_IS_MOUNT', 'CROSS_DEVICE'].includes(error.code),
+  );
+  assert.equal(readdirSync(root).includes('out'), false);
+});
+
+test('a read-only parent is refused before fill runs', async (t) => {
+  const mount = mountFilesystem(t, 'tmpfs');
+  execFileSync('mount', ['-o', 'remount,ro', mount]);
+  let filled = false;
+  await assert.rejects(
+    publishDirectory(`${mount}/out`, () => {
+      filled = true;
+    }),
+    code('DIRECTORY_NOT_WRITABLE'),
+  );
+  assert.equal(filled, false);
+});
