@@ -3,7 +3,7 @@
  *
  * 1. survey: every entry must be a file, a directory or a symlink. A FIFO, socket or device is refused: what it holds
  *    cannot be synced. A symlink is an entry of its directory and is never followed.
- * 2. sync, in one of two ways (docs/decisions/0010-sync-of-staged-trees.md has the measurements):
+ * 2. sync, in one of two ways (docs/decisions/0006-sync-of-staged-trees.md has the measurements):
  *    - `filesystem`: one syncfs(2) through the descriptor that was opened before the first byte was written. The kernel
  *      reports through it whatever it failed to write back since then.
  *    - `each`: fsync(2) of every file, several at a time, then of its directory, bottom up.
