@@ -5,7 +5,7 @@
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import { nodeFileSystem, type Fs } from 'holdfast/os';
+import { nodeFileSystem, type Fs, type FsDirectory } from 'holdfast/os';
 import {
   dataTypes,
   type Crs,
@@ -20,7 +20,7 @@ import { fromGeoTiff } from '../source/geotiff/from-geotiff.js';
 import { checkWindow, type RasterSource } from '../source/raster-source.js';
 import { OpenFiles } from './open-files.js';
 import { copyPixels, placeSource, type Placement, type View } from './place-source.js';
-import { readIndex } from './read-index.js';
+import { readInUse } from './tiles-in-use.js';
 import type { PixelRectangle, VrtBand, VrtDocument, VrtSource } from './vrt-document.js';
 
 export interface OpenVrtOptions {
@@ -84,7 +84,8 @@ const defaults = {
 const TILE_CACHE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Opens a mosaic for reading. Nothing but the index is read yet; tiles are opened when a window needs them.
+ * Opens a mosaic for reading. Nothing but the index is read yet; tiles are opened when a window needs them. The tiles of a
+ * mosaic of ours stay until `close`, also when the mosaic is replaced meanwhile: what is read is the one that was opened.
  *
  * @throws HoldfastError NOT_FOUND without an index; CORRUPT_DOCUMENT for one that this reader does not understand or
  *   that is over the limit; PATH_ESCAPES for tiles outside its folder
@@ -92,8 +93,13 @@ const TILE_CACHE_BYTES = 4 * 1024 * 1024;
 export async function openVrt(path: string, options: OpenVrtOptions = {}): Promise<Mosaic> {
   checkOptions('openVrt', options, Object.keys(defaults));
   const settings = { ...defaults, ...options };
-  const document = await readIndex(settings.fs, path, settings.maxIndexBytes);
-  return new VrtMosaic(path, document, settings);
+  const { document, tilesInUse } = await readInUse(settings.fs, path, settings.maxIndexBytes);
+  try {
+    return new VrtMosaic(path, document, settings, tilesInUse);
+  } catch (error) {
+    await tilesInUse?.close();
+    throw error;
+  }
 }
 
 type Settings = Required<OpenVrtOptions>;
@@ -107,8 +113,15 @@ class VrtMosaic implements Mosaic {
   readonly #settings: Settings;
   readonly #tiles: OpenFiles<OpenTile>;
   readonly #pathOf: ReadonlyMap<string, string>;
+  readonly #tilesInUse: FsDirectory | undefined;
 
-  constructor(path: string, document: VrtDocument, settings: Settings) {
+  constructor(
+    path: string,
+    document: VrtDocument,
+    settings: Settings,
+    tilesInUse: FsDirectory | undefined,
+  ) {
+    this.#tilesInUse = tilesInUse;
     this.path = path;
     this.document = document;
     this.info = infoOf(document, path);
@@ -155,6 +168,7 @@ class VrtMosaic implements Mosaic {
 
   async close(): Promise<void> {
     await this.#tiles.closeAll();
+    await this.#tilesInUse?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

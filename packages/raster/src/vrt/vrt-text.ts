@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { type BandInfo, dataTypes, type Nodata, type RasterInfo, type Window } from '../model.js';
 import { digestLine } from './index-digest.js';
-import { escapeXml } from './xml.js';
+import { escapeXml, unescapeXml } from './xml.js';
 
 /** One tile as the index names it. */
 export interface IndexedTile {
@@ -25,8 +25,10 @@ export interface VrtIndex {
   readonly info: RasterInfo;
   /** The CRS as `OGRSpatialReference::SetFromUserInput` takes it: `EPSG:n`, WKT or PROJ. */
   readonly srs: string | undefined;
-  /** Names the tiles directory that this index goes with, in the metadata domain HOLDFAST. */
+  /** Names the tiles that this index goes with, in the metadata domain HOLDFAST. */
   readonly generation: string;
+  /** The name of the tiles directory, beside the index; in the same domain. */
+  readonly tilesName: string;
   /** Given out once a band. */
   readonly tiles: Iterable<IndexedTile>;
 }
@@ -60,10 +62,10 @@ function* vrtPieces(index: VrtIndex): Generator<Uint8Array> {
 
 /** The text of an index, line by line. */
 export function* vrtLines(index: VrtIndex): Generator<string> {
-  const { info, srs, generation } = index;
+  const { info, srs, generation, tilesName } = index;
   yield `<VRTDataset rasterXSize="${info.widthPx}" rasterYSize="${info.heightPx}">`;
   // First, so that it is found without reading the whole index.
-  yield* metadata({ GENERATION: generation }, '  ', vrtDomain);
+  yield* metadata({ GENERATION: generation, TILES: tilesName }, '  ', vrtDomain);
   if (srs !== undefined) yield `  <SRS>${escapeXml(srs)}</SRS>`;
   const { transform, pixelIs } = info.georeferencing;
   if (transform) yield `  <GeoTransform>${transform.map(numberText).join(', ')}</GeoTransform>`;
@@ -134,8 +136,11 @@ export function numberText(value: number | bigint): string {
   return value > 0 ? 'inf' : '-inf';
 }
 
-/** The generation that the beginning of an index names, if it is one of ours. */
-export function generationInHead(head: string): string | undefined {
-  const pattern = /<Metadata domain="HOLDFAST">\s*<MDI key="GENERATION">([0-9a-f]+)<\/MDI>/u;
-  return pattern.exec(head)?.[1];
+/** The tiles that the beginning of an index names, if it is one of ours. */
+export function tilesInHead(head: string): { generation: string; tilesName: string } | undefined {
+  const pattern =
+    /<Metadata domain="HOLDFAST">\s*<MDI key="GENERATION">([0-9a-f]+)<\/MDI>\s*<MDI key="TILES">([^<]+)<\/MDI>/u;
+  const [, generation, escapedName] = pattern.exec(head) ?? [];
+  if (generation === undefined || escapedName === undefined) return undefined;
+  return { generation, tilesName: unescapeXml(escapedName) };
 }

@@ -30,3 +30,11 @@ export function escapeXml(text: string): string {
   }
   return text.replace(/[&<>"'\t\n\r]/gu, (character) => entities[character] ?? character);
 }
+
+/** The text that {@link escapeXml} made this of. */
+export function unescapeXml(escaped: string): string {
+  return escaped.replace(
+    /&(?:amp|lt|gt|quot|apos|#9|#10|#13);/gu,
+    (entity) => Object.keys(entities).find((each) => entities[each] === entity) ?? entity,
+  );
+}

@@ -33,6 +33,16 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
   readonly tileSizePx?: number | undefined;
   /** How several bands lie in a tile file; as the source gives them by default. */
   readonly interleave?: TileOptions['interleave'];
+  /**
+   * `fail` (the default) refuses an index that exists. `replace` writes new tiles beside those of the old index and then
+   * replaces the index, so that readers read on throughout.
+   */
+  readonly ifExists?: 'fail' | 'replace' | undefined;
+  /**
+   * How many tiles directories of earlier indexes stay after a replacement; 1 by default, for readers that have the old
+   * index open. Those that an opened mosaic of `openVrt` reads stay in any case.
+   */
+  readonly keepPrevious?: number | undefined;
   /** Leaves out tiles that hold nothing but nodata; readers see nodata there. */
   readonly skipEmpty?: boolean | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
@@ -53,6 +63,8 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
 
 const ownOptionNames = [
   'tileSizePx',
+  'ifExists',
+  'keepPrevious',
   'skipEmpty',
   'threads',
   'concurrency',
@@ -69,6 +81,7 @@ export interface MosaicPlan {
   readonly source: RasterSource;
   readonly options: WriteOptions;
   readonly indexPath: string;
+  /** Where the tiles of a first write go; those of a replacement go beside it. */
   readonly tilesPath: string;
   readonly grid: Grid;
   readonly tileCount: number;
@@ -98,6 +111,7 @@ export function planMosaic(path: string, source: RasterSource, options: WriteOpt
   const stem = stemOf(call, path);
   const tileSizePx = checkTileSize(call, options.tileSizePx);
   checkConcurrency(call, options.concurrency);
+  checkReplacement(call, options);
   const grid = gridOf(source, tileSizePx);
   const digits = digitsFor(grid);
   const format = formatOf(call, source, options);
@@ -141,6 +155,14 @@ function checkConcurrency(call: string, concurrency: number | undefined): void {
   throw invalidArgument(call, `concurrency is a whole number of at least 1, not ${concurrency}`);
 }
 
+function checkReplacement(call: string, { ifExists, keepPrevious }: WriteOptions): void {
+  if (ifExists !== undefined && ifExists !== 'fail' && ifExists !== 'replace')
+    throw invalidArgument(call, `ifExists is 'fail' or 'replace', not '${String(ifExists)}'`);
+  if (keepPrevious === undefined || (Number.isSafeInteger(keepPrevious) && keepPrevious >= 0))
+    return;
+  throw invalidArgument(call, `keepPrevious is a whole number of at least 0, not ${keepPrevious}`);
+}
+
 function gridOf(source: RasterSource, tileSizePx: number): Grid {
   if (source.tiling === 'blocks') return source.blocks;
   const { widthPx, heightPx } = source.info;
@@ -166,7 +188,7 @@ function checkSkipEmpty(call: string, source: RasterSource, skipEmpty = false): 
 function checkTexts({ info }: RasterSource, srs: string | undefined, stem: string): void {
   const window = { xPx: 0, yPx: 0, widthPx: 1, heightPx: 1 };
   const tile = { path: stem, window, blockWidthPx: 16, blockHeightPx: 16 };
-  const lines = vrtLines({ info, srs, generation: '', tiles: [tile] });
+  const lines = vrtLines({ info, srs, generation: '', tilesName: stem, tiles: [tile] });
   while (!lines.next().done);
 }
 

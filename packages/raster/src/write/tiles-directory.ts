@@ -1,83 +1,125 @@
 /**
- * What may lie where the tiles of a mosaic go, and whose it is.
+ * The tiles directories of a mosaic, and whose each is.
  *
- * A tiles directory of ours holds a manifest and nothing but the files that the manifest lists. Indexes name the
- * generation of the tiles they go with; a directory of ours whose generation no index beside it names is what a run
- * left that died between publishing its tiles and its index. It is removed tiles first, then the manifest, then the
- * directory itself, so that whatever is left at any instant is still recognised, or empty.
+ * The first is `<stem>_tiles`, those of replacements are `<stem>_tiles.2`, `<stem>_tiles.3` and so on; a higher number is
+ * always younger. One that is ours holds a manifest and nothing but the files that the manifest lists. An index names the
+ * directory and the generation of its tiles; a directory of ours that no index beside it names is dead: a younger one
+ * than the index's was left by a run that died before its commit point, an older one belonged to an earlier index.
+ *
+ * A dead directory is removed tiles first, then the manifest, then the directory itself, so that whatever is left at any
+ * instant is still recognised, or empty. Who reads a mosaic holds a shared lock on its tiles directory, and a directory
+ * that is locked is not removed.
  */
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { HoldfastError } from 'holdfast';
-import { type DirectoryEntry, errnoOf, type Fs } from 'holdfast/os';
-import { generationInHead } from '../vrt/vrt-text.js';
+import { type DirectoryEntry, errnoOf, type Fs, type FsDirectory } from 'holdfast/os';
+import { tilesInHead } from '../vrt/vrt-text.js';
 import { type Manifest, manifestName, parseManifest } from './manifest.js';
 
-/** What was found at the path of a tiles directory. */
-export type FoundTiles =
-  { readonly kind: 'missing' | 'empty' } | { readonly kind: 'dead'; readonly manifest: Manifest };
+/** A directory where tiles of a mosaic lie, lay, or would go. */
+export interface TilesDirectory {
+  readonly path: string;
+  /** 1 for `<stem>_tiles`. */
+  readonly number: number;
+  readonly state:
+    | { readonly kind: 'empty' }
+    | { readonly kind: 'dead'; readonly manifest: Manifest }
+    /** Nothing may go there, for the `reason` given; `live` where an index names it. */
+    | {
+        readonly kind: 'taken';
+        readonly live: boolean;
+        readonly isDirectory: boolean;
+        readonly reason: string;
+      };
+}
 
-/** How much of an index is read to find the generation that it names. */
+/** How much of an index is read to find the tiles that it names. */
 const INDEX_HEAD_BYTES = 4096;
 /** Removals between two turns of the event loop. */
 const REMOVALS_PER_TURN = 256;
 
-/**
- * Looks at what lies in the way of new tiles, without changing it.
- *
- * @throws HoldfastError ALREADY_EXISTS for a directory that is not ours, or that an index refers to;
- * UNSUPPORTED_TARGET for anything but a directory
- */
-export async function findTiles(fs: Fs, tilesPath: string): Promise<FoundTiles> {
-  const entries = await entriesAt(fs, tilesPath);
-  if (!entries) return { kind: 'missing' };
-  if (entries.length === 0) return { kind: 'empty' };
-  const manifest = await manifestAt(fs, tilesPath);
-  if (!manifest) throw inTheWay(tilesPath, 'it is not empty and not a tiles directory of Holdfast');
-  const stranger = strangerAmong(entries, manifest);
-  if (stranger !== undefined)
-    throw inTheWay(tilesPath, `it holds '${stranger}', which Holdfast did not write`);
-  const index = await indexNaming(fs, dirname(tilesPath), manifest.generation);
-  if (index !== undefined) throw inTheWay(tilesPath, `the index '${index}' refers to its tiles`);
-  return { kind: 'dead', manifest };
+/** All tiles directories of a mosaic, the oldest first. `firstPath` is `<stem>_tiles`. Changes nothing. */
+export async function listTilesDirectories(
+  fs: Fs,
+  firstPath: string,
+): Promise<readonly TilesDirectory[]> {
+  const [directory, firstName] = [dirname(firstPath), basename(firstPath)];
+  const entries = await entriesOf(fs, directory);
+  const numbered = entries.flatMap(({ name }) => {
+    const number = numberOf(name, firstName);
+    return number === undefined ? [] : [{ number, path: join(directory, name) }];
+  });
+  const found: TilesDirectory[] = [];
+  for (const { number, path } of numbered.toSorted((a, b) => a.number - b.number))
+    found.push({ path, number, state: await stateOf(fs, path, entries) });
+  return found;
 }
 
-function inTheWay(path: string, reason: string): HoldfastError {
-  return new HoldfastError('ALREADY_EXISTS', {
-    message: `The directory for the tiles is in use: ${reason}. Move it away, or write to another name.`,
+async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
+  try {
+    return await fs.readDirectory(directory);
+  } catch (cause) {
+    const missing = errnoOf(cause) === 'ENOENT';
+    throw new HoldfastError(missing ? 'NOT_FOUND' : 'IO', {
+      message: missing
+        ? 'The directory for the mosaic does not exist. Make it first.'
+        : 'The directory for the mosaic cannot be read.',
+      outcome: 'unchanged',
+      step: 'check',
+      path: directory,
+      cause,
+    });
+  }
+}
+
+/** The path of the tiles directory of a number. */
+export function numberedPath(firstPath: string, number: number): string {
+  return number === 1 ? firstPath : `${firstPath}.${number}`;
+}
+
+function numberOf(name: string, firstName: string): number | undefined {
+  if (name === firstName) return 1;
+  if (!name.startsWith(`${firstName}.`)) return undefined;
+  const digits = /^[1-9]\d{0,14}$/u.exec(name.slice(firstName.length + 1))?.[0];
+  return digits === undefined || digits === '1' ? undefined : Number(digits);
+}
+
+/** The error for tiles that cannot go where a first write puts them. */
+export function inTheWay(
+  path: string,
+  { reason, isDirectory }: Extract<TilesDirectory['state'], { kind: 'taken' }>,
+): HoldfastError {
+  return new HoldfastError(isDirectory ? 'ALREADY_EXISTS' : 'UNSUPPORTED_TARGET', {
+    message: `The place for the tiles is in use: ${reason}. Move it away, or write to another name.`,
     outcome: 'unchanged',
     step: 'check',
     path,
   });
 }
 
-async function entriesAt(
+async function stateOf(
   fs: Fs,
-  tilesPath: string,
-): Promise<readonly DirectoryEntry[] | undefined> {
-  const kind = await kindAt(fs, tilesPath);
-  if (kind === undefined) return undefined;
-  if (kind === 'directory') return fs.readDirectory(tilesPath);
-  throw new HoldfastError('UNSUPPORTED_TARGET', {
-    message: `There is a ${kind} where the directory for the tiles goes. Move it away, or write to another name.`,
-    outcome: 'unchanged',
-    step: 'check',
-    path: tilesPath,
-  });
+  path: string,
+  siblings: readonly DirectoryEntry[],
+): Promise<TilesDirectory['state']> {
+  const { kind } = await fs.lstat(path);
+  if (kind !== 'directory')
+    return { ...taken(`it is a ${kind}, not a directory`), isDirectory: false };
+  const entries = await fs.readDirectory(path);
+  if (entries.length === 0) return { kind: 'empty' };
+  const text = await readText(fs, join(path, manifestName));
+  const manifest = text === undefined ? undefined : parseManifest(text);
+  if (!manifest) return taken('it is not empty and not a tiles directory of Holdfast');
+  const stranger = strangerAmong(entries, manifest);
+  if (stranger !== undefined) return taken(`it holds '${stranger}', which Holdfast did not write`);
+  const index = await indexNaming(fs, path, manifest.generation, siblings);
+  if (index === undefined) return { kind: 'dead', manifest };
+  return taken(`the index '${index}' refers to its tiles`, true);
 }
 
-async function kindAt(fs: Fs, path: string): Promise<string | undefined> {
-  try {
-    return (await fs.lstat(path)).kind;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function manifestAt(fs: Fs, tilesPath: string): Promise<Manifest | undefined> {
-  const text = await readText(fs, join(tilesPath, manifestName));
-  return text === undefined ? undefined : parseManifest(text);
+function taken(reason: string, live = false): Extract<TilesDirectory['state'], { kind: 'taken' }> {
+  return { kind: 'taken', live, isDirectory: true, reason };
 }
 
 function strangerAmong(entries: readonly DirectoryEntry[], manifest: Manifest): string | undefined {
@@ -85,16 +127,18 @@ function strangerAmong(entries: readonly DirectoryEntry[], manifest: Manifest): 
   return entries.find(({ name, kind }) => kind !== 'file' || !ours.has(name))?.name;
 }
 
-/** The name of the index in a directory that names a generation, whatever the index is called now. */
+/** The name of the index beside a tiles directory that names it, whatever the index is called now. */
 async function indexNaming(
   fs: Fs,
-  directory: string,
+  tilesPath: string,
   generation: string,
+  siblings: readonly DirectoryEntry[],
 ): Promise<string | undefined> {
-  for (const { name, kind } of await fs.readDirectory(directory)) {
+  for (const { name, kind } of siblings) {
     if (kind !== 'file' || !name.toLowerCase().endsWith('.vrt')) continue;
-    const head = await readText(fs, join(directory, name), INDEX_HEAD_BYTES);
-    if (head !== undefined && generationInHead(head) === generation) return name;
+    const head = await readText(fs, join(dirname(tilesPath), name), INDEX_HEAD_BYTES);
+    const named = head === undefined ? undefined : tilesInHead(head);
+    if (named?.generation === generation && named.tilesName === basename(tilesPath)) return name;
   }
   return undefined;
 }
@@ -126,14 +170,30 @@ async function readText(
   }
 }
 
-/** Removes a tiles directory of ours. May be interrupted anywhere and done again. */
-export async function removeTiles(fs: Fs, tilesPath: string, manifest: Manifest): Promise<void> {
-  for (const [count, { name }] of manifest.tiles.entries()) {
-    await unlinkIfThere(fs, join(tilesPath, name));
-    if (count % REMOVALS_PER_TURN === REMOVALS_PER_TURN - 1) await setImmediate();
+/**
+ * Removes a dead tiles directory, unless somebody reads it. May be interrupted anywhere and done again.
+ *
+ * @returns whether it is gone
+ */
+export async function removeTiles(fs: Fs, tilesPath: string, manifest: Manifest): Promise<boolean> {
+  const directory = await fs.openDirectory(tilesPath);
+  try {
+    if (!isUnread(directory)) return false;
+    for (const [count, { name }] of manifest.tiles.entries()) {
+      await unlinkIfThere(fs, join(tilesPath, name));
+      if (count % REMOVALS_PER_TURN === REMOVALS_PER_TURN - 1) await setImmediate();
+    }
+    await unlinkIfThere(fs, join(tilesPath, manifestName));
+    await fs.rmdir(tilesPath);
+    return true;
+  } finally {
+    await directory.close();
   }
-  await unlinkIfThere(fs, join(tilesPath, manifestName));
-  await fs.rmdir(tilesPath);
+}
+
+/** Whether nobody holds a lock on a directory. The lock is ours then, so that nobody begins to read. */
+function isUnread(directory: FsDirectory): boolean {
+  return directory.tryLock('exclusive');
 }
 
 async function unlinkIfThere(fs: Fs, path: string): Promise<void> {

@@ -5,15 +5,19 @@
  * 2. lock `<stem>.vrt.lock`: one writer of a mosaic at a time; look again
  * 3. remove the tiles of a run that died between 5 and 6: a directory of ours that no index names
  * 4. fill a stage beside `<stem>_tiles`: tiles side by side, all settled; then their manifest
- * 5. sync the stage and publish it (the core's publishDirectory): tiles that no index names yet
- * 6. replace the index (the core's replaceFile), which names the generation of the tiles: the commit point
+ * 5. sync the stage and publish it (the core's publishDirectory): tiles that no index names yet. Beside those of an index
+ *    that is to be replaced, they go to `<stem>_tiles.2` and so on
+ * 6. replace the index (the core's replaceFile), which names the directory and generation of its tiles: the commit point
+ * 7. retire the tiles of earlier indexes: all but the youngest `keepPrevious`, and those that somebody reads
  *
  * Invariant: an index that exists names tiles that are whole. A crash before 5 leaves an orphaned stage, which the next
- * write sweeps; one between 5 and 6 leaves tiles that step 3 of the next write removes. A directory that is not ours
+ * write sweeps; one between 5 and 6 leaves tiles that step 3 of the next write removes; one after 6 leaves old tiles that
+ * step 7 of the next write retires. A directory that is not ours
  * is never touched.
  */
 import { basename } from 'node:path';
 import { HoldfastError, isHoldfastError, publishDirectory, replaceFile, withLock } from 'holdfast';
+import type { Fs } from 'holdfast/os';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
 import { cells } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
@@ -22,7 +26,16 @@ import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
 import { fillStage, tileError, type TileFailure } from './fill-stage.js';
 import type { Manifest } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
-import { findTiles, type FoundTiles, removeTiles } from './tiles-directory.js';
+import {
+  inTheWay,
+  listTilesDirectories,
+  numberedPath,
+  removeTiles,
+  type TilesDirectory,
+} from './tiles-directory.js';
+
+/** Enough for readers of the old index to finish what they read. */
+const DEFAULT_KEEP_PREVIOUS = 1;
 
 /** What a write left on disk. */
 export interface WrittenMosaic {
@@ -71,27 +84,85 @@ export async function writeTiledVrt(
   }
 }
 
-/** Steps 2 to 6. */
+/** Steps 3 to 7, and again what step 1 looked at. */
 async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<WrittenMosaic> {
-  const { fs, tilesPath, indexPath } = plan;
   const found = await checkWay(plan);
-  if (found.kind === 'dead') await removeTiles(fs, tilesPath, found.manifest);
-  const manifest = await publishTiles(plan, pool);
-  await publishIndex(plan, manifest);
+  const left = await removeLeftovers(plan.fs, found);
+  const placed = { ...plan, tilesPath: freePath(plan, left) };
+  const manifest = await publishTiles(placed, pool);
+  await publishIndex(placed, manifest);
+  await retire(plan, placed.tilesPath);
   const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
   const { generation, tiles } = manifest;
-  return { path: indexPath, tilesPath, tileCount: tiles.length, sizeBytes, generation };
+  return {
+    path: plan.indexPath,
+    tilesPath: placed.tilesPath,
+    tileCount: tiles.length,
+    sizeBytes,
+    generation,
+  };
 }
 
-/** Refuses what is in the way of a first write; otherwise says what lies where the tiles go. */
-async function checkWay({ fs, indexPath, tilesPath }: MosaicPlan): Promise<FoundTiles> {
-  if (!(await fs.exists(indexPath))) return findTiles(fs, tilesPath);
-  throw new HoldfastError('ALREADY_EXISTS', {
-    message: 'There is an index of this name. Remove it with its tiles, or write to another name.',
-    outcome: 'unchanged',
-    step: 'check',
-    path: indexPath,
-  });
+/** Refuses what is in the way; otherwise says which tiles directories there are. */
+async function checkWay(plan: MosaicPlan): Promise<readonly TilesDirectory[]> {
+  const { fs, indexPath, tilesPath, options } = plan;
+  const replaces = options.ifExists === 'replace';
+  if (!replaces && (await fs.exists(indexPath))) {
+    throw new HoldfastError('ALREADY_EXISTS', {
+      message:
+        "There is an index of this name. Replace it with ifExists: 'replace', or write to another name.",
+      outcome: 'unchanged',
+      step: 'check',
+      path: indexPath,
+    });
+  }
+  const found = await listTilesDirectories(fs, tilesPath);
+  const first = found.find(({ number }) => number === 1);
+  if (!replaces && first?.state.kind === 'taken') throw inTheWay(tilesPath, first.state);
+  return found;
+}
+
+/**
+ * Step 3: removes every dead directory younger than the one in use, or all of them when none is in use.
+ *
+ * @returns what is left
+ */
+async function removeLeftovers(
+  fs: Fs,
+  found: readonly TilesDirectory[],
+): Promise<readonly TilesDirectory[]> {
+  const inUse = found.findLast(({ state }) => state.kind === 'taken' && state.live);
+  const left: TilesDirectory[] = [];
+  for (const directory of found) {
+    const { path, number, state } = directory;
+    const leftover = state.kind === 'dead' && number > (inUse?.number ?? 0);
+    if (!leftover || !(await removeTiles(fs, path, state.manifest))) left.push(directory);
+  }
+  return left;
+}
+
+/** Where new tiles go: the first path if no tiles of this mosaic are left, else one number above all there is. */
+function freePath(plan: MosaicPlan, left: readonly TilesDirectory[]): string {
+  const first = left.find(({ number }) => number === 1);
+  const ours = left.some(
+    ({ state }) => state.kind === 'dead' || (state.kind === 'taken' && state.live),
+  );
+  if (!ours && first?.state.kind !== 'taken') return plan.tilesPath;
+  return numberedPath(plan.tilesPath, (left.at(-1)?.number ?? 1) + 1);
+}
+
+/** Step 7. What cannot be removed now goes with a later replacement; the new mosaic is in place in any case. */
+async function retire(plan: MosaicPlan, tilesPath: string): Promise<void> {
+  const { fs, options } = plan;
+  try {
+    const found = await listTilesDirectories(fs, plan.tilesPath);
+    const dead = found.filter(({ path, state }) => path !== tilesPath && state.kind === 'dead');
+    const kept = options.keepPrevious ?? DEFAULT_KEEP_PREVIOUS;
+    for (const { path, state } of dead.slice(0, Math.max(0, dead.length - kept)))
+      if (state.kind === 'dead') await removeTiles(fs, path, state.manifest);
+  } catch {
+    // Nothing that a caller of a finished write could act on.
+  }
 }
 
 /** Steps 4 and 5. */
@@ -117,12 +188,14 @@ async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Manife
 async function publishIndex(plan: MosaicPlan, manifest: Manifest): Promise<void> {
   const { fs, indexPath, tilesPath, options, source, srs } = plan;
   const { generation } = manifest;
+  const tilesName = basename(tilesPath);
   const tiles = { [Symbol.iterator]: () => indexedTiles(plan, manifest) };
-  const index = vrtBytes({ info: source.info, srs, generation, tiles });
+  const index = vrtBytes({ info: source.info, srs, generation, tilesName, tiles });
   const durability = options.durability === 'none' ? 'atomic' : 'durable';
   try {
     const { signal } = options;
-    await replaceFile(indexPath, index, { fs, signal, durability, ifExists: 'fail' });
+    const ifExists = options.ifExists ?? 'fail';
+    await replaceFile(indexPath, index, { fs, signal, durability, ifExists });
   } catch (error) {
     const committed = isHoldfastError(error) && error.outcome !== 'unchanged';
     // What cannot be removed now is removed by the next write.

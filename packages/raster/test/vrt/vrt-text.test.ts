@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { SaxesParser } from 'saxes';
 import { dataTypeNames, type RasterInfo } from '#src/model.js';
-import { generationInHead, vrtBytes, vrtLines, type VrtIndex } from '#src/vrt/vrt-text.js';
+import { tilesInHead, vrtBytes, vrtLines, type VrtIndex } from '#src/vrt/vrt-text.js';
 import { escapeXml } from '#src/vrt/xml.js';
 
 const info: RasterInfo = {
@@ -23,6 +23,7 @@ const index = (over: Partial<VrtIndex>): VrtIndex => ({
   info,
   srs: undefined,
   generation: '0123456789abcdef',
+  tilesName: 'a & b_tiles',
   tiles: [tile],
   ...over,
 });
@@ -114,9 +115,12 @@ test('a nodata of 0 is a value like any other', () => {
   assert.match(textOf({ info: { ...info, nodata: 0 } }), /<NoDataValue>0<\/NoDataValue>/u);
 });
 
-test('the generation is found in the first bytes of the index', () => {
-  assert.equal(generationInHead(textOf().slice(0, 4096)), '0123456789abcdef');
-  assert.equal(generationInHead('<VRTDataset rasterXSize="6">'), undefined);
+test('the tiles that an index names are found in its first bytes', () => {
+  assert.deepEqual(tilesInHead(textOf().slice(0, 4096)), {
+    generation: '0123456789abcdef',
+    tilesName: 'a & b_tiles',
+  });
+  assert.equal(tilesInHead('<VRTDataset rasterXSize="6">'), undefined);
 });
 
 test('the index comes in pieces of bounded size that join to the same text and end with its digest', async () => {
