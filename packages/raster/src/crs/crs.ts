@@ -74,11 +74,20 @@ function srsOfKeys(keys: readonly GeoKey[]): string | undefined {
   };
   const model = keys.find((key) => key.id === 1024)?.value;
   const vertical = codeOf(4096);
-  const horizontal = codeOf(3072) ?? (model === 1 ? undefined : codeOf(2048));
+  const geodetic = model === 3 ? geocentricCode(codeOf(2048)) : codeOf(2048);
+  const horizontal = codeOf(3072) ?? (model === 1 ? undefined : geodetic);
   if (horizontal !== undefined) {
     return vertical === undefined ? `EPSG:${horizontal}` : `EPSG:${horizontal}+${vertical}`;
   }
   const definition = definitionOfKeys(keys);
   if (definition) return definitionWkt(definition);
   return vertical === undefined ? undefined : `EPSG:${vertical}`;
+}
+
+/** GDAL names a geocentric system by the geographic one on the same datum; these are the pairs in common use. */
+const geocentricOn: Readonly<Record<number, number>> = { 4326: 4978, 4258: 4936 };
+
+function geocentricCode(code: number | undefined): number | undefined {
+  if (code === undefined || epsgKind(code) === 'geocentric') return code;
+  return geocentricOn[code];
 }
