@@ -19,6 +19,8 @@ export { fromArray } from './source/from-array.js';
 export type { ArrayRaster, StridedArray } from './source/from-array.js';
 export { fromChunks } from './source/from-chunks.js';
 export type { ChunkedRaster } from './source/from-chunks.js';
+export { fromZarr } from './source/from-zarr.js';
+export type { ZarrArray, ZarrChunk, ZarrOptions } from './source/from-zarr.js';
 export { fromGeoTiff } from './source/geotiff/from-geotiff.js';
 export type { GeoTiffOptions } from './source/geotiff/from-geotiff.js';
 export type { Cell, Grid } from './source/grid.js';

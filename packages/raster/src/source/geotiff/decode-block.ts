@@ -19,6 +19,10 @@ export interface BlockEncoding {
   readonly dataType: DataType;
   /** Bands that lie together in a block. */
   readonly bandsTogether: number;
+  /** Planes of blocks: one for each band that lies alone. */
+  readonly planes: number;
+  /** Stored uncompressed, so that blocks which follow each other decode as one. */
+  readonly isPlain: boolean;
   readonly isYCbCr: boolean;
   /** What geotiff.js's decoders want to know of the file. */
   readonly decoderParameters: Parameters<typeof getDecoder>[1];

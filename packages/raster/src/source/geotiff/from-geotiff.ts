@@ -6,13 +6,15 @@ import { GeoTIFF, type GeoTIFFImage } from 'geotiff';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions } from 'holdfast/options';
 import { type Fs, type FsFile, nodeFileSystem } from 'holdfast/os';
-import { type DataType, type RasterInfo, dataTypes } from '../../model.js';
-import { type Block, BlockReader } from '../block-reader.js';
-import { type Cell, regularGrid } from '../grid.js';
+import type { DataType, RasterInfo } from '../../model.js';
+import { BlockReader } from '../block-reader.js';
+import { regularGrid } from '../grid.js';
 import type { RasterSource } from '../raster-source.js';
 import { type BlockEncoding, dataTypeOfTiff, decodeBlock } from './decode-block.js';
 import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
-import { FsSlices, readFully } from './fs-slices.js';
+import { blockLoader, placesOf } from './block-places.js';
+import { notATiff } from './corrupt.js';
+import { FsSlices } from './fs-slices.js';
 import { Tags } from './tags.js';
 
 export interface GeoTiffOptions {
@@ -23,17 +25,6 @@ export interface GeoTiffOptions {
 }
 
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
-
-/** Where the blocks lie in the file: a list for every plane of bands that lie together, one after another. */
-interface BlockPlaces {
-  readonly offsets: readonly number[];
-  readonly sizes: readonly number[];
-  readonly planes: number;
-  readonly widthPx: number;
-  readonly heightPx: number;
-  /** Strips are cut at the bottom of the image; tiles are padded. */
-  readonly cut: boolean;
-}
 
 /**
  * Opens a GeoTIFF; call `close` on the source when done. The first image of the file is the raster.
@@ -79,20 +70,6 @@ async function firstImage(file: FsFile, path: string): Promise<GeoTIFFImage> {
   }
 }
 
-function notATiff(path: string, cause: unknown): HoldfastError {
-  return corrupt(path, 'The file cannot be read as a GeoTIFF; check it with gdalinfo.', cause);
-}
-
-function corrupt(path: string, message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('CORRUPT_DOCUMENT', {
-    message,
-    outcome: 'unchanged',
-    step: 'read',
-    path,
-    cause,
-  });
-}
-
 async function sourceOf(
   file: FsFile,
   path: string,
@@ -101,11 +78,16 @@ async function sourceOf(
 ): Promise<RasterSource & { close(): Promise<void> }> {
   const tags = new Tags(image);
   const encoding = await encodingOf(tags, image.littleEndian, path);
-  const places = await placesOf(tags);
+  const places = await placesOf(tags, encoding);
   const info = await infoOf(tags, encoding.dataType, path);
   const interleave = places.planes > 1 ? 'band' : 'pixel';
   const { widthPx, heightPx } = info;
-  const blocks = regularGrid(widthPx, heightPx, places.widthPx, places.heightPx);
+  const blocks = regularGrid(
+    widthPx,
+    heightPx,
+    places.widthPx,
+    places.heightPx * places.stripsTogether,
+  );
   const load = blockLoader(file, path, info, places, encoding);
   const reader = new BlockReader({ info, interleave, blocks, load, keptBytes });
   return {
@@ -161,6 +143,8 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
     bitsPerSample,
     dataType,
     bandsTogether: planar === 2 ? 1 : samplesPerPixel,
+    planes: planar === 2 ? samplesPerPixel : 1,
+    isPlain: compression === 1,
     isYCbCr: isJpeg && (await tags.number('photometric')) === 6,
     decoderParameters: {
       tileWidth: (await tags.number('tileWidth')) ?? (await tags.number('imageWidth')) ?? 0,
@@ -174,102 +158,4 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
       LercParameters: await tags.raw('lercParameters'),
     } as BlockEncoding['decoderParameters'],
   };
-}
-
-async function placesOf(tags: Tags): Promise<BlockPlaces> {
-  const planes =
-    (await tags.number('planarConfiguration')) === 2
-      ? ((await tags.number('samplesPerPixel')) ?? 1)
-      : 1;
-  const width = (await tags.number('imageWidth')) ?? 0;
-  const height = (await tags.number('imageLength')) ?? 0;
-  if (tags.has('tileOffsets')) {
-    return {
-      offsets: await tags.numbers('tileOffsets'),
-      sizes: await tags.numbers('tileByteCounts'),
-      planes,
-      widthPx: (await tags.number('tileWidth')) ?? 0,
-      heightPx: (await tags.number('tileLength')) ?? 0,
-      cut: false,
-    };
-  }
-  return {
-    offsets: await tags.numbers('stripOffsets'),
-    sizes: await tags.numbers('stripByteCounts'),
-    planes,
-    widthPx: width,
-    heightPx: Math.min((await tags.number('rowsPerStrip')) ?? height, height),
-    cut: true,
-  };
-}
-
-/** The function that reads and decodes one cell of the block grid, all its bands. */
-function blockLoader(
-  file: FsFile,
-  path: string,
-  info: RasterInfo,
-  places: BlockPlaces,
-  encoding: BlockEncoding,
-): (cell: Cell) => Promise<Block> {
-  const columns = Math.ceil(info.widthPx / places.widthPx);
-  const blocksPerPlane = columns * Math.ceil(info.heightPx / places.heightPx);
-  return async (cell) => {
-    const heightPx = places.cut ? cell.window.heightPx : places.heightPx;
-    const window = { ...cell.window, widthPx: places.widthPx, heightPx };
-    const indexes = Array.from(
-      { length: places.planes },
-      (_, plane) => plane * blocksPerPlane + cell.row * columns + cell.column,
-    );
-    const planes = await Promise.all(
-      indexes.map(async (index) => {
-        try {
-          return await loadPlane(file, info, places, encoding, index, heightPx);
-        } catch (error) {
-          throw corrupt(path, `Block ${index} of the GeoTIFF cannot be decoded.`, error);
-        }
-      }),
-    );
-    return { data: joined(planes), window };
-  };
-}
-
-async function loadPlane(
-  file: FsFile,
-  info: RasterInfo,
-  places: BlockPlaces,
-  encoding: BlockEncoding,
-  index: number,
-  heightPx: number,
-): Promise<RasterArrayOf> {
-  const { [index]: offset } = places.offsets;
-  const { [index]: size } = places.sizes;
-  if (offset === undefined || size === undefined) throw new Error('the file does not list it');
-  // GDAL's sparse files: a block of no bytes is all nodata.
-  if (size === 0) return sparseBlock(info, encoding, places.widthPx * heightPx);
-  const encoded = new Uint8Array(size);
-  const count = await readFully(file, encoded, offset);
-  if (count < size) throw new Error(`the file ends ${size - count} bytes before the block does`);
-  return decodeBlock(encoded, places.widthPx, heightPx, encoding);
-}
-
-type RasterArrayOf = Block['data'];
-
-function sparseBlock(info: RasterInfo, encoding: BlockEncoding, pixels: number): RasterArrayOf {
-  const data = new dataTypes[encoding.dataType].array(pixels * encoding.bandsTogether);
-  if (info.nodata !== undefined) data.fill(info.nodata as never);
-  return data;
-}
-
-/** Planes one after another in one array. */
-function joined(planes: readonly RasterArrayOf[]): RasterArrayOf {
-  const [first] = planes as [RasterArrayOf];
-  if (planes.length === 1) return first;
-  const all = new Uint8Array(first.byteLength * planes.length);
-  planes.forEach((plane, index) => {
-    all.set(
-      new Uint8Array(plane.buffer, plane.byteOffset, plane.byteLength),
-      index * plane.byteLength,
-    );
-  });
-  return new (first.constructor as new (buffer: ArrayBuffer) => RasterArrayOf)(all.buffer);
 }
