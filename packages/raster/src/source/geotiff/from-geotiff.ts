@@ -10,7 +10,7 @@ import type { DataType, RasterInfo } from '../../model.js';
 import { BlockReader } from '../block-reader.js';
 import { regularGrid } from '../grid.js';
 import type { RasterSource } from '../raster-source.js';
-import { type BlockEncoding, dataTypeOfTiff, decodeBlock } from './decode-block.js';
+import { type BlockEncoding, dataTypeOfTiff } from './decode-block.js';
 import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
 import { blockLoader, placesOf } from './block-places.js';
 import { notATiff } from './corrupt.js';
