@@ -13,6 +13,7 @@ const USER_DEFINED = 32767;
 
 /** All keys of a georeferencing; none when there is neither a CRS nor pixels that are points. */
 export function geoKeysOf({ crs, pixelIs = 'area' }: Georeferencing): readonly GeoKey[] {
+  // GDAL would read a directory of nothing but "area" as a local CRS without a name.
   if (!crs && pixelIs === 'area') return [];
   const keys = crs ? crsKeys(crs) : [];
   return [

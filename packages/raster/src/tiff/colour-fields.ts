@@ -1,5 +1,5 @@
 /** What the bands mean to the eye: photometric interpretation, palette and extra samples (TIFF 6.0, section 8 and page 31). */
-import type { BandInfo, DataType, PaletteEntry } from '../model.js';
+import type { BandInfo, ColourInterpretation, DataType, PaletteEntry } from '../model.js';
 import type { Field } from './directory.js';
 import { tags } from './tags.js';
 
@@ -20,6 +20,26 @@ export function colourFields(bands: readonly BandInfo[], dataType: DataType): re
     ...(extras.length > 0 ? [field(tags.extraSamples, extras)] : []),
     ...(photometric === PALETTE ? [field(tags.colorMap, colorMap(palette, dataType))] : []),
   ];
+}
+
+/** The colours of all bands, when the fields cannot tell them: bands in another order than RGB, or other colours. */
+export function untoldColours(
+  bands: readonly BandInfo[],
+  dataType: DataType,
+): readonly ColourInterpretation[] {
+  const photometric = photometricOf(bands, dataType);
+  const told = {
+    [MIN_IS_BLACK]: ['Gray'],
+    [RGB]: ['Red', 'Green', 'Blue'],
+    [PALETTE]: ['Palette'],
+  }[photometric];
+  const colours = bands.map(
+    (band, index) => band.colour ?? (told?.[index] as undefined) ?? 'Undefined',
+  );
+  const same = colours.every(
+    (colour, index) => colour === (told?.[index] ?? (colour === 'Alpha' ? 'Alpha' : 'Undefined')),
+  );
+  return same ? [] : colours;
 }
 
 function photometricOf(bands: readonly BandInfo[], dataType: DataType): number {

@@ -1,27 +1,35 @@
 /** The XML of the GDAL_METADATA tag (42112): what a raster and its bands carry beyond TIFF's own tags. */
-import type { BandInfo } from '../model.js';
+import type { BandInfo, ColourInterpretation } from '../model.js';
 
 type Item = readonly [name: string, value: string, role?: string];
 
-/** The XML for these bands and items, or `undefined` when there is nothing to say. */
+/**
+ * The XML for these bands and items, or `undefined` when there is nothing to say.
+ *
+ * @param colours - the colours of the bands, when TIFF's own tags do not tell them
+ */
 export function gdalMetadataXml(
   bands: readonly BandInfo[],
   metadata: Readonly<Record<string, string>> = {},
+  colours: readonly ColourInterpretation[] = [],
 ): string | undefined {
   const lines = [
     ...Object.entries(metadata).map((item) => itemXml(item)),
-    ...bands.flatMap((band, index) => bandItems(band).map((item) => itemXml(item, index))),
+    ...bands.flatMap((band, index) =>
+      bandItems(band, colours[index]).map((item) => itemXml(item, index)),
+    ),
   ];
   if (lines.length === 0) return undefined;
   return `<GDALMetadata>\n${lines.map((line) => `  ${line}\n`).join('')}</GDALMetadata>\n`;
 }
 
-function bandItems(band: BandInfo): readonly Item[] {
+function bandItems(band: BandInfo, colour: ColourInterpretation | undefined): readonly Item[] {
   const items: Item[] = Object.entries(band.metadata ?? {});
   if (band.description) items.push(['DESCRIPTION', band.description, 'description']);
   if (band.unit) items.push(['UNITTYPE', band.unit, 'unittype']);
   if (band.scale !== undefined) items.push(['SCALE', String(band.scale), 'scale']);
   if (band.offset !== undefined) items.push(['OFFSET', String(band.offset), 'offset']);
+  if (colour) items.push(['COLORINTERP', colour, 'colorinterp']);
   return items;
 }
 

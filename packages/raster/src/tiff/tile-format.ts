@@ -16,7 +16,7 @@ import {
   type Nodata,
   type RasterInfo,
 } from '../model.js';
-import { colourFields } from './colour-fields.js';
+import { colourFields, untoldColours } from './colour-fields.js';
 import { textField, type Field } from './directory.js';
 import { gdalMetadataXml } from './gdal-metadata.js';
 import { crsFields } from './georeference-fields.js';
@@ -163,7 +163,11 @@ function commonFields(
   const { bytes, sampleFormat } = dataTypes[raster.dataType];
   const bandCount = raster.bands.length;
   const each = (value: number): readonly number[] => Array.from({ length: bandCount }, () => value);
-  const metadata = gdalMetadataXml(raster.bands, raster.metadata);
+  const metadata = gdalMetadataXml(
+    raster.bands,
+    raster.metadata,
+    untoldColours(raster.bands, raster.dataType),
+  );
   const { nodata } = raster;
   const short = (tag: number, values: readonly number[]): Field => ({ tag, type: 'short', values });
   return [
