@@ -4,6 +4,7 @@ import type { HoldfastApi } from './api.js';
 import { directoryScenarios } from './directory.js';
 import { fileScenarios } from './file.js';
 import { jsonScenarios } from './json.js';
+import { recordRepairScenarios } from './record-repairs.js';
 import { recordsScenarios } from './records.js';
 
 export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, ScenarioAt>> {
@@ -11,6 +12,7 @@ export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, Sce
     ...fileScenarios(api),
     ...jsonScenarios(api),
     ...recordsScenarios(api),
+    ...recordRepairScenarios(api),
     ...directoryScenarios(api),
   };
 }

@@ -13,6 +13,7 @@
  */
 import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile, LockMode } from '../os/fs.js';
 
 /** What a try found. `notOurTurn`: the lock is free, but someone has waited longer. `replaced`: the file is another. */
@@ -81,10 +82,10 @@ export class KernelLock {
   async release(): Promise<void> {
     try {
       this.#file.unlock();
-      await this.#file.close();
     } catch {
-      // The descriptor is gone whatever close(2) says, and the lock with it; there is nothing a caller could do.
+      // Closing frees it as well, unless a child process has the descriptor; there is nothing a caller could do.
     }
+    await closeQuietly(this.#file);
   }
 
   /**

@@ -2,6 +2,7 @@
 import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import { followSymlinks } from '../lock/follow-symlinks.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { WRITE_BYTES } from './log-entries.js';
 import type { LogFormat, LogHead, PreparedRecords } from './log-format.js';
@@ -55,7 +56,7 @@ export async function appendRound(
     return { refused, result: { repairs: log.repairs } };
   } finally {
     if (isNew) await removeEmpty(fs, path, file);
-    await file.close();
+    await closeQuietly(file);
   }
 }
 
@@ -129,7 +130,7 @@ async function syncName(fs: Fs, path: string): Promise<void> {
   } catch (error) {
     throw syncFailed(directory, error);
   } finally {
-    await opened.close();
+    await closeQuietly(opened);
   }
 }
 

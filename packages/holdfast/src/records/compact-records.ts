@@ -12,6 +12,7 @@ import { failure } from '../failure.js';
 import { replaceFile } from '../file/replace-file.js';
 import { withLock } from '../lock/lock.js';
 import { checkOptions } from '../options.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
@@ -129,7 +130,7 @@ async function compact(
     await replaceFile(path, keptBytes(file, found.headBytes, found.winners), { fs });
     return { ...result, sizeAfterBytes: (await fs.stat(path)).sizeBytes };
   } finally {
-    await file.close();
+    await closeQuietly(file);
   }
 }
 

@@ -78,7 +78,7 @@ async function recall(
   return head.equals(known.headBytes) ? known : undefined;
 }
 
-/** Keeps what the next append of this process need not look up again. */
+/** Keeps what the next append of this process need not look up again. Never fails: what cannot be kept is looked up. */
 export async function remember(
   fs: Fs,
   path: string,
@@ -86,10 +86,14 @@ export async function remember(
   head: LogHead,
   endBytes: number,
 ): Promise<void> {
-  const { dev, ino } = await file.stat();
   const ofFs = knownLogs.get(fs) ?? new Map<string, KnownLog>();
   knownLogs.set(fs, ofFs);
-  ofFs.set(path, { dev, ino, endBytes, head, headBytes: await readHeadBytes(file, head) });
+  try {
+    const { dev, ino } = await file.stat();
+    ofFs.set(path, { dev, ino, endBytes, head, headBytes: await readHeadBytes(file, head) });
+  } catch {
+    ofFs.delete(path);
+  }
 }
 
 async function readHeadBytes(file: FsFile, head: LogHead): Promise<Buffer> {

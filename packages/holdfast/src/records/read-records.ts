@@ -2,6 +2,7 @@
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import { checkOptions } from '../options.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
@@ -50,7 +51,7 @@ export async function* readRecords<T extends object = LogRecord>(
       }
     }
   } finally {
-    await file.close();
+    await closeQuietly(file);
   }
 }
 

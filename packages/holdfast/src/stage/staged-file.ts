@@ -13,6 +13,7 @@
  */
 import { HoldfastError, errnoOf } from '../errors.js';
 import { aborted, failure } from '../failure.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { FileStat, Fs, FsDirectory, FsFile } from '../os/fs.js';
 import { giveAttributes } from './attributes.js';
 import { syncDirectory } from './directory-sync.js';
@@ -297,14 +298,6 @@ function syncFailure(
     path,
     cause,
   });
-}
-
-async function closeQuietly(handle: FsFile | FsDirectory): Promise<void> {
-  try {
-    await handle.close();
-  } catch {
-    // close(2) frees the descriptor whatever it says, and everything that matters was synced before.
-  }
 }
 
 function join(directory: string, name: string): string {
