@@ -9,7 +9,7 @@
 import type { FsFile } from '../os/fs.js';
 import { invalidArgument } from '../options.js';
 import { readByteOrderMark } from './byte-order-mark.js';
-import { DamagedLine } from './log-format.js';
+import { DamagedLine, WRITE_BYTES } from './log-format.js';
 import type {
   CsvDialect,
   LogFormat,
@@ -50,11 +50,11 @@ export function csvFormat(choices: CsvChoices): LogFormat {
       return newHeader(columns, choices.delimiter ?? ',', offsetBytes);
     },
     decode: (lines, head) => decode(lines, asCsv(head)),
-    isWhole(line, next) {
-      // A row may be the beginning of a longer one; a header that has every field asked for is taken for whole.
-      if (next === undefined) return false;
+    // A row may be the beginning of a longer one.
+    isWhole: () => false,
+    isWholeHead(line, next) {
       const columns = headerColumns(line, findDialect(line, '\n', choices));
-      return next.fieldNames.length > 0 && next.fieldNames.every((name) => columns?.includes(name));
+      return next.fieldNames.every((name) => columns?.includes(name));
     },
   };
 }
@@ -229,6 +229,8 @@ async function readHeader(
 ): Promise<CsvHead | undefined> {
   const first = await firstLine(file, startBytes, endBytes);
   if (first === undefined) return undefined;
+  // The first write of a log is no longer than this: nothing of it was acknowledged if its header has a hole.
+  if (first.text.includes('\0') && endBytes <= WRITE_BYTES) return undefined;
   const dialect = findDialect(first.text, first.lineEnd, choices);
   const columns = headerColumns(first.text, dialect);
   if (!columns || new Set(columns).size < columns.length) {

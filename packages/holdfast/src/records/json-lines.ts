@@ -28,6 +28,9 @@ export const jsonLines: LogFormat = {
   isWhole(line) {
     return !(decodeLine(line) instanceof DamagedLine);
   },
+  isWholeHead() {
+    return false;
+  },
 };
 
 function prepare(records: Iterable<object>, path: string): PreparedRecords {

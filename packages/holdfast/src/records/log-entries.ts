@@ -1,13 +1,13 @@
 /** Reads a log as entries: each line with its number, its place, and the record or what is wrong with it. */
 import type { FsFile } from '../os/fs.js';
-import { DamagedLine, type LogFormat, type LogHead, type LogRecord } from './log-format.js';
-import { linesOf, readLineRuns, type Line, type LineRun } from './log-lines.js';
-
-/**
- * The most that one write of an append holds, unless it is a single longer record. What an append that was never
- * acknowledged can leave after a power loss therefore lies within this distance of the end, or in the last line.
- */
-export const WRITE_BYTES: number = 1024 * 1024;
+import {
+  DamagedLine,
+  WRITE_BYTES,
+  type LogFormat,
+  type LogHead,
+  type LogRecord,
+} from './log-format.js';
+import { linesOf, readLineRuns, withoutHole, type Line, type LineRun } from './log-lines.js';
 
 const notUtf8 = new DamagedLine('it is not UTF-8', false);
 
@@ -78,8 +78,9 @@ function withCause(
 
 /** A last line without a line end is a record only where it is provably whole. */
 function tailEntry(entry: LogEntry, text: string, log: Log): LogEntry {
-  if (log.format.isWhole(text, undefined)) return entry;
-  return { ...entry, content: new DamagedLine('it has no line end', true) };
+  const whole = withoutHole(text);
+  const content = log.format.isWhole(whole) ? log.format.decode([whole], log.head)[0] : undefined;
+  return { ...entry, content: content ?? new DamagedLine('it has no line end', true) };
 }
 
 async function countLines(file: FsFile, endBytes: number): Promise<number> {

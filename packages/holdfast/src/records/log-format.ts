@@ -7,6 +7,12 @@
  */
 import type { FsFile } from '../os/fs.js';
 
+/**
+ * The most that one write of an append holds, unless it is a single longer record. What an append that was never
+ * acknowledged can leave after a power loss therefore lies within this distance of the end, or in the last line.
+ */
+export const WRITE_BYTES: number = 1024 * 1024;
+
 /** One record: a plain object of named fields. */
 export type LogRecord = Readonly<Record<string, unknown>>;
 
@@ -69,6 +75,8 @@ export interface LogFormat {
   newHead(records: readonly PreparedRecords[], offsetBytes: number): NewHead;
   /** Lines without their line ends; one result for each. */
   decode(lines: readonly string[], head: LogHead): readonly (LogRecord | DamagedLine)[];
-  /** Whether a last line without a line end is provably a whole record or head, not the beginning of a longer one. */
-  isWhole(line: string, next: PreparedRecords | undefined): boolean;
+  /** Whether a last line without a line end is provably a whole record, not the beginning of a longer one. */
+  isWhole(line: string): boolean;
+  /** Whether a lone line without a line end is a whole head for these records. */
+  isWholeHead(line: string, next: PreparedRecords): boolean;
 }

@@ -52,6 +52,13 @@ function lastLineFeed(buffer: Buffer, from: number, to: number): number {
   return index < 0 ? -1 : from + index;
 }
 
+/** A line without the NULs at its end: a hole in place of what should have followed it. */
+export function withoutHole(text: string): string {
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === 0) end -= 1;
+  return text.slice(0, end);
+}
+
 /** One line of a run: its text without the line end, or `undefined` where it is not UTF-8. */
 export interface Line {
   readonly text: string | undefined;

@@ -11,9 +11,8 @@
 import { createHash } from 'node:crypto';
 import { replaceFile } from '../file/replace-file.js';
 import type { Fs, FsFile } from '../os/fs.js';
-import { WRITE_BYTES } from './log-entries.js';
-import type { LogFormat, PreparedRecords } from './log-format.js';
-import { LINE_FEED, linesOf, readLineRuns, type Line } from './log-lines.js';
+import { WRITE_BYTES, type LogFormat, type PreparedRecords } from './log-format.js';
+import { LINE_FEED, linesOf, readLineRuns, withoutHole, type Line } from './log-lines.js';
 import { readWhole, writeWhole } from './log-bytes.js';
 
 /** Something that an append mended before it wrote. */
@@ -33,8 +32,14 @@ export interface TailContext {
   readonly path: string;
   readonly file: FsFile;
   readonly format: LogFormat;
-  /** Where the log may have no head yet: what will be appended, which tells whether a lone header is whole. */
-  readonly next: PreparedRecords | undefined;
+  /** What will be appended. */
+  readonly next: PreparedRecords;
+}
+
+/** What was mended, and where the log ends now. */
+export interface MendedTail {
+  readonly repairs: readonly LogRepair[];
+  readonly endBytes: number;
 }
 
 /** Whether the log ends in a line end, as it does after every whole append. */
@@ -49,7 +54,7 @@ export async function mendTail(
   log: TailContext,
   startBytes: number,
   endBytes: number,
-): Promise<{ readonly repairs: readonly LogRepair[]; readonly endBytes: number }> {
+): Promise<MendedTail> {
   const start = await suspectStart(log.file, startBytes, endBytes);
   const repairs: LogRepair[] = [];
   for await (const run of readLineRuns(log.file, start, endBytes)) {
@@ -60,20 +65,69 @@ export async function mendTail(
       repairs.push(await mendLine(log, line, isUnterminated));
     }
   }
+  return settled(log, repairs, endBytes);
+}
+
+/** Mends a log that has no head: what is in it was never acknowledged, unless it is a whole header. */
+export async function mendHeadless(
+  log: TailContext,
+  startBytes: number,
+  endBytes: number,
+): Promise<MendedTail> {
+  for await (const run of readLineRuns(log.file, startBytes, endBytes)) {
+    const line = linesOf(run).find(({ text }) => text !== '');
+    if (!line) continue;
+    const { text, offsetBytes } = line;
+    const isWhole =
+      run.isUnterminated && text && log.format.isWholeHead(withoutHole(text), log.next);
+    const repair = isWhole
+      ? await complete(log, line, text)
+      : await cutOff(log, offsetBytes, endBytes - offsetBytes);
+    return settled(log, [repair], endBytes);
+  }
+  return { repairs: [], endBytes };
+}
+
+/** Makes what was mended durable before anything is appended to it. */
+async function settled(
+  log: TailContext,
+  repairs: readonly LogRepair[],
+  endBytes: number,
+): Promise<MendedTail> {
   if (repairs.length === 0) return { repairs, endBytes };
   await log.file.sync();
   return { repairs, endBytes: (await log.file.stat()).sizeBytes };
 }
 
 async function mendLine(log: TailContext, line: Line, isUnterminated: boolean): Promise<LogRepair> {
+  const { offsetBytes, sizeBytes, text } = line;
+  if (!isUnterminated) return blank(log, offsetBytes, sizeBytes);
+  if (text !== undefined && log.format.isWhole(withoutHole(text))) return complete(log, line, text);
+  return cutOff(log, offsetBytes, sizeBytes);
+}
+
+/** Gives a whole line its line end, also where a hole is in the place of it. */
+async function complete(log: TailContext, line: Line, text: string): Promise<LogRepair> {
   const { offsetBytes, sizeBytes } = line;
-  if (isUnterminated && line.text !== undefined && log.format.isWhole(line.text, log.next)) {
-    await writeWhole(log.file, Buffer.of(LINE_FEED), offsetBytes + sizeBytes);
-    return { kind: 'completed', offsetBytes, sizeBytes };
-  }
+  const holeBytes = text.length - withoutHole(text).length;
+  const ends = Buffer.alloc(Math.max(1, holeBytes), LINE_FEED);
+  await writeWhole(log.file, ends, offsetBytes + sizeBytes - holeBytes);
+  return { kind: 'completed', offsetBytes, sizeBytes };
+}
+
+async function cutOff(
+  log: TailContext,
+  offsetBytes: number,
+  sizeBytes: number,
+): Promise<LogRepair> {
   const keptAt = await keep(log, offsetBytes, sizeBytes);
-  if (isUnterminated) await log.file.truncate(offsetBytes);
-  else await writeWhole(log.file, Buffer.alloc(sizeBytes, LINE_FEED), offsetBytes);
+  await log.file.truncate(offsetBytes);
+  return { kind: 'removed', offsetBytes, sizeBytes, keptAt };
+}
+
+async function blank(log: TailContext, offsetBytes: number, sizeBytes: number): Promise<LogRepair> {
+  const keptAt = await keep(log, offsetBytes, sizeBytes);
+  await writeWhole(log.file, Buffer.alloc(sizeBytes, LINE_FEED), offsetBytes);
   return { kind: 'removed', offsetBytes, sizeBytes, keptAt };
 }
 

@@ -6,7 +6,13 @@ import type { FileStat, Fs, FsFile } from '../os/fs.js';
 import { readByteOrderMark } from './byte-order-mark.js';
 import { readWhole } from './log-bytes.js';
 import type { LogHead } from './log-format.js';
-import { endsInLineFeed, mendTail, type LogRepair, type TailContext } from './log-tail.js';
+import {
+  endsInLineFeed,
+  mendHeadless,
+  mendTail,
+  type LogRepair,
+  type TailContext,
+} from './log-tail.js';
 
 /** A log that can be appended to. */
 export interface PreparedLog {
@@ -111,7 +117,7 @@ async function continueLog(
   const { head } = known;
   const isWhole = endBytes === known.endBytes || (await endsInLineFeed(log.file, endBytes));
   if (isWhole) return { head, endBytes, repairs: [], isKnown: true };
-  const mended = await mendTail({ ...log, next: undefined }, known.endBytes, endBytes);
+  const mended = await mendTail(log, known.endBytes, endBytes);
   return { head, ...mended, isKnown: true };
 }
 
@@ -119,11 +125,11 @@ async function continueLog(
 async function meetLog(log: TailContext, endBytes: number): Promise<PreparedLog> {
   const head = await log.format.readHead(log.file, endBytes);
   if (head) {
-    const mended = await mendTail({ ...log, next: undefined }, head.sizeBytes, endBytes);
+    const mended = await mendTail(log, head.sizeBytes, endBytes);
     return { head, ...mended, isKnown: false };
   }
   const start = await readByteOrderMark(log.file, endBytes);
-  const mended = await mendTail(log, start, endBytes);
+  const mended = await mendHeadless(log, start, endBytes);
   return { head: await log.format.readHead(log.file, mended.endBytes), ...mended, isKnown: false };
 }
 

@@ -15,8 +15,7 @@ import { isHoldfastError } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { acquireLock, withLock } from '#src/lock/lock.js';
 import { appendRecords } from '#src/records/append-records.js';
-import { WRITE_BYTES } from '#src/records/log-entries.js';
-import type { LogRecord } from '#src/records/log-format.js';
+import { WRITE_BYTES, type LogRecord } from '#src/records/log-format.js';
 import { readRecords } from '#src/records/read-records.js';
 
 async function readAll(path: string): Promise<LogRecord[]> {

@@ -68,9 +68,9 @@ test('no beginning of a record is a record', () => {
     .prepare([{ id: 12, text: 'a"b}', nested: { x: [1, {}] } }], 'log')
     .encode(head);
   for (let size = 0; size < line.length - 1; size += 1) {
-    assert.equal(jsonLines.isWhole(line.slice(0, size), undefined), false, line.slice(0, size));
+    assert.equal(jsonLines.isWhole(line.slice(0, size)), false, line.slice(0, size));
   }
-  assert.equal(jsonLines.isWhole(line.trimEnd(), undefined), true);
+  assert.equal(jsonLines.isWhole(line.trimEnd()), true);
 });
 
 test('a line that is JSON but no object is damaged', () => {
