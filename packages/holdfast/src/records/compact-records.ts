@@ -24,7 +24,7 @@ import {
   type Rank,
   type RankChoice,
 } from './compact-rule.js';
-import { readWhole } from './log-bytes.js';
+import { readWhole, sizeOf } from './log-bytes.js';
 import { judge, type DamagePolicy } from './log-damage.js';
 import { readEntries, type LogEntry } from './log-entries.js';
 import type { LogFormat, LogRecord } from './log-format.js';
@@ -119,16 +119,17 @@ async function compact(
 ): Promise<CompactResult> {
   const file = await openLog(fs, path);
   try {
-    const { sizeBytes } = await file.stat();
+    const sizeBytes = await sizeOf(file);
     const found = await findWinners(path, file, format, sizeBytes, rule, onDamage);
     const result = {
       keptCount: found.winners.length,
       droppedCount: found.recordCount - found.winners.length,
       sizeBeforeBytes: sizeBytes,
     };
-    if (found.keepsAll) return { ...result, sizeAfterBytes: sizeBytes };
-    await replaceFile(path, keptBytes(file, found.headBytes, found.winners), { fs });
-    return { ...result, sizeAfterBytes: (await fs.stat(path)).sizeBytes };
+    if (found.sizeBytes !== sizeBytes) {
+      await replaceFile(path, keptBytes(file, found), { fs });
+    }
+    return { ...result, sizeAfterBytes: found.sizeBytes };
   } finally {
     await closeQuietly(file);
   }
@@ -146,9 +147,12 @@ interface Found {
   /** In the order of the log. */
   readonly winners: readonly Winner[];
   readonly recordCount: number;
+  /** Where the records begin. */
   readonly headBytes: number;
-  /** Whether the log is nothing but its head and the winners. */
-  readonly keepsAll: boolean;
+  /** Whether the last winner is a line without a line end. */
+  readonly isUnterminated: boolean;
+  /** Of the log that is left: head and winners, each a whole line. */
+  readonly sizeBytes: number;
 }
 
 async function findWinners(
@@ -172,8 +176,20 @@ async function findWinners(
   await format.load();
   const headBytes = (await format.readHead(file, endBytes))?.sizeBytes ?? endBytes;
   const inOrder = [...winners.values()].toSorted((a, b) => a.offsetBytes - b.offsetBytes);
+  const last = inOrder.at(-1);
+  const isUnterminated = last ? !(await endsInLineFeed(file, endOf(last))) : false;
   const sizeBytes = inOrder.reduce((sum, winner) => sum + winner.sizeBytes, headBytes);
-  return { winners: inOrder, recordCount, headBytes, keepsAll: sizeBytes === endBytes };
+  return {
+    winners: inOrder,
+    recordCount,
+    headBytes,
+    isUnterminated,
+    sizeBytes: sizeBytes + (isUnterminated ? 1 : 0),
+  };
+}
+
+function endOf({ offsetBytes, sizeBytes }: Winner): number {
+  return offsetBytes + sizeBytes;
 }
 
 /** Lets a record take the place of the one that was last of its key, unless that one was written later. */
@@ -205,8 +221,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** The head's and the winners' own bytes, in chunks; a last line without a line end gets one. */
 async function* keptBytes(
   file: FsFile,
-  headBytes: number,
-  winners: readonly Winner[],
+  { headBytes, winners, isUnterminated }: Found,
 ): AsyncGenerator<Uint8Array> {
   let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let held = 0;
@@ -224,8 +239,5 @@ async function* keptBytes(
     }
   }
   if (held > 0) yield chunk.subarray(0, held);
-  const last = winners.at(-1);
-  if (last && !(await endsInLineFeed(file, last.offsetBytes + last.sizeBytes))) {
-    yield Buffer.of(LINE_FEED);
-  }
+  if (isUnterminated) yield Buffer.of(LINE_FEED);
 }

@@ -3,6 +3,15 @@ import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import type { FsFile } from '../os/fs.js';
 
+/** The size of a log. */
+export async function sizeOf(file: FsFile): Promise<number> {
+  try {
+    return (await file.stat()).sizeBytes;
+  } catch (error) {
+    throw failure('read', file.path, error);
+  }
+}
+
 /** Fills the buffer from an offset on; fewer bytes than that only at the end of the file. */
 export async function readWhole(
   file: FsFile,

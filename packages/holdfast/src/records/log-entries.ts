@@ -79,8 +79,11 @@ function withCause(
 /** A last line without a line end is a record only where it is provably whole. */
 function tailEntry(entry: LogEntry, text: string, log: Log): LogEntry {
   const whole = withoutHole(text);
-  const content = log.format.isWhole(whole) ? log.format.decode([whole], log.head)[0] : undefined;
-  return { ...entry, content: content ?? new DamagedLine('it has no line end', true) };
+  if (!log.format.isWhole(whole)) {
+    return { ...entry, content: new DamagedLine('it has no line end', true) };
+  }
+  const content = log.format.decode([whole], log.head)[0] ?? entry.content;
+  return { ...entry, content, sizeBytes: entry.sizeBytes - (text.length - whole.length) };
 }
 
 async function countLines(file: FsFile, endBytes: number): Promise<number> {

@@ -6,6 +6,7 @@ import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
+import { sizeOf } from './log-bytes.js';
 import { judge, type DamagePolicy } from './log-damage.js';
 import { readEntries } from './log-entries.js';
 import type { LogRecord } from './log-format.js';
@@ -43,8 +44,7 @@ export async function* readRecords<T extends object = LogRecord>(
   const file = await openLog(options.fs ?? nodeFileSystem, path);
   if (!file) return;
   try {
-    const { sizeBytes } = await file.stat();
-    for await (const entries of readEntries(file, format, sizeBytes)) {
+    for await (const entries of readEntries(file, format, await sizeOf(file))) {
       for (const entry of entries) {
         const record = judge(path, entry, options.onDamage ?? 'error');
         if (record) yield record as T;

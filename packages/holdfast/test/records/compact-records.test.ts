@@ -66,6 +66,12 @@ test('CSV keeps header, byte order mark, dialect and line ends; cells that are n
   assert.equal(readFileSync(path, 'utf8'), '\ufeffid;at;v\r\n1;10;"n;ew"\r\n2;1;x\r\n');
 });
 
+test('a hole behind a whole last record is not kept', async (t) => {
+  const path = logWith(t, '{"id":1}\n{"id":1,"new":true}\0\0');
+  await compactRecords(path, { key: 'id' });
+  assert.equal(readFileSync(path, 'utf8'), '{"id":1,"new":true}\n');
+});
+
 test('mode and symlink stay', async (t) => {
   const path = logWith(t, '{"id":1}\n{"id":1}\n');
   chmodSync(path, 0o640);
