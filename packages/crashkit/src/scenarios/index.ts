@@ -6,6 +6,7 @@ import { fileScenarios } from './file.js';
 import { jsonScenarios } from './json.js';
 import { recordRepairScenarios } from './record-repairs.js';
 import { recordsScenarios } from './records.js';
+import { transactionScenarios } from './transaction.js';
 
 export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, ScenarioAt>> {
   return {
@@ -14,5 +15,6 @@ export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, Sce
     ...recordsScenarios(api),
     ...recordRepairScenarios(api),
     ...directoryScenarios(api),
+    ...transactionScenarios(api),
   };
 }

@@ -16,16 +16,17 @@ export async function seeFile(fs: Fs, path: string): Promise<string> {
   }
 }
 
-/** Every path and content below a directory; `(none)` when there is none. */
-export async function seeTree(fs: Fs, directory: string): Promise<string> {
+/** Every path and content below a directory, but for names like `besides`; `(none)` when there is none. */
+export async function seeTree(fs: Fs, directory: string, besides?: RegExp): Promise<string> {
   if (!(await fs.exists(directory))) return '(none)';
   const entries = await fs.readDirectory(directory);
   const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const seen: string[] = [];
   for (const { name, kind } of sorted) {
+    if (besides?.test(name)) continue;
     const path = `${directory}/${name}`;
     seen.push(
-      `${name}=${kind === 'directory' ? await seeTree(fs, path) : await seeFile(fs, path)}`,
+      `${name}=${kind === 'directory' ? await seeTree(fs, path, besides) : await seeFile(fs, path)}`,
     );
   }
   return `{${seen.join(' ')}}`;
