@@ -47,6 +47,7 @@ export type {
   Transaction,
   TransactionDirectoryOptions,
   TransactionFileOptions,
+  TransactionJsonOptions,
   TransactionOptions,
 } from './transaction/transaction.js';
 export { recover, type RecoverOptions } from './transaction/recover.js';

@@ -133,18 +133,13 @@ async function discardFile(fs: Fs, { path, inode }: Discard): Promise<void> {
 
 async function pendingRoot(fs: Fs, path: string): Promise<string | undefined> {
   for (let root = dirname(path); ; root = dirname(root)) {
-    if ((await existsVisibly(fs, journalPathOf(root))) && (await concernsUs(fs, root))) return root;
+    try {
+      if ((await fs.exists(journalPathOf(root))) && (await concernsUs(fs, root))) return root;
+    } catch (error) {
+      // A directory that this user may not search holds nothing that this user could recover.
+      if (errnoOf(error) !== 'EACCES') throw error;
+    }
     if (root === dirname(root)) return undefined;
-  }
-}
-
-async function existsVisibly(fs: Fs, path: string): Promise<boolean> {
-  try {
-    return await fs.exists(path);
-  } catch (error) {
-    // A directory that this user may not search holds nothing that this user could recover.
-    if (errnoOf(error) === 'EACCES') return false;
-    throw error;
   }
 }
 

@@ -95,13 +95,34 @@ function halfChanged(path: string, value: unknown): HoldfastError {
   );
 }
 
+/**
+ * Steps 1 and 2 for a call that commits in its own way: the bytes of the new document, or `undefined` when it stays as
+ * it is. The caller holds the lock.
+ *
+ * @throws HoldfastError those of `updateJson`
+ */
+export async function makeUpdate(
+  fs: Fs,
+  lock: Lock,
+  update: PendingUpdate,
+): Promise<Uint8Array | undefined> {
+  const { document } = await loadDocument(fs, update.path, update.options);
+  const made = new Map<PendingUpdate, unknown>();
+  await runUpdate(update, document, lock, made);
+  if (made.size === 0) await update.result;
+  return document.isChanged ? bytesOf(document) : undefined;
+}
+
+function bytesOf(document: Document): Uint8Array {
+  return encodeText(document.text as string, document.format.hasByteOrderMark);
+}
+
 async function writeDocument(
   fs: Fs,
   document: Document,
   { durability, mode, secret, inPlace }: UpdateJsonOptions<unknown>,
 ): Promise<void> {
-  const bytes = encodeText(document.text as string, document.format.hasByteOrderMark);
-  await replaceFile(document.path, bytes, { fs, durability, mode, secret, inPlace });
+  await replaceFile(document.path, bytesOf(document), { fs, durability, mode, secret, inPlace });
 }
 
 /** What is on disk already may have been written by a program that does not sync. */

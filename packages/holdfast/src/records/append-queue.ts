@@ -4,7 +4,7 @@
  */
 import { HoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
-import { acquireLock } from '../lock/lock.js';
+import { acquireLock } from '../journal/settled-lock.js';
 import type { Fs } from '../os/fs.js';
 import { appendRound, type AppendResult, type RoundCall } from './append-round.js';
 

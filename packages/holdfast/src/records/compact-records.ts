@@ -10,7 +10,7 @@
  */
 import { failure } from '../failure.js';
 import { replaceFile } from '../file/replace-file.js';
-import { withLock } from '../lock/lock.js';
+import { withLock } from '../journal/settled-lock.js';
 import { checkOptions } from '../options.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';

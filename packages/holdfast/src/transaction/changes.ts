@@ -15,6 +15,10 @@ import { HoldfastError } from '../errors.js';
 import { lookAt } from '../journal/inode.js';
 import { below } from '../journal/journal-file.js';
 import type { ChangeKind } from '../journal/journal.js';
+import { makeUpdate } from '../json/commit-group.js';
+import { PendingUpdate } from '../json/pending-update.js';
+import type { JsonUpdater, UpdateJsonOptions } from '../json/update-options.js';
+import type { Lock } from '../lock/lock.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import type { FileData } from '../stage/file-data.js';
 import { newTemporaryName } from '../stage/names.js';
@@ -43,14 +47,14 @@ export interface Change {
   readonly paths: readonly string[];
   /** The directory that names what was staged; `undefined` when nothing is staged. */
   readonly stagedIn: string | undefined;
-  /** Does what needs the locks. */
-  prepare(): Promise<void>;
+  /** Does what needs the locks; `lock` is the one of its first path. */
+  prepare(lock: Lock): Promise<void>;
   /**
-   * Looks at the disk, under every lock and right before the commit point.
+   * Looks at the disk, under every lock and right before the commit point. `undefined` when nothing is to be changed.
    *
    * @throws HoldfastError when the change cannot be made any more
    */
-  plan(mounts: ReadonlySet<string>): Promise<PlannedMove>;
+  plan(mounts: ReadonlySet<string>): Promise<PlannedMove | undefined>;
   /** Removes what was staged, and never fails. */
   discard(): Promise<void>;
   /** Gives up the ownership of what was staged, for the journal to publish. */
@@ -62,6 +66,11 @@ export interface StagedFileOptions {
   readonly ifExists?: 'replace' | 'fail' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export type StagedUpdateOptions = Pick<
+  UpdateJsonOptions<unknown>,
+  'initial' | 'indent' | 'schema' | 'mode' | 'secret' | 'signal'
+>;
 
 export interface StagedDirectoryOptions extends Pick<
   FillOptions,
@@ -91,17 +100,25 @@ export async function replaceFileChange(
 /** A document to be updated: read, changed and staged when its lock is held. */
 export function updateJsonChange(
   fs: Fs,
-  path: string,
-  stageUpdate: () => Promise<StagedFile>,
+  target: StageTarget,
+  updater: JsonUpdater<unknown>,
+  options: StagedUpdateOptions,
 ): Change {
   let staged: StagedFile | undefined;
   return {
-    paths: [path],
-    stagedIn: dirname(path),
-    prepare: async () => {
-      staged = await stageUpdate();
+    paths: [target.path],
+    stagedIn: target.directory,
+    async prepare(lock) {
+      // The target as it is now, under its lock: it may have come, gone or changed since it was named.
+      const existing = await lookAt(fs, target.path);
+      const update = new PendingUpdate(target.path, updater, options);
+      const bytes = await makeUpdate(fs, lock, update);
+      const { mode, secret, signal } = options;
+      if (bytes === undefined) return;
+      const stageOptions = { mode: mode ?? (secret ? 0o600 : undefined), signal };
+      staged = await stageFile(fs, { ...target, existing }, bytes, stageOptions);
     },
-    plan: (mounts) => planFile(fs, 'updateJson', staged as StagedFile, mounts, 'replace'),
+    plan: async (mounts) => staged && planFile(fs, 'updateJson', staged, mounts, 'replace'),
     discard: async () => staged?.discard(),
     release: async () => staged?.release(),
   };

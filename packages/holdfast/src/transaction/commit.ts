@@ -61,7 +61,7 @@ export async function commit(
       await recoverPending(fs, path, deadline.left());
     }
     await holdingAll(locks, async () => {
-      for (const change of changes) await change.prepare();
+      for (const change of changes) await change.prepare(await lockOf(fs, locks, change));
     });
     await syncStages(fs, changes);
     const journalLock = await lockJournal(fs, root, deadline.left());
@@ -85,6 +85,7 @@ async function commitLocked(
 ): Promise<readonly Discard[]> {
   await recoverLocked(fs, root);
   const journal = await planJournal(fs, root, changes);
+  if (journal.moves.length === 0) return [];
   await checkPossible(fs, root, journal);
   deadline.refuseAborted(root);
   await publishJournal(fs, root, journal);
@@ -95,7 +96,10 @@ async function commitLocked(
 async function planJournal(fs: Fs, root: string, changes: readonly Change[]): Promise<Journal> {
   const mounts = await mountPoints(fs);
   const moves: Move[] = [];
-  for (const change of changes) moves.push(belowRoot(root, await change.plan(mounts)));
+  for (const change of changes) {
+    const move = await change.plan(mounts);
+    if (move) moves.push(belowRoot(root, move));
+  }
   const { ino } = await fs.stat(root);
   return { id: randomBytes(8).toString('hex'), root: ino, moves: moves.toSorted(byRisk) };
 }
@@ -151,6 +155,12 @@ async function lockAll(fs: Fs, changes: readonly Change[], deadline: Deadline): 
     await releaseAll(locks);
     throw error;
   }
+}
+
+/** The lock of the first path of a change, which is among those that are held. */
+async function lockOf(fs: Fs, locks: readonly Lock[], change: Change): Promise<Lock> {
+  const lockPath = await lockPathOf(fs, change.paths[0] as string);
+  return locks.find((lock) => lock.lockPath === lockPath) as Lock;
 }
 
 /** The lock that everyone takes for this path: of a symlink that is removed or renamed, the one of its target. */

@@ -13,6 +13,12 @@ import { aborted, failure } from '../failure.js';
 import { journalPathOf } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
 import type { Discard } from '../journal/roll-forward.js';
+import type { JsonObject } from '../json/json-value.js';
+import {
+  checkUpdateArguments,
+  type JsonUpdater,
+  type UpdateJsonOptions,
+} from '../json/update-options.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
@@ -22,8 +28,10 @@ import {
   removeChange,
   renameChange,
   replaceFileChange,
+  updateJsonChange,
   type Change,
   type StagedDirectoryOptions,
+  type StagedUpdateOptions,
 } from './changes.js';
 import { ClaimedPaths } from './claimed-paths.js';
 import { commit } from './commit.js';
@@ -45,6 +53,11 @@ export interface TransactionFileOptions {
   readonly ifExists?: 'replace' | 'fail' | undefined;
 }
 
+export type TransactionJsonOptions<T> = Pick<
+  UpdateJsonOptions<T>,
+  'initial' | 'indent' | 'schema' | 'mode' | 'secret'
+>;
+
 export type TransactionDirectoryOptions = Omit<StagedDirectoryOptions, 'signal'>;
 
 /**
@@ -55,6 +68,16 @@ export type TransactionDirectoryOptions = Omit<StagedDirectoryOptions, 'signal'>
 export interface Transaction {
   /** Replaces a file whole, or makes it, as `replaceFile` does. Symlinks are followed. */
   replaceFile(path: string, data: FileData, options?: TransactionFileOptions): Promise<void>;
+  /**
+   * Updates a JSON document, as `updateJson` does; symlinks are followed. The updater runs at the commit, when the locks
+   * of all paths are held, and the updaters of a transaction run one after the other in the order of these calls: a
+   * later one may use what an earlier one has found. What an updater throws fails the transaction.
+   */
+  updateJson<T = JsonObject>(
+    path: string,
+    updater: JsonUpdater<T>,
+    options?: TransactionJsonOptions<T>,
+  ): Promise<void>;
   /** Publishes a whole directory, as `publishDirectory` does. Symlinks are followed. */
   publishDirectory(
     path: string,
@@ -69,6 +92,7 @@ export interface Transaction {
 
 const optionNames = ['timeoutMs', 'signal', 'fs'] as const;
 const fileOptionNames = ['mode', 'ifExists'] as const;
+const jsonOptionNames = ['initial', 'indent', 'schema', 'mode', 'secret'] as const;
 const directoryOptionNames = ['ifExists', 'sync', 'concurrency', 'onProgress'] as const;
 
 /**
@@ -92,7 +116,8 @@ const directoryOptionNames = ['ifExists', 'sync', 'concurrency', 'onProgress'] a
  * @returns what `fn` returned
  * @throws HoldfastError PATH_ESCAPES; PATH_CONFLICT for a path named twice, also by another name or letter case, or
  *   inside another; NOT_FOUND; ALREADY_EXISTS; UNSUPPORTED_TARGET; TARGET_CHANGED; TARGET_IS_MOUNT; CROSS_DEVICE;
- *   LOCK_TIMEOUT; LOCK_NESTED; ABORTED; NO_SPACE; SYNC_FAILED; DAMAGED_JOURNAL; INVALID_ARGUMENT; IO
+ *    LOCK_TIMEOUT; LOCK_NESTED; ABORTED; NO_SPACE; SYNC_FAILED; DAMAGED_JOURNAL; INVALID_ARGUMENT; IO; and for its JSON
+ *   documents those of `updateJson`
  */
 export async function transaction<T>(
   root: string,
@@ -132,6 +157,22 @@ class OpenTransaction implements Transaction {
       refuseOther(target.path, target.existing?.kind ?? 'file', 'file');
       const { signal } = this.#calls;
       return replaceFileChange(this.#fs, target, data, { ...options, signal });
+    });
+  }
+
+  updateJson<T = JsonObject>(
+    path: string,
+    updater: JsonUpdater<T>,
+    options: TransactionJsonOptions<T> = {},
+  ): Promise<void> {
+    return this.#add(async () => {
+      checkOptions('tx.updateJson', options, jsonOptionNames);
+      checkUpdateArguments(path, updater, options);
+      const target = await this.#paths.claim(path, { follow: true });
+      refuseOther(target.path, target.existing?.kind ?? 'file', 'file');
+      const { signal } = this.#options;
+      const all = { ...options, signal } as StagedUpdateOptions;
+      return updateJsonChange(this.#fs, target, updater as JsonUpdater<unknown>, all);
     });
   }
 

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import {
+  appendRecords,
   isHoldfastError,
   listOrphans,
   publishDirectory,
@@ -21,6 +22,8 @@ import {
   replaceFile,
   sweepOrphans,
   transaction,
+  updateJson,
+  withLock,
 } from 'holdfast';
 import { sweepStagesOf } from '#src/directory/orphans.js';
 import { stagedDirectoryName } from '#src/stage/staged-directory.js';
@@ -243,6 +246,9 @@ test('every call that writes below the root finds the commit made', async (t) =>
   const calls: Record<string, (root: string) => Promise<unknown>> = {
     replaceFile: (root) => replaceFile(join(root, 'other'), 'x'),
     publishDirectory: (root) => publishDirectory(join(root, 'tree'), () => undefined),
+    updateJson: (root) => updateJson(join(root, 'doc.json'), () => undefined),
+    appendRecords: (root) => appendRecords(join(root, 'log.jsonl'), [{ a: 1 }]),
+    withLock: (root) => withLock(join(root, 'x'), () => undefined, { mode: 'shared' }),
     sweepOrphans: (root) => sweepOrphans(root),
     transaction: (root) => transaction(root, () => undefined),
     'transaction in a directory below': (root) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { isHoldfastError, transaction } from 'holdfast';
+import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, withLock } from '#src/journal/settled-lock.js';
@@ -16,31 +16,39 @@ function otherProcess(): Fs {
   return observeFs(nodeFileSystem, {});
 }
 
-test('any number of transactions on the same paths, in any order, end and lose nothing', async (t) => {
+type Counter = { n: number };
+const plusOne = ({ n }: Counter): Counter => ({ n: n + 1 });
+const zero = { initial: { n: 0 } };
+
+test('any number of transactions and updates of the same documents, in any order, end and lose nothing', async (t) => {
   const sets = fc.array(fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 }), {
     minLength: 2,
     maxLength: 8,
   });
   await fc.assert(
-    fc.asyncProperty(sets, fc.boolean(), async (transactions, apart) => {
+    fc.asyncProperty(sets, sets, fc.boolean(), async (transactions, updates, areApart) => {
       const root = temporaryDirectory(t);
-      const commits = transactions.map(async (names, index) => {
-        const fs = apart ? otherProcess() : nodeFileSystem;
-        await transaction(
-          root,
-          async (tx) => {
-            for (const name of names) {
-              await setImmediate();
-              await tx.replaceFile(name, `${index}`);
-            }
-          },
-          { fs, timeoutMs: 20_000 },
-        );
+      const all = [...transactions, ...updates].flat();
+      const commits = transactions.map(async (names) => {
+        const fs = areApart ? otherProcess() : nodeFileSystem;
+        const name = async (tx: Transaction): Promise<void> => {
+          for (const each of names) {
+            await setImmediate();
+            await tx.updateJson(each, plusOne, zero);
+          }
+        };
+        await transaction(root, name, { fs, timeoutMs: 20_000 });
       });
-      const readers = NAMES.map((name) => withLock(join(root, name), () => setImmediate()));
-      await Promise.all([...commits, ...readers]);
+      const others = updates
+        .flat()
+        .map((each) => updateJson(join(root, each), plusOne, { ...zero, timeoutMs: 20_000 }));
+      await Promise.all([...commits, ...others]);
+      for (const name of new Set(all)) {
+        const count = all.filter((each) => each === name).length;
+        assert.deepEqual(await readJson(join(root, name)), { n: count });
+      }
     }),
-    { numRuns: 12 },
+    { numRuns: 10 },
   );
 });
 

@@ -9,6 +9,7 @@ export type Snapshot = Readonly<Record<string, string>>;
 export const before: Snapshot = {
   'a.txt': 'old a',
   'deep/b.txt': 'old b',
+  'deep/count.json': '{"n":1}',
   'from.txt': 'moves',
   'gone.txt': 'goes',
   'gonetree/x': 'goes',
@@ -19,6 +20,7 @@ export const before: Snapshot = {
 export const after: Snapshot = {
   'a.txt': 'new a',
   'deep/b.txt': 'new b',
+  'deep/count.json': '{"n":2}',
   'deep/fresh.txt': 'fresh',
   'deep/to.txt': 'moves',
   'freshtree/sub/y': 'y',
@@ -30,6 +32,7 @@ export const after: Snapshot = {
 export const paths = [
   'a.txt',
   'deep/b.txt',
+  'deep/count.json',
   'deep/fresh.txt',
   'deep/to.txt',
   'freshtree',
@@ -55,6 +58,7 @@ export async function run(root: string, fs: Fs): Promise<void> {
       await tx.replaceFile('link', 'new a');
       await tx.replaceFile('deep/b.txt', 'new b');
       await tx.replaceFile('deep/fresh.txt', 'fresh');
+      await tx.updateJson<{ n: number }>('deep/count.json', ({ n }) => ({ n: n + 1 }));
       await tx.rename('from.txt', 'deep/to.txt');
       await tx.remove('gone.txt');
       await tx.remove('gonetree');

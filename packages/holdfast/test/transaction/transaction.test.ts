@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
-import { isHoldfastError, transaction, type Transaction } from 'holdfast';
+import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
 import { after, before, leftovers, run, setUp, snapshot } from './scenario.js';
@@ -249,4 +249,70 @@ test('options that do not exist are refused', async (t) => {
     transaction(root, (tx) => tx.replaceFile('a', 'x', { mod: 1 } as object)),
     (error) => isHoldfastError(error, 'INVALID_ARGUMENT'),
   );
+});
+
+test('updaters run at the commit, in the order of their calls, and may pass on what they find', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(join(root, 'inbox.json'), '["first","second"]');
+  let taken: string | undefined;
+  await transaction(root, async (tx) => {
+    await tx.updateJson<string[]>('inbox.json', (inbox) => {
+      taken = inbox.shift();
+    });
+    await tx.updateJson<{ log: string[] }>(
+      'archive.json',
+      (archive) => {
+        archive.log.push(taken as string);
+      },
+      { initial: { log: [] }, mode: 0o600 },
+    );
+    assert.equal(taken, undefined);
+  });
+  assert.deepEqual(await readJson(join(root, 'inbox.json')), ['second']);
+  assert.deepEqual(await readJson(join(root, 'archive.json')), { log: ['first'] });
+  assert.equal(statSync(join(root, 'archive.json')).mode & 0o7777, 0o600);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('an updater that throws undoes the whole transaction', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(join(root, 'a.json'), '{"n":1}');
+  const reason = new Error('no');
+  const failing = transaction(root, async (tx) => {
+    await tx.updateJson('a.json', (value) => void (value['n'] = 2));
+    await tx.updateJson('b.json', () => {
+      throw reason;
+    });
+  });
+  await assert.rejects(failing, (error) => {
+    assert.ok(isHoldfastError(error, 'UPDATER_FAILED'));
+    return error.cause === reason && error.outcome === 'unchanged';
+  });
+  assert.deepEqual(
+    readdirSync(root).filter((name) => !name.endsWith('.lock')),
+    ['a.json'],
+  );
+  assert.equal(readFileSync(join(root, 'a.json'), 'utf8'), '{"n":1}');
+});
+
+test('a document that its updater leaves as it is is not written', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(join(root, 'a.json'), '{ "n": 1 }');
+  const { ino } = statSync(join(root, 'a.json'));
+  await transaction(root, (tx) => tx.updateJson('a.json', (value) => value));
+  assert.equal(statSync(join(root, 'a.json')).ino, ino);
+});
+
+test('an updater that asks for a lock of its transaction is told, and does not hang', async (t) => {
+  const root = temporaryDirectory(t);
+  const nested = transaction(root, async (tx) => {
+    await tx.replaceFile('a.json', '{}');
+    await tx.updateJson('b.json', async () => {
+      await updateJson(join(root, 'a.json'), () => undefined);
+    });
+  });
+  await assert.rejects(nested, (error) => {
+    assert.ok(isHoldfastError(error, 'UPDATER_FAILED'));
+    return isHoldfastError(error.cause, 'LOCK_NESTED');
+  });
 });
