@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { isHoldfastError, probe, publishDirectory, type Stage } from 'holdfast';
+import {
+  isHoldfastError,
+  listOrphans,
+  probe,
+  publishDirectory,
+  sweepOrphans,
+  type Stage,
+} from 'holdfast';
 import { mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
 import { killAtEveryStep, scenarios, treeAt } from './killed-publish.js';
 
@@ -79,30 +86,57 @@ test('a target that is a mount point is refused, and nothing is left', async (t)
   mkdirSync(`${root}/elsewhere`);
   mkdirSync(`${root}/out`);
   execFileSync('mount', ['--bind', `${root}/elsewhere`, `${root}/out`]);
-  t.after(() => execFileSync('umount', [`${root}/out`]));
-  for (const full of [false, true]) {
-    if (full) writeFileSync(`${root}/elsewhere/file`, '');
-    await assert.rejects(
-      publishDirectory(`${root}/out`, (stage) => stage.write('a', '1'), { ifExists: 'replace' }),
-      (error) => isHoldfastError(error) && ['TARGET_IS_MOUNT', 'CROSS_DEVICE'].includes(error.code),
-    );
-    assert.deepEqual(readdirSync(root), ['elsewhere', 'out']);
+  try {
+    for (const full of [false, true]) {
+      if (full) writeFileSync(`${root}/elsewhere/file`, '');
+      await assert.rejects(
+        publishDirectory(`${root}/out`, (stage) => stage.write('a', '1'), { ifExists: 'replace' }),
+        code('TARGET_IS_MOUNT'),
+      );
+      assert.deepEqual(readdirSync(root), ['elsewhere', 'out']);
+    }
+  } finally {
+    execFileSync('umount', [`${root}/out`]);
   }
 });
 
-test('a stage that fill replaced by a bind mount (EXDEV) is refused, and the target is as it was', async (t) => {
+test('a salvage across a bind mount (EXDEV) is refused, and the orphan stays', async (t) => {
+  const root = temporaryDirectory(t);
+  for (const name of ['elsewhere', 'saved']) mkdirSync(`${root}/${name}`);
+  execFileSync('mount', ['--bind', `${root}/elsewhere`, `${root}/saved`]);
+  try {
+    mkdirSync(`${root}/.out.staging-0123456789abcdef0123`);
+    const [swept] = await sweepOrphans(root, { salvageTo: `${root}/saved` });
+    assert.equal(swept?.action, 'left');
+    assert.equal(swept.error?.code, 'CROSS_DEVICE');
+    assert.equal((await listOrphans(root)).length, 1);
+  } finally {
+    execFileSync('umount', [`${root}/saved`]);
+  }
+});
+
+test('a target that becomes a bind mount of the same filesystem meanwhile (EXDEV) is left as it is', async (t) => {
   const root = temporaryDirectory(t);
   mkdirSync(`${root}/elsewhere`);
-  let stagePath = '';
-  t.after(() => spawnSync('umount', [stagePath]));
-  await assert.rejects(
-    publishDirectory(`${root}/out`, (stage) => {
-      stagePath = stage.path;
-      execFileSync('mount', ['--bind', `${root}/elsewhere`, stage.path]);
-    }),
-    (error) => isHoldfastError(error) && ['TARGET_IS_MOUNT', 'CROSS_DEVICE'].includes(error.code),
-  );
-  assert.equal(readdirSync(root).includes('out'), false);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  try {
+    await assert.rejects(
+      publishDirectory(
+        `${root}/out`,
+        async (stage) => {
+          await stage.write('new', '');
+          execFileSync('mount', ['--bind', `${root}/elsewhere`, `${root}/out`]);
+        },
+        { ifExists: 'replace' },
+      ),
+      code('TARGET_CHANGED'),
+    );
+    assert.deepEqual(readdirSync(`${root}/out`), []);
+  } finally {
+    execFileSync('umount', [`${root}/out`]);
+  }
+  assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+  assert.deepEqual(readdirSync(root), ['elsewhere', 'out']);
 });
 
 test('a read-only parent is refused before fill runs', async (t) => {
