@@ -34,7 +34,7 @@ import {
   type PreparedTree,
 } from './prepare-tree.js';
 import { keepAsPrevious } from './previous.js';
-import { swing } from './swing.js';
+import { refuseWithoutExchange, swing } from './swing.js';
 import { removeTree } from './tree.js';
 
 export interface PublishDirectoryOptions extends FillOptions {
@@ -121,6 +121,7 @@ async function publishOnto<T>(
 ): Promise<PublishedDirectory<T>> {
   const parent = await openParent(fs, target);
   try {
+    await refuseEarly(fs, target, options);
     const tree = await prepareTree(fs, target.parent, target.name, fill, options);
     try {
       const oldPath = await publish(fs, target, tree, options);
@@ -195,6 +196,20 @@ async function retire(
   if (keepCount > 0) return keepAsPrevious(fs, target, oldPath, parent, keepCount);
   await removeTree(fs, oldPath).catch(() => undefined);
   return undefined;
+}
+
+/** What the exchange would refuse after all the work. */
+async function refuseEarly(
+  fs: Fs,
+  target: DirectoryTarget,
+  { withoutExchange = 'fail' }: PublishDirectoryOptions,
+): Promise<void> {
+  if (!target.old || withoutExchange === 'twoRenames') return;
+  try {
+    await refuseWithoutExchange(fs, target);
+  } catch (error) {
+    throw stepFailed(error, 'stage', target.parent);
+  }
 }
 
 /** Opened before anything is changed, so that not being able to open it changes nothing. */

@@ -1,12 +1,11 @@
 /** What a caller fills: a directory that nobody reads yet, and the tasks that write into it. */
-import { isAbsolute, join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { writeData, type FileData } from '../stage/file-data.js';
 import { stepFailed } from './directory-error.js';
 import type { TaskGroup } from './task-group.js';
-import { breathe } from './tree.js';
+import { breathe, isTurnLong } from './tree.js';
 
 export interface StageWriteOptions {
   /** Permission bits of the file, before the umask; 0o666 by default. */
@@ -56,10 +55,11 @@ export function makeStage(
     spawn: (task) => group.spawn(task),
     write: (relative, data, options = {}) =>
       group.run(async () => {
-        const parts = partsOf(relative);
-        await directories.make(parts.slice(0, -1));
+        refuseOutside(relative);
+        const end = relative.lastIndexOf('/');
+        if (end > 0) await directories.make(relative.slice(0, end));
         wrote(await writeFile(fs, `${path}/${relative}`, data, options, group.signal));
-        await breathe();
+        if (isTurnLong()) await breathe();
       }),
   };
 }
@@ -75,12 +75,13 @@ class StagedSubdirectories {
     this.#root = root;
   }
 
-  async make(parts: readonly string[]): Promise<void> {
-    const path = join(this.#root, ...parts);
-    if (parts.length === 0 || this.#known.has(path)) return;
-    await this.make(parts.slice(0, -1));
-    await this.#makeOne(path);
-    this.#known.add(path);
+  /** @param relative - under the stage, and checked */
+  async make(relative: string): Promise<void> {
+    if (this.#known.has(relative)) return;
+    const end = relative.lastIndexOf('/');
+    if (end > 0) await this.make(relative.slice(0, end));
+    await this.#makeOne(`${this.#root}/${relative}`);
+    this.#known.add(relative);
   }
 
   async #makeOne(path: string): Promise<void> {
@@ -99,20 +100,20 @@ class StagedSubdirectories {
   }
 }
 
-function partsOf(relative: string): readonly string[] {
-  const parts = typeof relative === 'string' ? relative.split('/') : [];
-  if (parts.length === 0 || relative.includes('\0') || parts.at(-1) === '') {
+/** A part that is empty, `.` or `..`: also of an absolute path, and of one that ends in a slash. */
+const UNSAFE_PART = /(?:^|\/)\.{0,2}(?:\/|$)/u;
+
+function refuseOutside(relative: string): void {
+  if (typeof relative !== 'string' || relative === '' || relative.includes('\0')) {
     throw invalidArgument('write', 'the name of a staged file must be a relative path', relative);
   }
-  if (isAbsolute(relative) || parts.some((part) => ['', '.', '..'].includes(part))) {
-    throw new HoldfastError('PATH_ESCAPES', {
-      message: "the path of a staged file must stay inside the stage, without '.', '..' or '//'",
-      outcome: 'unchanged',
-      step: 'write',
-      path: relative,
-    });
-  }
-  return parts;
+  if (!UNSAFE_PART.test(relative)) return;
+  throw new HoldfastError('PATH_ESCAPES', {
+    message: "the path of a staged file must stay inside the stage, without '.', '..' or '//'",
+    outcome: 'unchanged',
+    step: 'write',
+    path: relative,
+  });
 }
 
 async function writeFile(

@@ -23,6 +23,7 @@ import { setTimeout } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
 import {
+  createStagedDirectory,
   isSameFile,
   lstatIfThere,
   oldTreeName,
@@ -60,6 +61,23 @@ export async function swing(
     return stage.path;
   }
   return replaceByTwoRenames(fs, target, stage, target.old);
+}
+
+/** Tries an exchange of two directories beside the target, so that one that cannot work is refused before all the work. */
+export async function refuseWithoutExchange(fs: Fs, target: DirectoryTarget): Promise<void> {
+  const left = await createStagedDirectory(fs, target.parent, target.name);
+  try {
+    const right = await createStagedDirectory(fs, target.parent, target.name);
+    try {
+      await isExchanged(fs, { ...target, path: right.path }, left, 'fail');
+    } finally {
+      await fs.rmdir(right.path);
+      await right.handle.close();
+    }
+  } finally {
+    await fs.rmdir(left.path);
+    await left.handle.close();
+  }
 }
 
 async function renameOntoNothing(

@@ -101,13 +101,17 @@ export async function syncDirectory(fs: Fs, path: string): Promise<void> {
 const TURN_MS = 8;
 let turnBegan = 0;
 
+/** Whether this turn of the event loop has taken so long that {@link breathe} would end it. */
+export function isTurnLong(): boolean {
+  return performance.now() - turnBegan >= TURN_MS;
+}
+
 /**
  * Lets timers, signals and other work run when this turn of the event loop has taken long. The calls of `os/` on
  * metadata are made inline, so a loop of thousands of them would otherwise hold everything up.
  */
 export async function breathe(): Promise<void> {
-  const now = performance.now();
-  if (now - turnBegan < TURN_MS) return;
+  if (!isTurnLong()) return;
   await setImmediate();
   turnBegan = performance.now();
 }

@@ -302,8 +302,8 @@ test('a tree that another program put there right before the exchange is put bac
   await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
   let done = false;
   const fs = observeFs(nodeFileSystem, {
-    before: ({ call }) => {
-      if (call !== 'exchange' || done) return;
+    before: ({ call, to }) => {
+      if (call !== 'exchange' || to !== `${root}/out` || done) return;
       done = true;
       execFileSync('mv', [`${root}/out`, `${root}/aside`]);
       mkdirSync(`${root}/out`);
@@ -492,8 +492,14 @@ test('without an exchange a tree is replaced by two renames when asked for by na
       ...options,
     });
   await publish('old');
-  await assert.rejects(publish('new'), holdfastError('UNSUPPORTED_PLATFORM'));
+  let filled = false;
+  await assert.rejects(
+    publishDirectory(`${root}/out`, () => void (filled = true), { ifExists: 'replace', fs }),
+    holdfastError('UNSUPPORTED_PLATFORM'),
+  );
+  assert.equal(filled, false, 'refused before fill runs');
   assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+  assert.deepEqual(readdirSync(root), ['out']);
   await publish('new', { withoutExchange: 'twoRenames', keepPrevious: 1 });
   assert.deepEqual(readdirSync(`${root}/out`), ['new']);
   assert.deepEqual(readdirSync(root), ['out', 'out.previous-1']);
