@@ -25,7 +25,7 @@ import {
   parseStagedName,
 } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
-import { filesystemType } from './filesystem-type.js';
+import { filesystemType } from '../os/filesystem-type.js';
 import { keepOrphan } from './previous.js';
 import { readEntries, removeTree, syncDirectory } from './tree.js';
 

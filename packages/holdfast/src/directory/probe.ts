@@ -15,7 +15,7 @@ import { nodeFileSystem } from '../os/node-fs.js';
 import { makeUnnamedFile } from '../os/unnamed-file.js';
 import { createStagedDirectory } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
-import { filesystemType, type FilesystemType } from './filesystem-type.js';
+import { filesystemType, type FilesystemType } from '../os/filesystem-type.js';
 import { mountOf, type Mount } from './mount-info.js';
 import { discardTree } from './prepare-tree.js';
 import { syncDirectory } from './tree.js';

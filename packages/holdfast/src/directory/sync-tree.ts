@@ -14,7 +14,7 @@
 import { HoldfastError } from '../errors.js';
 import type { FileKind, Fs, FsHandle } from '../os/fs.js';
 import type { OwnedDirectory } from '../stage/staged-directory.js';
-import { filesystemType, kernelReportsSyncfsErrors } from './filesystem-type.js';
+import { filesystemType, kernelReportsSyncfsErrors } from '../os/filesystem-type.js';
 import { stepFailed } from './directory-error.js';
 import { breathe, readEntries, walkTree } from './tree.js';
 

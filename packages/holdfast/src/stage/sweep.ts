@@ -1,8 +1,10 @@
 /**
  * Removes the temporary files that dead processes left in a directory. The first write of a process into a directory
  * does so, which is often enough: a crash is followed by a new process. It is a courtesy to the directory, never a
- * reason for the write to fail: what cannot be read, locked or removed stays.
+ * reason for the write to fail: what cannot be read, locked or removed stays. Where other machines may share the
+ * filesystem, their locks may not be seen here, so nothing is taken for an orphan there.
  */
+import { filesystemType } from '../os/filesystem-type.js';
 import type { Fs } from '../os/fs.js';
 import { isTemporaryName } from './names.js';
 import { removeIfOrphan } from './ownership.js';
@@ -32,6 +34,8 @@ export async function sweepTemporaryFiles(fs: Fs, directory: string): Promise<st
 
 async function temporaryFilesIn(fs: Fs, directory: string): Promise<string[]> {
   try {
+    const { type } = await fs.statFilesystem(directory);
+    if (!filesystemType(type).isLocal) return [];
     const entries = await fs.readDirectory(directory);
     return entries
       .filter(({ name, kind }) => isTemporaryName(name) && ['file', 'unknown'].includes(kind))

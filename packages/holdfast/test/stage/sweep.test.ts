@@ -86,3 +86,15 @@ test('a name is recognised, differs each time, and has the same length for every
   assert.notEqual(newTemporaryName(), newTemporaryName());
   assert.equal(newTemporaryName().length, newTemporaryName().length);
 });
+
+test('on a filesystem that other machines may share, nothing is taken for an orphan', async (t) => {
+  const directory = temporaryDirectory(t);
+  const NFS = 0x6969;
+  const fs: Fs = {
+    ...nodeFileSystem,
+    statFilesystem: async (path) => ({ ...(await nodeFileSystem.statFilesystem(path)), type: NFS }),
+  };
+  writeFileSync(`${directory}/${newTemporaryName()}`, 'half');
+  assert.deepEqual(await sweepTemporaryFiles(fs, directory), []);
+  assert.equal((await sweepTemporaryFiles(nodeFileSystem, directory)).length, 1);
+});

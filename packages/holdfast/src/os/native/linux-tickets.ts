@@ -4,6 +4,7 @@
  * the descriptor. On a local filesystem they and flock(2) do not know of each other. Where flock is itself made of byte
  * locks (NFS, CIFS, FUSE) they would, so only filesystems known to keep them apart are used.
  */
+import { filesystemType } from '../filesystem-type.js';
 import { systemError } from '../system-error.js';
 import type { LockTickets } from '../fs.js';
 import type { Native } from './native.js';
@@ -25,11 +26,6 @@ const LENGTH = 2;
 const ARCHITECTURES_OF_64_BITS = ['x64', 'arm64', 'riscv64', 'loong64', 'ppc64', 's390x'];
 /** Bytes from here on are tickets. No program that locks parts of a file locks parts this far out. */
 const FIRST_BYTE = 1n << 62n;
-/** <linux/magic.h>: ext2/3/4, xfs, btrfs, tmpfs, overlay, f2fs, zfs, ramfs, bcachefs. */
-const LOCAL_FILESYSTEMS = [
-  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0x858458f6,
-  0xca451a4e,
-];
 
 export function loadTickets(koffi: Koffi, libc: Library): Native['tickets'] {
   if (!ARCHITECTURES_OF_64_BITS.includes(process.arch)) return () => undefined;
@@ -74,8 +70,8 @@ export function loadTickets(koffi: Koffi, libc: Library): Native['tickets'] {
     return found;
   }
 
-  return (fd, filesystemType, path): LockTickets | undefined => {
-    if (!LOCAL_FILESYSTEMS.includes(filesystemType >>> 0)) return undefined;
+  return (fd, magic, path): LockTickets | undefined => {
+    if (!filesystemType(magic).isLocal) return undefined;
     return {
       draw: (ticket) => control(fd, path, F_OFD_SETLK, F_RDLCK, FIRST_BYTE + ticket, 1n),
       drop: (ticket) => control(fd, path, F_OFD_SETLK, F_UNLCK, FIRST_BYTE + ticket, 1n),

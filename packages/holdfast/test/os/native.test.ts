@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+import { nodeFileSystem as fs, type FsFile } from 'holdfast/os';
+
+async function opened(path: string, access: 'read' | 'readWrite' = 'readWrite'): Promise<FsFile> {
+  return fs.open(path, { access, ...(access === 'readWrite' && { create: 'ifMissing' }) });
+}
+
+test('an exclusive lock excludes other open files, a shared one only exclusive ones, and close frees both', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  const [first, second] = [await opened(path), await opened(path)];
+  assert.equal(first.tryLock('exclusive'), true);
+  assert.equal(second.tryLock('shared'), false);
+  first.unlock();
+  assert.equal(second.tryLock('shared'), true);
+  assert.equal(first.tryLock('shared'), true);
+  assert.equal(first.tryLock('exclusive'), false);
+  await second.close();
+  assert.equal(first.tryLock('exclusive'), true);
+  await first.close();
+});
+
+test('a file open for reading alone can be locked exclusively', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  writeFileSync(path, '');
+  const reader = await opened(path, 'read');
+  const other = await opened(path);
+  assert.equal(reader.tryLock('exclusive'), true);
+  assert.equal(other.tryLock('exclusive'), false);
+  await Promise.all([reader.close(), other.close()]);
+});
+
+test('each open file sees the lowest ticket of the others, until it is dropped or its file is closed', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  const files = [await opened(path), await opened(path), await opened(path, 'read')] as const;
+  const [first, second, third] = files;
+  const lowest = (): (bigint | undefined)[] => files.map((file) => file.tickets?.lowestOfOthers());
+  assert.deepEqual(lowest(), [undefined, undefined, undefined]);
+  first.tickets?.draw(30n);
+  second.tickets?.draw(10n);
+  third.tickets?.draw(20n);
+  assert.deepEqual(lowest(), [10n, 20n, 10n]);
+  second.tickets?.drop(10n);
+  assert.deepEqual(lowest(), [20n, 20n, 30n]);
+  await third.close();
+  assert.deepEqual(
+    [first, second].map((file) => file.tickets?.lowestOfOthers()),
+    [undefined, 30n],
+  );
+  await Promise.all([first.close(), second.close()]);
+});
+
+test('tickets and flock do not know of each other', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  const [first, second] = [await opened(path), await opened(path)];
+  assert.equal(first.tryLock('exclusive'), true);
+  second.tickets?.draw(1n);
+  assert.equal(first.tickets?.lowestOfOthers(), 1n);
+  first.unlock();
+  first.tickets?.draw(2n);
+  assert.equal(second.tryLock('exclusive'), true);
+  assert.equal(second.tickets?.lowestOfOthers(), 2n);
+  await Promise.all([first.close(), second.close()]);
+});
+
+test('renameNoReplace refuses an existing name, exchange swaps two', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(`${directory}/a`, 'a');
+  mkdirSync(`${directory}/b`);
+  await assert.rejects(fs.renameNoReplace(`${directory}/a`, `${directory}/b`), { code: 'EEXIST' });
+  await fs.exchange(`${directory}/a`, `${directory}/b`);
+  assert.equal(readFileSync(`${directory}/b`, 'utf8'), 'a');
+  await fs.renameNoReplace(`${directory}/b`, `${directory}/c`);
+  assert.equal(readFileSync(`${directory}/c`, 'utf8'), 'a');
+  await assert.rejects(fs.exchange(`${directory}/a`, `${directory}/none`), { code: 'ENOENT' });
+});
+
+test('syncFilesystem resolves, and names the error of a descriptor that is none', async (t) => {
+  const directory = await fs.openDirectory(temporaryDirectory(t));
+  await directory.syncFilesystem();
+  await directory.close();
+  await assert.rejects(directory.syncFilesystem(), { code: 'EBADF', syscall: 'syncfs' });
+});
