@@ -11,6 +11,7 @@ import {
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
 import { ProgressBar } from '../progress-bar.js';
+import { addRasterLookCommands } from './raster-look.js';
 
 interface TileFlags {
   readonly tileSize?: number;
@@ -20,6 +21,8 @@ interface TileFlags {
   readonly blockSize?: number;
   readonly threads?: number;
   readonly skipEmpty?: boolean;
+  readonly replace?: boolean;
+  readonly keepPrevious?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -29,6 +32,8 @@ Examples:
   $ holdfast raster tile dem.tif dem.vrt
       writes dem.vrt and dem_tiles/, or nothing at all
   $ holdfast raster tile dem.tif dem.vrt --tile-size 256 --compress zstd --level 9
+  $ holdfast raster tile dem.tif dem.vrt --replace
+      swings dem.vrt to new tiles; programs that read the old ones read on
   $ holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
 
 Ctrl-C leaves nothing behind. So does a run that fails; one that is killed leaves what the next one sweeps.`;
@@ -49,10 +54,13 @@ export function addRasterCommands(program: Command): void {
     .option('--block-size <px>', 'width and height of the blocks inside a tile', wholeNumber)
     .option('--threads <n>', 'threads that encode (one a processor)', wholeNumber)
     .option('--skip-empty', 'leave out tiles that hold nothing but nodata')
+    .option('--replace', 'replace a mosaic that is there, while its readers read on')
+    .option('--keep-previous <n>', 'tiles of earlier mosaics to keep (1)', wholeNumber)
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress')
     .addHelpText('after', TILE_EXAMPLES)
     .action(tile);
+  addRasterLookCommands(raster);
 }
 
 function wholeNumber(text: string): number {
@@ -103,6 +111,8 @@ function writeOptions(flags: TileFlags): WriteOptions {
     blockSizePx: flags.blockSize,
     threads: flags.threads,
     skipEmpty: flags.skipEmpty,
+    ifExists: flags.replace ? 'replace' : 'fail',
+    keepPrevious: flags.keepPrevious,
   };
 }
 

@@ -1,0 +1,170 @@
+/** `holdfast raster info|verify|preview`: look at a mosaic without changing it. */
+import {
+  openVrt,
+  renderPreview,
+  verifyVrt,
+  type Mosaic,
+  type PreviewStyle,
+  type Problem,
+  type VerifyReport,
+} from '@holdfast/raster';
+import { type Command, InvalidArgumentError } from 'commander';
+import { replaceFile } from 'holdfast';
+import { interruptible } from '../interrupt.js';
+
+/** Exit status of `verify` when something is wrong with the mosaic: that of CORRUPT_DOCUMENT (docs/errors.md). */
+const DAMAGED_STATUS = 10;
+
+interface LookFlags {
+  readonly outside?: boolean;
+  readonly json?: boolean;
+}
+
+interface VerifyFlags extends LookFlags {
+  readonly deep?: boolean;
+}
+
+interface PreviewFlags extends LookFlags {
+  readonly hillshade?: boolean;
+  readonly ramp?: boolean;
+  readonly size?: number;
+}
+
+const OUTSIDE_FLAG = '--outside';
+const OUTSIDE_TEXT = 'follow an index that names tiles outside its own folder';
+
+export function addRasterLookCommands(raster: Command): void {
+  raster
+    .command('info')
+    .description('say what a mosaic holds')
+    .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
+    .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ holdfast raster info dem.vrt --json | jq .tileCount')
+    .action(info);
+  raster
+    .command('verify')
+    .description('find missing, cut, changed, swapped or foreign tiles and a damaged index')
+    .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
+    .option('--deep', 'decode every tile as well')
+    .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
+    .option('--json', 'print the report as one JSON object')
+    .addHelpText('after', VERIFY_HELP)
+    .action(verify);
+  raster
+    .command('preview')
+    .description('draw a mosaic as a PNG')
+    .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
+    .argument('<png>', 'the picture to write; one that is there is replaced whole')
+    .option('--hillshade', 'show the first band as a terrain under a light from the north-west')
+    .option('--ramp', 'colour the first band by its value, and shade it')
+    .option('--size <px>', 'length of the longer side (1024)', positiveNumber)
+    .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ holdfast raster preview dem.vrt dem.png --hillshade --size 2000',
+    )
+    .action(preview);
+}
+
+const VERIFY_HELP = `
+Exits with 0 when nothing is wrong and with ${DAMAGED_STATUS} otherwise. Mosaics of Holdfast are held against the checksums
+that were written with them; for those of other programs only the presence, size and type of the tiles are known, and
+--deep finds what does not decode.
+
+Examples:
+  $ holdfast raster verify dem.vrt
+  $ holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'`;
+
+function positiveNumber(text: string): number {
+  if (/^[1-9]\d*$/u.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a positive whole number.');
+}
+
+async function withMosaic<T>(
+  path: string,
+  flags: LookFlags,
+  use: (mosaic: Mosaic) => Promise<T>,
+): Promise<T> {
+  const mosaic = await openVrt(path, { outside: flags.outside ? 'allow' : 'refuse' });
+  try {
+    return await use(mosaic);
+  } finally {
+    await mosaic.close();
+  }
+}
+
+async function info(path: string, flags: LookFlags): Promise<void> {
+  const facts = await withMosaic(path, flags, async (mosaic) => factsOf(mosaic));
+  if (flags.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else for (const [name, value] of Object.entries(facts)) process.stdout.write(line(name, value));
+}
+
+/** What there is to say of a mosaic, as plain JSON. */
+function factsOf({ path, info: raster, document, tilePaths }: Mosaic): Record<string, unknown> {
+  const { widthPx, heightPx, dataType, bands, nodata, georeferencing } = raster;
+  return {
+    path,
+    widthPx,
+    heightPx,
+    dataType,
+    bandCount: bands.length,
+    nodata: nodata === undefined ? undefined : String(nodata),
+    crs: document.srs,
+    transform: georeferencing.transform,
+    pixelIs: georeferencing.pixelIs,
+    tileCount: tilePaths.length,
+    generation: document.metadata.get('HOLDFAST')?.['GENERATION'],
+    bands: bands.map(({ description, unit, colour, metadata }) => ({
+      description,
+      unit,
+      colour,
+      ...metadata,
+    })),
+  };
+}
+
+function line(name: string, value: unknown): string {
+  if (value === undefined) return '';
+  return `${name.padEnd(12)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`;
+}
+
+async function verify(path: string, flags: VerifyFlags): Promise<void> {
+  const report = await interruptible((signal) =>
+    verifyVrt(path, {
+      deep: flags.deep ?? false,
+      outside: flags.outside ? 'allow' : 'refuse',
+      signal,
+    }),
+  );
+  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : reportText(report));
+  if (!report.ok) process.exitCode = DAMAGED_STATUS;
+}
+
+function reportText({ path, ok, tiles, evidence, problems }: VerifyReport): string {
+  const held =
+    evidence === 'checksums'
+      ? 'held against the checksums written with them'
+      : 'only their presence, size and type are known';
+  if (ok) return `${path}: nothing wrong with ${tiles} tiles, ${held}\n`;
+  const lines = problems.map(
+    ({ kind, path: where, message }: Problem) => `${kind}: ${where}: ${message}\n`,
+  );
+  return `${lines.join('')}${path}: ${problems.length} of ${tiles} tiles or files are not as they should be\n`;
+}
+
+async function preview(path: string, output: string, flags: PreviewFlags): Promise<void> {
+  const style: PreviewStyle = flags.hillshade ? 'hillshade' : flags.ramp ? 'ramp' : 'auto';
+  const picture = await interruptible((signal) =>
+    withMosaic(path, flags, (mosaic) =>
+      renderPreview(mosaic, { style, signal, ...(flags.size && { maxSizePx: flags.size }) }),
+    ),
+  );
+  await replaceFile(output, picture.png);
+  const { widthPx, heightPx } = picture;
+  const result = { path: output, widthPx, heightPx, sizeBytes: picture.png.length };
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(result)}\n` : `${output}: ${widthPx}x${heightPx} pixels\n`,
+  );
+}
