@@ -3,6 +3,7 @@ import { addCrashtestCommands } from './crashtest.js';
 import { addDirectoryCommands } from './directory.js';
 import { addJsonCommands } from './json.js';
 import { addRasterCommands } from './raster.js';
+import { addRecordsCommands } from './records.js';
 import { addFileCommands } from './file.js';
 import { addMetaflowCommands } from './metaflow.js';
 
@@ -12,6 +13,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addCrashtestCommands,
   addDirectoryCommands,
   addJsonCommands,
+  addRecordsCommands,
   addRasterCommands,
   addMetaflowCommands,
 ];

@@ -1,0 +1,272 @@
+/** `holdfast records`: append to, read and compact a log of records, JSON Lines or CSV, from a shell. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  HoldfastError,
+  appendRecords,
+  compactRecords,
+  readRecords,
+  type AppendResult,
+  type LogDamage,
+  type LogFormatName,
+  type LogRecord,
+  type LogRepair,
+} from 'holdfast';
+
+interface LogFlags {
+  readonly format?: LogFormatName;
+  readonly delimiter?: string;
+  readonly timeout?: number;
+  readonly lock?: string;
+  readonly skipDamaged?: true;
+  readonly json?: true;
+}
+
+/** Adds the commands to the program. */
+export function addRecordsCommands(program: Command): void {
+  const records = program
+    .command('records')
+    .description('Append to, read or compact a log of records that many programs append to.');
+  addAppend(records);
+  addRead(records);
+  addCompact(records);
+}
+
+function withLogFlags(command: Command): Command {
+  return command
+    .addOption(new Option('--format <format>', "the log's format; by its name").choices(formats))
+    .option('--delimiter <character>', "CSV: between cells; the header's by default");
+}
+
+function withLockFlags(command: Command): Command {
+  return command
+    .option('--timeout <ms>', 'wait for the lock for so many milliseconds at most', milliseconds)
+    .option('--lock <file>', 'the lock file, in place of FILE.lock');
+}
+
+const formats = ['jsonl', 'csv'] as const;
+
+// append
+
+interface AppendFlags extends LogFlags {
+  readonly from: LogFormatName;
+  readonly columns?: readonly string[];
+}
+
+/** So many records are on their way at most: they share their writes and syncs. */
+const IN_FLIGHT = 1000;
+
+function addAppend(records: Command): void {
+  const append = records
+    .command('append')
+    .description('Append records from standard input; each is durable when the command has ended.')
+    .argument('<file>')
+    .addOption(
+      new Option('--from <format>', 'what standard input is').choices(formats).default('jsonl'),
+    )
+    .option('--columns <name...>', 'CSV: the columns of a new log');
+  withLockFlags(withLogFlags(append))
+    .option('--json', 'print how many were appended, and what was mended first')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  echo '{"job": 7, "state": "done"}' | holdfast records append state.jsonl
+  holdfast records append table.csv --from csv < more.csv`,
+    )
+    .action(appendFromInput);
+}
+
+async function appendFromInput(file: string, flags: AppendFlags): Promise<void> {
+  const options = {
+    format: flags.format,
+    delimiter: flags.delimiter,
+    columns: flags.columns,
+    timeoutMs: flags.timeout,
+    lockPath: flags.lock,
+  };
+  const appender = new Appender((record) => appendRecords(file, [record], options));
+  const input = flags.from === 'csv' ? csvInput() : jsonLinesInput();
+  try {
+    for await (const record of input) await appender.append(record);
+  } finally {
+    await appender.settle();
+  }
+  tellRepairs(appender.repairs);
+  if (!flags.json) return;
+  const result = { appended: appender.count, repairs: appender.repairs };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** Appends record after record, many on their way at once, and says of a failure how far it came. */
+class Appender {
+  count = 0;
+  readonly repairs: LogRepair[] = [];
+  readonly #append: (record: LogRecord) => Promise<AppendResult>;
+  #inFlight: Promise<void>[] = [];
+  #failures: unknown[] = [];
+
+  constructor(append: (record: LogRecord) => Promise<AppendResult>) {
+    this.#append = append;
+  }
+
+  async append(record: LogRecord): Promise<void> {
+    this.#inFlight.push(this.#appendOne(record).catch((error) => void this.#failures.push(error)));
+    if (this.#inFlight.length >= IN_FLIGHT || this.#failures.length > 0) await this.settle();
+  }
+
+  /** Waits for all; fails with the first failure. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#inFlight);
+    this.#inFlight = [];
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  async #appendOne(record: LogRecord): Promise<void> {
+    const { repairs } = await this.#append(record);
+    this.count += 1;
+    const isNew = (repair: LogRepair): boolean =>
+      !this.repairs.some(({ offsetBytes }) => offsetBytes === repair.offsetBytes);
+    this.repairs.push(...repairs.filter(isNew));
+  }
+}
+
+async function* jsonLinesInput(): AsyncGenerator<LogRecord> {
+  let number = 0;
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    number += 1;
+    if (line.trim() !== '')
+      yield parseLine(number === 1 ? line.replace(/^\ufeff/, '') : line, number);
+  }
+}
+
+function parseLine(line: string, number: number): LogRecord {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return value as LogRecord;
+  } catch (cause) {
+    throw inputError(`Line ${number} of standard input is not JSON.`, cause);
+  }
+  throw inputError(`Line ${number} of standard input is not a JSON object.`, undefined);
+}
+
+async function* csvInput(): AsyncGenerator<LogRecord> {
+  const { parse } = await import('csv-parse');
+  const parser = process.stdin.pipe(parse({ columns: true, bom: true, skip_empty_lines: true }));
+  try {
+    for await (const record of parser) yield record as LogRecord;
+  } catch (cause) {
+    throw inputError('Standard input is not CSV with a header.', cause);
+  }
+}
+
+function inputError(message: string, cause: unknown): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', {
+    message: `${message} The records before it were appended.`,
+    outcome: 'committed',
+    step: 'read',
+    path: '-',
+    cause,
+  });
+}
+
+function tellRepairs(repairs: readonly LogRepair[]): void {
+  for (const { kind, offsetBytes, sizeBytes, keptAt } of repairs) {
+    const what =
+      kind === 'completed'
+        ? 'the last record had no line end and got it'
+        : `${sizeBytes} bytes that were no record were taken out and kept as ${keptAt}`;
+    process.stderr.write(`holdfast: mended at byte ${offsetBytes}: ${what}\n`);
+  }
+}
+
+// read
+
+function addRead(records: Command): void {
+  const read = records
+    .command('read')
+    .description('Print the whole records of a log as JSON Lines.')
+    .argument('<file>');
+  withLogFlags(read)
+    .option('--skip-damaged', 'pass over lines that are no records, and tell of them')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast records read state.jsonl | jq .state
+  holdfast records read table.csv --skip-damaged`,
+    )
+    .action(printRecords);
+}
+
+async function printRecords(file: string, flags: LogFlags): Promise<void> {
+  endQuietlyWhenNobodyReads();
+  const { format, delimiter } = flags;
+  const onDamage = flags.skipDamaged ? tellDamage : 'error';
+  for await (const record of readRecords(file, { format, delimiter, onDamage })) {
+    if (!process.stdout.write(`${JSON.stringify(record)}\n`)) await once(process.stdout, 'drain');
+  }
+}
+
+/** As `head` does to its left in a pipe. */
+function endQuietlyWhenNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+function tellDamage({ line, reason }: LogDamage): void {
+  process.stderr.write(`holdfast: line ${line} is not a record: ${reason}\n`);
+}
+
+// compact
+
+interface CompactFlags extends LogFlags {
+  readonly key: readonly string[];
+  readonly latestBy?: string;
+}
+
+function addCompact(records: Command): void {
+  const compact = records
+    .command('compact')
+    .description('Keep only the last record of each key; appenders side by side lose nothing.')
+    .argument('<file>')
+    .requiredOption('--key <field...>', 'the fields that say which records are of one thing')
+    .option('--latest-by <field>', 'the field that says which was written last; by position');
+  withLockFlags(withLogFlags(compact))
+    .option('--skip-damaged', 'drop lines that are no records, and tell of them')
+    .option('--json', 'print what was kept and dropped')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast records compact state.jsonl --key job
+  holdfast records compact table.csv --key id region --latest-by updated_at`,
+    )
+    .action(compactLog);
+}
+
+async function compactLog(file: string, flags: CompactFlags): Promise<void> {
+  const result = await compactRecords(file, {
+    key: flags.key,
+    latestBy: flags.latestBy,
+    format: flags.format,
+    delimiter: flags.delimiter,
+    onDamage: flags.skipDamaged ? tellDamage : 'error',
+    timeoutMs: flags.timeout,
+    lockPath: flags.lock,
+  });
+  const text = flags.json
+    ? JSON.stringify(result)
+    : `kept ${result.keptCount} records, dropped ${result.droppedCount}`;
+  process.stdout.write(`${text}\n`);
+}
+
+function milliseconds(value: string): number {
+  const number = Number(value);
+  if (value === '' || !(number >= 0))
+    throw new InvalidArgumentError('It is a number of milliseconds.');
+  return number;
+}
