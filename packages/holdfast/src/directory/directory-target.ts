@@ -45,7 +45,11 @@ export async function findTarget(
 /** Where the path leads, after a commit that died on it, or on anything beside it, has been brought to its end. */
 async function settledName(fs: Fs, path: string): Promise<ResolvedName> {
   const name = await followSymlinks(fs, path);
-  return (await recoverPending(fs, name.path)) ? followSymlinks(fs, path) : name;
+  try {
+    return (await recoverPending(fs, name.path)) ? await followSymlinks(fs, path) : name;
+  } catch (error) {
+    throw stepFailed(error, 'recover', path);
+  }
 }
 
 async function openTree(fs: Fs, path: string): Promise<OpenedTree> {

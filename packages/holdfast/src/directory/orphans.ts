@@ -16,6 +16,7 @@ import { followSymlinks } from '../lock/follow-symlinks.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { DirectoryEntry, Fs, FsHandle } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import { isTemporaryName } from '../stage/names.js';
 import { claim } from '../stage/ownership.js';
 import {
@@ -260,7 +261,7 @@ async function whileOwned(
     await use((await handle.stat()).ino);
     return true;
   } finally {
-    await handle.close();
+    await closeQuietly(handle);
   }
 }
 

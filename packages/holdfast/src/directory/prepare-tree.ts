@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { errnoOf, HoldfastError, isHoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
 import { giveAttributes } from '../stage/attributes.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import {
   createStagedDirectory,
   isSameFile,
@@ -220,7 +221,7 @@ async function giveUp(
 ): Promise<void> {
   const keep = resume && !isHoldfastError(error, 'SYNC_FAILED');
   if (!keep) await discardTree(fs, stage);
-  await stage.handle.close();
+  await closeQuietly(stage.handle);
 }
 
 /** Gives a stage back the name under which the next run takes it over; discards it when that name is taken. */

@@ -11,6 +11,7 @@
 import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import {
   ownDirectory,
   stagedDirectoryName,
@@ -97,7 +98,7 @@ async function removeOwned(fs: Fs, owned: OwnedDirectory): Promise<void> {
   try {
     await removeTree(fs, owned.path);
   } finally {
-    await owned.handle.close();
+    await closeQuietly(owned.handle);
   }
 }
 

@@ -13,6 +13,7 @@ import { checkOptions } from '../options.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { makeUnnamedFile } from '../os/unnamed-file.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import { createStagedDirectory } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { filesystemType, type FilesystemType } from '../os/filesystem-type.js';
@@ -154,8 +155,8 @@ const trials: Readonly<Record<CheckKey, Trial>> = {
       expect(one.tryLock('exclusive'), 'a free directory could not be locked');
       expect(!two.tryLock('exclusive'), 'a locked directory could be locked again');
     } finally {
-      await one.close();
-      await two.close();
+      await closeQuietly(one);
+      await closeQuietly(two);
     }
   },
   async xattr(fs, scratch) {
@@ -184,7 +185,7 @@ async function tryEverything(fs: Fs, directory: string): Promise<readonly ProbeC
     return checks;
   } finally {
     await discardTree(fs, scratch);
-    await scratch.handle.close();
+    await closeQuietly(scratch.handle);
   }
 }
 

@@ -20,6 +20,7 @@ import { HoldfastError } from '../errors.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import { oldTreeName, type OwnedDirectory } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { findTarget, type DirectoryTarget } from './directory-target.js';
@@ -108,7 +109,7 @@ export async function publishDirectory<T>(
   try {
     return await publishOnto(fs, target, fill, options);
   } finally {
-    await target.old?.handle.close();
+    if (target.old) await closeQuietly(target.old.handle);
   }
 }
 
@@ -129,10 +130,10 @@ async function publishOnto<T>(
       const previousPath = oldPath && (await retire(fs, target, oldPath, parent, options));
       return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };
     } finally {
-      await tree.stage.handle.close();
+      await closeQuietly(tree.stage.handle);
     }
   } finally {
-    await parent.close();
+    await closeQuietly(parent);
   }
 }
 

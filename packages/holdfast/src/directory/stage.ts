@@ -2,6 +2,7 @@
 import { errnoOf, HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsFile } from '../os/fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import { writeData, type FileData } from '../stage/file-data.js';
 import { stepFailed } from './directory-error.js';
 import type { TaskGroup } from './task-group.js';
@@ -124,10 +125,23 @@ async function writeFile(
   signal: AbortSignal,
 ): Promise<number> {
   const file = await openNew(fs, path, options);
+  let sizeBytes: number;
   try {
-    return await writeData(file, data, signal);
-  } finally {
+    sizeBytes = await writeData(file, data, signal);
+  } catch (error) {
+    await closeQuietly(file);
+    throw error;
+  }
+  await closeWritten(file);
+  return sizeBytes;
+}
+
+/** Some filesystems say only now that they could not write (close(2), "Dealing with error returns from close()"). */
+async function closeWritten(file: FsFile): Promise<void> {
+  try {
     await file.close();
+  } catch (error) {
+    throw stepFailed(error, 'write', file.path);
   }
 }
 

@@ -21,7 +21,8 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
-import type { Fs } from '../os/fs.js';
+import type { FileStat, Fs } from '../os/fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import {
   createStagedDirectory,
   isSameFile,
@@ -72,11 +73,11 @@ export async function refuseWithoutExchange(fs: Fs, target: DirectoryTarget): Pr
       await isExchanged(fs, { ...target, path: right.path }, left, 'fail');
     } finally {
       await fs.rmdir(right.path);
-      await right.handle.close();
+      await closeQuietly(right.handle);
     }
   } finally {
     await fs.rmdir(left.path);
-    await left.handle.close();
+    await closeQuietly(left.handle);
   }
 }
 
@@ -194,10 +195,10 @@ async function checkWhatCameOut(
   stage: OwnedDirectory,
   old: OpenedTree,
 ): Promise<void> {
-  const cameOut = await lstatIfThere(fs, stage.path);
+  const cameOut = await lookAfterExchange(fs, target, stage);
   if (cameOut && isSameFile(cameOut, old.stat)) return;
   await isExchanged(fs, target, stage, 'fail');
-  const cameBack = await lstatIfThere(fs, stage.path);
+  const cameBack = await lookAfterExchange(fs, target, stage);
   if (cameBack && isSameFile(cameBack, stage.stat)) {
     throw targetChanged(target.path, 'Another program replaced the target in this very moment.');
   }
@@ -207,4 +208,17 @@ async function checkWhatCameOut(
     step: 'publish',
     path: target.path,
   });
+}
+
+/** Not being able to look says nothing about which of the two trees is the target now. */
+async function lookAfterExchange(
+  fs: Fs,
+  target: DirectoryTarget,
+  stage: OwnedDirectory,
+): Promise<FileStat | undefined> {
+  try {
+    return await lstatIfThere(fs, stage.path);
+  } catch (error) {
+    throw stepFailed(error, 'publish', target.path, 'unknown');
+  }
 }

@@ -13,6 +13,7 @@
  */
 import { HoldfastError } from '../errors.js';
 import type { FileKind, Fs, FsHandle } from '../os/fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { OwnedDirectory } from '../stage/staged-directory.js';
 import { filesystemType, kernelReportsSyncfsErrors } from '../os/filesystem-type.js';
 import { stepFailed } from './directory-error.js';
@@ -107,7 +108,7 @@ async function syncOpened(handle: FsHandle): Promise<void> {
   try {
     await synced(handle.path, () => handle.sync());
   } finally {
-    await handle.close();
+    await closeQuietly(handle);
   }
 }
 

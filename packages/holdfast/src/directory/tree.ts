@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf } from '../errors.js';
 import type { DirectoryEntry, FileKind, Fs } from '../os/fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 
 /** What a walk does with what it finds. */
 export interface TreeVisitor {
@@ -84,7 +85,7 @@ async function makeWritable(fs: Fs, path: string): Promise<void> {
   } catch (error) {
     if (errnoOf(error) !== 'EPERM') throw error;
   } finally {
-    await directory.close();
+    await closeQuietly(directory);
   }
 }
 
@@ -94,7 +95,7 @@ export async function syncDirectory(fs: Fs, path: string): Promise<void> {
   try {
     await directory.sync();
   } finally {
-    await directory.close();
+    await closeQuietly(directory);
   }
 }
 

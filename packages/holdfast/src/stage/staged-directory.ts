@@ -18,6 +18,7 @@ import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import { ID_LENGTH, newId } from './names.js';
 import { claim } from './ownership.js';
 
@@ -123,10 +124,10 @@ export async function ownDirectory(fs: Fs, path: string): Promise<OwnedDirectory
   if (!handle) return undefined;
   try {
     if (await claim(fs, handle)) return { path, handle, stat: await handle.stat() };
-    await handle.close();
+    await closeQuietly(handle);
     return undefined;
   } catch (error) {
-    await handle.close();
+    await closeQuietly(handle);
     throw error;
   }
 }
