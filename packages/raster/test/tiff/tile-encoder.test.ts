@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { fromArrayBuffer } from 'geotiff';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { compressions, type CompressionName, type Predictor } from '#src/codec/compressions.js';
 import {
   dataTypeNames,
@@ -12,6 +15,8 @@ import {
   type RasterArray,
   type RasterInfo,
 } from '#src/model.js';
+import { systemLibrary } from '#src/codec/system-library.js';
+import { fromGeoTiff } from '#src/source/geotiff/from-geotiff.js';
 import { encodeTile, variantFor } from '#src/tiff/tile-encoder.js';
 import { tileFormat, type TileOptions } from '#src/tiff/tile-format.js';
 
@@ -93,6 +98,39 @@ for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits'] as cons
         }
       }),
       { numRuns: 60 },
+    );
+  });
+}
+
+for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits', 'lz4'] as const) {
+  test(`our own reader gives back every bit of any samples of any type written with ${compression}`, async (t) => {
+    if (compression === 'lz4' && !systemLibrary('liblz4')) return;
+    const path = join(temporaryDirectory(t), 'tile.tif');
+    const cases = fc.constantFrom(...dataTypeNames).chain((dataType) =>
+      fc.record({
+        dataType: fc.constant(dataType),
+        pixels: anyPixels(dataType),
+        predictor: fc.constantFrom(...predictorsOf(compression, dataType)),
+        interleave: fc.constantFrom<Interleave>('pixel', 'band'),
+        blockSizePx: fc.constantFrom(undefined, 16, 32),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ dataType, pixels, ...options }) => {
+        const format = tileFormat('test', rasterInfo(pixels, dataType), {
+          ...options,
+          compression,
+        });
+        writeFileSync(path, encodeTile(format, pixels));
+        const source = await fromGeoTiff(path);
+        const { widthPx, heightPx, bandCount } = pixels;
+        const read = await source.read({ xPx: 0, yPx: 0, widthPx, heightPx });
+        await source.close?.();
+        for (let band = 0; band < bandCount; band += 1) {
+          assert.deepEqual(planeOf(read, band), planeOf(pixels, band));
+        }
+      }),
+      { numRuns: 40 },
     );
   });
 }

@@ -1,11 +1,19 @@
 /**
  * Decodes one strip or tile of a GeoTIFF into native samples. Deflate goes through Node's own zlib, off the main
- * thread; every other codec is geotiff.js's. Predictors are undone here, since geotiff.js knows them neither for
- * 64-bit samples nor for big-endian files.
+ * thread; codecs that are not our own are geotiff.js's. Predictors are undone here, since geotiff.js knows them neither
+ * for 64-bit samples nor for big-endian files.
  */
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
 import { getDecoder } from 'geotiff';
+import { blockDecoder } from '../../codec/block-decoder.js';
+import type { Codec } from '../../codec/codec.js';
+import {
+  type SampleBytes,
+  unpredictRowOf,
+  wordsOf,
+  wordsPerSample,
+} from '../../codec/predictor.js';
 import { type DataType, type RasterArray, dataTypes } from '../../model.js';
 import { halfToFloat } from '../half-float.js';
 
@@ -29,7 +37,7 @@ export interface BlockEncoding {
 }
 
 const COMPRESSION = { none: 1, jpeg: 7, deflate: 8, deflateOld: 32946 };
-const PREDICTOR = { none: 1, horizontal: 2, floatingPoint: 3 };
+const PREDICTOR = { horizontal: 2, floatingPoint: 3 } as const;
 
 const inflateAsync = promisify(inflate);
 
@@ -59,8 +67,17 @@ async function decompress(
   if (compression === COMPRESSION.none) return encoded;
   if (compression === COMPRESSION.deflate || compression === COMPRESSION.deflateOld)
     return inflateAsync(encoded, { maxOutputLength: Math.max(1024, 2 * expectedBytes) });
+  const own = blockDecoder(compression);
+  if (own) return decodedBy(own, encoded, expectedBytes);
   const decoder = await getDecoder(compression, decoderParameters);
   return new Uint8Array(await decoder.decode(aligned(encoded).buffer));
+}
+
+function decodedBy(codec: Codec, encoded: Uint8Array, expectedBytes: number): Uint8Array {
+  const bytes = new Uint8Array(expectedBytes);
+  // None of them looks at the shape when it decodes.
+  codec.decompress(encoded, bytes, { widthPx: 0, heightPx: 0, samplesPerPixel: 0 });
+  return bytes;
 }
 
 function nativeSamples(
@@ -69,23 +86,32 @@ function nativeSamples(
   rows: number,
   encoding: BlockEncoding,
 ): RasterArray {
-  const { bitsPerSample, dataType, predictor, bandsTogether } = encoding;
+  const { bitsPerSample, dataType, predictor } = encoding;
   if (bitsPerSample < 8 || bitsPerSample === 12)
     return unpacked(bytes, rowSamples, rows, bitsPerSample, dataType);
-  const width = bitsPerSample / 8;
-  if (predictor === PREDICTOR.floatingPoint)
-    return finished(undoFloatingPoint(bytes, rowSamples, rows, bandsTogether, width), encoding);
-  const native = encoding.littleEndian || width === 1 ? aligned(bytes) : swapped(bytes, width);
-  const samples = finished(native, { ...encoding, dataType: storedType(encoding) });
-  if (predictor === PREDICTOR.horizontal) undoHorizontal(samples, rowSamples, rows, bandsTogether);
-  return storedType(encoding) === dataType ? samples : halfToFloat(samples as Uint16Array);
+  const width = (bitsPerSample / 8) as SampleBytes;
+  // The planes of the floating-point predictor are in the same order in files of either byte order.
+  const swap = !encoding.littleEndian && width > 1 && predictor !== PREDICTOR.floatingPoint;
+  const native = swap ? swapped(bytes, width) : aligned(bytes);
+  undoPredictor(native, rowSamples, rows, encoding, width);
+  return finished(native, encoding);
+}
+
+function undoPredictor(
+  bytes: Uint8Array,
+  rowSamples: number,
+  rows: number,
+  { predictor, bandsTogether }: BlockEncoding,
+  width: SampleBytes,
+): void {
+  if (predictor !== PREDICTOR.horizontal && predictor !== PREDICTOR.floatingPoint) return;
+  const undoRow = unpredictRowOf(predictor, width);
+  const words = wordsOf(bytes, width);
+  const rowWords = rowSamples * wordsPerSample(width);
+  for (let row = 0; row < rows; row += 1) undoRow(words, row * rowWords, rowSamples, bandsTogether);
 }
 
 /** Half floats lie in the file as 16-bit words. */
-function storedType({ bitsPerSample, dataType }: BlockEncoding): DataType {
-  return dataType === 'float32' && bitsPerSample === 16 ? 'uint16' : dataType;
-}
-
 function finished(bytes: Uint8Array, { dataType, bitsPerSample }: BlockEncoding): RasterArray {
   if (dataType === 'float32' && bitsPerSample === 16)
     return halfToFloat(new Uint16Array(bytes.buffer));
@@ -101,58 +127,6 @@ function swapped(bytes: Uint8Array, width: number): Uint8Array {
   const copy = Buffer.from(new Uint8Array(bytes).buffer);
   if (width === 2) return copy.swap16();
   return width === 4 ? copy.swap32() : copy.swap64();
-}
-
-/** TIFF 6.0, section 14: each sample holds the difference to the same band of the pixel before. */
-function undoHorizontal(
-  samples: RasterArray,
-  rowSamples: number,
-  rows: number,
-  stride: number,
-): void {
-  // Differences wrap around at the width of the words in the file, also for floats.
-  const words = wordsOf(samples);
-  for (let row = 0; row < rows; row += 1) {
-    const end = (row + 1) * rowSamples;
-    for (let index = row * rowSamples + stride; index < end; index += 1) {
-      (words[index] as number) += words[index - stride] as number;
-    }
-  }
-}
-
-type Words = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
-
-function wordsOf({ buffer, BYTES_PER_ELEMENT }: RasterArray): Words {
-  if (BYTES_PER_ELEMENT === 1) return new Uint8Array(buffer);
-  if (BYTES_PER_ELEMENT === 2) return new Uint16Array(buffer);
-  return BYTES_PER_ELEMENT === 4 ? new Uint32Array(buffer) : new BigUint64Array(buffer);
-}
-
-/**
- * Adobe Photoshop TIFF Technical Note 3: a row holds the most significant bytes of all samples, then the next ones,
- * and so on, each as the difference to the byte before; whatever the file's byte order.
- */
-function undoFloatingPoint(
-  bytes: Uint8Array,
-  rowSamples: number,
-  rows: number,
-  stride: number,
-  width: number,
-): Uint8Array {
-  const native = new Uint8Array(bytes.length);
-  const rowBytes = rowSamples * width;
-  const row = new Uint8Array(rowBytes);
-  for (let start = 0; start < rows * rowBytes; start += rowBytes) {
-    row.set(bytes.subarray(start, start + rowBytes));
-    for (let at = stride; at < rowBytes; at += 1)
-      row[at] = (row[at] as number) + (row[at - stride] as number);
-    for (let byte = 0; byte < width; byte += 1) {
-      const plane = (width - 1 - byte) * rowSamples;
-      for (let sample = 0; sample < rowSamples; sample += 1)
-        native[start + sample * width + byte] = row[plane + sample] as number;
-    }
-  }
-  return native;
 }
 
 /** Samples of fewer bits than a byte, or 12: packed from the highest bit on, each row from a byte of its own. */

@@ -136,7 +136,7 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
   return {
     compression,
     // JPEG, LERC and WebP have no predictor; where the field is there nevertheless, it means nothing.
-    predictor: [5, 8, 32773, 32946, 50000].includes(compression)
+    predictor: [5, 8, 32773, 32946, 50000, 50004].includes(compression)
       ? ((await tags.number('predictor')) ?? 1)
       : 1,
     littleEndian,
