@@ -1,6 +1,6 @@
 /**
  * LERC (Limited Error Raster Compression, libtiff's compression 34887) by the system's libLerc: samples are kept to within
- * a given error, 0 for exactly. One band at a time; `NaN` samples are told apart by LERC's mask of valid pixels, as
+ * a given error, 0 for exactly. Written one band at a time; `NaN` samples are told apart by LERC's mask of valid pixels, as
  * libtiff does.
  */
 import { dataTypes, type DataType } from '../model.js';
@@ -53,14 +53,14 @@ export function openLerc(maxZError: number, dataType: DataType): Codec {
       return size[0] ?? 0;
     },
     decompress(input, output, shape) {
-      const { widthPx, heightPx } = checkShape(shape);
+      const { widthPx, heightPx, samplesPerPixel } = shape;
       const mask = new Uint8Array(widthPx * heightPx);
       const status = calls.decode(
         input,
         input.length,
         1,
         mask,
-        1,
+        samplesPerPixel,
         widthPx,
         heightPx,
         1,
@@ -68,12 +68,13 @@ export function openLerc(maxZError: number, dataType: DataType): Codec {
         output,
       ) as number;
       if (status !== 0) throw damagedBlock('lerc', `status ${status}`);
-      fillInvalid(output, dataType, mask);
+      fillInvalid(output, dataType, mask, samplesPerPixel);
     },
     close() {},
   };
 }
 
+/** The mask of valid pixels cannot tell bands apart. */
 function checkShape(shape: BlockShape): BlockShape {
   if (shape.samplesPerPixel !== 1) throw new RangeError('LERC takes one band at a time');
   return shape;
@@ -87,10 +88,18 @@ function validMask(input: Uint8Array, dataType: DataType): Uint8Array | undefine
   return mask.includes(0) ? mask : undefined;
 }
 
-function fillInvalid(output: Uint8Array, dataType: DataType, mask: Uint8Array): void {
+function fillInvalid(
+  output: Uint8Array,
+  dataType: DataType,
+  mask: Uint8Array,
+  samplesPerPixel: number,
+): void {
   const samples = floatSamples(output, dataType);
   if (!samples) return;
-  for (let i = 0; i < mask.length; i += 1) if (mask[i] === 0) samples[i] = Number.NaN;
+  for (let pixel = 0; pixel < mask.length; pixel += 1) {
+    const first = pixel * samplesPerPixel;
+    if (mask[pixel] === 0) samples.fill(Number.NaN, first, first + samplesPerPixel);
+  }
 }
 
 function floatSamples(

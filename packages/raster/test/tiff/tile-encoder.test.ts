@@ -102,16 +102,18 @@ for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits'] as cons
   });
 }
 
-for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits', 'lz4'] as const) {
+for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits', 'lz4', 'lerc'] as const) {
   test(`our own reader gives back every bit of any samples of any type written with ${compression}`, async (t) => {
     if (compression === 'lz4' && !systemLibrary('liblz4')) return;
+    if (compression === 'lerc' && !systemLibrary('libLerc')) return;
     const path = join(temporaryDirectory(t), 'tile.tif');
-    const cases = fc.constantFrom(...dataTypeNames).chain((dataType) =>
+    const types = dataTypeNames.filter((type) => compression !== 'lerc' || !type.endsWith('int64'));
+    const cases = fc.constantFrom(...types).chain((dataType) =>
       fc.record({
         dataType: fc.constant(dataType),
         pixels: anyPixels(dataType),
         predictor: fc.constantFrom(...predictorsOf(compression, dataType)),
-        interleave: fc.constantFrom<Interleave>('pixel', 'band'),
+        interleave: fc.constantFrom<Interleave>(compression === 'lerc' ? 'band' : 'pixel', 'band'),
         blockSizePx: fc.constantFrom(undefined, 16, 32),
       }),
     );
@@ -127,7 +129,10 @@ for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits', 'lz4'] 
         const read = await source.read({ xPx: 0, yPx: 0, widthPx, heightPx });
         await source.close?.();
         for (let band = 0; band < bandCount; band += 1) {
-          assert.deepEqual(planeOf(read, band), planeOf(pixels, band));
+          const [back, given] = [planeOf(read, band), planeOf(pixels, band)];
+          // LERC knows only one NaN.
+          if (compression === 'lerc') assert.deepEqual([...back], [...given]);
+          else assert.deepEqual(back, given);
         }
       }),
       { numRuns: 40 },

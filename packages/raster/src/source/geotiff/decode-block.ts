@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
 import { getDecoder } from 'geotiff';
 import { blockDecoder } from '../../codec/block-decoder.js';
-import type { Codec } from '../../codec/codec.js';
+import type { BlockShape } from '../../codec/codec.js';
 import {
   type SampleBytes,
   unpredictRowOf,
@@ -50,7 +50,8 @@ export async function decodeBlock(
 ): Promise<RasterArray> {
   const rowSamples = widthPx * encoding.bandsTogether;
   const rowBytes = Math.ceil((rowSamples * encoding.bitsPerSample) / 8);
-  const bytes = await decompress(encoded, rowBytes * heightPx, encoding);
+  const shape = { widthPx, heightPx, samplesPerPixel: encoding.bandsTogether };
+  const bytes = await decompress(encoded, rowBytes * heightPx, shape, encoding);
   if (bytes.length < rowBytes * heightPx)
     throw new Error(`it holds ${bytes.length} bytes instead of ${rowBytes * heightPx}`);
   const exact = bytes.subarray(0, rowBytes * heightPx);
@@ -61,23 +62,27 @@ export async function decodeBlock(
 async function decompress(
   encoded: Uint8Array,
   expectedBytes: number,
+  shape: BlockShape,
   encoding: BlockEncoding,
 ): Promise<Uint8Array> {
-  const { compression, decoderParameters } = encoding;
+  const { compression, dataType, decoderParameters } = encoding;
   if (compression === COMPRESSION.none) return encoded;
   if (compression === COMPRESSION.deflate || compression === COMPRESSION.deflateOld)
     return inflateAsync(encoded, { maxOutputLength: Math.max(1024, 2 * expectedBytes) });
-  const own = blockDecoder(compression);
-  if (own) return decodedBy(own, encoded, expectedBytes);
+  const own = isPackedTwice(encoding) ? undefined : blockDecoder(compression, dataType);
+  if (own) {
+    const bytes = new Uint8Array(expectedBytes);
+    own.decompress(encoded, bytes, shape);
+    return bytes;
+  }
   const decoder = await getDecoder(compression, decoderParameters);
   return new Uint8Array(await decoder.decode(aligned(encoded).buffer));
 }
 
-function decodedBy(codec: Codec, encoded: Uint8Array, expectedBytes: number): Uint8Array {
-  const bytes = new Uint8Array(expectedBytes);
-  // None of them looks at the shape when it decodes.
-  codec.decompress(encoded, bytes, { widthPx: 0, heightPx: 0, samplesPerPixel: 0 });
-  return bytes;
+/** LERC blocks may be compressed once more, by what the second of LERC's parameters says (libtiff's `tiff.h`). */
+function isPackedTwice({ decoderParameters }: BlockEncoding): boolean {
+  const { LercParameters } = decoderParameters as { readonly LercParameters?: ArrayLike<number> };
+  return (LercParameters?.[1] ?? 0) !== 0;
 }
 
 function nativeSamples(
