@@ -6,6 +6,7 @@ import { addRasterCommands } from './raster.js';
 import { addRecordsCommands } from './records.js';
 import { addFileCommands } from './file.js';
 import { addMetaflowCommands } from './metaflow.js';
+import { addTransactionCommands } from './transaction.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
 export const commandGroups: readonly ((program: Command) => void)[] = [
@@ -14,6 +15,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addDirectoryCommands,
   addJsonCommands,
   addRecordsCommands,
+  addTransactionCommands,
   addRasterCommands,
   addMetaflowCommands,
 ];

@@ -1,0 +1,258 @@
+/** `holdfast transaction` and `recover`: several paths changed together, and what a crash has left of such a change. */
+import { createReadStream } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { text as readText } from 'node:stream/consumers';
+import { InvalidArgumentError, type Command } from 'commander';
+import {
+  HoldfastError,
+  recover,
+  transaction,
+  type FileData,
+  type JsonValue,
+  type Recovery,
+  type Transaction,
+} from 'holdfast';
+import { applyJsonPatch, mergePatch, parseJson, type JsonPatchOperation } from 'holdfast/json';
+
+interface TransactionFlags {
+  readonly timeout?: number;
+  readonly json?: true;
+}
+
+interface RecoverFlags {
+  readonly dryRun?: true;
+  readonly timeout?: number;
+  readonly json?: true;
+}
+
+type Description = Readonly<Record<string, JsonValue>>;
+
+/** What can be done to a path, the members that say how, and the call that does it. */
+const changes: Readonly<
+  Record<
+    string,
+    {
+      readonly members: readonly string[];
+      make(tx: Transaction, path: string, change: Description): Promise<void>;
+    }
+  >
+> = {
+  replaceFile: {
+    members: ['data', 'base64', 'from', 'mode', 'ifExists'],
+    make: (tx, path, change) =>
+      tx.replaceFile(path, dataOf(change), {
+        ...(change['mode'] === undefined ? {} : { mode: octal(string(change, 'mode')) }),
+        ...ifExistsOf(change),
+      }),
+  },
+  updateJson: {
+    members: ['merge', 'patch', 'initial'],
+    make: (tx, path, change) =>
+      tx.updateJson<JsonValue>(path, (value) => changed(value, change), {
+        initial: change['initial'],
+      }),
+  },
+  publishDirectory: {
+    members: ['from', 'ifExists'],
+    make: (tx, path, change) =>
+      tx.publishDirectory(
+        path,
+        ({ path: stage }) =>
+          cp(string(change, 'from'), stage, { recursive: true, verbatimSymlinks: true }),
+        ifExistsOf(change),
+      ),
+  },
+  remove: { members: [], make: (tx, path) => tx.remove(path) },
+  rename: { members: ['to'], make: (tx, path, change) => tx.rename(path, string(change, 'to')) },
+};
+
+/** Adds the commands to the program. */
+export function addTransactionCommands(program: Command): void {
+  addTransaction(program);
+  addRecover(program);
+}
+
+function addTransaction(program: Command): void {
+  program
+    .command('transaction')
+    .description(
+      'Make several changes below a directory, all of them or none, also when the machine dies meanwhile.\n\n' +
+        'Standard input holds the changes as a JSON array, one object a change, each with one of these members, the\n' +
+        'path below ROOT, and what is beside it:\n\n' +
+        '  replaceFile       data (text), base64, or from (a file to copy); mode ("644"), ifExists ("fail")\n' +
+        '  updateJson        merge (RFC 7396) or patch (RFC 6902); initial\n' +
+        '  publishDirectory  from (a directory to copy); ifExists ("replace")\n' +
+        '  remove\n' +
+        '  rename            to',
+    )
+    .argument('<root>', 'the directory that all paths lie in')
+    .option('--timeout <ms>', 'how long to wait for the locks', milliseconds)
+    .option('--json', 'print the number of changes as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast transaction /srv/app <<'END'
+  [ { "publishDirectory": "site", "from": "build", "ifExists": "replace" },
+    { "updateJson": "state.json", "merge": { "release": 42 } },
+    { "remove": "maintenance" } ]
+  END
+  echo '[{"rename": "draft", "to": "final"}]' | holdfast transaction . --timeout 5000`,
+    )
+    .action(runTransaction);
+}
+
+async function runTransaction(root: string, flags: TransactionFlags): Promise<void> {
+  const list = describedChanges(await readText(process.stdin));
+  const options = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout };
+  await transaction(
+    root,
+    async (tx) => {
+      for (const change of list) await makeChange(tx, change);
+    },
+    options,
+  );
+  if (flags.json) printJson({ root, changes: list.length });
+}
+
+function describedChanges(text: string): readonly Description[] {
+  const value = parseJson(text, 'standard input');
+  if (!Array.isArray(value) || !value.every(isDescription)) {
+    throw malformed('standard input must hold a JSON array of objects, one object a change');
+  }
+  for (const change of value) checkMembers(change);
+  return value;
+}
+
+function isDescription(value: JsonValue): value is Description & JsonValue {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Before anything is staged, so that a misspelt member stops everything at once. */
+function checkMembers(change: Description): void {
+  const kind = kindOf(change);
+  const known = [kind, ...(changes[kind]?.members ?? [])];
+  const unknown = Object.keys(change).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw malformed(`${kind} has no member '${unknown}'; it knows ${known.join(', ')}`);
+  }
+  string(change, kind);
+}
+
+async function makeChange(tx: Transaction, change: Description): Promise<void> {
+  const kind = kindOf(change);
+  await changes[kind]?.make(tx, string(change, kind), change);
+}
+
+function kindOf(change: Description): string {
+  const [kind, another] = Object.keys(changes).filter((name) => name in change);
+  if (kind !== undefined && another === undefined) return kind;
+  const names = Object.keys(changes).join(', ');
+  throw malformed(`a change has exactly one of ${names}: ${JSON.stringify(change)}`);
+}
+
+function dataOf(change: Description): FileData {
+  const given = ['data', 'base64', 'from'].filter((name) => name in change);
+  if (given.length !== 1) throw malformed('replaceFile needs one of data, base64 and from');
+  if ('data' in change) return string(change, 'data');
+  if ('base64' in change) return Buffer.from(string(change, 'base64'), 'base64');
+  return createReadStream(string(change, 'from'));
+}
+
+function changed(value: JsonValue, change: Description): JsonValue {
+  const { merge, patch } = change;
+  if ((merge === undefined) === (patch === undefined)) {
+    throw malformed('updateJson needs one of merge and patch');
+  }
+  if (merge !== undefined) return mergePatch(value, merge);
+  return applyJsonPatch(value, patch as unknown as readonly JsonPatchOperation[]);
+}
+
+function ifExistsOf(change: Description): { readonly ifExists?: 'fail' | 'replace' } {
+  const { ifExists } = change;
+  if (ifExists === undefined) return {};
+  if (ifExists === 'fail' || ifExists === 'replace') return { ifExists };
+  throw malformed("ifExists is 'fail' or 'replace'");
+}
+
+function string(change: Description, name: string): string {
+  const value = change[name];
+  if (typeof value === 'string') return value;
+  throw malformed(`'${name}' must be a string: ${JSON.stringify(change)}`);
+}
+
+function octal(digits: string): number {
+  if (/^[0-7]{3,4}$/.test(digits)) return Number.parseInt(digits, 8);
+  throw malformed(`mode is three or four octal digits, not '${digits}'`);
+}
+
+function malformed(message: string): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', {
+    message: `The description of the transaction is malformed: ${message}.`,
+    outcome: 'unchanged',
+    step: 'read description',
+    path: 'standard input',
+  });
+}
+
+function addRecover(program: Command): void {
+  program
+    .command('recover')
+    .description(
+      'Bring a transaction whose process died to its end: finish it if it was committed, forget it if it was not.\n\n' +
+        'Every other use of Holdfast below the directory does the same first; this shows what was found. It may be\n' +
+        'killed and run again.',
+    )
+    .argument('<root>', 'the directory that was given to the transaction')
+    .option('--dry-run', 'only say what would be done')
+    .option('--timeout <ms>', 'how long to wait for a commit that is under way', milliseconds)
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast recover /srv/app --dry-run
+  holdfast recover /srv/app --json`,
+    )
+    .action(runRecover);
+}
+
+async function runRecover(root: string, flags: RecoverFlags): Promise<void> {
+  const dryRun = flags.dryRun ?? false;
+  const recovery = await recover(root, {
+    dryRun,
+    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+  });
+  if (flags.json) printJson({ ...recovery, dryRun });
+  else process.stdout.write(`${describe(recovery, dryRun)}\n`);
+}
+
+function describe({ root, journal, changes: list }: Recovery, dryRun: boolean): string {
+  if (journal === 'none') return `${root}: nothing to recover`;
+  if (journal === 'torn')
+    return `${root}: a torn journal ${dryRun ? 'is to be' : 'was'} thrown away`;
+  const lines = list.map(({ kind, path, state, displacedTo }) => {
+    const aside = displacedTo === undefined ? '' : `; what was in the way is now ${displacedTo}`;
+    return `  ${kind} ${path}: ${stateSentences[state]}${aside}`;
+  });
+  return [
+    `${root}: a committed transaction ${dryRun ? 'is to be' : 'was'} finished`,
+    ...lines,
+  ].join('\n');
+}
+
+const stateSentences = {
+  pending: 'to be made',
+  made: 'made',
+  alreadyMade: 'had been made before',
+  superseded: 'another program has put something else there, which was left alone',
+} as const;
+
+function milliseconds(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('a whole number of milliseconds is needed.');
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+
+const bin = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url));
+
+function run(
+  cwd: string,
+  args: readonly string[],
+  input: unknown = '',
+): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    cwd,
+    encoding: 'utf8',
+    input: typeof input === 'string' ? input : JSON.stringify(input),
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+test('a described transaction makes every kind of change', (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/build/sub`, { recursive: true });
+  writeFileSync(`${root}/build/sub/page`, 'page');
+  writeFileSync(`${root}/state.json`, '{"release":41}');
+  writeFileSync(`${root}/draft`, 'draft');
+  writeFileSync(`${root}/old`, 'old');
+  const { status, out, err } = run(
+    root,
+    ['transaction', '.', '--json'],
+    [
+      { replaceFile: 'a', data: 'text', mode: '640' },
+      { replaceFile: 'b', base64: 'AAE=' },
+      { replaceFile: 'c', from: 'draft' },
+      { updateJson: 'state.json', merge: { release: 42 } },
+      { updateJson: 'list.json', patch: [{ op: 'add', path: '/-', value: 1 }], initial: [] },
+      { publishDirectory: 'site', from: 'build' },
+      { remove: 'old' },
+      { rename: 'draft', to: 'final' },
+    ],
+  );
+  assert.equal(status, 0, err);
+  assert.deepEqual(JSON.parse(out), { root: '.', changes: 8 });
+  assert.equal(readFileSync(`${root}/a`, 'utf8'), 'text');
+  assert.equal(statSync(`${root}/a`).mode & 0o777, 0o640);
+  assert.deepEqual([...readFileSync(`${root}/b`)], [0, 1]);
+  assert.equal(readFileSync(`${root}/c`, 'utf8'), 'draft');
+  assert.equal(readFileSync(`${root}/state.json`, 'utf8'), '{"release":42}');
+  assert.deepEqual(JSON.parse(readFileSync(`${root}/list.json`, 'utf8')), [1]);
+  assert.equal(readFileSync(`${root}/site/sub/page`, 'utf8'), 'page');
+  assert.deepEqual([existsSync(`${root}/old`), existsSync(`${root}/draft`)], [false, false]);
+});
+
+test('a malformed description is refused with status 2, and nothing is staged', (t) => {
+  const root = temporaryDirectory(t);
+  const malformed: unknown[] = [
+    '{"replaceFile": "a"',
+    { replaceFile: 'a', data: 'x' },
+    [{ replaceFile: 'a', data: 'x', modus: '644' }],
+    [{ replaceFile: 'a', data: 'x' }, { destroy: 'b' }],
+    [{ replaceFile: 'a', remove: 'b' }],
+    [{ remove: 5 }],
+    [
+      { replaceFile: 'a', data: 'x' },
+      { replaceFile: '../b', data: 'x' },
+    ],
+  ];
+  for (const input of malformed) {
+    const { status } = run(root, ['transaction', '.'], input);
+    assert.ok(status === 2 || (typeof input === 'string' && status === 10), JSON.stringify(input));
+    assert.deepEqual(readdirSync(root), []);
+  }
+});
+
+test('recover says what it found, and refuses a foreign journal with status 12', (t) => {
+  const root = temporaryDirectory(t);
+  const nothing = run(root, ['recover', '.', '--json']);
+  assert.deepEqual(JSON.parse(nothing.out), { root, journal: 'none', changes: [], dryRun: false });
+  writeFileSync(`${root}/.holdfast-journal`, '');
+  assert.match(run(root, ['recover', '.', '--dry-run']).out, /is to be thrown away/);
+  assert.match(run(root, ['recover', '.']).out, /was thrown away/);
+  writeFileSync(`${root}/.holdfast-journal`, 'mine');
+  const { status, err } = run(root, ['recover', '.']);
+  assert.equal(status, 12);
+  assert.match(err, /not a journal of Holdfast/);
+  assert.equal(readFileSync(`${root}/.holdfast-journal`, 'utf8'), 'mine');
+});
