@@ -38,7 +38,7 @@ export interface Move {
   readonly to: string;
   /** The inode of what was at `to` when the journal was written; `null` when nothing was. */
   readonly before: bigint | null;
-  /** Where the directory that was at `to` goes, when the filesystem cannot exchange the two; else `null`. */
+  /** Where what was at `to` goes when the filesystem cannot exchange the two; `null` when nothing was. */
   readonly trash: string | null;
 }
 

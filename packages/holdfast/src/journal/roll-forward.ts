@@ -2,14 +2,14 @@
  * Rolls a journal forward: brings what it says to its one right end, however often it was begun before.
  *
  * 1. look at every move: is the thing still where it was staged, or has it moved?
- * 2. make the moves that were not made: rename onto a file or a free name, exchange with a directory
+ * 2. make the moves that were not made: exchange with what is to be replaced, or rename onto a free name
  * 3. sync every directory that a name moved out of or into
  * 4. remove the journal, sync the root
  * 5. discard what was replaced or removed
  *
- * What is to be discarded is not touched before the journal is gone for good. So while a journal exists, every inode
- * that it names is in use, no new file can get its number, and "the thing with this inode is no longer at `from`" proves
- * that its move was made. A crash anywhere in 1 to 4 leaves a journal, and rolling it forward again does the rest; a
+ * What is replaced or removed gets another name, and is not discarded before the journal is gone for good. So while a
+ * journal exists, every inode that it names is in use, no new file can get its number, and "the thing with this inode is
+ * no longer at `from`" proves that its move was made. A crash anywhere in 1 to 4 leaves a journal, and rolling it forward again does the rest; a
  * crash in 5 leaves orphans, which are swept.
  *
  * Another program may have put something else at a destination meanwhile. A file that is replaced by a file is replaced,
@@ -63,24 +63,14 @@ export async function rollForward(
   return reports;
 }
 
-/** Whether a move cannot be taken back: the file that it replaces is gone with it. */
-export function isFinal(move: Move): boolean {
-  return replacesFile(move) && move.before !== null;
-}
-
 /**
  * Takes back the moves that were made, the last one first, and removes the journal. Tells whether all is as it was; if
  * not, the journal is still there to be rolled forward. The caller holds all the locks, so nobody has seen anything.
  */
 export async function takeBack(fs: Fs, root: string, journal: Journal): Promise<boolean> {
   try {
-    const made: Move[] = [];
-    for (const move of journal.moves) {
-      const state = await stateOf(fs, root, move);
-      if (state === 'superseded' || (state === 'alreadyMade' && isFinal(move))) return false;
-      if (state === 'alreadyMade') made.unshift(move);
-    }
-    for (const move of made) await takeBackMove(fs, root, move);
+    for (const move of journal.moves) if (!(await canTakeBack(fs, root, move))) return false;
+    for (const move of journal.moves.toReversed()) await takeBackMove(fs, root, move);
     await syncDirectories(fs, directoriesOf(root, journal), 'committed');
     await removeJournal(fs, root);
     return true;
@@ -89,12 +79,23 @@ export async function takeBack(fs: Fs, root: string, journal: Journal): Promise<
   }
 }
 
+/** What a move has replaced must still be there, under one of its two names. */
+async function canTakeBack(fs: Fs, root: string, move: Move): Promise<boolean> {
+  const state = await stateOf(fs, root, move);
+  if (state !== 'alreadyMade' || move.before === null) return state !== 'superseded';
+  return (await hasThing(fs, root, move.from, move.before)) || isInTrash(fs, root, move);
+}
+
 async function takeBackMove(fs: Fs, root: string, move: Move): Promise<void> {
   const from = below(root, move.from);
   const to = below(root, move.to);
-  if (isThing(await lookAt(fs, from), move.before)) return fs.exchange(from, to);
-  await fs.rename(to, from);
-  if (move.trash !== null) await fs.rename(below(root, move.trash), to);
+  if (await hasThing(fs, root, move.from, move.before)) await fs.exchange(from, to);
+  else if (!(await hasThing(fs, root, move.from, move.inode))) await fs.rename(to, from);
+  if (await isInTrash(fs, root, move)) await fs.rename(below(root, move.trash as string), to);
+}
+
+async function isInTrash(fs: Fs, root: string, move: Move): Promise<boolean> {
+  return move.trash !== null && hasThing(fs, root, move.trash, move.before);
 }
 
 /**
@@ -124,7 +125,7 @@ export function discardsOf(root: string, journal: Journal): readonly Discard[] {
   return journal.moves.flatMap((move) => {
     if (move.kind === 'remove') return [{ path: below(root, move.to), inode: move.inode }];
     if (move.trash === null || move.before === null) return [];
-    // An exchange left the old directory where the new one was staged; two renames left it in the trash.
+    // An exchange left the old thing where the new one was staged; where there is no exchange it is in the trash.
     const inode = move.before;
     return [move.from, move.trash].map((name) => ({ path: below(root, name), inode }));
   });
@@ -134,12 +135,11 @@ async function makeMove(fs: Fs, root: string, move: Move): Promise<ChangeReport>
   const from = below(root, move.from);
   const to = below(root, move.to);
   const report = { kind: move.kind, path: pathOf(root, move) };
-  if (!isThing(await lookAt(fs, from), move.inode)) {
-    return { ...report, state: await stateOf(fs, root, move) };
-  }
+  const state = await stateOf(fs, root, move);
+  if (state !== 'pending') return { ...report, state };
   const occupant = await lookAt(fs, to);
   if (move.trash !== null && isThing(occupant, move.before)) {
-    await swap(fs, from, to, below(root, move.trash));
+    await swap(fs, move, from, to, below(root, move.trash));
     return { ...report, state: 'made' };
   }
   const displacedTo = isInTheWay(move, occupant) ? await setAside(fs, to) : undefined;
@@ -149,13 +149,18 @@ async function makeMove(fs: Fs, root: string, move: Move): Promise<ChangeReport>
     : { ...report, state: 'made', displacedTo };
 }
 
-/** Puts a directory in the place of another; in one step where the filesystem can, in two that a journal makes safe. */
-async function swap(fs: Fs, from: string, to: string, trash: string): Promise<void> {
+/**
+ * Puts one thing in the place of another and keeps the other: an exchange, or where the filesystem has none, a second
+ * name for a file that is replaced, and two renames for a directory, which only the journal makes safe.
+ */
+async function swap(fs: Fs, move: Move, from: string, to: string, trash: string): Promise<void> {
   try {
     await fs.exchange(from, to);
   } catch (error) {
     if (!['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error;
-    await fs.rename(to, trash);
+    // A filesystem without second names (FAT) loses the old file here, and with it the way back.
+    if (replacesFile(move)) await fs.link(to, trash).catch(() => undefined);
+    else await fs.rename(to, trash);
     await fs.rename(from, to);
   }
 }
@@ -178,16 +183,22 @@ async function setAside(fs: Fs, path: string): Promise<string> {
 
 /** Where a move stands, by what is at its two names. */
 async function stateOf(fs: Fs, root: string, move: Move): Promise<ChangeState> {
-  if (isThing(await lookAt(fs, below(root, move.from)), move.inode)) return 'pending';
-  const destination = await lookAt(fs, below(root, move.to));
-  if (isThing(destination, move.inode)) return 'alreadyMade';
-  if (move.before !== null && isThing(destination, move.before)) {
-    throw refusal(
-      journalPathOf(root),
-      `what was staged for ${below(root, move.to)} has been deleted before it was published`,
-    );
-  }
-  return 'superseded';
+  if (await hasThing(fs, root, move.from, move.inode)) return 'pending';
+  if (await hasThing(fs, root, move.to, move.inode)) return 'alreadyMade';
+  if (!(await hasThing(fs, root, move.to, move.before))) return 'superseded';
+  throw refusal(
+    journalPathOf(root),
+    `what was staged for ${below(root, move.to)} has been deleted before it was published`,
+  );
+}
+
+async function hasThing(
+  fs: Fs,
+  root: string,
+  relative: string,
+  inode: bigint | null,
+): Promise<boolean> {
+  return isThing(await lookAt(fs, below(root, relative)), inode);
 }
 
 /** A symlink that another program put in place of a directory must not lead a recovery out of its root. */

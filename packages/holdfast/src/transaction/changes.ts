@@ -238,7 +238,8 @@ async function planFile(
   const stage = await lookAt(fs, staged.path);
   if (!stage) throw changed(staged.path);
   const before = there?.ino ?? null;
-  return { kind, inode: stage.ino, from: staged.path, to, before, trash: null };
+  const trash = there ? below(dirname(to), newTemporaryName()) : null;
+  return { kind, inode: stage.ino, from: staged.path, to, before, trash };
 }
 
 /** A staged directory may replace the tree that was found when it was staged, or an empty directory. */

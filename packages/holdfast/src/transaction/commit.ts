@@ -17,8 +17,8 @@
  * stages without an owner, which are swept; a crash after 7 leaves a journal that holds the one right end.
  *
  * A failure before 7 is `unchanged`. If a move fails in 8 (the kernel refuses one that looked possible in 6), those made
- * are taken back while that is still possible, and then it is `unchanged` too; else `committed`, and the journal stays
- * until the next call under the root, or `recover`, has finished it.
+ * are taken back, and it is `unchanged` too; if even that fails it is `committed`, and the journal stays until the next
+ * call under the root, or `recover`, has finished it.
  */
 import { randomBytes } from 'node:crypto';
 import { HoldfastError, isHoldfastError } from '../errors.js';
@@ -28,7 +28,6 @@ import type { Journal, Move } from '../journal/journal.js';
 import { lockJournal, recoverLocked, recoverPending } from '../journal/pending.js';
 import {
   discardsOf,
-  isFinal,
   lookAtMoves,
   rollForward,
   syncDirectories,
@@ -101,12 +100,7 @@ async function planJournal(fs: Fs, root: string, changes: readonly Change[]): Pr
     if (move) moves.push(belowRoot(root, move));
   }
   const { ino } = await fs.stat(root);
-  return { id: randomBytes(8).toString('hex'), root: ino, moves: moves.toSorted(byRisk) };
-}
-
-/** Moves that the kernel may still refuse, and that can be taken back, come before those that can not. */
-function byRisk(a: Move, b: Move): number {
-  return Number(isFinal(a)) - Number(isFinal(b));
+  return { id: randomBytes(8).toString('hex'), root: ino, moves };
 }
 
 async function checkPossible(fs: Fs, root: string, journal: Journal): Promise<void> {

@@ -15,8 +15,22 @@ import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import {
+  observeFs,
+  temporaryDirectory,
+  type FsStep,
+  type StepObserver,
+} from '@holdfast/tools/testing';
 import { after, before, leftovers, run, setUp, snapshot } from './scenario.js';
+
+/** An observer under which the kernel refuses some steps. */
+function refusing(code: string, isRefused: (step: FsStep) => boolean | undefined): StepObserver {
+  return {
+    before: (step) => {
+      if (isRefused(step)) throw Object.assign(new Error(`${code}: ${step.path}`), { code });
+    },
+  };
+}
 
 test('a transaction makes every kind of change, and leaves nothing else', async (t) => {
   const root = temporaryDirectory(t);
@@ -196,13 +210,10 @@ test('an aborted transaction changes nothing', async (t) => {
 test('a move that the kernel refuses after the commit point is taken back with all others', async (t) => {
   const root = temporaryDirectory(t);
   setUp(root);
-  const fs = observeFs(nodeFileSystem, {
-    before: ({ call, path, to }) => {
-      if (call === 'rename' && to === join(root, 'a.txt')) {
-        throw Object.assign(new Error(`EPERM: ${path}`), { code: 'EPERM' });
-      }
-    },
-  });
+  const fs = observeFs(
+    nodeFileSystem,
+    refusing('EPERM', ({ to }) => to?.endsWith('/other') === true),
+  );
   const failing = transaction(
     root,
     async (tx) => {
@@ -225,16 +236,30 @@ test('a move that the kernel refuses after the commit point is taken back with a
   assert.deepEqual(leftovers(root), []);
 });
 
-test('where the kernel cannot exchange, two renames under the journal do it', async (t) => {
+test('where the kernel cannot exchange, the journal makes other ways safe', async (t) => {
+  const noExchange = refusing('EINVAL', ({ call }) => call === 'exchange');
+  const noLink = refusing('EINVAL', ({ call }) => call === 'exchange' || call === 'link');
+  for (const observer of [noExchange, noLink]) {
+    const root = temporaryDirectory(t);
+    setUp(root);
+    await run(root, observeFs(nodeFileSystem, observer));
+    assert.deepEqual(snapshot(root), after);
+    assert.deepEqual(leftovers(root), []);
+  }
+});
+
+test('without an exchange, too, a refused move is taken back with all others', async (t) => {
   const root = temporaryDirectory(t);
   setUp(root);
-  const fs = observeFs(nodeFileSystem, {
-    before: ({ call }) => {
-      if (call === 'exchange') throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
-    },
+  const observer = refusing(
+    'EINVAL',
+    ({ call, to }) => call === 'exchange' || (call === 'rename' && to?.endsWith('/freshtree')),
+  );
+  await assert.rejects(run(root, observeFs(nodeFileSystem, observer)), (error) => {
+    assert.ok(isHoldfastError(error));
+    return error.outcome === 'unchanged';
   });
-  await run(root, fs);
-  assert.deepEqual(snapshot(root), after);
+  assert.deepEqual(snapshot(root), before);
   assert.deepEqual(leftovers(root), []);
 });
 
