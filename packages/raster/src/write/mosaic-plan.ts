@@ -142,7 +142,8 @@ function stemOf(call: string, path: string): string {
 }
 
 function checkTileSize(call: string, tileSizePx = DEFAULT_TILE_PX): number {
-  const legal = tileSizePx >= 16 && tileSizePx <= 4096 && tileSizePx % 16 === 0;
+  const legal =
+    Number.isInteger(tileSizePx) && tileSizePx >= 16 && tileSizePx <= 4096 && tileSizePx % 16 === 0;
   if (legal) return tileSizePx;
   throw invalidArgument(
     call,
