@@ -20,7 +20,7 @@ test('a reader process that reads through 200 overwrites never sees an error or 
       threads: 0,
       ifExists: 'replace',
       keepPrevious: 0,
-      durability: 'none',
+      durability: 'atomic',
     });
   };
   await write(0);

@@ -15,7 +15,9 @@ const program = new Command('holdfast')
   )
   // A mistake in the arguments exits like the code INVALID_ARGUMENT; --help exits with 0.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : ARGUMENT_MISTAKE))
-  .showHelpAfterError('(holdfast COMMAND --help shows examples)');
+  .showHelpAfterError('(holdfast COMMAND --help shows examples)')
+  // A list of commands has room for the first sentence of each.
+  .configureHelp({ subcommandDescription: (command) => firstSentence(command.description()) });
 
 for (const addTo of commandGroups) addTo(program);
 
@@ -23,4 +25,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = reportError(error);
+}
+
+function firstSentence(text: string): string {
+  const line = text.split('\n', 1)[0] ?? '';
+  return /^.*?[.:](?= |$)/.exec(line)?.[0].slice(0, -1) ?? line;
 }

@@ -1,5 +1,6 @@
 /** Everything about a mosaic that is known before the first byte: checked options, names, the grid of its tiles. */
 import { basename, dirname, join } from 'node:path';
+import type { Durability } from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { srsText } from '../crs/crs.js';
@@ -55,8 +56,8 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
   /** How long to wait for another writer of the same mosaic; without end by default. */
   readonly lockTimeoutMs?: number | undefined;
-  /** `full` (the default): survives power loss once acknowledged. `none`: nothing is synced. */
-  readonly durability?: 'full' | 'none' | undefined;
+  /** `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all, and nothing is synced. */
+  readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }

@@ -169,7 +169,7 @@ async function retire(plan: MosaicPlan, tilesPath: string): Promise<void> {
 async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Manifest> {
   const { fs, tilesPath, options } = plan;
   const { signal } = options;
-  const durability = options.durability === 'none' ? 'atomic' : 'durable';
+  const { durability = 'durable' } = options;
   const failures: TileFailure[] = [];
   try {
     const fill = (stage: Parameters<typeof fillStage>[1]) => fillStage(plan, stage, pool, failures);
@@ -191,7 +191,7 @@ async function publishIndex(plan: MosaicPlan, manifest: Manifest): Promise<void>
   const tilesName = basename(tilesPath);
   const tiles = { [Symbol.iterator]: () => indexedTiles(plan, manifest) };
   const index = vrtBytes({ info: source.info, srs, generation, tilesName, tiles });
-  const durability = options.durability === 'none' ? 'atomic' : 'durable';
+  const { durability = 'durable' } = options;
   try {
     const { signal } = options;
     const ifExists = options.ifExists ?? 'fail';

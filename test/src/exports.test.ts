@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+/** Everything that each package exports by name. Whoever changes this changes the public surface. */
+const exported: Readonly<Record<string, readonly string[]>> = {
+  holdfast: [
+    'HoldfastError',
+    'acquireLock',
+    'appendRecords',
+    'compactRecords',
+    'errorCodes',
+    'isHoldfastError',
+    'listOrphans',
+    'probe',
+    'publishDirectory',
+    'readJson',
+    'readRecords',
+    'recover',
+    'replaceFile',
+    'sweepOrphans',
+    'transaction',
+    'updateJson',
+    'withLock',
+  ],
+  'holdfast/os': ['errnoOf', 'nodeFileSystem', 'systemError'],
+  'holdfast/options': ['checkOptions', 'invalidArgument'],
+  '@holdfast/raster': [
+    'compressionNames',
+    'fromArray',
+    'fromChunks',
+    'fromGeoTiff',
+    'fromZarr',
+    'openVrt',
+    'renderPreview',
+    'verifyVrt',
+    'writeTiledVrt',
+  ],
+  '@holdfast/metaflow': ['EnvironmentManifest', 'ProductionTokenStore'],
+  '@holdfast/crashkit': [
+    'ModelDisk',
+    'crashTest',
+    'explore',
+    'exploreErrors',
+    'exploreKills',
+    'explorePower',
+    'interceptFs',
+    'printViolation',
+    'replayViolation',
+    'saveViolation',
+    'scenarioOfSteps',
+    'writeTree',
+  ],
+};
+
+for (const [name, names] of Object.entries(exported)) {
+  test(`${name} exports what it says, and nothing else`, async () => {
+    const loaded = (await import(name)) as Record<string, unknown>;
+    assert.deepEqual(Object.keys(loaded).toSorted(), names);
+  });
+}
