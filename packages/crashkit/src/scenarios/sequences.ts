@@ -68,8 +68,14 @@ function publicCalls(api: HoldfastApi): readonly PublicCall[] {
   ];
 }
 
-/** Files that are not what a call is about. */
-const besides = /\.lock$|\.tmp$|\.staging-|journal/;
+/** Files that are not what a call is about, and the log, which is read by its own call. */
+const besides = /\.lock$|\.tmp$|\.staging-|journal|^log/;
+
+async function see(api: HoldfastApi, fs: Fs, root: string): Promise<string> {
+  const records: unknown[] = [];
+  for await (const record of api.readRecords(`${root}/log`, { fs })) records.push(record);
+  return `${JSON.stringify(records)} ${await seeTree(fs, root, besides)}`;
+}
 
 /** All sequences; those of one call first. */
 export function sequenceScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
@@ -99,8 +105,10 @@ function scenarioOf(api: HoldfastApi, sequence: readonly PublicCall[]): [string,
       recover: async (fs) => {
         await api.recover(root, { fs });
       },
-      observe: (fs) => seeTree(fs, root, besides),
+      observe: (fs) => see(api, fs, root),
+      mayStay: (path) => /\/log\.[^/]+$/.test(path),
       nextRun: async (fs) => {
+        await api.appendRecords(`${root}/log`, [{ next: true }], { fs });
         await api.replaceFile(`${root}/next`, 'next', { fs });
         await api.sweepOrphans(root, { fs, recursive: true });
       },
