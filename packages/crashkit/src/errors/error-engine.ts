@@ -10,6 +10,7 @@ import { interceptFs, type Call, type Interference } from '../explore/intercept.
 import { messageOf } from '../explore/message.js';
 import { imageAfterSetup } from '../explore/record.js';
 import type { Scenario } from '../explore/scenario.js';
+import type { SubsetLimits } from '../explore/subsets.js';
 import { kindOf, type TraceLine, type Violation } from '../explore/violation.js';
 import { ModelDisk } from '../model/disk.js';
 import { ModelHandle } from '../model/model-handle.js';
@@ -43,17 +44,28 @@ export interface ErrorExploration extends Exploration {
 /** Longer than any program here takes, also on a busy machine. */
 const HANG_MS = 3000;
 
+export interface ErrorOptions {
+  readonly seed?: number;
+  /** Which cases to run; all by default. */
+  readonly include?: (faultCase: FaultCase) => boolean;
+  /** How much is explored of what a power loss leaves after each case; 6 and 8 by default. */
+  readonly limits?: SubsetLimits;
+}
+
+const defaultLimits: SubsetLimits = { exhaustiveUpTo: 6, randomPerStep: 8 };
+
 /** Runs a scenario once for each call, fault and duration. */
 export async function exploreErrors(
   scenario: Scenario,
-  options: { readonly seed?: number; readonly include?: (faultCase: FaultCase) => boolean } = {},
+  options: ErrorOptions = {},
 ): Promise<ErrorExploration> {
   const seed = options.seed ?? 1;
   return withSeededRandomness(seed, async () => {
     const calls = await countCalls(scenario);
     const cases = allCases(calls).filter(options.include ?? (() => true));
     const results: Exploration[] = [];
-    for (const faultCase of cases) results.push(await runCase(scenario, seed, faultCase));
+    const limits = options.limits ?? defaultLimits;
+    for (const faultCase of cases) results.push(await runCase(scenario, seed, faultCase, limits));
     return { ...sum(scenario.name, seed, results), cases: cases.length };
   });
 }
@@ -83,6 +95,7 @@ async function runCase(
   scenario: Scenario,
   seed: number,
   faultCase: FaultCase,
+  limits: SubsetLimits,
 ): Promise<Exploration> {
   const disk = new ModelDisk(await imageAfterSetup(scenario));
   const injector = new Injector(disk, faultCase);
@@ -93,8 +106,7 @@ async function runCase(
   if (result !== undefined) return threw(scenario, seed, disk, result);
   return exploreTrace(trace, scenario, {
     seed,
-    exhaustiveUpTo: 6,
-    randomPerStep: 8,
+    ...limits,
     fromOperation: injector.operationsBefore ?? disk.operations.length,
   });
 }

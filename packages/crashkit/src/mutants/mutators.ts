@@ -76,9 +76,18 @@ const mutators: readonly Mutator[] = [
   },
   {
     kind: 'checksum',
-    pattern:
-      /(?<=if \()[^;{]*\b(?:checksum|digest|sha256|crc)\w*(?:\([^)]*\))? !== [^;{]*(?=\)\s)/gi,
+    pattern: /checksumOf\(\w+\) === \w+/g,
+    becomes: () => 'true',
+  },
+  {
+    kind: 'checksum',
+    pattern: /!checksumOf\(\w+\)\.startsWith\([^)]*\)/g,
     becomes: () => 'false',
+  },
+  {
+    kind: 'count check',
+    pattern: /if \(\w+ === 0\)(?=\s+throw)/g,
+    becomes: () => 'if (false)',
   },
 ];
 
@@ -86,8 +95,8 @@ const mutators: readonly Mutator[] = [
 const ordered =
   /rename|publish|swing|exchange|sync|unlink|remove|discard|release|apply|roll|retire/i;
 
-/** Folders of the core that are below what the model runs. */
-const skipped = /^os\//;
+/** What the model does not run: the real system calls, a diagnosis, and the overwrite that promises nothing. */
+const skipped = /^os\/|^directory\/probe|^file\/in-place/;
 
 /** Every mutant of one file. */
 export function mutantsOf(file: string, source: string): Mutant[] {

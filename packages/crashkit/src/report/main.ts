@@ -1,56 +1,102 @@
 /**
- * Proves Holdfast: every scenario under every engine, within a budget. Prints what it found and, when it ran all, writes
- * docs/crash-report.md. Exits 1 when a promise was broken.
+ * Proves Holdfast: every scenario under every engine, within a budget, and every mutant of the core. Prints what it found
+ * and, when nothing was left out, writes docs/crash-report.md. Exits 1 when a promise was broken or a mutant survived.
  *
- *   npm run crash -- [--budget quick|ci|release] [--scenario PART] [--engine model|error|kill] [--show N]
+ *   npm run crash -- [--budget quick|ci|release] [--scenario PART] [--engine NAME ...] [--show N]
+ *
+ * Engines: model, error, race, kill, sequences, mutants, power (root only, and only when named or with `release`).
  */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { printViolation } from '../explore/violation.js';
-import { scenarios } from '../scenarios/holdfast.js';
+import type { ScenarioModule } from '../kill/load-scenario.js';
+import type { MutantResult } from '../mutants/mutant-engine.js';
 import { budgets } from './budget.js';
 import { engineNames, runEngine, type ReportEngine } from './engines.js';
+import { crashReport } from './crash-report.js';
+import { runMutants } from './mutants.js';
 import { tableOf, type ReportRow } from './row.js';
+import { runSequences } from './sequences.js';
+
+const repository = new URL('../../../../', import.meta.url);
+/** Holdfast's own, and those of the packages above it, which this one must not know. */
+const modules = [
+  new URL('packages/crashkit/dist/scenarios/holdfast.js', repository).href,
+  new URL('test/dist/crash/tiled-vrt.js', repository).href,
+];
+const allEngines = [...engineNames, 'sequences', 'mutants'] as const;
 
 const { values } = parseArgs({
   options: {
     budget: { type: 'string', default: 'quick' },
-    scenario: { type: 'string', default: '' },
-    engine: { type: 'string', multiple: true, default: [...engineNames] },
+    scenario: { type: 'string' },
+    engine: { type: 'string', multiple: true },
     show: { type: 'string', default: '3' },
   },
 });
 
 const budget = budgets[values.budget as keyof typeof budgets] ?? fail(`no budget ${values.budget}`);
-const engines = values.engine.map(engineNamed);
-const scenarioModule = new URL('../scenarios/holdfast.js', import.meta.url).href;
+const engines = (values.engine ?? allEngines).map(engineNamed);
+const runsAll = values.engine === undefined && values.scenario === undefined;
+const begunMs = Date.now();
 
 const rows: ReportRow[] = [];
-for (const [name, scenarioAt] of Object.entries(scenarios)) {
-  if (!name.includes(values.scenario)) continue;
-  for (const engine of engines) {
-    const row = await runEngine(engine, name, scenarioAt, budget, scenarioModule);
-    if (row) rows.push(announce(row));
+for (const module of modules) await exploreModule(module);
+if (engines.includes('sequences')) announce(await runSequences(budget, values.scenario ?? ''));
+const mutants = engines.includes('mutants') && budget.mutants ? await mutate() : [];
+if (rows.length === 0 && mutants.length === 0) fail('nothing matches, so nothing was explored');
+finish();
+
+async function exploreModule(module: string): Promise<void> {
+  const { scenarios } = (await import(module)) as ScenarioModule;
+  for (const [name, scenarioAt] of Object.entries(scenarios)) {
+    if (!name.includes(values.scenario ?? '')) continue;
+    for (const engine of engines) {
+      if (engine === 'sequences' || engine === 'mutants') continue;
+      for (const row of await runEngine(engine, name, scenarioAt, budget, module)) announce(row);
+    }
   }
 }
-if (rows.length === 0) fail('nothing matches, so nothing was explored');
-console.log(`\n${tableOf(rows)}`);
-if (rows.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
+
+async function mutate(): Promise<readonly MutantResult[]> {
+  return runMutants(fileURLToPath(repository), values.scenario ?? '', ({ name, killedBy }) => {
+    console.error(`${killedBy === undefined ? 'SURVIVES' : 'killed  '}  ${name}`);
+  });
+}
 
 /** Says at once what a row found. */
-function announce(row: ReportRow): ReportRow {
+function announce(row: ReportRow | undefined): void {
+  if (!row) return;
+  rows.push(row);
   for (const violation of row.violations.slice(0, Number(values.show))) {
     console.log(`\n${printViolation(violation)}`);
   }
-  const { operation, engine, states, cases, violations, seconds } = row;
+  const { operation, engine, filesystem, states, cases, violations, seconds } = row;
   console.error(
-    `${engine}  ${operation}: ${states} states, ${cases} cases, ${violations.length} violations, ${seconds.toFixed(1)} s`,
+    `${engine} on ${filesystem}  ${operation}: ${states} states, ${cases} cases, ` +
+      `${violations.length} violations, ${seconds.toFixed(1)} s`,
   );
-  return row;
 }
 
-function engineNamed(name: string): ReportEngine {
-  const found = engineNames.find((engine) => engine === name);
-  return found ?? fail(`no engine ${name}: one of ${engineNames.join(', ')}`);
+function finish(): void {
+  const survivors = mutants.filter(({ killedBy }) => killedBy === undefined);
+  const seconds = (Date.now() - begunMs) / 1000;
+  console.log(`\n${tableOf(rows)}\n`);
+  console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants killed`);
+  console.log(`${values.budget} budget, ${seconds.toFixed(0)} s`);
+  if (runsAll && values.budget !== 'quick') {
+    const text = crashReport({ budget: values.budget, seconds, rows, mutants });
+    writeFileSync(new URL('docs/crash-report.md', repository), text);
+  }
+  if (survivors.length > 0 || rows.some(({ violations }) => violations.length > 0)) {
+    process.exitCode = 1;
+  }
+}
+
+function engineNamed(name: string): ReportEngine | 'sequences' | 'mutants' {
+  const found = allEngines.find((engine) => engine === name);
+  return found ?? fail(`no engine ${name}: one of ${allEngines.join(', ')}`);
 }
 
 function fail(message: string): never {

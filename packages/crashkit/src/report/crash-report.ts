@@ -1,0 +1,51 @@
+/** docs/crash-report.md: what was explored, and what was found. */
+import { count, markdownTable, tableOf, type ReportRow } from './row.js';
+import { expectedSurvivors } from '../mutants/expected-survivors.js';
+import type { MutantResult } from '../mutants/mutant-engine.js';
+
+export interface CrashReport {
+  readonly budget: string;
+  readonly seconds: number;
+  readonly rows: readonly ReportRow[];
+  readonly mutants: readonly MutantResult[];
+}
+
+export function crashReport({ budget, seconds, rows, mutants }: CrashReport): string {
+  const killed = mutants.filter(({ killedBy }) => killedBy !== undefined);
+  const total = (pick: (row: ReportRow) => number): string =>
+    count(rows.reduce((sum, row) => sum + pick(row), 0));
+  const images = rows.filter(({ engine }) => engine === 'power');
+  const violations = rows.reduce((sum, row) => sum + row.violations.length, 0);
+  return `# Crash report
+
+Written by \`npm run crash -- --budget ${budget}\` in ${seconds.toFixed(0)} seconds; do not edit.
+[crash-testing.md](crash-testing.md) says what the engines do.
+
+- Distinct states that a crash may leave, each checked: ${total((row) => (row.engine === 'power' ? 0 : row.states))}.
+- Images of a real filesystem, cut by a power loss, mounted and checked: ${count(images.reduce((sum, row) => sum + row.states, 0))}.
+- Runs of a program with a failing call, a kill or another order of events: ${total((row) => (['error', 'kill', 'race'].includes(row.engine) ? row.cases : 0))}.
+- Broken promises: ${violations}.
+- Mutants of the core that a scenario noticed: ${killed.length} of ${mutants.length}.
+
+## Operations
+
+${tableOf(rows)}
+
+## Mutants
+
+Each is the core with one thing taken out. What noticed it is named.
+
+${mutantTable(mutants)}
+`;
+}
+
+function mutantTable(mutants: readonly MutantResult[]): string {
+  const rows = mutants.map(({ name, killedBy }) => [
+    `\`${name.replaceAll('|', '\\|')}\``,
+    (killedBy ?? `survives: ${expectedSurvivors[name] ?? 'nothing noticed'}`)
+      .slice(0, 160)
+      .replaceAll('|', '\\|')
+      .replaceAll('\n', ' '),
+  ]);
+  return markdownTable(['taken out', 'noticed by'], rows);
+}
