@@ -1,0 +1,122 @@
+/** One job of the raster benchmark, in a process of its own: what to do is the JSON in the first argument. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { fromChunks, fromGeoTiff, type WriteOptions, writeTiledVrt } from '@holdfast/raster';
+
+export type RasterJob =
+  | {
+      readonly do: 'terrain';
+      readonly path: string;
+      readonly dataType: 'float32' | 'uint16';
+      readonly sizePx: number;
+    }
+  | {
+      readonly do: 'tile';
+      readonly input: string;
+      readonly path: string;
+      readonly options: WriteOptions;
+    }
+  | { readonly do: 'lazy'; readonly path: string; readonly sizePx: number }
+  | { readonly do: 'many'; readonly path: string; readonly tileCount: number };
+
+export interface RasterJobResult {
+  readonly timeMs: number;
+  readonly peakBytes: number;
+}
+
+const SEED = 20_260_722;
+const LATTICE = 64;
+const OCTAVES = 4;
+/** Below this height, in metres, there is no data. */
+const SEA_LEVEL = 500;
+const TILE_PX = 512;
+
+/** A generator of numbers from 0 to 1, the same for the same seed (Numerical Recipes' linear congruence). */
+function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function makeTerrain(path: string, dataType: 'float32' | 'uint16', sizePx: number): void {
+  const random = randomNumbers(SEED);
+  const lattice = Float64Array.from({ length: LATTICE * LATTICE }, random);
+  const row = dataType === 'float32' ? new Float32Array(sizePx) : new Uint16Array(sizePx);
+  const file = openSync(path, 'w');
+  for (let y = 0; y < sizePx; y += 1) {
+    for (let x = 0; x < sizePx; x += 1) {
+      const height = heightAt(lattice, x, y) + random() * 0.3;
+      row[x] = height < SEA_LEVEL ? 0 : Math.round(height * 100) / 100;
+    }
+    writeSync(file, row);
+  }
+  closeSync(file);
+}
+
+function heightAt(lattice: Float64Array, x: number, y: number): number {
+  let [height, amplitude, frequency] = [0, 1000, 1 / 700];
+  for (let octave = 0; octave < OCTAVES; octave += 1) {
+    height += amplitude * smoothNoise(lattice, x * frequency, y * frequency);
+    amplitude *= 0.45;
+    frequency *= 2.3;
+  }
+  return height;
+}
+
+function smoothNoise(lattice: Float64Array, x: number, y: number): number {
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const at = (column: number, row: number): number =>
+    lattice[(row % LATTICE) * LATTICE + (column % LATTICE)] as number;
+  const smooth = (share: number): number => share * share * (3 - 2 * share);
+  const [across, down] = [smooth(x - left), smooth(y - top)];
+  const above = at(left, top) * (1 - across) + at(left + 1, top) * across;
+  const below = at(left, top + 1) * (1 - across) + at(left + 1, top + 1) * across;
+  return above * (1 - down) + below * down;
+}
+
+async function tile(input: string, path: string, options: WriteOptions): Promise<void> {
+  const source = await fromGeoTiff(input);
+  await writeTiledVrt(path, source, options);
+  await source.close();
+}
+
+/** Chunks computed when they are asked for; beyond 8192 pixels they are nodata and left out. */
+async function lazy(path: string, sizePx: number): Promise<void> {
+  const random = randomNumbers(SEED);
+  const noise = Float32Array.from({ length: TILE_PX * TILE_PX }, () => Math.round(random() * 1e5));
+  const source = fromChunks({
+    width: sizePx,
+    height: sizePx,
+    dataType: 'float32',
+    nodata: -1,
+    chunks: { width: TILE_PX, height: TILE_PX },
+    compute: ({ window: { xPx, yPx } }) =>
+      xPx < 8192 && yPx < 8192 ? noise : new Float32Array(TILE_PX * TILE_PX).fill(-1),
+  });
+  await writeTiledVrt(path, source, { compression: 'deflate', skipEmpty: true });
+}
+
+async function manyTiles(path: string, tileCount: number): Promise<void> {
+  const columns = Math.round(Math.sqrt(tileCount));
+  const rows = Math.round(tileCount / columns);
+  const source = fromChunks({
+    width: columns * 16,
+    height: rows * 16,
+    dataType: 'uint8',
+    chunks: { width: 16, height: 16 },
+    compute: ({ row, column }) => new Uint8Array(256).fill(row * 7 + column),
+  });
+  await writeTiledVrt(path, source, { compression: 'none' });
+}
+
+const [text = ''] = process.argv.slice(2);
+const job = JSON.parse(text) as RasterJob;
+const startMs = performance.now();
+if (job.do === 'terrain') makeTerrain(job.path, job.dataType, job.sizePx);
+if (job.do === 'tile') await tile(job.input, job.path, job.options);
+if (job.do === 'lazy') await lazy(job.path, job.sizePx);
+if (job.do === 'many') await manyTiles(job.path, job.tileCount);
+const timeMs = performance.now() - startMs;
+const result: RasterJobResult = { timeMs, peakBytes: process.resourceUsage().maxRSS * 1024 };
+process.stdout.write(JSON.stringify(result));

@@ -1,0 +1,163 @@
+/**
+ * Tiling a raster of 8192 x 8192 terrain with nodata holes: `writeTiledVrt` in a process of its own, next to what GDAL's
+ * own programs take for the same pixels, codec and tile size. Holdfast's tiles are durable, GDAL's are not synced. Then
+ * memory from lazy sources, and what a tile costs among very many.
+ *
+ * The first line of each table is gdal_translate into one tiled file with all processors, which has the least to do.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in; the default is a temporary one.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import * as nodeFs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { BenchOptions } from './main.js';
+import type { RasterJob, RasterJobResult } from './raster-job.js';
+import { type Contender, medianTimesMs, printTimes } from './rounds.js';
+
+interface Setting {
+  readonly tileSizePx: number;
+  readonly compression: 'none' | 'lzw' | 'deflate' | 'zstd';
+  readonly level?: number;
+}
+
+const settings: readonly Setting[] = [
+  { tileSizePx: 512, compression: 'none' },
+  { tileSizePx: 512, compression: 'lzw' },
+  { tileSizePx: 512, compression: 'deflate', level: 6 },
+  { tileSizePx: 512, compression: 'zstd', level: 1 },
+  { tileSizePx: 512, compression: 'zstd', level: 9 },
+  { tileSizePx: 256, compression: 'deflate', level: 6 },
+];
+const dataTypes = ['float32', 'uint16'] as const;
+const ROUNDS = 3;
+const job = fileURLToPath(new URL('./raster-job.js', import.meta.url));
+
+/** Runs the benchmark and prints its tables. */
+export async function benchRaster({ quick }: BenchOptions): Promise<void> {
+  const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
+  const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
+  const sizePx = quick ? 1024 : 8192;
+  try {
+    for (const dataType of dataTypes) {
+      const input = makeTerrain(root, dataType, sizePx);
+      for (const setting of settings) {
+        const contenders = contendersOf(root, input, setting);
+        const timesMs = await medianTimesMs(contenders, quick ? 1 : ROUNDS);
+        const { tileSizePx, compression, level = '' } = setting;
+        const title = `${sizePx} x ${sizePx} ${dataType}, ${tileSizePx} px, ${compression} ${level}`;
+        printTimes(title, contenders, timesMs);
+      }
+    }
+    printMemory(root, quick);
+    printManyTiles(root, quick);
+  } finally {
+    nodeFs.rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** An uncompressed GeoTIFF of terrain: noise of four octaves, in centimetres, from a fixed seed, the lowlands nodata. */
+function makeTerrain(root: string, dataType: (typeof dataTypes)[number], sizePx: number): string {
+  const raw = `${root}/${dataType}.img`;
+  runJob({ do: 'terrain', path: raw, dataType, sizePx });
+  const enviType = dataType === 'float32' ? 4 : 12;
+  nodeFs.writeFileSync(
+    `${root}/${dataType}.hdr`,
+    `ENVI\nsamples = ${sizePx}\nlines = ${sizePx}\nbands = 1\ndata type = ${enviType}\ninterleave = bsq\nbyte order = 0\nheader offset = 0\n`,
+  );
+  const tiff = `${root}/${dataType}.tif`;
+  const place = ['-a_srs', 'EPSG:32632', '-a_ullr', '0', `${sizePx}`, `${sizePx}`, '0'];
+  execFileSync('gdal_translate', ['-q', '-a_nodata', '0', ...place, raw, tiff]);
+  nodeFs.rmSync(raw);
+  return tiff;
+}
+
+function contendersOf(root: string, input: string, setting: Setting): readonly Contender[] {
+  const target = `${root}/target`;
+  const prepare = (): void => {
+    nodeFs.rmSync(target, { recursive: true, force: true });
+    nodeFs.mkdirSync(target);
+    spawnSync('sync');
+  };
+  const path = `${target}/out.vrt`;
+  const write = (durability: 'full' | 'none', environment = {}): void => {
+    runJob(
+      { do: 'tile', input, path, options: { ...setting, predictor: 1, durability } },
+      environment,
+    );
+  };
+  const ways: Readonly<Record<string, () => void>> = {
+    'gdal_translate, one file, ALL_CPUS': () => translate(input, `${target}/out.tif`, setting),
+    'gdal_retile + gdalbuildvrt': () => retile(input, target, setting),
+    'holdfast, durable': () => write('full'),
+    'holdfast, not synced': () => write('none'),
+  };
+  const fallback = {
+    'holdfast, durable, without system libraries': () =>
+      write('full', { HOLDFAST_CODEC_LIBRARIES: 'none' }),
+  };
+  const all = setting.compression === 'deflate' ? { ...ways, ...fallback } : ways;
+  return Object.entries(all).map(([name, run]) => ({ name, prepare, run }));
+}
+
+function creation({ compression, level, tileSizePx }: Setting): readonly string[] {
+  const levelName = { deflate: 'ZLEVEL', zstd: 'ZSTD_LEVEL', none: undefined, lzw: undefined };
+  const name = levelName[compression];
+  const options = [
+    `COMPRESS=${compression.toUpperCase()}`,
+    ...(name === undefined ? [] : [`${name}=${level}`]),
+    'TILED=YES',
+    `BLOCKXSIZE=${tileSizePx}`,
+    `BLOCKYSIZE=${tileSizePx}`,
+  ];
+  return options.flatMap((option) => ['-co', option]);
+}
+
+function translate(input: string, output: string, setting: Setting): void {
+  const parallel = ['-co', 'NUM_THREADS=ALL_CPUS'];
+  execFileSync('gdal_translate', ['-q', ...creation(setting), ...parallel, input, output]);
+}
+
+function retile(input: string, target: string, setting: Setting): void {
+  const size = String(setting.tileSizePx);
+  const where = ['-ps', size, size, '-targetDir', target];
+  execFileSync('gdal_retile.py', ['-q', ...where, ...creation(setting), input]);
+  const tiles = nodeFs.readdirSync(target).map((name) => `${target}/${name}`);
+  execFileSync('gdalbuildvrt', ['-q', `${target}/out.vrt`, ...tiles]);
+}
+
+/** Runs a job in a process of its own, so that memory is that of the job alone. */
+function runJob(what: RasterJob, environment: NodeJS.ProcessEnv = {}): RasterJobResult {
+  const env = { ...process.env, ...environment };
+  const text = execFileSync(process.execPath, [job, JSON.stringify(what)], {
+    encoding: 'utf8',
+    env,
+  });
+  return JSON.parse(text) as RasterJobResult;
+}
+
+/** Peak memory from sources that are never whole anywhere; the larger one is sparse, so that its tiles are few. */
+function printMemory(root: string, quick: boolean): void {
+  console.log('\npeak memory from a lazy source of float32, 512 px, deflate 6');
+  for (const sizePx of quick ? [1024, 2048] : [8192, 65_536]) {
+    const path = `${root}/lazy-${sizePx}.vrt`;
+    const { peakBytes, timeMs } = runJob({ do: 'lazy', path, sizePx });
+    const seconds = (timeMs / 1000).toFixed(1).padStart(8);
+    console.log(
+      `  ${`${sizePx} x ${sizePx}`.padEnd(44)}${(peakBytes / 1e6).toFixed(0).padStart(10)} MB${seconds} s`,
+    );
+    nodeFs.rmSync(`${root}/lazy-${sizePx}_tiles`, { recursive: true });
+  }
+}
+
+function printManyTiles(root: string, quick: boolean): void {
+  console.log('\ncost of a tile of 16 x 16 bytes, uncompressed and durable, among');
+  for (const tileCount of quick ? [100, 1000] : [1000, 100_000]) {
+    const path = `${root}/many-${tileCount}.vrt`;
+    const { peakBytes, timeMs } = runJob({ do: 'many', path, tileCount });
+    const microseconds = ((1000 * timeMs) / tileCount).toFixed(0).padStart(10);
+    console.log(
+      `  ${`${tileCount} tiles`.padEnd(44)}${microseconds} µs${(peakBytes / 1e6).toFixed(0).padStart(8)} MB`,
+    );
+    nodeFs.rmSync(`${root}/many-${tileCount}_tiles`, { recursive: true });
+  }
+}
