@@ -79,7 +79,7 @@ function contendersOf(root: string, input: string, setting: Setting): readonly C
     spawnSync('sync');
   };
   const path = `${target}/out.vrt`;
-  const write = (durability: 'full' | 'none', environment = {}): void => {
+  const write = (durability: 'durable' | 'atomic', environment = {}): void => {
     runJob(
       { do: 'tile', input, path, options: { ...setting, predictor: 1, durability } },
       environment,
@@ -88,12 +88,12 @@ function contendersOf(root: string, input: string, setting: Setting): readonly C
   const ways: Readonly<Record<string, () => void>> = {
     'gdal_translate, one file, ALL_CPUS': () => translate(input, `${target}/out.tif`, setting),
     'gdal_retile + gdalbuildvrt': () => retile(input, target, setting),
-    'holdfast, durable': () => write('full'),
-    'holdfast, not synced': () => write('none'),
+    'holdfast, durable': () => write('durable'),
+    'holdfast, not synced': () => write('atomic'),
   };
   const fallback = {
     'holdfast, durable, without system libraries': () =>
-      write('full', { HOLDFAST_CODEC_LIBRARIES: 'none' }),
+      write('durable', { HOLDFAST_CODEC_LIBRARIES: 'none' }),
   };
   const all = setting.compression === 'deflate' ? { ...ways, ...fallback } : ways;
   return Object.entries(all).map(([name, run]) => ({ name, prepare, run }));
