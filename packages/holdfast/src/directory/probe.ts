@@ -5,7 +5,6 @@
  * orphan that a sweep removes. What cannot be tried (whether a disk keeps what it says it has written) is judged by the
  * type and options of the mount.
  */
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { errnoOf } from '../errors.js';
@@ -16,6 +15,7 @@ import { makeUnnamedFile } from '../os/unnamed-file.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import { createStagedDirectory } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
+import { childProcess } from '../os/lazy-modules.js';
 import { filesystemType, type FilesystemType } from '../os/filesystem-type.js';
 import { mountOf, type Mount } from './mount-info.js';
 import { discardTree } from './prepare-tree.js';
@@ -220,7 +220,7 @@ async function otherProcessLocks(path: string): Promise<boolean> {
     const { nodeFileSystem } = await import(os);
     const file = await nodeFileSystem.open(path, { access: 'readWrite' });
     process.stdout.write(String(file.tryLock('exclusive')));`;
-  const { stdout } = await promisify(execFile)(process.execPath, [
+  const { stdout } = await promisify(childProcess().execFile)(process.execPath, [
     '--input-type=module',
     '--eval',
     script,

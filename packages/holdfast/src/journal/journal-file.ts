@@ -7,9 +7,9 @@
  * A crash before the rename leaves a temporary file and staged things without an owner: orphans, which are swept. A
  * crash after it leaves a journal that the next call under this root rolls forward.
  */
-import { randomBytes } from 'node:crypto';
 import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
+import { crypto } from '../os/lazy-modules.js';
 import type { FileStat, Fs, FsFile } from '../os/fs.js';
 import { lookAt } from './inode.js';
 import { decodeJournal, encodeJournal, type Journal } from './journal.js';
@@ -53,7 +53,7 @@ export async function publishJournal(fs: Fs, root: string, journal: Journal): Pr
 /** What is locked is not swept; one that a sweeper found before it was locked is given up. */
 async function createTemporary(fs: Fs, root: string): Promise<FsFile> {
   for (;;) {
-    const path = below(root, `.holdfast-${randomBytes(10).toString('hex')}.tmp`);
+    const path = below(root, `.holdfast-${crypto().randomBytes(10).toString('hex')}.tmp`);
     const file = await createFile(fs, path);
     if (file.tryLock('exclusive') && (await lookAt(fs, path))?.ino === (await file.stat()).ino) {
       return file;

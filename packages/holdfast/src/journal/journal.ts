@@ -15,8 +15,8 @@
  *   shows one, since a journal is synced before it gets its name; nothing was moved for it, so it is thrown away.
  * - anything else is *damaged* or *foreign*: no crash makes it, so it is refused and left as it is, byte for byte.
  */
-import { createHash } from 'node:crypto';
 import { isAbsolute } from 'node:path';
+import { crypto } from '../os/lazy-modules.js';
 
 /** What a caller asked for, as the report of a recovery names it. */
 export const changeKinds = [
@@ -151,7 +151,7 @@ function withoutTrailingZeros(buffer: Buffer): Buffer {
 const MISMATCH = 'its checksum does not match';
 
 function checksumOf(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return crypto().createHash('sha256').update(data).digest('hex');
 }
 
 function refused(reason: string): ReadJournal {

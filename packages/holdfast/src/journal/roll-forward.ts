@@ -15,9 +15,9 @@
  * Another program may have put something else at a destination meanwhile. A file that is replaced by a file is replaced,
  * as a rename would; anything else in the way is set aside under the name `displaced-<id>`, never destroyed.
  */
-import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { errnoOf } from '../errors.js';
+import { crypto } from '../os/lazy-modules.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { lookAt } from './inode.js';
 import { below, journalPathOf, refusal, removeJournal, syncDirectory } from './journal-file.js';
@@ -176,7 +176,7 @@ function replacesFile(move: Move): boolean {
 }
 
 async function setAside(fs: Fs, path: string): Promise<string> {
-  const aside = below(dirname(path), `displaced-${randomBytes(6).toString('hex')}`);
+  const aside = below(dirname(path), `displaced-${crypto().randomBytes(6).toString('hex')}`);
   await fs.rename(path, aside);
   return aside;
 }

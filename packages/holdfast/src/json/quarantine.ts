@@ -2,11 +2,11 @@
  * Puts a file that is not JSON aside before the document is begun anew. A hard link does it where there are any, so
  * the document's own name never goes missing: a crash before the replacement leaves the broken file under both names.
  */
-import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { Buffer } from 'node:buffer';
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
+import { crypto } from '../os/lazy-modules.js';
 import type { Fs } from '../os/fs.js';
 
 /** The longest name that Linux filesystems hold. */
@@ -38,7 +38,7 @@ async function moveAside(fs: Fs, path: string, aside: string): Promise<void> {
 
 /** A long name is cut, between two characters, so that the ending fits. */
 function quarantineName(path: string): string {
-  const ending = `.corrupt-${randomBytes(6).toString('hex')}`;
+  const ending = `.corrupt-${crypto().randomBytes(6).toString('hex')}`;
   let name = basename(path);
   while (Buffer.byteLength(name + ending) > MAX_NAME_BYTES) {
     name = Array.from(name).slice(0, -1).join('');

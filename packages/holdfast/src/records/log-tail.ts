@@ -8,8 +8,8 @@
  * What is taken out of the log is first kept, durably, in a file beside it whose name ends in a checksum of its bytes:
  * a mend that dies half-way is done again with the same result. A sync separates the mending from the next append.
  */
-import { createHash } from 'node:crypto';
 import { replaceFile } from '../file/replace-file.js';
+import { crypto } from '../os/lazy-modules.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { WRITE_BYTES, type LogFormat, type PreparedRecords } from './log-format.js';
 import { LINE_FEED, linesOf, readLineRuns, withoutHole, type Line } from './log-lines.js';
@@ -134,7 +134,7 @@ async function blank(log: TailContext, offsetBytes: number, sizeBytes: number): 
 async function keep(log: TailContext, offsetBytes: number, sizeBytes: number): Promise<string> {
   const bytes = Buffer.alloc(sizeBytes);
   await readWhole(log.file, bytes, offsetBytes);
-  const name = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  const name = crypto().createHash('sha256').update(bytes).digest('hex').slice(0, 16);
   const keptAt = `${log.path}.torn-${name}`;
   await replaceFile(keptAt, bytes, { fs: log.fs });
   return keptAt;

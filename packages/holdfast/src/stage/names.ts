@@ -2,7 +2,7 @@
  * The names of staged files. Anyone who finds a `.holdfast-<id>.tmp` can tell what it is: a file that was never
  * published. Ids cannot be guessed, so nobody can lay a trap at a name to come. (Staged directories: staged-directory.ts.)
  */
-import { randomFillSync } from 'node:crypto';
+import { crypto } from '../os/lazy-modules.js';
 
 const ID_BYTES = 10;
 /** How many characters an id has. */
@@ -18,7 +18,7 @@ let usedBytes = SUPPLY_BYTES;
 /** 80 random bits in lower-case hexadecimal. */
 export function newId(): string {
   if (usedBytes === SUPPLY_BYTES) {
-    randomFillSync(supply);
+    crypto().randomFillSync(supply);
     usedBytes = 0;
   }
   usedBytes += ID_BYTES;

@@ -20,7 +20,6 @@
  * are taken back, and it is `unchanged` too; if even that fails it is `committed`, and the journal stays until the next
  * call under the root, or `recover`, has finished it.
  */
-import { randomBytes } from 'node:crypto';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { below, journalPathOf, publishJournal } from '../journal/journal-file.js';
@@ -37,6 +36,7 @@ import {
 import { runHolding } from '../lock/held-locks.js';
 import { LOCK_SUFFIX, resolveLockPath } from '../lock/lock-path.js';
 import { acquireLock, type Lock } from '../lock/lock.js';
+import { crypto } from '../os/lazy-modules.js';
 import type { Fs } from '../os/fs.js';
 import type { Change, PlannedMove } from './changes.js';
 import { mountPoints } from './mounts.js';
@@ -100,7 +100,7 @@ async function planJournal(fs: Fs, root: string, changes: readonly Change[]): Pr
     if (move) moves.push(belowRoot(root, move));
   }
   const { ino } = await fs.stat(root);
-  return { id: randomBytes(8).toString('hex'), root: ino, moves };
+  return { id: crypto().randomBytes(8).toString('hex'), root: ino, moves };
 }
 
 async function checkPossible(fs: Fs, root: string, journal: Journal): Promise<void> {
