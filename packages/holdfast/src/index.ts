@@ -1,12 +1,17 @@
-/** Holdfast: crash-safe, all-or-nothing writes. See docs/guarantees.md for what each call promises. */
+/**
+ * Holdfast: crash-safe, all-or-nothing writes. See docs/guarantees.md for what each call promises.
+ *
+ * Locks, files and documents are loaded at once, the rest at its first call (at-first-call.ts): what it takes to import
+ * this package counts in every command-line program.
+ */
+import { atFirstCall, atFirstItem } from './at-first-call.js';
+
 export { HoldfastError, errorCodes, isHoldfastError } from './errors.js';
 export type { ErrorCode, HoldfastErrorFields, Outcome } from './errors.js';
-export { publishDirectory } from './directory/publish-directory.js';
 export type { PublishDirectoryOptions, PublishedDirectory } from './directory/publish-directory.js';
 export type { Stage, StageWriteOptions } from './directory/stage.js';
 export type { FillOptions, PublishProgress } from './directory/prepare-tree.js';
 export type { SyncStrategy } from './directory/sync-tree.js';
-export { listOrphans, sweepOrphans } from './directory/orphans.js';
 export type {
   ListOrphansOptions,
   Orphan,
@@ -14,7 +19,6 @@ export type {
   SweepOrphansOptions,
   SweptOrphan,
 } from './directory/orphans.js';
-export { probe } from './directory/probe.js';
 export type { ProbeCheck, ProbeGuarantee, ProbeOptions, ProbeReport } from './directory/probe.js';
 export { acquireLock, withLock } from './journal/settled-lock.js';
 export type { Lock, LockOptions } from './lock/lock.js';
@@ -29,20 +33,15 @@ export type { JsonUpdater, UpdateJsonOptions } from './json/update-options.js';
 export type { JsonObject, JsonPrimitive, JsonValue } from './json/json-value.js';
 export type { StandardSchema } from './json/standard-schema.js';
 export type { Fs, LockMode } from './os/fs.js';
-export { appendRecords, type AppendRecordsOptions } from './records/append-records.js';
+export type { AppendRecordsOptions } from './records/append-records.js';
 export type { AppendResult } from './records/append-round.js';
 export type { LogOptions } from './records/choose-format.js';
-export {
-  compactRecords,
-  type CompactRecordsOptions,
-  type CompactResult,
-} from './records/compact-records.js';
+export type { CompactRecordsOptions, CompactResult } from './records/compact-records.js';
 export type { KeyChoice, RankChoice } from './records/compact-rule.js';
 export type { DamagePolicy, LogDamage } from './records/log-damage.js';
 export type { LogFormatName, LogRecord } from './records/log-format.js';
 export type { LogRepair } from './records/log-tail.js';
-export { readRecords, type ReadRecordsOptions } from './records/read-records.js';
-export { transaction } from './transaction/transaction.js';
+export type { ReadRecordsOptions } from './records/read-records.js';
 export type {
   Transaction,
   TransactionDirectoryOptions,
@@ -50,7 +49,33 @@ export type {
   TransactionJsonOptions,
   TransactionOptions,
 } from './transaction/transaction.js';
-export { recover, type RecoverOptions } from './transaction/recover.js';
+export type { RecoverOptions } from './transaction/recover.js';
 export type { Recovery } from './journal/pending.js';
 export type { ChangeReport, ChangeState } from './journal/roll-forward.js';
 export type { ChangeKind } from './journal/journal.js';
+
+export const publishDirectory: typeof import('./directory/publish-directory.js').publishDirectory =
+  atFirstCall(async () => (await import('./directory/publish-directory.js')).publishDirectory);
+export const listOrphans: typeof import('./directory/orphans.js').listOrphans = atFirstCall(
+  async () => (await import('./directory/orphans.js')).listOrphans,
+);
+export const sweepOrphans: typeof import('./directory/orphans.js').sweepOrphans = atFirstCall(
+  async () => (await import('./directory/orphans.js')).sweepOrphans,
+);
+export const probe: typeof import('./directory/probe.js').probe = atFirstCall(
+  async () => (await import('./directory/probe.js')).probe,
+);
+export const appendRecords: typeof import('./records/append-records.js').appendRecords =
+  atFirstCall(async () => (await import('./records/append-records.js')).appendRecords);
+export const compactRecords: typeof import('./records/compact-records.js').compactRecords =
+  atFirstCall(async () => (await import('./records/compact-records.js')).compactRecords);
+export const transaction: typeof import('./transaction/transaction.js').transaction = atFirstCall(
+  async () => (await import('./transaction/transaction.js')).transaction,
+);
+export const recover: typeof import('./transaction/recover.js').recover = atFirstCall(
+  async () => (await import('./transaction/recover.js')).recover,
+);
+
+export const readRecords: typeof import('./records/read-records.js').readRecords = atFirstItem(
+  async () => (await import('./records/read-records.js')).readRecords,
+);
