@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => 
   files: async () => (await import('./files.js')).benchFiles,
   raster: async () => (await import('./raster.js')).benchRaster,
   records: async () => (await import('./records.js')).benchRecords,
+  transaction: async () => (await import('./transaction.js')).benchTransaction,
   peers: async () => (await import('./peers.js')).benchPeers,
 };
 
