@@ -156,9 +156,9 @@ class Explorer {
     past: Past,
   ): Promise<string | undefined> {
     const { recoveryDepth = 0 } = this.#options;
-    if (!this.#scenario.recover || past.depth >= recoveryDepth) {
-      return this.#broken(image, past.acknowledged);
-    }
+    const broken = await this.#broken(image, past.acknowledged);
+    if (broken !== undefined || !this.#scenario.recover || past.depth >= recoveryDepth)
+      return broken;
     const disk = new ModelDisk(image);
     const failure = await messageOf(async () => this.#scenario.recover?.(disk.process()));
     if (failure !== undefined) return `recovery failed: ${failure}`;

@@ -36,6 +36,15 @@ for (const [fault, steps, message] of broken) {
   });
 }
 
+test('a broken state is caught also where the recovery has nothing to do', async () => {
+  const scenario = {
+    ...replaceBy(['write', 'rename', 'directory sync', 'ack']),
+    recover: async () => undefined,
+  };
+  const { violations } = await explore(scenario, { recoveryDepth: 1 });
+  assert.ok(violations.some(({ message }) => message === 'neither old nor new'));
+});
+
 test('a violation is reported with the shortest trace, the fewest losses and what the crash left', async () => {
   const { violations } = await explore(replaceBy(['write', 'rename', 'directory sync', 'ack']));
   const torn = violations.find(({ message }) => message === 'neither old nor new');

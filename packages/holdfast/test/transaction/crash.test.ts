@@ -108,3 +108,31 @@ test('without an exchange, a death at any step leaves all or nothing for who rea
     assert.deepEqual(snapshot(root), after, `step ${index}`);
   }
 });
+
+/** The first step that is like this. */
+function firstStep(steps: readonly FsStep[], isIt: (step: FsStep) => boolean): number {
+  const index = steps.findIndex(isIt);
+  assert.notEqual(index, -1);
+  return index;
+}
+
+test('nothing is discarded before the removal of the journal is durable, so no inode in it can be reused', async (t) => {
+  const steps = await recordSteps(t);
+  const removal = firstStep(steps, ({ call, path }) => call === 'unlink' && path.endsWith(JOURNAL));
+  assert.equal(steps[removal + 1]?.call, 'sync');
+  const committed = commitPoint(steps);
+  const discarding = ({ index, call }: FsStep): boolean =>
+    index > committed && index !== removal && (call === 'unlink' || call === 'rmdir');
+  assert.ok(firstStep(steps, discarding) > removal + 1);
+});
+
+test('a recovery makes the journal it found durable before it moves anything', async (t) => {
+  const committed = commitPoint(await recordSteps(t));
+  const root = await rootOfTheDead(t, committed, 'after');
+  const steps: FsStep[] = [];
+  await recover(root, {
+    fs: observeFs(nodeFileSystem, { before: (step) => void steps.push(step) }),
+  });
+  const sync = firstStep(steps, ({ call, path }) => call === 'sync' && path === root);
+  assert.ok(sync < firstStep(steps, ({ call }) => call === 'rename' || call === 'exchange'));
+});
