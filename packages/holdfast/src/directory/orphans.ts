@@ -28,7 +28,8 @@ import {
 import { stepFailed } from './directory-error.js';
 import { filesystemType } from '../os/filesystem-type.js';
 import { keepOrphan } from './previous.js';
-import { readEntries, removeTree, syncDirectory } from './tree.js';
+import { readEntries, syncDirectory } from './tree.js';
+import { isWholeOldTree, removeOldTree } from './old-tree.js';
 
 /** A staged directory or file was never published, or was replaced; a resumable stage was kept by option `resume`. */
 export type OrphanKind = 'stagedDirectory' | 'stagedFile' | 'resumableStage';
@@ -225,7 +226,8 @@ async function dispose(
     return { action: 'salvaged', movedTo: await salvage(fs, path, salvageTo) };
   }
   await syncDirectory(fs, dirname(path));
-  await (kind === 'stagedFile' ? fs.unlink(path) : removeTree(fs, path));
+  if (kind === 'stagedFile') await fs.unlink(path);
+  else await removeOldTree(fs, path);
   return { action: 'removed', movedTo: undefined };
 }
 
@@ -243,6 +245,7 @@ async function isPutBack(
   const there = await lstatIfThere(fs, path);
   const target = join(dirname(path), targetName ?? staged.targetName);
   if (there?.ino !== staged.old.inode || (await lstatIfThere(fs, target))) return false;
+  if (!(await isWholeOldTree(fs, path))) return false;
   await fs.rename(path, target);
   await syncDirectory(fs, dirname(path));
   return true;

@@ -34,7 +34,7 @@ import {
   type TreeSurvey,
 } from './sync-tree.js';
 import { TaskGroup } from './task-group.js';
-import { removeTree } from './tree.js';
+import { removeTree, syncDirectory } from './tree.js';
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -74,22 +74,29 @@ export interface PreparedTree<T> {
   readonly fileCount: number;
 }
 
-/** Stages, fills and syncs a tree for the target `name` in the directory `parent`. On an error nothing is left open. */
+/**
+ * Stages, fills and syncs a tree for the target `name` in the directory `parent`. On an error nothing is left open.
+ *
+ * @param freshName - makes a name for the stage
+ */
 export async function prepareTree<T>(
   fs: Fs,
   parent: string,
   name: string,
   fill: Fill<T>,
   options: FillOptions,
+  freshName: () => string = () => stagedDirectoryName(name),
 ): Promise<PreparedTree<T>> {
-  const { stage, resumed } = await openStage(fs, parent, name, options.resume ?? false);
+  const { stage, resumed } = options.resume
+    ? await resumeStage(fs, parent, name)
+    : await makeNewStage(fs, parent, freshName);
   try {
     const mode = await takeAttributes(fs, stage, join(parent, name));
     const value = await fillStage(fs, stage, resumed, fill, options);
     const survey = await surveyTree(fs, stage);
     if (mode !== undefined) await giveMode(stage, mode);
     if (options.durability !== 'atomic') await makeDurable(fs, stage, survey, options);
-    const named = options.resume ? await giveOwnName(fs, stage, parent, name) : stage;
+    const named = options.resume ? await giveOwnName(fs, stage, parent, freshName()) : stage;
     return { stage: named, value, fileCount: survey.fileCount };
   } catch (error) {
     await giveUp(fs, stage, error, options.resume ?? false);
@@ -163,25 +170,24 @@ interface OpenedStage {
   readonly resumed: boolean;
 }
 
-async function openStage(
-  fs: Fs,
-  parent: string,
-  name: string,
-  resume: boolean,
-): Promise<OpenedStage> {
+async function makeNewStage(fs: Fs, parent: string, freshName: () => string): Promise<OpenedStage> {
   try {
-    if (resume) return await resumeStage(fs, join(parent, resumableStageName(name)));
-    return { stage: await createStagedDirectory(fs, parent, name), resumed: false };
+    return { stage: await createStagedDirectory(fs, parent, freshName), resumed: false };
   } catch (error) {
     throw stepFailed(error, 'stage', parent);
   }
 }
 
 /** Takes over the stage that an earlier run kept, or makes it. */
-async function resumeStage(fs: Fs, path: string): Promise<OpenedStage> {
-  const isNew = await madeDirectory(fs, path);
-  const stage = await ownDirectory(fs, path);
-  if (stage) return { stage, resumed: !isNew };
+async function resumeStage(fs: Fs, parent: string, name: string): Promise<OpenedStage> {
+  const path = join(parent, resumableStageName(name));
+  try {
+    const isNew = await madeDirectory(fs, path);
+    const stage = await ownDirectory(fs, path);
+    if (stage) return { stage, resumed: !isNew };
+  } catch (error) {
+    throw stepFailed(error, 'stage', parent);
+  }
   throw new HoldfastError('LOCK_TIMEOUT', {
     message: 'Another process is filling the stage that was to be resumed. Wait until it ends.',
     outcome: 'unchanged',
@@ -200,15 +206,19 @@ async function madeDirectory(fs: Fs, path: string): Promise<boolean> {
   }
 }
 
-/** Under the name that is taken over, an old tree that comes out of an exchange would pass for a stage. */
+/**
+ * Under the name that is taken over, an old tree that comes out of an exchange would pass for a stage. The new name is
+ * made durable first: were it lost, and the exchange not, the other name would lead to the target itself.
+ */
 async function giveOwnName(
   fs: Fs,
   stage: OwnedDirectory,
   parent: string,
   name: string,
 ): Promise<OwnedDirectory> {
-  const path = join(parent, stagedDirectoryName(name));
+  const path = join(parent, name);
   await fs.rename(stage.path, path);
+  await syncDirectory(fs, parent);
   return { ...stage, path };
 }
 

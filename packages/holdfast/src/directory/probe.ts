@@ -13,7 +13,7 @@ import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { makeUnnamedFile } from '../os/unnamed-file.js';
 import { closeQuietly } from '../os/close-quietly.js';
-import { createStagedDirectory } from '../stage/staged-directory.js';
+import { createStagedDirectory, stagedDirectoryName } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { childProcess } from '../os/lazy-modules.js';
 import { filesystemType, type FilesystemType } from '../os/filesystem-type.js';
@@ -176,7 +176,9 @@ const trials: Readonly<Record<CheckKey, Trial>> = {
 };
 
 async function tryEverything(fs: Fs, directory: string): Promise<readonly ProbeCheck[]> {
-  const scratch = await createStagedDirectory(fs, directory, 'holdfast-probe');
+  const scratch = await createStagedDirectory(fs, directory, () =>
+    stagedDirectoryName('holdfast-probe'),
+  );
   try {
     const checks: ProbeCheck[] = [];
     for (const key of Object.keys(trials) as CheckKey[]) {

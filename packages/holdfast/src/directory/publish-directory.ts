@@ -15,15 +15,15 @@
  * leaves the new tree and the old one as an orphan, whose name says so if it is to be kept. The old tree loses its first file only after 5: before, a power
  * loss could bring it back as the target.
  */
-import { join } from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
-import { oldTreeName, type OwnedDirectory } from '../stage/staged-directory.js';
+import { oldTreeName, stagedDirectoryName } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { findTarget, type DirectoryTarget } from './directory-target.js';
+import { removeOldTree } from './old-tree.js';
 import { sweepStagesAt } from './orphans.js';
 import {
   discardTree,
@@ -36,7 +36,6 @@ import {
 } from './prepare-tree.js';
 import { keepAsPrevious } from './previous.js';
 import { refuseWithoutExchange, swing } from './swing.js';
-import { removeTree } from './tree.js';
 
 export interface PublishDirectoryOptions extends FillOptions {
   /** `fail` (the default) refuses a target that is not empty; `replace` replaces it whole. */
@@ -123,7 +122,8 @@ async function publishOnto<T>(
   const parent = await openParent(fs, target);
   try {
     await refuseEarly(fs, target, options);
-    const tree = await prepareTree(fs, target.parent, target.name, fill, options);
+    const freshName = (): string => stageName(target, options.keepPrevious ?? 0);
+    const tree = await prepareTree(fs, target.parent, target.name, fill, options, freshName);
     try {
       const oldPath = await publish(fs, target, tree, options);
       if (options.durability !== 'atomic') await syncParent(parent);
@@ -144,12 +144,11 @@ async function publish(
   tree: PreparedTree<unknown>,
   options: PublishDirectoryOptions,
 ): Promise<string | undefined> {
-  const { ifExists = 'fail', withoutExchange = 'fail', keepPrevious = 0 } = options;
-  let { stage } = tree;
+  const { ifExists = 'fail', withoutExchange = 'fail' } = options;
+  const { stage } = tree;
   try {
     refuseAborted(options.signal, target.path);
     options.onProgress?.({ phase: 'publish', fileCount: tree.fileCount, sizeBytes: 0 });
-    if (keepPrevious > 0) stage = await nameAfterOldTree(fs, target, stage);
     return await swing(fs, target, stage, { ifExists, withoutExchange });
   } catch (error) {
     if (options.resume) await keepForResume(fs, stage, target.parent, target.name);
@@ -158,16 +157,14 @@ async function publish(
   }
 }
 
-/** When the old tree lies under this name after an exchange, and we die, a sweeper knows that it is to be kept. */
-async function nameAfterOldTree(
-  fs: Fs,
-  target: DirectoryTarget,
-  stage: OwnedDirectory,
-): Promise<OwnedDirectory> {
-  if (!target.old) return stage;
-  const path = join(target.parent, oldTreeName(target.name, target.old.stat.ino, 'keep'));
-  await fs.rename(stage.path, path);
-  return { ...stage, path };
+/**
+ * With `keepPrevious` the stage is named after the tree that it replaces: when the old tree lies under this name after
+ * the exchange, and we die, a sweeper knows that it is to be kept.
+ */
+function stageName(target: DirectoryTarget, keepPrevious: number): string {
+  return target.old && keepPrevious > 0
+    ? oldTreeName(target.name, target.old.stat.ino, 'keep')
+    : stagedDirectoryName(target.name);
 }
 
 /** Step 5. When it fails, both trees are left alone: a power loss may bring back either. */
@@ -195,7 +192,7 @@ async function retire(
 ): Promise<string | undefined> {
   const keepCount = options.keepPrevious ?? 0;
   if (keepCount > 0) return keepAsPrevious(fs, target, oldPath, parent, keepCount);
-  await removeTree(fs, oldPath).catch(() => undefined);
+  await removeOldTree(fs, oldPath).catch(() => undefined);
   return undefined;
 }
 

@@ -28,6 +28,7 @@ import {
   isSameFile,
   lstatIfThere,
   oldTreeName,
+  stagedDirectoryName,
   type OwnedDirectory,
 } from '../stage/staged-directory.js';
 import { stepFailed, targetChanged, targetExists } from './directory-error.js';
@@ -66,9 +67,10 @@ export async function swing(
 
 /** Tries an exchange of two directories beside the target, so that one that cannot work is refused before all the work. */
 export async function refuseWithoutExchange(fs: Fs, target: DirectoryTarget): Promise<void> {
-  const left = await createStagedDirectory(fs, target.parent, target.name);
+  const freshName = (): string => stagedDirectoryName(target.name);
+  const left = await createStagedDirectory(fs, target.parent, freshName);
   try {
-    const right = await createStagedDirectory(fs, target.parent, target.name);
+    const right = await createStagedDirectory(fs, target.parent, freshName);
     try {
       await isExchanged(fs, { ...target, path: right.path }, left, 'fail');
     } finally {

@@ -76,7 +76,7 @@ export async function removeTree(fs: Fs, root: string): Promise<void> {
 }
 
 /** A directory that its owner may not write keeps its entries; trees copied from read-only ones are made of them. */
-async function makeWritable(fs: Fs, path: string): Promise<void> {
+export async function makeWritable(fs: Fs, path: string): Promise<void> {
   const { mode } = await fs.lstat(path);
   if ((mode & 0o300) === 0o300) return;
   const directory = await fs.openDirectory(path);

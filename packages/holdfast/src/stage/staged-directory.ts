@@ -95,14 +95,14 @@ export function isResumableStageName(name: string): boolean {
   return name.startsWith('.') && name.endsWith(INFIX + RESUMABLE);
 }
 
-/** Makes an empty staged directory for a target and owns it. System errors pass as they are. */
+/** Makes an empty staged directory, under a fresh name, and owns it. System errors pass as they are. */
 export async function createStagedDirectory(
   fs: Fs,
   parent: string,
-  targetName: string,
+  freshName: () => string,
 ): Promise<OwnedDirectory> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const path = join(parent, stagedDirectoryName(targetName));
+    const path = join(parent, freshName());
     await fs.mkdir(path);
     const owned = await ownDirectory(fs, path);
     if (owned) return owned;
