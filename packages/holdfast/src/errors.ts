@@ -65,6 +65,10 @@ export const errorCodes = {
     when: 'a lock was used after it was released, or its file was replaced too often to be taken',
   },
   ABORTED: { exitCode: 130, when: "the caller's AbortSignal fired; its reason is the cause" },
+  TARGET_IN_USE: {
+    exitCode: 9,
+    when: 'another program kept the target open in a way that forbids replacing it, for longer than a write waits (Windows)',
+  },
   TARGET_CHANGED: {
     exitCode: 9,
     when: 'another program changed the target meanwhile, so the commit was given up',

@@ -11,6 +11,10 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ],
   ENOENT: ['NOT_FOUND', 'There is no such file or directory.'],
   ENOTDIR: ['NOT_FOUND', 'A part of the path that must be a directory is none.'],
+  ETXTBSY: [
+    'TARGET_IN_USE',
+    'Another program (a scanner, an indexer, a reader) keeps the file open. Close it there, then try again.',
+  ],
   EXDEV: ['CROSS_DEVICE', 'The two paths lie on different mounts, so one rename cannot join them.'],
   ENAMETOOLONG: ['INVALID_ARGUMENT', 'The name is longer than the filesystem allows.'],
   ELOOP: [

@@ -21,8 +21,9 @@ import type {
   LockTickets,
   OpenFlags,
 } from './fs.js';
-import { native } from './native/native.js';
+import { native, nativeOfWindows } from './native/native.js';
 import { withKnownCode } from './system-error.js';
+import { windowsFileSystem } from './windows-fs.js';
 
 const { constants } = nodeFs;
 const PERMISSION_BITS = 0o7777;
@@ -119,8 +120,7 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
   }
 }
 
-/** The machine's own filesystem. */
-export const nodeFileSystem: Fs = {
+const posixFileSystem: Fs = {
   async open(path, flags, mode = 0o666) {
     return call(() => new NodeFile(nodeFs.openSync(path, openFlags(flags), mode), path));
   },
@@ -189,6 +189,12 @@ function ticketsOf(fd: number, path: string): LockTickets | undefined {
     return undefined;
   }
 }
+
+/** The machine's own filesystem. */
+export const nodeFileSystem: Fs =
+  process.platform === 'win32'
+    ? windowsFileSystem(posixFileSystem, nativeOfWindows)
+    : posixFileSystem;
 
 /** Makes a synchronous call, and names the errors that libuv cannot name. */
 function call<T>(operation: () => T): T {

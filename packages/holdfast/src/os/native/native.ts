@@ -3,9 +3,12 @@
  * so loads with install scripts off. Loaded on first use, so that importing Holdfast costs nothing and works on every
  * platform.
  */
+import { createRequire } from 'node:module';
 import { HoldfastError } from '../../errors.js';
 import type { LockMode, LockTickets } from '../fs.js';
+import { darwinNative } from './darwin.js';
 import { loadLinux } from './linux.js';
+import { windowsNative, type WindowsNative } from './windows.js';
 
 /** What a platform's native layer must give. A descriptor is one that Node opened. Failures throw system errors. */
 export interface Native {
@@ -31,13 +34,32 @@ export function native(): Native {
   return loaded;
 }
 
+let loadedWindows: WindowsNative | undefined;
+
+/** The native layer of Windows, for what only Windows has. */
+export function nativeOfWindows(): WindowsNative {
+  loadedWindows ??= loadOr(() => windowsNative(koffi(), process.execPath));
+  return loadedWindows;
+}
+
 function load(): Native {
-  if (process.platform !== 'linux') throw unsupported(undefined);
+  if (process.platform === 'win32') return nativeOfWindows();
+  if (process.platform === 'darwin') return loadOr(() => darwinNative(koffi()));
+  if (process.platform === 'linux') return loadOr(loadLinux);
+  throw unsupported(undefined);
+}
+
+function loadOr<T>(loadNative: () => T): T {
   try {
-    return loadLinux();
+    return loadNative();
   } catch (cause) {
     throw unsupported(cause);
   }
+}
+
+/** koffi is CommonJS and loads its binary synchronously; require keeps loading synchronous too. */
+function koffi(): typeof import('koffi') {
+  return createRequire(import.meta.url)('koffi') as typeof import('koffi');
 }
 
 function unsupported(cause: unknown): HoldfastError {

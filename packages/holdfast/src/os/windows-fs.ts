@@ -1,0 +1,168 @@
+/**
+ * The filesystem of Windows: Node's, where it means the same, and these differences.
+ *
+ * - **rename** replaces what is there with POSIX semantics, where Windows offers them. A file that a scanner, an indexer or
+ *   a reader holds open in a way that forbids it is tried again for up to {@link RENAME_PATIENCE_MS}; then the error is
+ *   ETXTBSY, and nothing has changed.
+ * - **A directory's sync** flushes a handle of the directory where Windows lets this user do so. Where not, it does
+ *   nothing: NTFS logs names in order, and MoveFileExW was told to write through. Microsoft documents no more than that.
+ * - **A directory's lock** is a hidden file beside it, which nobody else can open and which Windows deletes when its holder
+ *   closes it or dies. It is exclusive, also when a shared one is asked for.
+ * - **Names** that Windows keeps for devices, or would shorten (a dot or a space at the end), are refused with EINVAL: under
+ *   the `\\?\` prefix, by which Node reaches long paths, they would make files that other programs cannot open.
+ * - **exchange** fails with EINVAL, as on a filesystem of Linux that cannot do it.
+ */
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FileStat, Fs, FsDirectory, FsFile } from './fs.js';
+import { errnoOf } from '../errors.js';
+import type { HeldFile, WindowsNative } from './native/windows.js';
+import { windowsError } from './native/windows-error.js';
+
+/** How long a rename waits for other programs to close a file. */
+export const RENAME_PATIENCE_MS: number = 2000;
+const FIRST_PAUSE_MS = 2;
+const LAST_PAUSE_MS = 100;
+
+/** The file that is there while a directory is locked. */
+const OWNER_SUFFIX = '.owner';
+
+/** In UTF-16 units, on NTFS. */
+const NAME_MAX = 255;
+
+/** Names of devices, with any ending (learn.microsoft.com/windows/win32/fileio/naming-a-file). */
+const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i;
+// oxlint-disable-next-line no-control-regex -- Windows refuses exactly these characters
+const forbidden = /[<>:"|?*\u0000-\u001f]|[. ]$/;
+
+/** The filesystem of Windows over Node's calls. */
+export function windowsFileSystem(
+  node: Fs,
+  native: () => WindowsNative,
+  patienceMs: number = RENAME_PATIENCE_MS,
+): Fs {
+  return {
+    ...node,
+    async open(path, flags, mode) {
+      if (flags.create) checkName(path);
+      const file = await node.open(path, flags, mode);
+      return flags.access === 'read' ? syncedByPath(file, native) : file;
+    },
+    async openDirectory(path) {
+      return new WindowsDirectory(await node.openDirectory(path), native);
+    },
+    async mkdir(path, mode) {
+      checkName(path);
+      return node.mkdir(path, mode);
+    },
+    async symlink(target, path) {
+      checkName(path);
+      return node.symlink(target, path);
+    },
+    async link(existing, path) {
+      checkName(path);
+      return node.link(existing, path);
+    },
+    async rename(from, to) {
+      checkName(to);
+      await patiently(to, patienceMs, () => native().renameReplacing(from, to));
+    },
+    async renameNoReplace(from, to) {
+      checkName(to);
+      await patiently(to, patienceMs, () => native().renameNoReplace(from, to));
+    },
+  };
+}
+
+/** FlushFileBuffers needs a handle that may write. */
+function syncedByPath(file: FsFile, native: () => WindowsNative): FsFile {
+  file.sync = async () => {
+    if (await native().flush(file.path)) return;
+    throw windowsError(5, 'FlushFileBuffers', file.path);
+  };
+  file.dataSync = () => file.sync();
+  return file;
+}
+
+/** A directory's lock is a hidden file beside it, since Windows locks only files. */
+class WindowsDirectory implements FsDirectory {
+  readonly path: string;
+  readonly #node: FsDirectory;
+  readonly #native: () => WindowsNative;
+  #held: HeldFile | undefined;
+
+  constructor(node: FsDirectory, native: () => WindowsNative) {
+    this.path = node.path;
+    this.#node = node;
+    this.#native = native;
+  }
+
+  async sync(): Promise<void> {
+    await this.#native().flush(this.path);
+  }
+  tryLock(): boolean {
+    this.#held ??= this.#native().holdFile(`${this.path}${OWNER_SUFFIX}`);
+    return this.#held !== undefined;
+  }
+  unlock(): void {
+    this.#held?.free();
+    this.#held = undefined;
+  }
+  async close(): Promise<void> {
+    this.unlock();
+    await this.#node.close();
+  }
+  stat(): Promise<FileStat> {
+    return this.#node.stat();
+  }
+  syncFilesystem(): Promise<void> {
+    return this.#node.syncFilesystem();
+  }
+  chmod(mode: number): Promise<void> {
+    return this.#node.chmod(mode);
+  }
+  chown(uid: number, gid: number): Promise<void> {
+    return this.#node.chown(uid, gid);
+  }
+  listXattrs(): readonly string[] {
+    return this.#node.listXattrs();
+  }
+  getXattr(name: string): Uint8Array {
+    return this.#node.getXattr(name);
+  }
+  setXattr(name: string, value: Uint8Array): void {
+    this.#node.setXattr(name, value);
+  }
+}
+
+function checkName(path: string): void {
+  const name = basename(path);
+  if (name.length > NAME_MAX) throw windowsError(206, 'open', path, ' (the name is too long)');
+  if (!reserved.test(name) && !forbidden.test(name)) return;
+  throw windowsError(123, 'open', path, ` (Windows cannot hold the name '${name}')`);
+}
+
+/** Tries again while another program holds a file open. */
+async function patiently(path: string, patienceMs: number, operation: () => void): Promise<void> {
+  const endMs = performance.now() + patienceMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LAST_PAUSE_MS, pauseMs * 2)) {
+    try {
+      return operation();
+    } catch (error) {
+      if (!isHeldOpen(error)) throw error;
+      if (performance.now() + pauseMs > endMs) throw stayedOpen(path, patienceMs, error);
+    }
+    await sleep(pauseMs);
+  }
+}
+
+/** Not EBUSY, which on other systems means a mount point. */
+function stayedOpen(path: string, patienceMs: number, cause: unknown): NodeJS.ErrnoException {
+  const text = `ETXTBSY: another program kept the file open for ${patienceMs} ms, rename '${path}'`;
+  return Object.assign(new Error(text, { cause }), { code: 'ETXTBSY', syscall: 'rename', path });
+}
+
+/** Windows says `access denied` as well when the target is open without FILE_SHARE_DELETE. */
+function isHeldOpen(error: unknown): boolean {
+  return ['EBUSY', 'EPERM'].includes(errnoOf(error) ?? '');
+}
