@@ -12,6 +12,7 @@ export interface BenchOptions {
 
 const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<void>>>> = {
   directory: async () => (await import('./directory.js')).benchDirectory,
+  json: async () => (await import('./json.js')).benchJson,
   files: async () => (await import('./files.js')).benchFiles,
   raster: async () => (await import('./raster.js')).benchRaster,
   records: async () => (await import('./records.js')).benchRecords,

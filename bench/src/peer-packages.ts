@@ -9,7 +9,7 @@ export const writeFileAtomic: (path: string, data: string | Uint8Array) => Promi
 export interface ProperLockfile {
   lock(
     path: string,
-    options?: { stale?: number; retries?: object; realpath?: boolean },
+    options?: { stale?: number; retries?: object; realpath?: boolean; lockfilePath?: string },
   ): Promise<() => Promise<void>>;
 }
 

@@ -20,6 +20,7 @@ import { invalidArgument } from '../options.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 import { encodeText } from './decode.js';
 import type { Document } from './document.js';
+import { rememberWritten } from './last-written.js';
 import { loadDocument } from './load-document.js';
 import type { PendingUpdate } from './pending-update.js';
 import { quarantine } from './quarantine.js';
@@ -123,6 +124,8 @@ async function writeDocument(
   { durability, mode, secret, inPlace }: UpdateJsonOptions<unknown>,
 ): Promise<void> {
   await replaceFile(document.path, bytesOf(document), { fs, durability, mode, secret, inPlace });
+  const { path, format, text = '' } = document;
+  rememberWritten(fs, { path, text, format });
 }
 
 /** What is on disk already may have been written by a program that does not sync. */

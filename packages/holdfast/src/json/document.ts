@@ -8,22 +8,30 @@ import { checkValue } from './check.js';
 import { formatDocument, type JsonFormat } from './format.js';
 import { formatPointer } from './pointer.js';
 
+/** A document as it was found. */
+export interface Found {
+  readonly text: string;
+  /** What the text holds. */
+  readonly value: unknown;
+  /** Whether the text is exactly what this layout makes of the value. */
+  readonly isCanonical: boolean;
+}
+
 export class Document {
   readonly path: string;
   readonly format: JsonFormat;
-  /** The text as found on disk; `undefined` when there is no document yet. */
-  readonly foundText: string | undefined;
+  readonly #found: Found | undefined;
   #text: string | undefined;
   /** The value of the text, for the first who asks for it. */
   #parsed: { readonly value: unknown } | undefined;
 
-  /** @param value - what the text holds */
-  constructor(path: string, format: JsonFormat, text: string | undefined, value: unknown) {
+  /** @param found - `undefined` when there is no document yet */
+  constructor(path: string, format: JsonFormat, found: Found | undefined) {
     this.path = path;
     this.format = format;
-    this.foundText = text;
-    this.#text = text;
-    this.#parsed = text === undefined ? undefined : { value };
+    this.#found = found;
+    this.#text = found?.text;
+    this.#parsed = found;
   }
 
   get text(): string | undefined {
@@ -60,9 +68,10 @@ export class Document {
 
   /** Whether the content is another than the one found. Another layout of the same content is no change. */
   get isChanged(): boolean {
-    if (this.#text === undefined || this.#text === this.foundText) return false;
-    if (this.foundText === undefined) return true;
-    return formatDocument(JSON.parse(this.foundText), this.format) !== this.#text;
+    const found = this.#found;
+    if (this.#text === undefined || this.#text === found?.text) return false;
+    if (found === undefined || found.isCanonical) return true;
+    return formatDocument(JSON.parse(found.text), this.format) !== this.#text;
   }
 }
 

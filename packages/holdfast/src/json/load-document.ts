@@ -1,10 +1,12 @@
 /** Reads a document from disk, as strictly as a program must that is going to write it again. */
+import { isDeepStrictEqual } from 'node:util';
 import { isHoldfastError } from '../errors.js';
 import { resolveTarget } from '../file/resolve-target.js';
 import type { Fs } from '../os/fs.js';
 import { decodeText } from './decode.js';
 import { Document } from './document.js';
 import { defaultFormat, detectFormat, type JsonFormat } from './format.js';
+import { layoutOfOwn } from './last-written.js';
 import { parseDocument } from './parse.js';
 import { readBytes } from './read-bytes.js';
 
@@ -36,19 +38,22 @@ export async function loadDocument(
       ? { text: '', hasByteOrderMark: false }
       : decodeText(bytes, target.path);
     const format = withIndent(detectFormat(text, hasByteOrderMark), options.indent);
-    return { document: parsed(target.path, format, text), isCorrupt: false };
+    return { document: parsed(fs, target.path, format, text), isCorrupt: false };
   } catch (error) {
     if (options.onCorrupt !== 'quarantine' || !isHoldfastError(error, 'CORRUPT_DOCUMENT')) {
       throw error;
     }
     const format = withIndent(defaultFormat, options.indent);
-    return { document: parsed(target.path, format, ''), isCorrupt: true };
+    return { document: new Document(target.path, format, undefined), isCorrupt: true };
   }
 }
 
-function parsed(path: string, format: JsonFormat, text: string): Document {
-  if (text === '') return new Document(path, format, undefined, undefined);
-  return new Document(path, format, text, parseDocument(text, path));
+function parsed(fs: Fs, path: string, format: JsonFormat, text: string): Document {
+  if (text === '') return new Document(path, format, undefined);
+  const layout = layoutOfOwn(fs, path, text);
+  const value: unknown = layout ? JSON.parse(text) : parseDocument(text, path);
+  const isCanonical = layout !== undefined && isDeepStrictEqual(layout, format);
+  return new Document(path, format, { text, value, isCanonical });
 }
 
 function withIndent(format: JsonFormat, indent: number | string | undefined): JsonFormat {

@@ -570,3 +570,13 @@ test('any sequence of updates leaves what the same sequence leaves in memory', a
     { numRuns: 60 },
   );
 });
+
+test('what another program did to the document since our last write is checked as strictly as ever', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  await updateJson(path, increment('n'), { indent: 0 });
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace('1', '12345678901234567891'));
+  await assert.rejects(updateJson(path, increment('m')), refusal('UNREPRESENTABLE', "'/n'"));
+  writeFileSync(path, text);
+  assert.deepEqual(await updateJson(path, increment('m')), { n: 1, m: 1 });
+});

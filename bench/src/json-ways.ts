@@ -1,0 +1,25 @@
+/** Ways to set one member of a JSON document. */
+import { readFileSync } from 'node:fs';
+import { updateJson } from 'holdfast';
+import { properLockfile, writeFileAtomic } from './peer-packages.js';
+
+export type SetMember = (path: string, key: string) => Promise<unknown>;
+
+export const ways: Readonly<Record<string, SetMember>> = {
+  holdfast: (path, key) =>
+    updateJson<Record<string, number>>(path, (document) => void (document[key] = 1), { indent: 0 }),
+  pair: async (path, key) => {
+    const unlock = await properLockfile.lock(path, {
+      retries: { retries: 100_000, minTimeout: 1, maxTimeout: 20 },
+      // Its default is <path>.lock, which is our lock file: it would wait for ever for a directory of that name.
+      lockfilePath: `${path}.peer-lock`,
+    });
+    try {
+      const document = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
+      document[key] = 1;
+      await writeFileAtomic(path, JSON.stringify(document));
+    } finally {
+      await unlock();
+    }
+  },
+};

@@ -1,0 +1,19 @@
+/**
+ * A program for the benchmark: one of several processes that update a document.
+ *
+ *   json-writer.js holdfast|pair PATH NAME COUNT
+ *
+ * It says `ready`, waits for a line, makes its updates, and says how many milliseconds they took.
+ */
+import { once } from 'node:events';
+import { ways } from './json-ways.js';
+
+const [way = '', path = '', name = '', count = '0'] = process.argv.slice(2);
+const update = ways[way];
+if (!update) throw new Error(`no way '${way}'`);
+process.stdout.write('ready\n');
+await once(process.stdin, 'data');
+const began = performance.now();
+for (let i = 0; i < Number(count); i += 1) await update(path, `${name}-${i}`);
+process.stdout.write(`${performance.now() - began}\n`);
+process.exit(0);
