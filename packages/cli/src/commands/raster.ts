@@ -21,6 +21,7 @@ interface TileFlags {
   readonly blockSize?: number;
   readonly threads?: number;
   readonly skipEmpty?: boolean;
+  readonly statistics?: boolean;
   readonly replace?: boolean;
   readonly keepPrevious?: number;
   readonly json?: boolean;
@@ -54,6 +55,7 @@ export function addRasterCommands(program: Command): void {
     .option('--block-size <px>', 'width and height of the blocks inside a tile', wholeNumber)
     .option('--threads <n>', 'threads that encode (one a processor)', wholeNumber)
     .option('--skip-empty', 'leave out tiles that hold nothing but nodata')
+    .option('--statistics', 'put statistics and a histogram of each band into the index')
     .option('--replace', 'replace a mosaic that is there, while its readers read on')
     .option('--keep-previous <n>', 'tiles of earlier mosaics to keep (1)', wholeNumber)
     .option('--json', 'print the result as one JSON object')
@@ -111,6 +113,7 @@ function writeOptions(flags: TileFlags): WriteOptions {
     blockSizePx: flags.blockSize,
     threads: flags.threads,
     skipEmpty: flags.skipEmpty,
+    statistics: flags.statistics,
     ifExists: flags.replace ? 'replace' : 'fail',
     keepPrevious: flags.keepPrevious,
   };

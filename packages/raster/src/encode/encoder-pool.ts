@@ -49,9 +49,9 @@ const MOST_THREADS = 1024;
  * @throws HoldfastError INVALID_ARGUMENT for a number of threads that is none
  */
 export function openEncoderPool(format: TileFormat, options: EncoderPoolOptions = {}): EncoderPool {
-  const { sync = false, skipEmpty = false, fs = nodeFileSystem } = options;
+  const { sync = false, skipEmpty = false, statistics = false, fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
-  const taskOptions = { sync, skipEmpty };
+  const taskOptions = { sync, skipEmpty, statistics };
   if (threads === 0 || fs !== nodeFileSystem) return new InlinePool(format, fs, taskOptions);
   return new WorkerPool({ format, options: taskOptions }, threads);
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Fs } from 'holdfast/os';
 import type { Pixels, Transform } from '../model.js';
+import { type BandStatistics, tileStatistics } from '../statistics/band-statistics.js';
 import { isEmptyTile } from '../tiff/empty-tile.js';
 import type { TileEncoder } from '../tiff/tile-encoder.js';
 import type { TileFormat } from '../tiff/tile-format.js';
@@ -13,6 +14,8 @@ export interface TileTaskOptions {
   readonly sync: boolean;
   /** Whether tiles that hold nothing but nodata are left out. */
   readonly skipEmpty: boolean;
+  /** Whether the samples of each tile are gone over for statistics. */
+  readonly statistics: boolean;
 }
 
 /** One tile to be written to a path that does not exist yet. */
@@ -27,6 +30,8 @@ export interface WrittenTile {
   readonly sizeBytes: number;
   /** SHA-256 of the file, in hexadecimal. */
   readonly sha256: string;
+  /** Of each band, when wanted. */
+  readonly statistics: readonly BandStatistics[] | undefined;
 }
 
 /** Runs a task; `undefined` for an empty tile that was left out. */
@@ -35,15 +40,17 @@ export async function runTileTask(
   format: TileFormat,
   fs: Fs,
   task: TileTask,
-  { sync, skipEmpty }: TileTaskOptions,
+  { sync, skipEmpty, statistics: wanted }: TileTaskOptions,
 ): Promise<WrittenTile | undefined> {
   if (skipEmpty && isEmptyTile(task.pixels.data, format.nodata)) return undefined;
+  // Before encoding, which may change the samples in place.
+  const statistics = wanted ? tileStatistics(task.pixels, format.nodata) : undefined;
   const tile = encoder.encode(task.pixels, task.transform);
   try {
     const hash = createHash('sha256');
     for (const part of tile.parts) hash.update(part);
     await writeTileFile(fs, task.path, tile.parts, sync);
-    return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex') };
+    return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics };
   } finally {
     tile.release();
   }

@@ -7,6 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import { type BandInfo, dataTypes, type Nodata, type RasterInfo, type Window } from '../model.js';
+import { type BandStatistics, noStatistics } from '../statistics/band-statistics.js';
+import { histogramLines, statisticsMetadata } from '../statistics/gdal-statistics.js';
 import { digestLine } from './index-digest.js';
 import { escapeXml, unescapeXml } from './xml.js';
 
@@ -29,6 +31,8 @@ export interface VrtIndex {
   readonly generation: string;
   /** The name of the tiles directory, beside the index; in the same domain. */
   readonly tilesName: string;
+  /** Of each band, when there are some. */
+  readonly statistics?: readonly BandStatistics[] | undefined;
   /** Given out once a band. */
   readonly tiles: Iterable<IndexedTile>;
 }
@@ -77,10 +81,12 @@ export function* vrtLines(index: VrtIndex): Generator<string> {
 
 function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generator<string> {
   const { info, tiles } = index;
+  const statistics = index.statistics?.[band] ?? noStatistics;
   const { gdalName } = dataTypes[info.dataType];
   yield `  <VRTRasterBand dataType="${gdalName}" band="${band + 1}">`;
-  yield* metadata(bandInfo.metadata ?? {}, '    ');
+  yield* metadata({ ...bandInfo.metadata, ...statisticsMetadata(statistics) }, '    ');
   yield* bandProperties(bandInfo, info.nodata);
+  yield* histogramLines(statistics, '    ');
   for (const tile of tiles) yield sourceText(tile, band, gdalName);
   yield '  </VRTRasterBand>';
 }

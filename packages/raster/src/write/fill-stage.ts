@@ -8,6 +8,11 @@ import type { EncoderPool } from '../encode/encoder-pool.js';
 import { dataTypes } from '../model.js';
 import { type Cell, cells } from '../source/grid.js';
 import {
+  type BandStatistics,
+  joinStatistics,
+  noStatistics,
+} from '../statistics/band-statistics.js';
+import {
   generationOf,
   type Manifest,
   manifestBytes,
@@ -23,20 +28,40 @@ export interface TileFailure {
   readonly error: unknown;
 }
 
+/** What was staged. */
+export interface FilledStage extends Manifest {
+  /** Of each band of the whole mosaic, when wanted. */
+  readonly statistics: readonly BandStatistics[] | undefined;
+}
+
+interface StagedTile extends ManifestTile {
+  readonly statistics: readonly BandStatistics[] | undefined;
+}
+
 /** Writes all tiles, then the manifest that lists them in the order of the grid. */
 export async function fillStage(
   plan: MosaicPlan,
   stage: Stage,
   pool: EncoderPool,
   failures: TileFailure[],
-): Promise<Manifest> {
+): Promise<FilledStage> {
   const written = await writeTiles(plan, stage, pool, failures);
   if (failures[0]) throw failures[0].error;
   stage.signal.throwIfAborted();
   const tiles = [...cells(plan.grid)].flatMap((cell) => written.get(plan.tileName(cell)) ?? []);
   const manifest = { generation: generationOf(tiles), tiles };
   await stage.write(manifestName, manifestBytes(manifest));
-  return manifest;
+  return { ...manifest, statistics: plan.options.statistics ? joined(plan, tiles) : undefined };
+}
+
+/** Joined in the order of the grid, so that the same samples give the same digits. */
+function joined({ source }: MosaicPlan, tiles: readonly StagedTile[]): readonly BandStatistics[] {
+  const { bands, widthPx, heightPx } = source.info;
+  return bands.map((_, band) => {
+    const found = tiles.map(({ statistics }) => statistics?.[band] ?? noStatistics);
+    // Tiles that were left out as empty count too, as pixels that are not valid.
+    return { ...found.reduce(joinStatistics, noStatistics), pixels: widthPx * heightPx };
+  });
 }
 
 /** Tiles by name, without those that were empty and left out. Never rejects: see `failures`. */
@@ -45,8 +70,8 @@ async function writeTiles(
   stage: Stage,
   pool: EncoderPool,
   failures: TileFailure[],
-): Promise<ReadonlyMap<string, ManifestTile>> {
-  const written = new Map<string, ManifestTile>();
+): Promise<ReadonlyMap<string, StagedTile>> {
+  const written = new Map<string, StagedTile>();
   const failed = new AbortController();
   const signal = AbortSignal.any([stage.signal, failed.signal]);
   const tell = progressTeller(plan);
@@ -74,7 +99,7 @@ async function writeTile(
   pool: EncoderPool,
   cell: Cell,
   signal: AbortSignal,
-): Promise<{ readonly tile: ManifestTile | undefined } | TileFailure> {
+): Promise<{ readonly tile: StagedTile | undefined } | TileFailure> {
   const name = plan.tileName(cell);
   let step: TileFailure['step'] = 'read';
   try {

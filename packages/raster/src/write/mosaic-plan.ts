@@ -46,6 +46,11 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
   readonly keepPrevious?: number | undefined;
   /** Leaves out tiles that hold nothing but nodata; readers see nodata there. */
   readonly skipEmpty?: boolean | undefined;
+  /**
+   * Puts minimum, maximum, mean, standard deviation, valid share and a histogram of each band into the index, where GDAL
+   * and QGIS look for them; `false` by default.
+   */
+  readonly statistics?: boolean | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
   /** Tiles read, encoded or written at once; by default what keeps the threads busy, fewer for very large tiles. */
@@ -67,6 +72,7 @@ const ownOptionNames = [
   'ifExists',
   'keepPrevious',
   'skipEmpty',
+  'statistics',
   'threads',
   'concurrency',
   'signal',

@@ -23,7 +23,7 @@ import { cells } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { blockGrid } from '../tiff/block-grid.js';
 import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
-import { fillStage, tileError, type TileFailure } from './fill-stage.js';
+import { type FilledStage, fillStage, tileError, type TileFailure } from './fill-stage.js';
 import type { Manifest } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import {
@@ -74,10 +74,11 @@ export async function writeTiledVrt(
 ): Promise<WrittenMosaic> {
   const plan = planMosaic(path, source, options);
   const { fs, format } = plan;
-  const { threads, skipEmpty = false, signal, lockTimeoutMs: timeoutMs } = options;
-  const pool = openEncoderPool(format, { fs, threads, skipEmpty });
+  const { threads, skipEmpty = false, statistics = false, signal } = options;
+  const pool = openEncoderPool(format, { fs, threads, skipEmpty, statistics });
   try {
     await checkWay(plan);
+    const timeoutMs = options.lockTimeoutMs;
     return await withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs });
   } finally {
     await pool.close();
@@ -166,7 +167,7 @@ async function retire(plan: MosaicPlan, tilesPath: string): Promise<void> {
 }
 
 /** Steps 4 and 5. */
-async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Manifest> {
+async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<FilledStage> {
   const { fs, tilesPath, options } = plan;
   const { signal } = options;
   const { durability = 'durable' } = options;
@@ -185,12 +186,12 @@ async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Manife
 }
 
 /** Step 6. When nothing names the new tiles after all, they go. */
-async function publishIndex(plan: MosaicPlan, manifest: Manifest): Promise<void> {
+async function publishIndex(plan: MosaicPlan, manifest: FilledStage): Promise<void> {
   const { fs, indexPath, tilesPath, options, source, srs } = plan;
-  const { generation } = manifest;
+  const { generation, statistics } = manifest;
   const tilesName = basename(tilesPath);
   const tiles = { [Symbol.iterator]: () => indexedTiles(plan, manifest) };
-  const index = vrtBytes({ info: source.info, srs, generation, tilesName, tiles });
+  const index = vrtBytes({ info: source.info, srs, generation, tilesName, tiles, statistics });
   const { durability = 'durable' } = options;
   try {
     const { signal } = options;
