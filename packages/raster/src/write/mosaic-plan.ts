@@ -211,7 +211,9 @@ function formatOf(call: string, source: RasterSource, options: WriteOptions): Ti
   const named = Object.entries(options).filter(([name]) =>
     (tileOptionNames as readonly string[]).includes(name),
   );
-  const interleave = options.interleave ?? source.interleave;
+  // LERC takes its bands one by one, however the source gives them.
+  const asGiven = options.compression === 'lerc' ? undefined : source.interleave;
+  const interleave = options.interleave ?? asGiven;
   return tileFormat(call, source.info, { ...Object.fromEntries(named), blockSizePx, interleave });
 }
 

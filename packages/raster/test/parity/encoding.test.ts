@@ -104,6 +104,19 @@ test('codecs: LERC alone takes a largest error, of 0 or more', async (t) => {
   await assertRefused(t, raster('float32'), { compression: 'lerc', maxZError: -1 }, /0 or more/u);
 });
 
+test('codecs: LERC keeps within its largest error, in several bands that a source gives together too', async (t) => {
+  if (!systemLibrary('libLerc')) return;
+  const data = Float32Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => Math.sin(i) * 100);
+  const array = { data, width: WIDTH, height: HEIGHT, bandCount: 3, interleave: 'pixel' } as const;
+  const image = await tileOf(t, array, { compression: 'lerc', maxZError: 0.5 });
+  const bands = (await image.readRasters()) as unknown as RasterArray[];
+  assert.equal(bands.length, 3);
+  for (const [index, value] of data.entries()) {
+    const back = Number(bands[index % 3]?.[Math.floor(index / 3)]);
+    assert.ok(Math.abs(back - value) <= 0.5, `${back} for ${value}`);
+  }
+});
+
 test('predictor: 2 for samples of every width, 3 for floats alone, and none without a codec that takes one', async (t) => {
   for (const dataType of dataTypeNames) {
     const image = await tileOf(t, raster(dataType), { predictor: 2 });
