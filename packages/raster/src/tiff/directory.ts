@@ -36,6 +36,8 @@ export function writeHeader(
 ): void {
   const { offsetType, entryCountType, header } = variant;
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  // The target has been used before; what lies between the values must not depend on that.
+  target.fill(0, 0, headerBytes(variant, fields));
   target.set(header, 0);
   let entry = header.length;
   entryCountType.put(view, entry, fields.length);
@@ -57,7 +59,6 @@ export function writeHeader(
     outside += size;
     entry += entryBytes(variant);
   }
-  target.fill(0, outside, alignUp(outside, BLOCK_ALIGNMENT_BYTES));
 }
 
 function putValues(
