@@ -24,6 +24,7 @@ export class KernelLock {
   readonly #file: FsFile;
   #ticket: bigint | undefined;
   #passedOver: bigint | undefined;
+  #isReleased = false;
 
   private constructor(fs: Fs, file: FsFile) {
     this.#fs = fs;
@@ -37,6 +38,7 @@ export class KernelLock {
   /** Tries once. Who may not barge leaves a free lock to those who have waited longer, and draws a ticket. */
   async tryTake(mode: LockMode, mayBarge: boolean): Promise<TryResult> {
     if (!this.#tryLock(mode)) {
+      this.#passedOver = undefined;
       this.#drawTicket();
       return 'held';
     }
@@ -80,6 +82,9 @@ export class KernelLock {
 
   /** Frees the lock and the ticket, at once, also when a child process inherited the descriptor. */
   async release(): Promise<void> {
+    // A number that was closed may be another file's by now.
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     try {
       this.#file.unlock();
     } catch {

@@ -166,6 +166,7 @@ export class LockQueue {
   #took(kernel: KernelLock, next: LockRequest): void {
     this.#kernel = kernel;
     this.#mode = next.mode;
+    if (!this.#isOurTurn()) this.#beginTurn();
     this.#pauseMs ??= kernel.seesWaiters ? PAUSE_FOR_SLEEPERS_MS : PAUSE_FOR_POLLERS_MS;
     if (this.#waiting[0] === next) this.#grant(next);
   }
@@ -173,7 +174,6 @@ export class LockQueue {
   #grant(request: LockRequest): void {
     this.#waiting.shift();
     this.#holders += 1;
-    if (!this.#isOurTurn()) this.#turnEndsAt = performance.now() + TURN_MS;
     request.grant(this.#newHold());
   }
 
@@ -202,6 +202,10 @@ export class LockQueue {
     return performance.now() < this.#turnEndsAt;
   }
 
+  #beginTurn(): void {
+    this.#turnEndsAt = performance.now() + TURN_MS;
+  }
+
   /** Readers share, but not for so long that a writer of another process never comes to its turn. */
   #mayJoin(request: LockRequest): boolean {
     if (this.#mode !== 'shared' || request.mode !== 'shared') return false;
@@ -212,9 +216,11 @@ export class LockQueue {
   async #mayKeepFor(next: LockRequest): Promise<boolean> {
     const kernel = this.#kernel;
     if (kernel === undefined || this.#mode !== next.mode) return false;
-    const now = performance.now();
-    if (now - this.#runBeganAt > LONG_RUN_MS) return false;
-    if (now >= this.#turnEndsAt && kernel.othersWait()) return false;
+    if (performance.now() - this.#runBeganAt > LONG_RUN_MS) return false;
+    if (!this.#isOurTurn()) {
+      if (kernel.othersWait()) return false;
+      this.#beginTurn();
+    }
     return kernel.isStillNamed();
   }
 

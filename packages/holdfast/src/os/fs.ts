@@ -64,7 +64,7 @@ export type LockMode = 'shared' | 'exclusive';
  * fairness between the processes of Holdfast, never a lock.
  */
 export interface LockTickets {
-  /** Shows this number to everyone who has the file open. */
+  /** Shows this number to everyone who has the file open. Like all that concerns hints, never fails. */
   draw(ticket: bigint): void;
   drop(ticket: bigint): void;
   /** The lowest number that another open file description shows. */

@@ -184,7 +184,7 @@ const posixFileSystem: Fs = {
 /** Tickets are a hint, so a filesystem that cannot be asked (its name is gone) simply has none. */
 function ticketsOf(fd: number, path: string): LockTickets | undefined {
   try {
-    return native().tickets(fd, nodeFs.statfsSync(path).type, path);
+    return native().tickets(fd, nodeFs.statfsSync(path).type);
   } catch {
     return undefined;
   }

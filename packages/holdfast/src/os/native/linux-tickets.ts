@@ -5,7 +5,6 @@
  * locks (NFS, CIFS, FUSE) they would, so only filesystems known to keep them apart are used.
  */
 import { filesystemType } from '../filesystem-type.js';
-import { systemError } from '../system-error.js';
 import type { LockTickets } from '../fs.js';
 import type { Native } from './native.js';
 
@@ -27,7 +26,7 @@ const ARCHITECTURES_OF_64_BITS = ['x64', 'arm64', 'riscv64', 'loong64', 'ppc64',
 /** Bytes from here on are tickets. No program that locks parts of a file locks parts this far out. */
 const FIRST_BYTE = 1n << 62n;
 
-export function loadTickets(koffi: Koffi, libc: Library): Native['tickets'] {
+export function loadTickets(libc: Library): Native['tickets'] {
   if (!ARCHITECTURES_OF_64_BITS.includes(process.arch)) return () => undefined;
   const fcntl = libc.func('int fcntl(int fd, int command, _Inout_ uint8_t *lock)');
   const record = new ArrayBuffer(STRUCT_FLOCK_BYTES);
@@ -35,47 +34,46 @@ export function loadTickets(koffi: Koffi, libc: Library): Native['tickets'] {
   const asShorts = new Int16Array(record);
   const asLongs = new BigInt64Array(record);
 
+  /** Whether the kernel did it. A hint that cannot be given or had is none, and never a reason to fail. */
   function control(
     fd: number,
-    path: string,
     command: number,
     type: number,
     start: bigint,
     length: bigint,
-  ): void {
+  ): boolean {
     asLongs.fill(0n);
     asShorts[TYPE] = type;
     asLongs[START] = start;
     asLongs[LENGTH] = length;
-    if (fcntl(fd, command, asBytes) === 0) return;
-    throw systemError(koffi.errno(), 'fcntl', path);
+    return fcntl(fd, command, asBytes) === 0;
   }
 
   /** A ticket below the given one, or any (`length` 0 reaches to the end of all offsets). */
-  function anyOther(fd: number, path: string, below: bigint | undefined): bigint | undefined {
-    control(fd, path, F_OFD_GETLK, F_WRLCK, FIRST_BYTE, below ?? 0n);
-    if (asShorts[TYPE] === F_UNLCK) return undefined;
+  function anyOther(fd: number, below: bigint | undefined): bigint | undefined {
+    const isKnown = control(fd, F_OFD_GETLK, F_WRLCK, FIRST_BYTE, below ?? 0n);
+    if (!isKnown || asShorts[TYPE] === F_UNLCK) return undefined;
     const ticket = (asLongs[START] ?? 0n) - FIRST_BYTE;
     // A lock that begins before the tickets is another program's, on the whole file.
     return ticket < 0n ? undefined : ticket;
   }
 
-  function lowest(fd: number, path: string): bigint | undefined {
-    let found = anyOther(fd, path, undefined);
+  function lowest(fd: number): bigint | undefined {
+    let found = anyOther(fd, undefined);
     while (found !== undefined && found > 0n) {
-      const lower = anyOther(fd, path, found);
+      const lower = anyOther(fd, found);
       if (lower === undefined) break;
       found = lower;
     }
     return found;
   }
 
-  return (fd, magic, path): LockTickets | undefined => {
+  return (fd, magic): LockTickets | undefined => {
     if (!filesystemType(magic).isLocal) return undefined;
     return {
-      draw: (ticket) => control(fd, path, F_OFD_SETLK, F_RDLCK, FIRST_BYTE + ticket, 1n),
-      drop: (ticket) => control(fd, path, F_OFD_SETLK, F_UNLCK, FIRST_BYTE + ticket, 1n),
-      lowestOfOthers: () => lowest(fd, path),
+      draw: (ticket) => control(fd, F_OFD_SETLK, F_RDLCK, FIRST_BYTE + ticket, 1n),
+      drop: (ticket) => control(fd, F_OFD_SETLK, F_UNLCK, FIRST_BYTE + ticket, 1n),
+      lowestOfOthers: () => lowest(fd),
     };
   };
 }

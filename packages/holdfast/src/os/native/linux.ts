@@ -105,6 +105,6 @@ export function loadLinux(): Native {
     removeXattr(fd, name, path) {
       check(fremovexattr(fd, name), 'fremovexattr', path);
     },
-    tickets: loadTickets(koffi, libc),
+    tickets: loadTickets(libc),
   };
 }

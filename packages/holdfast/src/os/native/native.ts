@@ -23,7 +23,7 @@ export interface Native {
   setXattr(fd: number, name: string, value: Uint8Array, path: string): void;
   removeXattr(fd: number, name: string, path: string): void;
   /** Undefined where the platform or the filesystem with this `statfs` magic has no marks on files. */
-  tickets(fd: number, filesystemMagic: number, path: string): LockTickets | undefined;
+  tickets(fd: number, filesystemMagic: number): LockTickets | undefined;
 }
 
 let loaded: Native | undefined;
