@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ProgressBar } from '#src/progress-bar.js';
+
+/** A stream that keeps what it is given, and a clock that is set by hand. */
+function shown(isTTY: boolean): { written: string[]; clock: { ms: number }; bar: ProgressBar } {
+  const written: string[] = [];
+  const clock = { ms: 0 };
+  const stream = { isTTY, columns: 80, write: (text: string) => written.push(text) };
+  return { written, clock, bar: new ProgressBar(stream, () => clock.ms) };
+}
+
+const at = (tilesDone: number): Parameters<ProgressBar['update']>[0] => ({
+  tilesDone,
+  tileCount: 40,
+  sampleBytes: tilesDone * 1e6,
+});
+
+test('on a terminal one line is drawn again, not more often than one can see, and gone at the end', () => {
+  const { written, clock, bar } = shown(true);
+  for (let tilesDone = 1; tilesDone <= 20; tilesDone += 1) {
+    clock.ms += 50;
+    bar.update(at(tilesDone));
+  }
+  assert.equal(written.length, 10);
+  assert.ok(written.every((text) => text.startsWith('\r') && !text.includes('\n')));
+  assert.match(written.at(-1) ?? '', /█{11}░{13} 19\/40 tiles {2}20\.0 MB\/s {2}ETA 2 s/u);
+  bar.end();
+  assert.equal(written.at(-1), '\r\u001b[2K');
+});
+
+test('elsewhere there is a plain line for every tenth', () => {
+  const { written, clock, bar } = shown(false);
+  for (let tilesDone = 1; tilesDone <= 40; tilesDone += 1) {
+    clock.ms += 1000;
+    bar.update(at(tilesDone));
+  }
+  bar.end();
+  assert.equal(written.length, 10);
+  assert.equal(written[0], '4/40 tiles  1.0 MB/s  ETA 36 s\n');
+  assert.equal(written.at(-1), '40/40 tiles  1.0 MB/s  ETA 0 s\n');
+});
+
+test('long waits are told in minutes and hours', () => {
+  const { written, clock, bar } = shown(false);
+  clock.ms = 60_000;
+  bar.update(at(4));
+  clock.ms = 4 * 3_600_000;
+  bar.update(at(8));
+  assert.match(written[0] ?? '', /ETA 9 min 0 s/u);
+  assert.match(written[1] ?? '', /ETA 16 h 0 min/u);
+});

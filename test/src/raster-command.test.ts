@@ -1,0 +1,113 @@
+/** `holdfast raster tile` as a user runs it. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { fromArray, verifyVrt, writeTiledVrt } from '@holdfast/raster';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+
+const program = fileURLToPath(import.meta.resolve('@holdfast/cli/package.json')).replace(
+  'package.json',
+  'bin/holdfast.js',
+);
+
+const run = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+
+/** A GeoTIFF of noise: one tile of a mosaic that has only that one. */
+async function makeGeoTiff(directory: string, sizePx: number): Promise<string> {
+  const data = Uint32Array.from(
+    { length: sizePx * sizePx },
+    (_, i) => Math.imul(i, 2_654_435_761) >>> 0,
+  );
+  const whole = fromArray({
+    data,
+    width: sizePx,
+    height: sizePx,
+    crs: 32_632,
+    transform: [0, 1, 0, 0, 0, -1],
+  });
+  await writeTiledVrt(join(directory, 'input.vrt'), whole, {
+    tileSizePx: 4096,
+    compression: 'none',
+  });
+  return join(directory, 'input_tiles', 'tile_00_00.tif');
+}
+
+test('a GeoTIFF is tiled; the result is one JSON object, progress is plain lines on standard error', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 100);
+  const output = join(directory, 'out.vrt');
+  const { status, stdout, stderr } = run(
+    'raster',
+    'tile',
+    input,
+    output,
+    '--tile-size',
+    '16',
+    '--json',
+  );
+  assert.equal(status, 0, stderr);
+  const result = JSON.parse(stdout) as Record<string, unknown>;
+  assert.equal(result['path'], output);
+  assert.equal(result['tileCount'], 49);
+  assert.match(stderr, /^49\/49 tiles {2}[\d.]+ MB\/s {2}ETA 0 s$/mu);
+  assert.doesNotMatch(stderr, /\r|\u001b/u);
+  assert.deepEqual((await verifyVrt(output)).problems, []);
+});
+
+test('quiet says nothing but the result', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 40);
+  const { stdout, stderr } = run('raster', 'tile', input, join(directory, 'out.vrt'), '--quiet');
+  assert.equal(stderr, '');
+  assert.match(stdout, /out\.vrt: 1 tiles, [\d.]+ MB in .*out_tiles/u);
+});
+
+test('the exit status says what was wrong, and standard error what to do', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 40);
+  const output = join(directory, 'out.vrt');
+  const cases: readonly [readonly string[], number, RegExp][] = [
+    [[input, output, '--tile-size', '100'], 2, /multiple of 16/u],
+    [[input, output, '--compress', 'jpeg'], 2, /Allowed choices/u],
+    [[input, output, '--tile-size', 'big'], 2, /whole number/u],
+    [[input, join(directory, 'out.tif')], 2, /SOMETHING\.vrt/u],
+    [[join(directory, 'missing.tif'), output], 3, /check the path/u],
+    [[program, output], 10, /gdalinfo/u],
+  ];
+  for (const [args, expected, message] of cases) {
+    const { status, stderr } = run('raster', 'tile', ...args);
+    assert.match(stderr, message);
+    assert.equal(status, expected, stderr);
+  }
+  assert.equal(run('raster', 'tile', input, output).status, 0);
+  const again = run('raster', 'tile', input, output);
+  assert.equal(again.status, 4, again.stderr);
+  assert.match(again.stderr, /Nothing was changed on disk/u);
+});
+
+test('Ctrl-C in the middle of a write leaves nothing but the lock file, and exit status 130', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 1024);
+  const output = join(directory, 'out.vrt');
+  const flags = ['--tile-size', '16', '--compress', 'deflate', '--level', '9'];
+  const child = spawn(process.execPath, [program, 'raster', 'tile', input, output, ...flags]);
+  // The first line of progress: a tenth of the tiles is done.
+  await once(child.stderr, 'data');
+  child.kill('SIGINT');
+  const [status] = (await once(child, 'exit')) as [number | null];
+  assert.equal(status, 130);
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.includes('out')),
+    ['out.vrt.lock'],
+  );
+});
+
+test('the help shows examples', () => {
+  const { stdout } = run('raster', 'tile', '--help');
+  assert.match(stdout, /Examples:\n {2}\$ holdfast raster tile/u);
+});
