@@ -280,6 +280,10 @@ test('of many publishers that replace one tree one wins, nothing mixes', async (
 test('a target that another program replaced meanwhile is left as that program made it', async (t) => {
   const root = temporaryDirectory(t);
   await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  const exchanged: (string | undefined)[] = [];
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call, to }) => void (call === 'exchange' && exchanged.push(to)),
+  });
   await assert.rejects(
     publishDirectory(
       `${root}/out`,
@@ -289,12 +293,13 @@ test('a target that another program replaced meanwhile is left as that program m
         writeFileSync(`${root}/out/theirs`, '');
         await stage.write('new', '');
       },
-      { ifExists: 'replace' },
+      { ifExists: 'replace', fs },
     ),
     holdfastError('TARGET_CHANGED'),
   );
   assert.deepEqual(readdirSync(root), ['out']);
   assert.deepEqual(readdirSync(`${root}/out`), ['theirs']);
+  assert.equal(exchanged.includes(`${root}/out`), false, 'their tree was never out of its place');
 });
 
 test('a tree that another program put there right before the exchange is put back', async (t) => {
