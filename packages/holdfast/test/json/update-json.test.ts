@@ -7,6 +7,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { test } from 'node:test';
@@ -431,14 +432,37 @@ test('the mode of a document is kept, and a secret one is for its owner alone', 
 });
 
 test('calls that want different things of the file do not share a commit, and keep their order', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  const fs = watchedFs();
+  const results = await Promise.all(
+    [0, 0, 1].map((indent) => updateJson(path, increment('n'), { indent, fs })),
+  );
+  assert.deepEqual(results, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  assert.equal(fs.renames, 2);
+  assert.equal(readFileSync(path, 'utf8'), '{\n "n": 3\n}\n');
+});
+
+test('an update whose lock file was deleted meanwhile is given up before it writes', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  writeFileSync(path, '{}');
+  const update = updateJson<Counter>(path, (counts) => {
+    unlinkSync(`${path}.lock`);
+    counts['n'] = 1;
+  });
+  await assert.rejects(update, refusal('LOCK_LOST'));
+  assert.equal(readFileSync(path, 'utf8'), '{}');
+});
+
+test('a broken document with the longest of names is kept aside under a name that is cut', async (t) => {
   const directory = temporaryDirectory(t);
-  const path = `${directory}/doc.json`;
-  await Promise.all([
-    updateJson(path, increment('n'), { indent: 0 }),
-    updateJson(path, increment('n'), { indent: 1 }),
-    updateJson(path, increment('n'), { indent: 0 }),
-  ]);
-  assert.equal(readFileSync(path, 'utf8'), '{"n":3}\n');
+  const name = 'ä'.repeat(125);
+  writeFileSync(`${directory}/${name}`, '{');
+  await updateJson(`${directory}/${name}`, increment('n'), {
+    onCorrupt: 'quarantine',
+    lockPath: `${directory}/lock`,
+  });
+  const aside = readdirSync(directory).find((other) => other.includes('.corrupt-'));
+  assert.match(aside ?? '', /^ä{117}\.corrupt-[0-9a-f]{12}$/u);
 });
 
 test('a call gives up when its time is over, and the others go on waiting', async (t) => {
