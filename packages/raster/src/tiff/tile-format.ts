@@ -9,6 +9,7 @@ import {
   type Compression,
   type CompressionOptions,
 } from '../codec/compressions.js';
+import { openCodec } from '../codec/open-codec.js';
 import {
   dataTypes,
   type DataType,
@@ -76,7 +77,8 @@ const MOST_BANDS = 65_535;
 /**
  * Checks how a raster is to be written and prepares it.
  *
- * @throws HoldfastError INVALID_ARGUMENT, before anything has been touched
+ * @throws HoldfastError INVALID_ARGUMENT; UNSUPPORTED_PLATFORM when the compression needs a library that the system
+ *   lacks. Nothing has been touched then
  */
 export function tileFormat(
   call: string,
@@ -93,6 +95,8 @@ export function tileFormat(
     'never',
   ]);
   const compression = checkCompression(call, options, raster.dataType);
+  // A library that is missing is missed now, not by the first tile.
+  openCodec(compression, raster.dataType).close();
   return {
     dataType: raster.dataType,
     bandCount: raster.bands.length,

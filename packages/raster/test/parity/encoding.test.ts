@@ -99,6 +99,23 @@ test('codecs: unknown ones, JPEG and levels out of range are refused up front', 
   }
 });
 
+test('codecs: one whose library is missing is refused up front, by the name of the library', async (t) => {
+  process.env['HOLDFAST_CODEC_LIBRARIES'] = 'none';
+  t.after(() => delete process.env['HOLDFAST_CODEC_LIBRARIES']);
+  for (const [compression, library] of [
+    ['lz4', 'liblz4.so.1'],
+    ['lerc', 'libLerc.so.4'],
+  ] as const) {
+    const directory = temporaryDirectory(t);
+    const source = fromArray(raster('float32'));
+    await assert.rejects(
+      writeTiledVrt(join(directory, 'm.vrt'), source, { compression }),
+      (error) => isHoldfastError(error, 'UNSUPPORTED_PLATFORM') && error.message.includes(library),
+    );
+    assert.deepEqual(readdirSync(directory), []);
+  }
+});
+
 test('codecs: LERC alone takes a largest error, of 0 or more', async (t) => {
   await assertRefused(t, raster('float32'), { maxZError: 0.1 }, /LERC/u);
   await assertRefused(t, raster('float32'), { compression: 'lerc', maxZError: -1 }, /0 or more/u);
