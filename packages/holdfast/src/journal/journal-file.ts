@@ -10,7 +10,7 @@
 import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import { crypto } from '../os/lazy-modules.js';
-import type { FileStat, Fs, FsFile } from '../os/fs.js';
+import type { FileStat, Fs, FsFile, FsHandle } from '../os/fs.js';
 import { lookAt } from './inode.js';
 import { decodeJournal, encodeJournal, type Journal } from './journal.js';
 
@@ -45,9 +45,14 @@ export async function publishJournal(fs: Fs, root: string, journal: Journal): Pr
     await fs.unlink(file.path).catch(() => undefined);
     throw failure('write journal', journalPathOf(root), error);
   } finally {
-    await file.close();
+    await closeQuietly(file);
   }
   await syncDirectory(fs, root, 'unknown');
+}
+
+/** close(2) frees the descriptor whatever it says, and what matters was synced before: it must not turn the outcome. */
+async function closeQuietly(handle: FsHandle): Promise<void> {
+  await handle.close().catch(() => undefined);
 }
 
 /** What is locked is not swept; one that a sweeper found before it was locked is given up. */
@@ -55,10 +60,19 @@ async function createTemporary(fs: Fs, root: string): Promise<FsFile> {
   for (;;) {
     const path = below(root, `.holdfast-${crypto().randomBytes(10).toString('hex')}.tmp`);
     const file = await createFile(fs, path);
-    if (file.tryLock('exclusive') && (await lookAt(fs, path))?.ino === (await file.stat()).ino) {
-      return file;
-    }
-    await file.close();
+    if (await isOurs(fs, file)) return file;
+    await closeQuietly(file);
+  }
+}
+
+async function isOurs(fs: Fs, file: FsFile): Promise<boolean> {
+  try {
+    if (!file.tryLock('exclusive')) return false;
+    return (await lookAt(fs, file.path))?.ino === (await file.stat()).ino;
+  } catch (error) {
+    await fs.unlink(file.path).catch(() => undefined);
+    await closeQuietly(file);
+    throw failure('write journal', file.path, error);
   }
 }
 
@@ -97,7 +111,7 @@ export async function syncDirectory(
     try {
       await directory.sync();
     } finally {
-      await directory.close();
+      await closeQuietly(directory);
     }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return;
@@ -149,7 +163,7 @@ async function readWhole(fs: Fs, path: string, sizeBytes: number): Promise<Uint8
     }
     return bytes.subarray(0, doneBytes);
   } finally {
-    await file.close();
+    await closeQuietly(file);
   }
 }
 

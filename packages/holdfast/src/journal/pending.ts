@@ -73,10 +73,14 @@ export async function isCommitPending(fs: Fs, path: string): Promise<boolean> {
 
 /** What {@link recoverRoot} would do. */
 export async function lookAtRoot(fs: Fs, root: string): Promise<Recovery> {
-  const journal = await readJournal(fs, root);
-  if (journal === undefined) return { root, journal: 'none', changes: [] };
-  if (journal === 'torn') return { root, journal, changes: [] };
-  return { root, journal: 'whole', changes: await lookAtMoves(fs, root, journal) };
+  try {
+    const journal = await readJournal(fs, root);
+    if (journal === undefined) return { root, journal: 'none', changes: [] };
+    if (journal === 'torn') return { root, journal, changes: [] };
+    return { root, journal: 'whole', changes: await lookAtMoves(fs, root, journal) };
+  } catch (error) {
+    throw failure('recover', journalPathOf(root), error);
+  }
 }
 
 /** Recovers one root, if there is a journal in it. */
@@ -88,6 +92,8 @@ export async function recoverRoot(
   const lock = await lockJournal(fs, root, options);
   try {
     return await recoverLocked(fs, root);
+  } catch (error) {
+    throw failure('recover', journalPathOf(root), error);
   } finally {
     await lock.release();
   }
@@ -137,7 +143,8 @@ async function pendingRoot(fs: Fs, path: string): Promise<string | undefined> {
       if ((await fs.exists(journalPathOf(root))) && (await concernsUs(fs, root))) return root;
     } catch (error) {
       // A directory that this user may not search holds nothing that this user could recover.
-      if (errnoOf(error) !== 'EACCES') throw error;
+      if (errnoOf(error) !== 'EACCES')
+        throw failure('look for a journal', journalPathOf(root), error);
     }
     if (root === dirname(root)) return undefined;
   }

@@ -16,7 +16,7 @@
  * as a rename would; anything else in the way is set aside under the name `displaced-<id>`, never destroyed.
  */
 import { dirname } from 'node:path';
-import { errnoOf } from '../errors.js';
+import { errnoOf, type Outcome } from '../errors.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { lookAt } from './inode.js';
@@ -64,18 +64,22 @@ export async function rollForward(
 }
 
 /**
- * Takes back the moves that were made, the last one first, and removes the journal. Tells whether all is as it was; if
- * not, the journal is still there to be rolled forward. The caller holds all the locks, so nobody has seen anything.
+ * Takes back the moves that were made, the last one first, and removes the journal. Gives what is then on disk: with
+ * `committed` the journal is still there to be rolled forward, with `unknown` a power loss may bring it back. The caller
+ * holds all the locks, so nobody has seen anything.
  */
-export async function takeBack(fs: Fs, root: string, journal: Journal): Promise<boolean> {
+export async function takeBack(fs: Fs, root: string, journal: Journal): Promise<Outcome> {
+  let outcome: Outcome = 'committed';
   try {
-    for (const move of journal.moves) if (!(await canTakeBack(fs, root, move))) return false;
+    for (const move of journal.moves) if (!(await canTakeBack(fs, root, move))) return outcome;
     for (const move of journal.moves.toReversed()) await takeBackMove(fs, root, move);
     await syncDirectories(fs, directoriesOf(root, journal), 'committed');
-    await removeJournal(fs, root);
-    return true;
+    await fs.unlink(journalPathOf(root));
+    outcome = 'unknown';
+    await syncDirectory(fs, root, outcome);
+    return 'unchanged';
   } catch {
-    return false;
+    return outcome;
   }
 }
 

@@ -135,8 +135,9 @@ export async function publishDirectoryChange(
   const target = await findTarget(fs, path, ifExists);
   const tree = await prepareSwept(fs, target, fill, fillOptions);
   const release = async (): Promise<void> => {
-    await tree.handle.close();
-    await target.old?.handle.close();
+    // close(2) frees the descriptor whatever it says, and must not turn the outcome of a commit.
+    await tree.handle.close().catch(() => undefined);
+    await target.old?.handle.close().catch(() => undefined);
   };
   return {
     paths: [target.path],
@@ -161,7 +162,7 @@ async function prepareSwept(
     await sweepStagesOf(fs, target.parent, target.name);
     return (await prepareTree(fs, target.parent, target.name, fill, options)).stage;
   } catch (error) {
-    await target.old?.handle.close();
+    await target.old?.handle.close().catch(() => undefined);
     throw error;
   }
 }

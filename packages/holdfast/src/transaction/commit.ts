@@ -20,7 +20,7 @@
  * are taken back, and it is `unchanged` too; if even that fails it is `committed`, and the journal stays until the next
  * call under the root, or `recover`, has finished it.
  */
-import { HoldfastError, isHoldfastError } from '../errors.js';
+import { HoldfastError, isHoldfastError, type Outcome } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { below, journalPathOf, publishJournal } from '../journal/journal-file.js';
 import type { Journal, Move } from '../journal/journal.js';
@@ -123,9 +123,18 @@ async function finish(fs: Fs, root: string, journal: Journal): Promise<void> {
   try {
     await rollForward(fs, root, journal);
   } catch (error) {
-    const isBack = !isHoldfastError(error, 'SYNC_FAILED') && (await takeBack(fs, root, journal));
-    throw failure('publish', journalPathOf(root), error, isBack ? 'unchanged' : 'committed');
+    if (isHoldfastError(error, 'SYNC_FAILED')) throw error;
+    const outcome = await takeBack(fs, root, journal);
+    throw withOutcome(failure('publish', journalPathOf(root), error, outcome), outcome);
   }
+}
+
+/** An error that was told where it arose does not know what has become of the commit. */
+function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
+  if (error.outcome === outcome) return error;
+  const { code, step, path } = error;
+  const message = `A step of the commit failed: ${error.message}`;
+  return new HoldfastError(code, { message, outcome, step, path, cause: error });
 }
 
 /** A directory that is synced once makes all names in it durable. */

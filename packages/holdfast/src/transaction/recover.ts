@@ -1,6 +1,5 @@
 /** Recovery by name, for those who do not want to wait for the next call that would do it. */
 import { failure } from '../failure.js';
-import { journalPathOf } from '../journal/journal-file.js';
 import { lookAtRoot, recoverRoot, type Recovery } from '../journal/pending.js';
 import { checkOptions } from '../options.js';
 import type { Fs } from '../os/fs.js';
@@ -38,8 +37,8 @@ export async function recover(root: string, options: RecoverOptions = {}): Promi
   const directory = await fs.realpath(root).catch((error: unknown) => {
     throw failure('open root', root, error);
   });
-  const isNothingToDo = !(await fs.exists(journalPathOf(directory)));
-  if (isNothingToDo || options.dryRun) return lookAtRoot(fs, directory);
+  const found = await lookAtRoot(fs, directory);
+  if (found.journal === 'none' || options.dryRun) return found;
   const { discards, ...recovery } = await recoverRoot(fs, directory, options);
   await discardAll(fs, discards);
   return recovery;

@@ -255,11 +255,12 @@ class OpenTransaction implements Transaction {
 }
 
 async function canonicalRoot(fs: Fs, root: string): Promise<string> {
-  const stat = await fs.stat(root).catch((error: unknown) => {
+  try {
+    refuseOther(root, (await fs.stat(root)).kind, 'directory');
+    return await fs.realpath(root);
+  } catch (error) {
     throw failure('open root', root, error);
-  });
-  refuseOther(root, stat.kind, 'directory');
-  return fs.realpath(root);
+  }
 }
 
 function refuseOther(path: string, kind: string, wanted: 'file' | 'directory'): void {

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
-import { nodeFileSystem } from 'holdfast/os';
+import { nodeFileSystem, type Fs } from 'holdfast/os';
 import {
   observeFs,
   temporaryDirectory,
@@ -337,4 +337,34 @@ test('an updater that asks for a lock of its transaction is told, and does not h
     });
   });
   await assert.rejects(nested, (error) => isHoldfastError(error, 'LOCK_NESTED'));
+});
+
+test('a close that fails after the commit point does not turn a committed outcome', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const fs = new Proxy(nodeFileSystem, {
+    get(inner, name) {
+      if (name !== 'open' && name !== 'openDirectory') return Reflect.get(inner, name) as unknown;
+      return async (...args: Parameters<Fs['open']>) => {
+        const handle = await inner[name](...args);
+        const close = handle.close.bind(handle);
+        handle.close = async () => {
+          await close();
+          if (!existsSync(join(root, '.holdfast-journal'))) return;
+          throw Object.assign(new Error('EIO'), { code: 'EIO' });
+        };
+        return handle;
+      };
+    },
+  });
+  await transaction(
+    root,
+    async (tx) => {
+      await tx.replaceFile('a.txt', 'x');
+      await tx.remove('gone.txt');
+    },
+    { fs },
+  );
+  assert.equal(readFileSync(join(root, 'a.txt'), 'utf8'), 'x');
+  assert.deepEqual(leftovers(root), []);
 });
