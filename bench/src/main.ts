@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => 
   records: async () => (await import('./records.js')).benchRecords,
   transaction: async () => (await import('./transaction.js')).benchTransaction,
   peers: async () => (await import('./peers.js')).benchPeers,
+  'peer-crashes': async () => (await import('./peer-crashes.js')).benchPeerCrashes,
 };
 
 const { values, positionals } = parseArgs({

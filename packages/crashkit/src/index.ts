@@ -13,6 +13,7 @@ export {
 export { printViolation, type TraceLine, type Violation } from './explore/violation.js';
 export { crashTest, type CrashTest, type CrashTestOptions } from './foreign/crash-test.js';
 export { exploreKills, type KillExploration, type KillOptions } from './kill/kill-engine.js';
+export { exploreStraceKills } from './kill/strace-kill.js';
 export { ModelDisk } from './model/disk.js';
 export { writeTree, type TreeEntry } from './model/tree.js';
 export { scenarioOfSteps, type Step, type StepScenario } from './scenarios/steps.js';

@@ -76,7 +76,10 @@ async function killOnce(
   ]);
   const message =
     signal === 'SIGKILL'
-      ? await messageOf(() => scenario.check(freshFs(), acknowledged))
+      ? await messageOf(async () => {
+          await scenario.recover?.(freshFs());
+          await scenario.check(freshFs(), acknowledged);
+        })
       : `the program was to be killed ${point.moment} step ${point.step}, and was not: ${stderr}`;
   if (message === undefined) return undefined;
   const trace = traceUntil(steps, point);
