@@ -24,9 +24,11 @@ const isOneOfMany = ({ fault, lasting }: FaultCase): boolean =>
 /** From the quickest to the slowest. */
 const runs: readonly Run[] = [
   async (at) => (await explore(at('/d'), { exhaustiveUpTo: 6, randomPerStep: 12 })).violations,
-  async (at) => (await exploreRaces(at('/d'), { seeds: 40 })).violations,
+  async (at) => (await exploreRaces(at('/d'), { seeds: 25 })).violations,
   async (at) => (await exploreErrors(at('/d'), { include: isOneOfMany, limits })).violations,
-  async (at) => (await explore(at('/d'), { recoveryDepth: 1, seed: 2 })).violations,
+  async (at) =>
+    (await explore(at('/d'), { recoveryDepth: 1, seed: 2, exhaustiveUpTo: 7, randomPerStep: 24 }))
+      .violations,
 ];
 
 const seen: { kind: string; text: string }[] = [];

@@ -27,8 +27,9 @@ export function directoryScenarios(api: HoldfastApi): Record<string, ScenarioAt>
   ) =>
     api.publishDirectory(
       path,
-      async (stage) => {
-        for (const [name, content] of Object.entries(files)) await stage.write(name, content);
+      // Nothing is awaited here: publishing waits for every writer that was started.
+      (stage) => {
+        for (const [name, content] of Object.entries(files)) void stage.write(name, content);
       },
       { fs, ifExists, ...options },
     );

@@ -35,10 +35,18 @@ export async function followSymlinks(
   for (let followed = 0; followed < MAX_SYMLINKS; followed += 1) {
     const name = await resolveName(fs, path);
     if (name.existing?.kind !== 'symlink' || !options.follow) return name;
-    const link = await fs.readlink(name.path);
+    const link = await readLink(fs, name.path);
     path = isAbsolute(link) ? link : `${name.directory}/${link}`;
   }
   throw failure('resolve', given, Object.assign(new Error('too many symlinks'), { code: 'ELOOP' }));
+}
+
+async function readLink(fs: Fs, path: string): Promise<string> {
+  try {
+    return await fs.readlink(path);
+  } catch (error) {
+    throw failure('resolve', path, error);
+  }
 }
 
 /** The canonical path of a directory and a name in it, which need not exist. */

@@ -54,8 +54,8 @@ export class KernelLock {
 
   /** Whether the path still names the file that is locked. */
   async isStillNamed(): Promise<boolean> {
-    const locked = await this.#file.stat();
     try {
+      const locked = await this.#file.stat();
       const named = await this.#fs.stat(this.#file.path);
       return named.ino === locked.ino && named.dev === locked.dev;
     } catch (error) {
