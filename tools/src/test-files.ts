@@ -2,7 +2,12 @@
 import { readdirSync } from 'node:fs';
 
 /** The suites, each with the ending of its files. */
-export const suites = { unit: '.test.ts', interop: '.interop.ts', root: '.root.ts' } as const;
+export const suites = {
+  unit: '.test.ts',
+  interop: '.interop.ts',
+  root: '.root.ts',
+  wine: '.wine.ts',
+} as const;
 export type Suite = keyof typeof suites;
 
 const packageTests = /^((?:packages\/[^/]+|tools)\/)test\//;

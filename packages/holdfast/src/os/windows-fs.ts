@@ -10,9 +10,10 @@
  *   closes it or dies. It is exclusive, also when a shared one is asked for.
  * - **Names** that Windows keeps for devices, or would shorten (a dot or a space at the end), are refused with EINVAL: under
  *   the `\\?\` prefix, by which Node reaches long paths, they would make files that other programs cannot open.
+ * - **Paths** that are given back have slashes, which Windows takes as well, so that nothing above knows another separator.
  * - **exchange** fails with EINVAL, as on a filesystem of Linux that cannot do it.
  */
-import { basename } from 'node:path';
+import { basename, parse, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileStat, Fs, FsDirectory, FsFile } from './fs.js';
 import { errnoOf } from '../errors.js';
@@ -23,6 +24,10 @@ import { windowsError } from './native/windows-error.js';
 export const RENAME_PATIENCE_MS: number = 2000;
 const FIRST_PAUSE_MS = 2;
 const LAST_PAUSE_MS = 100;
+
+/** What <linux/magic.h> calls them; Windows has no such numbers, and what matters is who can reach the drive. */
+const NTFS = 0x7366746e;
+const SMB = 0xfe534d42;
 
 /** The file that is there while a directory is locked. */
 const OWNER_SUFFIX = '.owner';
@@ -63,6 +68,17 @@ export function windowsFileSystem(
       checkName(path);
       return node.link(existing, path);
     },
+    async realpath(path) {
+      return withSlashes(await node.realpath(path));
+    },
+    async readlink(path) {
+      return withSlashes(await node.readlink(path));
+    },
+    async statFilesystem(path) {
+      const { root } = parse(resolve(path));
+      const type = native().isLocalDrive(root) ? NTFS : SMB;
+      return { ...(await node.statFilesystem(path)), type };
+    },
     async rename(from, to) {
       checkName(to);
       await patiently(to, patienceMs, () => native().renameReplacing(from, to));
@@ -72,6 +88,10 @@ export function windowsFileSystem(
       await patiently(to, patienceMs, () => native().renameNoReplace(from, to));
     },
   };
+}
+
+function withSlashes(path: string): string {
+  return path.replace(/^\\\\\?\\/, '').replaceAll('\\', '/');
 }
 
 /** FlushFileBuffers needs a handle that may write. */
@@ -118,9 +138,8 @@ class WindowsDirectory implements FsDirectory {
   syncFilesystem(): Promise<void> {
     return this.#node.syncFilesystem();
   }
-  chmod(mode: number): Promise<void> {
-    return this.#node.chmod(mode);
-  }
+  /** A mode is the read-only attribute here, which means nothing for a directory. */
+  async chmod(): Promise<void> {}
   chown(uid: number, gid: number): Promise<void> {
     return this.#node.chown(uid, gid);
   }

@@ -117,19 +117,22 @@ async function compact(
   rule: CompactRule,
   onDamage: DamagePolicy,
 ): Promise<CompactResult> {
+  const found = await whileOpen(fs, path, (file) =>
+    findWinners(path, file, format, rule, onDamage),
+  );
+  const { sizeBeforeBytes, sizeAfterBytes } = found;
+  if (sizeAfterBytes !== sizeBeforeBytes) {
+    await replaceFile(path, keptBytes(fs, path, found), { fs });
+  }
+  const keptCount = found.winners.length;
+  const droppedCount = found.recordCount - keptCount;
+  return { keptCount, droppedCount, sizeBeforeBytes, sizeAfterBytes };
+}
+
+async function whileOpen<T>(fs: Fs, path: string, use: (file: FsFile) => Promise<T>): Promise<T> {
   const file = await openLog(fs, path);
   try {
-    const sizeBytes = await sizeOf(file);
-    const found = await findWinners(path, file, format, sizeBytes, rule, onDamage);
-    const result = {
-      keptCount: found.winners.length,
-      droppedCount: found.recordCount - found.winners.length,
-      sizeBeforeBytes: sizeBytes,
-    };
-    if (found.sizeBytes !== sizeBytes) {
-      await replaceFile(path, keptBytes(file, found), { fs });
-    }
-    return { ...result, sizeAfterBytes: found.sizeBytes };
+    return await use(file);
   } finally {
     await closeQuietly(file);
   }
@@ -151,18 +154,19 @@ interface Found {
   readonly headBytes: number;
   /** Whether the last winner is a line without a line end. */
   readonly isUnterminated: boolean;
+  readonly sizeBeforeBytes: number;
   /** Of the log that is left: head and winners, each a whole line. */
-  readonly sizeBytes: number;
+  readonly sizeAfterBytes: number;
 }
 
 async function findWinners(
   path: string,
   file: FsFile,
   format: LogFormat,
-  endBytes: number,
   rule: CompactRule,
   onDamage: DamagePolicy,
 ): Promise<Found> {
+  const endBytes = await sizeOf(file);
   const winners = new Map<string, Winner>();
   let recordCount = 0;
   for await (const entries of readEntries(file, format, endBytes)) {
@@ -184,7 +188,8 @@ async function findWinners(
     recordCount,
     headBytes,
     isUnterminated,
-    sizeBytes: sizeBytes + (isUnterminated ? 1 : 0),
+    sizeBeforeBytes: endBytes,
+    sizeAfterBytes: sizeBytes + (isUnterminated ? 1 : 0),
   };
 }
 
@@ -218,26 +223,33 @@ function contend(
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** The head's and the winners' own bytes, in chunks; a last line without a line end gets one. */
-async function* keptBytes(
-  file: FsFile,
-  { headBytes, winners, isUnterminated }: Found,
-): AsyncGenerator<Uint8Array> {
-  let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  let held = 0;
-  for (const { offsetBytes, sizeBytes } of [{ offsetBytes: 0, sizeBytes: headBytes }, ...winners]) {
-    for (let done = 0; done < sizeBytes;) {
-      const room = Math.min(sizeBytes - done, CHUNK_BYTES - held);
-      const got = await readWhole(file, chunk.subarray(held, held + room), offsetBytes + done);
-      if (got === 0) throw corruptLog(file.path, 'The log became shorter while it was compacted.');
-      held += got;
-      done += got;
-      if (held < CHUNK_BYTES) continue;
-      yield chunk;
-      chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      held = 0;
+/**
+ * The head's and the winners' own bytes, in chunks; a last line without a line end gets one. The log is open no longer
+ * than its bytes are taken, since a file that is open cannot be replaced everywhere.
+ */
+async function* keptBytes(fs: Fs, path: string, found: Found): AsyncGenerator<Uint8Array> {
+  const { headBytes, winners, isUnterminated } = found;
+  const file = await openLog(fs, path);
+  try {
+    let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    let held = 0;
+    for (const range of [{ offsetBytes: 0, sizeBytes: headBytes }, ...winners]) {
+      for (let done = 0; done < range.sizeBytes;) {
+        const room = Math.min(range.sizeBytes - done, CHUNK_BYTES - held);
+        const place = chunk.subarray(held, held + room);
+        const got = await readWhole(file, place, range.offsetBytes + done);
+        if (got === 0) throw corruptLog(path, 'The log became shorter while it was compacted.');
+        held += got;
+        done += got;
+        if (held < CHUNK_BYTES) continue;
+        yield chunk;
+        chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+        held = 0;
+      }
     }
+    if (held > 0) yield chunk.subarray(0, held);
+    if (isUnterminated) yield Buffer.of(LINE_FEED);
+  } finally {
+    await closeQuietly(file);
   }
-  if (held > 0) yield chunk.subarray(0, held);
-  if (isUnterminated) yield Buffer.of(LINE_FEED);
 }

@@ -1,12 +1,23 @@
 /** Reads and writes bytes of a log whole, or says why it could not. */
 import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
-import type { FsFile } from '../os/fs.js';
+import type { FileStat, FsFile } from '../os/fs.js';
 
 /** The size of a log. */
 export async function sizeOf(file: FsFile): Promise<number> {
+  const stat = await statOf(file);
+  if (stat.kind !== 'directory') return stat.sizeBytes;
+  throw new HoldfastError('UNSUPPORTED_TARGET', {
+    message: 'The log is a directory.',
+    outcome: 'unchanged',
+    step: 'read',
+    path: file.path,
+  });
+}
+
+async function statOf(file: FsFile): Promise<FileStat> {
   try {
-    return (await file.stat()).sizeBytes;
+    return await file.stat();
   } catch (error) {
     throw failure('read', file.path, error);
   }

@@ -43,7 +43,7 @@ export async function refuseCrossMount(
 }
 
 function mountOf(mounts: ReadonlySet<string>, path: string): string {
-  return mounts.has(path) || path === '/' ? path : mountOf(mounts, dirname(path));
+  return mounts.has(path) || path === dirname(path) ? path : mountOf(mounts, dirname(path));
 }
 
 /** Blanks, line ends and backslashes stand as octal escapes. */

@@ -56,6 +56,9 @@ const ERROR_DIR_NOT_EMPTY = 145;
 /** What filesystems and older Windows answer to a request that they do not know. */
 const NOT_OFFERED = [1, 50, 87, 124];
 
+// GetDriveTypeW: removable, fixed, RAM disk; a network drive is 4.
+const LOCAL_DRIVES = [2, 3, 6];
+
 // GetFileSecurityW, SetFileSecurityW.
 const DACL_SECURITY_INFORMATION = 4;
 const ERROR_INSUFFICIENT_BUFFER = 122;
@@ -76,6 +79,8 @@ export interface WindowsNative extends Native {
    * process; `undefined` while another holds it.
    */
   holdFile(path: string): HeldFile | undefined;
+  /** Whether only this machine reaches the drive with this root. */
+  isLocalDrive(root: string): boolean;
   /** Flushes a file or directory by a handle of its own, open for writing; whether Windows let this user do so. */
   flush(path: string): Promise<boolean>;
 }
@@ -101,6 +106,7 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
   const moveFileEx = kernel32.func(
     'int __stdcall MoveFileExW(const char16_t *from, const char16_t *to, uint32_t flags)',
   );
+  const driveType = kernel32.func('uint32_t __stdcall GetDriveTypeW(const char16_t *root)');
   const removeDirectory = kernel32.func('int __stdcall RemoveDirectoryW(const char16_t *name)');
   const flushFileBuffers = kernel32.func('int __stdcall FlushFileBuffers(intptr_t file)');
 
@@ -203,6 +209,9 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
     },
     async syncFilesystem(_fd, path) {
       throw windowsError(50, 'syncfs', path, ' (Windows flushes a volume for administrators only)');
+    },
+    isLocalDrive(root) {
+      return LOCAL_DRIVES.includes(driveType(root) as number);
     },
     async flush(path) {
       const handle = openHandle(path, GENERIC_WRITE, FILE_FLAG_BACKUP_SEMANTICS);
