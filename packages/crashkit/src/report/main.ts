@@ -85,7 +85,7 @@ function finish(): void {
   console.log(`\n${tableOf(rows)}\n`);
   console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants killed`);
   console.log(`${values.budget} budget, ${seconds.toFixed(0)} s`);
-  if (runsAll && values.budget !== 'quick') {
+  if (runsAll) {
     const text = crashReport({ budget: values.budget, seconds, rows, mutants });
     writeFileSync(new URL('docs/crash-report.md', repository), text);
   }
