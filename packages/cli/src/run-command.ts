@@ -31,13 +31,15 @@ export async function runCommand(
   output: 'stdout' | 'stderr',
 ): Promise<void> {
   const [program = '', ...rest] = command;
-  const child = spawn(program, rest, {
-    stdio: ['inherit', output === 'stderr' ? process.stderr : 'inherit', 'inherit'],
-    env: environment,
-  });
-  const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
+  let child: ChildProcess | undefined;
+  const forward = (signal: NodeJS.Signals): void => void child?.kill(signal);
+  // Before the program starts: a signal in between would end this process and leave the program alone.
   for (const signal of FORWARDED) process.on(signal, forward);
   try {
+    child = spawn(program, rest, {
+      stdio: ['inherit', output === 'stderr' ? process.stderr : 'inherit', 'inherit'],
+      env: environment,
+    });
     await endOf(child, program);
   } finally {
     for (const signal of FORWARDED) process.off(signal, forward);
