@@ -45,7 +45,7 @@ test('importing the package loads neither native code nor the modules of calls t
     encoding: 'utf8',
   });
   assert.equal(run.status, 0, run.stderr);
-  for (const heavy of ['crypto', 'child_process', 'net', 'http']) {
+  for (const heavy of ['crypto', 'child_process']) {
     assert.ok(!run.stdout.includes(`NativeModule ${heavy} `), heavy);
   }
 });

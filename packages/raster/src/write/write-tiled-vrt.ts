@@ -77,7 +77,7 @@ export async function writeTiledVrt(
   const { threads, skipEmpty = false, statistics = false, signal } = options;
   const pool = openEncoderPool(format, { fs, threads, skipEmpty, statistics });
   try {
-    await checkWay(plan);
+    await typed(plan, () => checkWay(plan));
     const timeoutMs = options.lockTimeoutMs;
     return await withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs });
   } finally {
@@ -87,8 +87,7 @@ export async function writeTiledVrt(
 
 /** Steps 3 to 7, and again what step 1 looked at. */
 async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<WrittenMosaic> {
-  const found = await checkWay(plan);
-  const left = await removeLeftovers(plan.fs, found);
+  const left = await typed(plan, async () => removeLeftovers(plan.fs, await checkWay(plan)));
   const placed = { ...plan, tilesPath: freePath(plan, left) };
   const manifest = await publishTiles(placed, pool);
   await publishIndex(placed, manifest);
@@ -102,6 +101,22 @@ async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<Written
     sizeBytes,
     generation,
   };
+}
+
+/** What the system says while old tiles are looked at or removed, as a typed error: the mosaic is as it was. */
+async function typed<T>(plan: MosaicPlan, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (isHoldfastError(cause)) throw cause;
+    throw new HoldfastError('IO', {
+      message: 'The tiles directories of the mosaic could not be looked at or tidied up.',
+      outcome: 'unchanged',
+      step: 'check',
+      path: plan.tilesPath,
+      cause,
+    });
+  }
 }
 
 /** Refuses what is in the way; otherwise says which tiles directories there are. */
