@@ -16,6 +16,7 @@ const coreRows: readonly (readonly string[])[] = [
   ['file'],
   ['json', 'records', 'directory'],
   ['transaction'],
+  ['at-first-call'],
   ['index'],
 ];
 
