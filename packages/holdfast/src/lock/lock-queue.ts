@@ -22,15 +22,15 @@ const LONG_RUN_MS = 100;
 const RUN_GAP_MS = 5;
 /** A waiter that sleeps in flock(2) is awake within this time; a polling one polls within the other. */
 const PAUSE_FOR_SLEEPERS_MS = 1;
-const PAUSE_FOR_POLLERS_MS = 20;
+const PAUSE_FOR_POLLERS_MS = 30;
 
 const FIRST_POLL_MS = 1;
-const LAST_POLL_MS = 16;
+const LAST_POLL_MS = 24;
 const POLL_GROWTH = 1.15;
 /** One who is not the next in line polls at leisure: the next one has a turn of its own to notice its place. */
 const BACKGROUND_POLL_MS = 6;
 /** Longer than any poll, so that one who has waited longer would have come by then. */
-const PASS_OVER_MS = 22;
+const PASS_OVER_MS = 32;
 /** A lock file that is replaced as often as it is opened cannot be locked. */
 const MAX_REPLACEMENTS = 100;
 
