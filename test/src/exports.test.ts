@@ -17,6 +17,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'readRecords',
     'recover',
     'replaceFile',
+    'resumableStagePath',
     'sweepOrphans',
     'transaction',
     'updateJson',

@@ -56,6 +56,8 @@ export type { ChangeKind } from './journal/journal.js';
 
 export const publishDirectory: typeof import('./directory/publish-directory.js').publishDirectory =
   atFirstCall(async () => (await import('./directory/publish-directory.js')).publishDirectory);
+export const resumableStagePath: typeof import('./directory/resumable-stage.js').resumableStagePath =
+  atFirstCall(async () => (await import('./directory/resumable-stage.js')).resumableStagePath);
 export const listOrphans: typeof import('./directory/orphans.js').listOrphans = atFirstCall(
   async () => (await import('./directory/orphans.js')).listOrphans,
 );

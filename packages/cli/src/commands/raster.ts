@@ -9,6 +9,7 @@ import {
   writeTiledVrt,
 } from '@holdfast/raster';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { isHoldfastError } from 'holdfast';
 import { interruptible } from '../interrupt.js';
 import { ProgressBar } from '../progress-bar.js';
 import { addRasterLookCommands } from './raster-look.js';
@@ -24,6 +25,7 @@ interface TileFlags {
   readonly statistics?: boolean;
   readonly replace?: boolean;
   readonly keepPrevious?: number;
+  readonly resume?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -35,9 +37,12 @@ Examples:
   $ holdfast raster tile dem.tif dem.vrt --tile-size 256 --compress zstd --level 9
   $ holdfast raster tile dem.tif dem.vrt --replace
       swings dem.vrt to new tiles; programs that read the old ones read on
+  $ holdfast raster tile dem.tif dem.vrt --resume
+      after Ctrl-C, a failure or a kill, the same line again makes only what is missing
   $ holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
 
-Ctrl-C leaves nothing behind. So does a run that fails; one that is killed leaves what the next one sweeps.`;
+Ctrl-C leaves nothing behind, and neither does a run that fails; one that is killed leaves what the next one sweeps.
+With --resume all three leave the finished tiles for the next run of the same job.`;
 
 export function addRasterCommands(program: Command): void {
   const raster = program
@@ -58,6 +63,7 @@ export function addRasterCommands(program: Command): void {
     .option('--statistics', 'put statistics and a histogram of each band into the index')
     .option('--replace', 'replace a mosaic that is there, while its readers read on')
     .option('--keep-previous <n>', 'tiles of earlier mosaics to keep (1)', wholeNumber)
+    .option('--resume', 'keep what was finished when this run ends early, and go on from there')
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress')
     .addHelpText('after', TILE_EXAMPLES)
@@ -98,6 +104,10 @@ async function tileFile(
       signal,
       ...(bar && { onProgress: (progress) => bar.update(progress) }),
     });
+  } catch (error) {
+    if (flags.resume && !isHoldfastError(error, 'ALREADY_EXISTS'))
+      process.stderr.write('Finished tiles are kept; the same command goes on from there.\n');
+    throw error;
   } finally {
     bar?.end();
     await source.close();
@@ -116,13 +126,15 @@ function writeOptions(flags: TileFlags): WriteOptions {
     statistics: flags.statistics,
     ifExists: flags.replace ? 'replace' : 'fail',
     keepPrevious: flags.keepPrevious,
+    resume: flags.resume,
   };
 }
 
 function sentence(
-  { path, tilesPath, tileCount, sizeBytes }: WrittenMosaic,
+  { path, tilesPath, tileCount, sizeBytes, resumedTileCount }: WrittenMosaic,
   seconds: number,
 ): string {
   const megabytes = (sizeBytes / 1e6).toFixed(1);
-  return `${path}: ${tileCount} tiles, ${megabytes} MB in ${tilesPath}, ${seconds.toFixed(1)} s\n`;
+  const taken = resumedTileCount > 0 ? ` (${resumedTileCount} from the run before)` : '';
+  return `${path}: ${tileCount} tiles${taken}, ${megabytes} MB in ${tilesPath}, ${seconds.toFixed(1)} s\n`;
 }

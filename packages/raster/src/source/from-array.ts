@@ -1,4 +1,6 @@
 /** A raster that lies in memory: a typed array, or a view on one by strides as `ndarray` has it. */
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import {
   type Interleave,
@@ -87,6 +89,7 @@ export function fromArray(raster: ArrayRaster): RasterSource {
     interleave,
     blocks: regularGrid(widthPx, heightPx, widthPx, heightPx),
     tiling: 'tileSize',
+    fingerprint: () => contentDigest(layout, raster.elements),
     async read(window, signal) {
       signal?.throwIfAborted();
       return readWindow(info, layout, interleave, convert, window);
@@ -170,6 +173,23 @@ function unknownElements(): Error {
     'fromArray',
     'data must be a typed array of 8- to 64-bit integers or 32- or 64-bit floats, an array of booleans, or an ndarray of them',
   );
+}
+
+/** Bytes that are digested between two turns of the event loop. */
+const DIGESTED_BYTES = 32 * 1024 * 1024;
+
+/** A digest of all samples, of where they lie and of what they mean. */
+async function contentDigest(
+  { data, ...places }: Layout,
+  elements: ArrayRaster['elements'],
+): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify({ ...places, elements }));
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  for (let at = 0; at < bytes.length; at += DIGESTED_BYTES) {
+    hash.update(bytes.subarray(at, at + DIGESTED_BYTES));
+    await setImmediate();
+  }
+  return hash.digest('hex');
 }
 
 type Convert = (samples: RasterArray) => RasterArray;

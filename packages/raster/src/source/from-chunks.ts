@@ -13,7 +13,7 @@ import {
 import { BlockReader } from './block-reader.js';
 import { type Cell, cellsTouching, type Grid, gridOfSizes, regularGrid } from './grid.js';
 import { profileNames, rasterInfo, type RasterProfile } from './profile.js';
-import type { RasterSource } from './raster-source.js';
+import { givenFingerprint, type RasterSource } from './raster-source.js';
 
 /** What {@link fromChunks} takes. */
 export interface ChunkedRaster extends RasterProfile {
@@ -39,6 +39,8 @@ export interface ChunkedRaster extends RasterProfile {
    * once, in any order; the writer makes one call a chunk. An error that it throws reaches the caller of the write.
    */
   readonly compute: (chunk: Cell, signal?: AbortSignal) => RasterArray | Promise<RasterArray>;
+  /** A text that changes with the samples that `compute` gives; needed for a write that is to be resumed. */
+  readonly fingerprint?: string | undefined;
 }
 
 const optionNames = [
@@ -50,6 +52,7 @@ const optionNames = [
   'interleave',
   'chunks',
   'compute',
+  'fingerprint',
 ];
 
 /** Decoded bytes kept for windows that are not whole chunks. */
@@ -77,6 +80,7 @@ export function fromChunks(raster: ChunkedRaster): RasterSource {
     interleave,
     blocks,
     tiling: 'blocks',
+    ...givenFingerprint(raster.fingerprint),
     async read(window, signal) {
       const chunk = wholeChunk(blocks, window);
       if (!chunk) return reader.read(window, signal);

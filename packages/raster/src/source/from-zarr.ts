@@ -13,7 +13,7 @@ import {
 import { type Block, BlockReader } from './block-reader.js';
 import { type Cell, regularGrid } from './grid.js';
 import { profileNames, rasterInfo, type RasterProfile } from './profile.js';
-import type { RasterSource } from './raster-source.js';
+import { givenFingerprint, type RasterSource } from './raster-source.js';
 
 /** What is needed of zarrita's `Array`. */
 export interface ZarrArray {
@@ -37,6 +37,8 @@ export interface ZarrOptions extends RasterProfile {
   readonly tiling?: 'tileSize' | 'chunks' | undefined;
   /** Decoded chunks to keep for windows still to come, in bytes; 256 MiB at most by default. */
   readonly cacheBytes?: number | undefined;
+  /** A text that changes with the samples of the array; needed for a write that is to be resumed. */
+  readonly fingerprint?: string | undefined;
 }
 
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
@@ -49,8 +51,13 @@ const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
  * @throws HoldfastError INVALID_ARGUMENT for another number of dimensions, or a data type that no GeoTIFF tile can hold
  */
 export function fromZarr(array: ZarrArray, options: ZarrOptions = {}): RasterSource {
-  checkOptions('fromZarr', options, [...profileNames, 'tiling', 'cacheBytes']);
-  const { tiling = 'tileSize', cacheBytes: keptBytes = DEFAULT_CACHE_BYTES, ...profile } = options;
+  checkOptions('fromZarr', options, [...profileNames, 'tiling', 'cacheBytes', 'fingerprint']);
+  const {
+    tiling = 'tileSize',
+    cacheBytes: keptBytes = DEFAULT_CACHE_BYTES,
+    fingerprint,
+    ...profile
+  } = options;
   const [bandCount, heightPx, widthPx] = bandFirst(array.shape);
   const [chunkBands, chunkHeightPx, chunkWidthPx] = bandFirst(array.chunks);
   const shape = { widthPx, heightPx, bandCount, dataType: dataTypeOfZarr(array.dtype) };
@@ -65,6 +72,7 @@ export function fromZarr(array: ZarrArray, options: ZarrOptions = {}): RasterSou
     interleave: 'band',
     blocks,
     tiling: tiling === 'chunks' ? 'blocks' : 'tileSize',
+    ...givenFingerprint(fingerprint),
     read: (window, signal) => reader.read(window, signal),
   };
 }

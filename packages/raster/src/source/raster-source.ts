@@ -20,8 +20,18 @@ export interface RasterSource {
    * to another thread. Several reads may be under way at once.
    */
   read(window: Window, signal?: AbortSignal): Promise<Pixels>;
+  /**
+   * Tells these samples from others: the same text for the same samples, at any time and in any process. A source
+   * without it cannot be resumed.
+   */
+  fingerprint?(): Promise<string>;
   /** Lets go of what the source holds open. */
   close?(): Promise<void>;
+}
+
+/** The part of a source that gives the fingerprint its caller gave, if he gave one. */
+export function givenFingerprint(text: string | undefined): Pick<RasterSource, 'fingerprint'> {
+  return text === undefined ? {} : { fingerprint: async () => text };
 }
 
 /** Refuses a window that is empty or leaves the raster. */

@@ -6,7 +6,6 @@
  * and the manifest beside the tiles has the size and checksum of each. A mosaic by others says only where its tiles are
  * and how large; `deep` then decodes every pixel, which finds what does not decode.
  */
-import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions } from 'holdfast/options';
@@ -14,6 +13,7 @@ import { errnoOf, nodeFileSystem, type Fs } from 'holdfast/os';
 import type { Window } from '../model.js';
 import { openVrt, type Mosaic } from '../read/open-vrt.js';
 import { fromGeoTiff } from '../source/geotiff/from-geotiff.js';
+import { digestFile, type FileDigest, readPieces } from '../write/file-digest.js';
 import {
   generationOf,
   manifestName,
@@ -67,7 +67,6 @@ export interface VerifyReport {
   readonly problems: readonly Problem[];
 }
 
-const READ_BYTES = 1024 * 1024;
 /** Side of the windows in which `deep` decodes. */
 const DECODE_PX = 1024;
 
@@ -216,25 +215,18 @@ async function checkBytes(fs: Fs, path: string, manifest: Manifest): Promise<Pro
   const entry = manifest.tiles.find((tile) => tile.name === basename(path));
   if (!entry)
     return problem('foreign', path, 'the index names it, and the manifest does not list it');
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
   try {
-    await readPieces(fs, path, (piece) => {
-      sizeBytes += piece.length;
-      hash.update(piece);
-    });
+    const digest = await digestFile(fs, path);
+    return digest.sha256 === entry.sha256 ? undefined : wrongBytes(path, digest, entry, manifest);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return problem('missing', path, 'the tile is gone');
     throw ioFailure(path, error);
   }
-  const sha256 = hash.digest('hex');
-  return sha256 === entry.sha256 ? undefined : wrongBytes(path, sizeBytes, sha256, entry, manifest);
 }
 
 function wrongBytes(
   path: string,
-  sizeBytes: number,
-  sha256: string,
+  { sizeBytes, sha256 }: FileDigest,
   entry: ManifestTile,
   manifest: Manifest,
 ): Problem {
@@ -320,21 +312,6 @@ function* windowsOf(widthPx: number, heightPx: number): Generator<Window> {
         heightPx: Math.min(DECODE_PX, heightPx - yPx),
       };
     }
-  }
-}
-
-async function readPieces(fs: Fs, path: string, take: (piece: Uint8Array) => void): Promise<void> {
-  const file = await fs.open(path, { access: 'read' });
-  try {
-    const buffer = new Uint8Array(READ_BYTES);
-    for (let offset = 0; ;) {
-      const count = await file.read(buffer, offset);
-      if (count === 0) return;
-      take(buffer.subarray(0, count));
-      offset += count;
-    }
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,8 +1,9 @@
 /**
- * Fills the stage of a mosaic: each tile read, encoded and written, several at once, and the manifest last. The first
- * tile that fails stops the others; when this returns, none of them runs any more.
+ * Fills the stage of a mosaic: each tile read, encoded and written, several at once, and the manifest last. In a stage
+ * that an earlier run kept, tiles that are whole are taken as they are. The first tile that fails stops the others; when
+ * this returns, none of them runs any more.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
 import type { EncoderPool } from '../encode/encoder-pool.js';
 import { dataTypes } from '../model.js';
@@ -12,14 +13,11 @@ import {
   joinStatistics,
   noStatistics,
 } from '../statistics/band-statistics.js';
-import {
-  generationOf,
-  type Manifest,
-  manifestBytes,
-  manifestName,
-  type ManifestTile,
-} from './manifest.js';
+import { FinishedTiles } from './finished-tiles.js';
+import type { KeptWork } from './kept-work.js';
+import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
+import type { FinishedTile } from './resume-record.js';
 
 /** A tile that failed: while the source was read, or while the file was encoded and written. */
 export interface TileFailure {
@@ -32,10 +30,8 @@ export interface TileFailure {
 export interface FilledStage extends Manifest {
   /** Of each band of the whole mosaic, when wanted. */
   readonly statistics: readonly BandStatistics[] | undefined;
-}
-
-interface StagedTile extends ManifestTile {
-  readonly statistics: readonly BandStatistics[] | undefined;
+  /** Tiles that an earlier run had finished. */
+  readonly resumedTileCount: number;
 }
 
 /** Writes all tiles, then the manifest that lists them in the order of the grid. */
@@ -44,18 +40,28 @@ export async function fillStage(
   stage: Stage,
   pool: EncoderPool,
   failures: TileFailure[],
+  kept: KeptWork | undefined,
 ): Promise<FilledStage> {
-  const written = await writeTiles(plan, stage, pool, failures);
-  if (failures[0]) throw failures[0].error;
-  stage.signal.throwIfAborted();
-  const tiles = [...cells(plan.grid)].flatMap((cell) => written.get(plan.tileName(cell)) ?? []);
-  const manifest = { generation: generationOf(tiles), tiles };
-  await stage.write(manifestName, manifestBytes(manifest));
-  return { ...manifest, statistics: plan.options.statistics ? joined(plan, tiles) : undefined };
+  const tilesName = basename(plan.tilesPath);
+  const finished = kept && (await FinishedTiles.open(plan, tilesName, stage, kept));
+  try {
+    const writer = { plan, stage, pool, finished, failures };
+    const { tiles: written, resumedTileCount } = await writeTiles(writer);
+    if (failures[0]) throw failures[0].error;
+    stage.signal.throwIfAborted();
+    const tiles = [...cells(plan.grid)].flatMap((cell) => written.get(plan.tileName(cell)) ?? []);
+    const manifest = { generation: generationOf(tiles), tiles };
+    const overwrite = stage.resumed;
+    await stage.write(manifestName, manifestBytes(manifest), { overwrite });
+    const statistics = plan.options.statistics ? joined(plan, tiles) : undefined;
+    return { ...manifest, statistics, resumedTileCount };
+  } finally {
+    await finished?.close();
+  }
 }
 
 /** Joined in the order of the grid, so that the same samples give the same digits. */
-function joined({ source }: MosaicPlan, tiles: readonly StagedTile[]): readonly BandStatistics[] {
+function joined({ source }: MosaicPlan, tiles: readonly FinishedTile[]): readonly BandStatistics[] {
   const { bands, widthPx, heightPx } = source.info;
   return bands.map((_, band) => {
     const found = tiles.map(({ statistics }) => statistics?.[band] ?? noStatistics);
@@ -64,14 +70,26 @@ function joined({ source }: MosaicPlan, tiles: readonly StagedTile[]): readonly 
   });
 }
 
-/** Tiles by name, without those that were empty and left out. Never rejects: see `failures`. */
-async function writeTiles(
-  plan: MosaicPlan,
-  stage: Stage,
-  pool: EncoderPool,
-  failures: TileFailure[],
-): Promise<ReadonlyMap<string, StagedTile>> {
-  const written = new Map<string, StagedTile>();
+/** What the tiles of a stage are written with. */
+interface TileWriter {
+  readonly plan: MosaicPlan;
+  readonly stage: Stage;
+  readonly pool: EncoderPool;
+  readonly finished: FinishedTiles | undefined;
+  readonly failures: TileFailure[];
+}
+
+/** Tiles by name, without those that were empty and left out. */
+interface WrittenTiles {
+  readonly tiles: ReadonlyMap<string, FinishedTile>;
+  readonly resumedTileCount: number;
+}
+
+/** Never rejects: see `failures`. */
+async function writeTiles(writer: TileWriter): Promise<WrittenTiles> {
+  const { plan, stage, pool, failures } = writer;
+  const tiles = new Map<string, FinishedTile>();
+  let resumedTileCount = 0;
   const failed = new AbortController();
   const signal = AbortSignal.any([stage.signal, failed.signal]);
   const tell = progressTeller(plan);
@@ -79,42 +97,51 @@ async function writeTiles(
   const work = async (): Promise<void> => {
     for (const cell of todo) {
       if (signal.aborted) return;
-      const outcome = await writeTile(plan, stage.path, pool, cell, signal);
+      const outcome = await takeOrWriteTile(writer, cell, signal);
       if ('error' in outcome) {
         if (outcome.error !== signal.reason) failures.push(outcome);
         failed.abort(outcome.error);
         return;
       }
-      if (outcome.tile) written.set(outcome.tile.name, outcome.tile);
+      if (outcome.tile) tiles.set(outcome.tile.name, outcome.tile);
+      if (outcome.resumed) resumedTileCount += 1;
       tell(cell, outcome.tile);
     }
   };
   await Promise.all(Array.from({ length: plan.concurrency ?? pool.capacity + 1 }, work));
-  return written;
+  return { tiles, resumedTileCount };
 }
 
-async function writeTile(
-  plan: MosaicPlan,
-  stagePath: string,
-  pool: EncoderPool,
+/** A tile that is in the stage now, or was left out since it is empty. */
+interface TileOutcome {
+  readonly tile: FinishedTile | undefined;
+  readonly resumed: boolean;
+}
+
+async function takeOrWriteTile(
+  { plan, stage, pool, finished }: TileWriter,
   cell: Cell,
   signal: AbortSignal,
-): Promise<{ readonly tile: StagedTile | undefined } | TileFailure> {
+): Promise<TileOutcome | TileFailure> {
   const name = plan.tileName(cell);
   let step: TileFailure['step'] = 'read';
   try {
+    const taken = await finished?.take(name);
+    if (taken) return { ...taken, resumed: true };
     const pixels = await plan.source.read(cell.window, signal);
     signal.throwIfAborted();
     step = 'write';
     const transform = plan.tileTransform(cell.window);
-    const written = await pool.writeTile(join(stagePath, name), pixels, transform);
-    return { tile: written && { name, ...written } };
+    const written = await pool.writeTile(join(stage.path, name), pixels, transform);
+    const tile = written && { name, ...written };
+    await finished?.add(name, tile);
+    return { tile, resumed: false };
   } catch (error) {
     return { cell, step, error };
   }
 }
 
-function progressTeller(plan: MosaicPlan): (cell: Cell, tile: ManifestTile | undefined) => void {
+function progressTeller(plan: MosaicPlan): (cell: Cell, tile: FinishedTile | undefined) => void {
   const { source, options, tileCount } = plan;
   const pixelBytes = dataTypes[source.info.dataType].bytes * source.info.bands.length;
   let [tilesDone, sampleBytes, fileBytes] = [0, 0, 0];

@@ -44,6 +44,11 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
    * index open. Those that an opened mosaic of `openVrt` reads stay in any case.
    */
   readonly keepPrevious?: number | undefined;
+  /**
+   * Keeps the tiles that a failed, cancelled or killed run has finished, and takes over those that such a run of the same
+   * job kept, after reading them again; false by default. The source must have a fingerprint.
+   */
+  readonly resume?: boolean | undefined;
   /** Leaves out tiles that hold nothing but nodata; readers see nodata there. */
   readonly skipEmpty?: boolean | undefined;
   /**
@@ -55,7 +60,7 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
   readonly threads?: number | undefined;
   /** Tiles read, encoded or written at once; by default what keeps the threads busy, fewer for very large tiles. */
   readonly concurrency?: number | undefined;
-  /** Ends the call; nothing of it is left then. */
+  /** Ends the call; nothing of it is left then, but what `resume` keeps. */
   readonly signal?: AbortSignal | undefined;
   /** Told after each tile; must not throw. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
@@ -71,6 +76,7 @@ const ownOptionNames = [
   'tileSizePx',
   'ifExists',
   'keepPrevious',
+  'resume',
   'skipEmpty',
   'statistics',
   'threads',

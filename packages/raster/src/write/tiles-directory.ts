@@ -196,7 +196,8 @@ function isUnread(directory: FsDirectory): boolean {
   return directory.tryLock('exclusive');
 }
 
-async function unlinkIfThere(fs: Fs, path: string): Promise<void> {
+/** Removes a file, if it is there. */
+export async function unlinkIfThere(fs: Fs, path: string): Promise<void> {
   try {
     await fs.unlink(path);
   } catch (error) {

@@ -2,21 +2,29 @@
  * Writes a raster as a mosaic: `<stem>_tiles/` full of GeoTIFFs, and the index `<stem>.vrt` that names them.
  *
  * 1. check everything that can be refused; look, without changing it, at what is there
- * 2. lock `<stem>.vrt.lock`: one writer of a mosaic at a time; look again
+ * 2. lock `<stem>.vrt.lock`: one writer of a mosaic at a time; look again, also for what a run with `resume` kept
  * 3. remove the tiles of a run that died between 5 and 6: a directory of ours that no index names
  * 4. fill a stage beside `<stem>_tiles`: tiles side by side, all settled; then their manifest
  * 5. sync the stage and publish it (the core's publishDirectory): tiles that no index names yet. Beside those of an index
  *    that is to be replaced, they go to `<stem>_tiles.2` and so on
  * 6. replace the index (the core's replaceFile), which names the directory and generation of its tiles: the commit point
- * 7. retire the tiles of earlier indexes: all but the youngest `keepPrevious`, and those that somebody reads
+ * 7. retire the tiles of earlier indexes: all but the youngest `keepPrevious`, and those that somebody reads; discard
+ *    what runs with `resume` kept
  *
  * Invariant: an index that exists names tiles that are whole. A crash before 5 leaves an orphaned stage, which the next
  * write sweeps; one between 5 and 6 leaves tiles that step 3 of the next write removes; one after 6 leaves old tiles that
- * step 7 of the next write retires. A directory that is not ours
- * is never touched.
+ * step 7 of the next write retires. With `resume` the stage of 4 and the tiles of 5 are kept for the next such write
+ * (kept-work.ts). A directory that is not ours is never touched.
  */
 import { basename } from 'node:path';
-import { HoldfastError, isHoldfastError, publishDirectory, replaceFile, withLock } from 'holdfast';
+import {
+  HoldfastError,
+  isHoldfastError,
+  publishDirectory,
+  replaceFile,
+  type Stage,
+  withLock,
+} from 'holdfast';
 import type { Fs } from 'holdfast/os';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
 import { cells } from '../source/grid.js';
@@ -24,6 +32,8 @@ import type { RasterSource } from '../source/raster-source.js';
 import { blockGrid } from '../tiff/block-grid.js';
 import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
 import { type FilledStage, fillStage, tileError, type TileFailure } from './fill-stage.js';
+import { checkResumable } from './job.js';
+import { discardKeptWork, findKeptWork, type KeptWork, offerKeptWork } from './kept-work.js';
 import type { Manifest } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import {
@@ -48,6 +58,8 @@ export interface WrittenMosaic {
   readonly sizeBytes: number;
   /** Names these tiles: the same tiles always have the same generation. */
   readonly generation: string;
+  /** Tiles that were taken over from a run before, with `resume`. */
+  readonly resumedTileCount: number;
 }
 
 /**
@@ -55,7 +67,7 @@ export interface WrittenMosaic {
  *
  * After success the index and all its tiles are in place and durable, and nothing else is left but the lock file. After
  * an error of outcome `unchanged` there is neither an index nor a tiles directory nor a stage, and the same call can be
- * made again. The same samples and options give the same bytes.
+ * made again; with `resume` what was finished is kept for it. The same samples and options give the same bytes.
  *
  * A tile that fails ends the write: what runs is told by its signal and awaited. The error names the first tile that
  * failed; its `cause` is that tile's own error, and `others` are those of further tiles.
@@ -63,8 +75,8 @@ export interface WrittenMosaic {
  * Not promised: that the source was read only once per pixel, except for the chunks of `fromChunks`.
  *
  * @param path - the index, `SOMETHING.vrt`; its directory must exist
- * @throws HoldfastError ALREADY_EXISTS for an index, or for a tiles directory that is not ours or in use;
- *   INVALID_ARGUMENT; UPDATER_FAILED when the source fails; ABORTED; LOCK_TIMEOUT; NO_SPACE; and what publishDirectory
+ * @throws HoldfastError ALREADY_EXISTS for an index, for a tiles directory that is not ours or in use, or with `resume`
+ *   for the kept work of another job; INVALID_ARGUMENT; UPDATER_FAILED when the source fails; ABORTED; LOCK_TIMEOUT; NO_SPACE; and what publishDirectory
  *   and replaceFile throw
  */
 export async function writeTiledVrt(
@@ -73,6 +85,7 @@ export async function writeTiledVrt(
   options: WriteOptions = {},
 ): Promise<WrittenMosaic> {
   const plan = planMosaic(path, source, options);
+  checkResumable('writeTiledVrt', plan);
   const { fs, format } = plan;
   const { threads, skipEmpty = false, statistics = false, signal } = options;
   const pool = openEncoderPool(format, { fs, threads, skipEmpty, statistics });
@@ -87,20 +100,33 @@ export async function writeTiledVrt(
 
 /** Steps 3 to 7, and again what step 1 looked at. */
 async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<WrittenMosaic> {
-  const left = await typed(plan, async () => removeLeftovers(plan.fs, await checkWay(plan)));
-  const placed = { ...plan, tilesPath: freePath(plan, left) };
-  const manifest = await publishTiles(placed, pool);
+  const { placed, kept } = await typed(plan, () => makeWay(plan));
+  const manifest = await publishTiles(placed, pool, kept);
   await publishIndex(placed, manifest);
   await retire(plan, placed.tilesPath);
   const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
-  const { generation, tiles } = manifest;
+  const { generation, tiles, resumedTileCount } = manifest;
   return {
     path: plan.indexPath,
     tilesPath: placed.tilesPath,
     tileCount: tiles.length,
     sizeBytes,
     generation,
+    resumedTileCount,
   };
+}
+
+/** Step 3: the place of the new tiles, and what an earlier run has finished of them. */
+async function makeWay(
+  plan: MosaicPlan,
+): Promise<{ readonly placed: MosaicPlan; readonly kept: KeptWork | undefined }> {
+  const { fs } = plan;
+  const found = await checkWay(plan);
+  const kept = plan.options.resume ? await findKeptWork(plan, leftoversOf(found)) : undefined;
+  const others = found.filter(({ path }) => path !== kept?.path);
+  const placed = { ...plan, tilesPath: freePath(plan, await removeLeftovers(fs, others)) };
+  if (kept) await offerKeptWork(fs, kept, placed.tilesPath);
+  return { placed, kept };
 }
 
 /** What the system says while old tiles are looked at or removed, as a typed error: the mosaic is as it was. */
@@ -138,20 +164,24 @@ async function checkWay(plan: MosaicPlan): Promise<readonly TilesDirectory[]> {
   return found;
 }
 
-/**
- * Step 3: removes every dead directory younger than the one in use, or all of them when none is in use.
- *
- * @returns what is left
- */
+/** The dead directories younger than the one in use, or all of them when none is in use. */
+function leftoversOf(found: readonly TilesDirectory[]): readonly TilesDirectory[] {
+  const inUse = found.findLast(({ state }) => state.kind === 'taken' && state.live);
+  return found.filter(
+    ({ number, state }) => state.kind === 'dead' && number > (inUse?.number ?? 0),
+  );
+}
+
+/** Removes leftovers; gives what is left. */
 async function removeLeftovers(
   fs: Fs,
   found: readonly TilesDirectory[],
 ): Promise<readonly TilesDirectory[]> {
-  const inUse = found.findLast(({ state }) => state.kind === 'taken' && state.live);
+  const leftovers = leftoversOf(found);
   const left: TilesDirectory[] = [];
   for (const directory of found) {
-    const { path, number, state } = directory;
-    const leftover = state.kind === 'dead' && number > (inUse?.number ?? 0);
+    const { path, state } = directory;
+    const leftover = leftovers.includes(directory) && state.kind === 'dead';
     if (!leftover || !(await removeTiles(fs, path, state.manifest))) left.push(directory);
   }
   return left;
@@ -176,22 +206,28 @@ async function retire(plan: MosaicPlan, tilesPath: string): Promise<void> {
     const kept = options.keepPrevious ?? DEFAULT_KEEP_PREVIOUS;
     for (const { path, state } of dead.slice(0, Math.max(0, dead.length - kept)))
       if (state.kind === 'dead') await removeTiles(fs, path, state.manifest);
+    await discardKeptWork(fs, plan.indexPath, tilesPath);
   } catch {
     // Nothing that a caller of a finished write could act on.
   }
 }
 
 /** Steps 4 and 5. */
-async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<FilledStage> {
+async function publishTiles(
+  plan: MosaicPlan,
+  pool: EncoderPool,
+  kept: KeptWork | undefined,
+): Promise<FilledStage> {
   const { fs, tilesPath, options } = plan;
   const { signal } = options;
-  const { durability = 'durable' } = options;
+  const { durability = 'durable', resume = false } = options;
   const failures: TileFailure[] = [];
   try {
-    const fill = (stage: Parameters<typeof fillStage>[1]) => fillStage(plan, stage, pool, failures);
+    const fill = (stage: Stage) => fillStage(plan, stage, pool, failures, kept);
     const published = await publishDirectory(tilesPath, fill, {
       fs,
       durability,
+      resume,
       ...(signal && { signal }),
     });
     return published.value;
@@ -200,7 +236,7 @@ async function publishTiles(plan: MosaicPlan, pool: EncoderPool): Promise<Filled
   }
 }
 
-/** Step 6. When nothing names the new tiles after all, they go. */
+/** Step 6. When nothing names the new tiles after all, they go, or wait for the next run with `resume`. */
 async function publishIndex(plan: MosaicPlan, manifest: FilledStage): Promise<void> {
   const { fs, indexPath, tilesPath, options, source, srs } = plan;
   const { generation, statistics } = manifest;
@@ -215,7 +251,8 @@ async function publishIndex(plan: MosaicPlan, manifest: FilledStage): Promise<vo
   } catch (error) {
     const committed = isHoldfastError(error) && error.outcome !== 'unchanged';
     // What cannot be removed now is removed by the next write.
-    if (!committed) await removeTiles(fs, tilesPath, manifest).catch(() => undefined);
+    if (!committed && !options.resume)
+      await removeTiles(fs, tilesPath, manifest).catch(() => undefined);
     throw error;
   }
 }

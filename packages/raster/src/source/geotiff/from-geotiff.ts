@@ -40,7 +40,8 @@ export async function fromGeoTiff(
   const file = await openFile(options.fs ?? nodeFileSystem, path);
   try {
     const image = await firstImage(file, path);
-    return await sourceOf(file, path, image, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    const source = await sourceOf(file, path, image, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+    return { ...source, fingerprint: () => fingerprintOf(options.fs ?? nodeFileSystem, file) };
   } catch (error) {
     await file.close();
     throw isHoldfastError(error) ? error : notATiff(path, error);
@@ -59,6 +60,12 @@ async function openFile(fs: Fs, path: string): Promise<FsFile> {
       cause: error,
     });
   }
+}
+
+/** Which file it is and when it last changed: whoever changes samples in place moves its time. */
+async function fingerprintOf(fs: Fs, file: FsFile): Promise<string> {
+  const { sizeBytes, mtimeMs } = await file.stat();
+  return JSON.stringify([await fs.realpath(file.path), sizeBytes, mtimeMs]);
 }
 
 async function firstImage(file: FsFile, path: string): Promise<GeoTIFFImage> {
