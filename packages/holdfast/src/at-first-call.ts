@@ -7,12 +7,20 @@
 export function atFirstCall<F extends (...args: never[]) => Promise<unknown>>(
   load: () => Promise<F>,
 ): F {
-  let loaded: Promise<F> | undefined;
-  const call = async (...args: Parameters<F>): Promise<unknown> => {
-    loaded ??= load();
-    const loadedFunction = await loaded;
-    return loadedFunction(...args);
+  let loading: Promise<F> | undefined;
+  let loaded: F | undefined;
+  let early = 0;
+  const callLater = async (args: Parameters<F>): Promise<unknown> => {
+    early += 1;
+    try {
+      loaded = await (loading ??= load());
+    } finally {
+      early -= 1;
+    }
+    return loaded(...args);
   };
+  const call = (...args: Parameters<F>): Promise<unknown> =>
+    loaded && early === 0 ? loaded(...args) : callLater(args);
   return call as unknown as F;
 }
 

@@ -5,6 +5,7 @@
 import { HoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { acquireLock } from '../journal/settled-lock.js';
+import type { LockOptions } from '../lock/lock.js';
 import type { Fs } from '../os/fs.js';
 import { appendRound, type AppendResult, type RoundCall } from './append-round.js';
 
@@ -20,8 +21,8 @@ interface Waiting {
   readonly call: QueuedCall;
   readonly fulfil: (result: AppendResult) => void;
   readonly reject: (error: unknown) => void;
-  /** Ends the watch over signal and timeout. */
-  stopWatching(): void;
+  /** Ends the watch over signal and timeout; `undefined` for a call that waits without end. */
+  stopWatching: (() => void) | undefined;
 }
 
 const queues = new WeakMap<Fs, Map<string, AppendQueue>>();
@@ -35,7 +36,7 @@ export function queueAppend(
 ): Promise<AppendResult> {
   const ofFs = queues.get(fs) ?? new Map<string, AppendQueue>();
   queues.set(fs, ofFs);
-  const key = JSON.stringify([path, lockPath]);
+  const key = lockPath === undefined ? path : `${path}\0${lockPath}`;
   const queue = ofFs.get(key) ?? new AppendQueue(fs, path, lockPath, () => ofFs.delete(key));
   ofFs.set(key, queue);
   return queue.add(call);
@@ -47,7 +48,8 @@ class AppendQueue {
   readonly #lockPath: string | undefined;
   readonly #onIdle: () => void;
   #waiting: Waiting[] = [];
-  #nobodyWaits = new AbortController();
+  /** Ends the wait for the lock; missing while a call waits that does not give up. */
+  #nobodyWaits: AbortController | undefined;
   #isRunning = false;
 
   constructor(fs: Fs, path: string, lockPath: string | undefined, onIdle: () => void) {
@@ -59,9 +61,9 @@ class AppendQueue {
 
   add(call: QueuedCall): Promise<AppendResult> {
     const settled = new Promise<AppendResult>((fulfil, reject) => {
-      const waiting: Waiting = { call, fulfil, reject, stopWatching: () => {} };
+      const waiting: Waiting = { call, fulfil, reject, stopWatching: undefined };
       this.#waiting.push(waiting);
-      waiting.stopWatching = this.#watch(waiting);
+      if (mayGiveUp(waiting)) waiting.stopWatching = this.#watch(waiting);
     });
     if (!this.#isRunning) void this.#run();
     return settled;
@@ -75,7 +77,7 @@ class AppendQueue {
   }
 
   async #round(): Promise<void> {
-    this.#nobodyWaits = new AbortController();
+    this.#nobodyWaits = this.#waiting.every(mayGiveUp) ? new AbortController() : undefined;
     let sharing: readonly Waiting[] = this.#waiting;
     try {
       const lock = await acquireLock(this.#path, this.#lockOptions());
@@ -93,15 +95,14 @@ class AppendQueue {
     } catch (error) {
       this.#waiting = this.#waiting.filter((waiting) => !sharing.includes(waiting));
       for (const waiting of sharing) {
-        waiting.stopWatching();
+        waiting.stopWatching?.();
         waiting.reject(failure('append', this.#path, error));
       }
     }
   }
 
-  #lockOptions(): object {
-    const lockPath = this.#lockPath === undefined ? {} : { lockPath: this.#lockPath };
-    return { fs: this.#fs, signal: this.#nobodyWaits.signal, ...lockPath };
+  #lockOptions(): LockOptions {
+    return { fs: this.#fs, signal: this.#nobodyWaits?.signal, lockPath: this.#lockPath };
   }
 
   /** Those at the head of the queue that can share a round; from here on they cannot give up. */
@@ -109,7 +110,7 @@ class AppendQueue {
     const settings = this.#waiting[0]?.call.settings;
     const other = this.#waiting.findIndex(({ call }) => call.settings !== settings);
     const taken = this.#waiting.splice(0, other < 0 ? this.#waiting.length : other);
-    for (const waiting of taken) waiting.stopWatching();
+    for (const waiting of taken) waiting.stopWatching?.();
     return taken;
   }
 
@@ -132,10 +133,14 @@ class AppendQueue {
 
   #leave(waiting: Waiting, error: HoldfastError): void {
     this.#waiting = this.#waiting.filter((other) => other !== waiting);
-    waiting.stopWatching();
+    waiting.stopWatching?.();
     waiting.reject(error);
-    if (this.#waiting.length === 0) this.#nobodyWaits.abort();
+    if (this.#waiting.length === 0) this.#nobodyWaits?.abort();
   }
+}
+
+function mayGiveUp({ call }: Waiting): boolean {
+  return call.signal !== undefined || call.timeoutMs !== undefined;
 }
 
 function settle(

@@ -22,6 +22,7 @@ import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import { queueAppend } from './append-queue.js';
 import type { AppendResult } from './append-round.js';
+import type { LogFormat } from './log-format.js';
 
 export interface AppendRecordsOptions extends LogOptions {
   /** CSV: the columns of a new log, in order. Default: the fields of its first records, in order of appearance. */
@@ -68,10 +69,21 @@ export async function appendRecords(
     format,
     records: prepared,
     mode,
-    settings: JSON.stringify([format.name, delimiter, columns, mode]),
+    settings: settingsOf(format, mode, columns, delimiter),
     timeoutMs,
     signal,
   });
+}
+
+/** Equal for calls that can share a round. */
+function settingsOf(
+  format: LogFormat,
+  mode: number | undefined,
+  columns: readonly string[] | undefined,
+  delimiter: string | undefined,
+): string {
+  if (format.name === 'jsonl') return `jsonl ${mode}`;
+  return JSON.stringify([format.name, delimiter, columns, mode]);
 }
 
 /** A round is led by one call for all that share it, so whose chain holds the lock is asked before a call joins. */

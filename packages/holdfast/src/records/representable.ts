@@ -10,48 +10,50 @@ export interface Loss {
 /** The first loss in a record; `undefined` when JSON holds all of it. A field that is `undefined` counts as absent. */
 export function findLoss(record: unknown): Loss | undefined {
   if (!isPlainObject(record)) return { place: '', reason: 'a record must be a plain object' };
-  return lossIn(record, '', []);
+  const loss = lossIn(record, []);
+  return loss && { ...loss, place: loss.place.replace(/^\./, '') };
 }
 
-function lossIn(value: unknown, place: string, ancestors: readonly unknown[]): Loss | undefined {
+/** The place is put together on the way back, so that a record without a loss costs no strings. */
+function lossIn(value: unknown, ancestors: unknown[]): Loss | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
-  if (typeof value === 'number') return numberLoss(value, place);
-  if (typeof value !== 'object') return { place, reason: `JSON has no ${typeof value}` };
-  if (ancestors.includes(value)) return { place, reason: 'it contains itself' };
-  if (Array.isArray(value)) return lossInItems(value, place, [...ancestors, value]);
-  if (!isPlainObject(value)) {
-    return { place, reason: `JSON has no ${value.constructor.name}; give what it stands for` };
-  }
-  if ('toJSON' in value) return { place, reason: 'its toJSON would write something else' };
-  return lossInFields(value, place, [...ancestors, value]);
+  if (typeof value === 'number') return numberLoss(value);
+  if (typeof value !== 'object') return lossHere(`JSON has no ${typeof value}`);
+  if (ancestors.includes(value)) return lossHere('it contains itself');
+  ancestors.push(value);
+  const loss = Array.isArray(value)
+    ? lossInItems(value, ancestors)
+    : lossInObject(value, ancestors);
+  ancestors.pop();
+  return loss;
 }
 
-function numberLoss(value: number, place: string): Loss | undefined {
-  if (Object.is(value, -0)) return { place, reason: 'JSON.stringify writes -0 as 0' };
-  return Number.isFinite(value) ? undefined : { place, reason: `JSON has no ${value}` };
+function lossHere(reason: string): Loss {
+  return { place: '', reason };
 }
 
-function lossInItems(
-  items: readonly unknown[],
-  place: string,
-  ancestors: readonly unknown[],
-): Loss | undefined {
+function numberLoss(value: number): Loss | undefined {
+  if (Object.is(value, -0)) return lossHere('JSON.stringify writes -0 as 0');
+  return Number.isFinite(value) ? undefined : lossHere(`JSON has no ${value}`);
+}
+
+function lossInItems(items: readonly unknown[], ancestors: unknown[]): Loss | undefined {
   for (let index = 0; index < items.length; index += 1) {
-    const loss = lossIn(items[index], `${place}[${index}]`, ancestors);
-    if (loss) return loss;
+    const loss = lossIn(items[index], ancestors);
+    if (loss) return { ...loss, place: `[${index}]${loss.place}` };
   }
   return undefined;
 }
 
-function lossInFields(
-  fields: object,
-  place: string,
-  ancestors: readonly unknown[],
-): Loss | undefined {
-  for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
-    const loss = lossIn(value, place === '' ? name : `${place}.${name}`, ancestors);
-    if (loss) return loss;
+function lossInObject(object: object, ancestors: unknown[]): Loss | undefined {
+  if (!isPlainObject(object)) {
+    return lossHere(`JSON has no ${object.constructor.name}; give what it stands for`);
+  }
+  if ('toJSON' in object) return lossHere('its toJSON would write something else');
+  for (const name of Object.keys(object)) {
+    const value = object[name];
+    const loss = value === undefined ? undefined : lossIn(value, ancestors);
+    if (loss) return { ...loss, place: `.${name}${loss.place}` };
   }
   return undefined;
 }
