@@ -1,7 +1,7 @@
 /** What a caller fills: a directory that nobody reads yet, and the tasks that write into it. */
 import { errnoOf, HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
-import type { Fs, FsFile } from '../os/fs.js';
+import type { Fs, FsFile, OpenFlags } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import { writeData, type FileData } from '../stage/file-data.js';
 import { stepFailed } from './directory-error.js';
@@ -124,7 +124,12 @@ async function writeFile(
   options: StageWriteOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  const file = await openNew(fs, path, options);
+  let file: FsFile;
+  try {
+    file = await fs.open(path, options.overwrite ? toOverwrite : toCreate, options.mode);
+  } catch (error) {
+    throw openFailed(path, error);
+  }
   let sizeBytes: number;
   try {
     sizeBytes = await writeData(file, data, signal);
@@ -132,33 +137,25 @@ async function writeFile(
     await closeQuietly(file);
     throw error;
   }
-  await closeWritten(file);
-  return sizeBytes;
-}
-
-/** Some filesystems say only now that they could not write (close(2), "Dealing with error returns from close()"). */
-async function closeWritten(file: FsFile): Promise<void> {
   try {
     await file.close();
   } catch (error) {
-    throw stepFailed(error, 'write', file.path);
+    // Some filesystems say only now that they could not write (close(2), "Dealing with error returns from close()").
+    throw stepFailed(error, 'write', path);
   }
+  return sizeBytes;
 }
 
-async function openNew(fs: Fs, path: string, options: StageWriteOptions): Promise<FsFile> {
-  const how = options.overwrite
-    ? ({ create: 'ifMissing', truncate: true } as const)
-    : ({ create: 'exclusive' } as const);
-  try {
-    return await fs.open(path, { access: 'write', noFollow: true, ...how }, options.mode);
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw stepFailed(error, 'write', path);
-    throw new HoldfastError('ALREADY_EXISTS', {
-      message: 'The stage has this file already: two writes of one publish name the same file.',
-      outcome: 'unchanged',
-      step: 'write',
-      path,
-      cause: error,
-    });
-  }
+const toCreate: OpenFlags = { access: 'write', noFollow: true, create: 'exclusive' };
+const toOverwrite: OpenFlags = { ...toCreate, create: 'ifMissing', truncate: true };
+
+function openFailed(path: string, cause: unknown): HoldfastError {
+  if (errnoOf(cause) !== 'EEXIST') return stepFailed(cause, 'write', path);
+  return new HoldfastError('ALREADY_EXISTS', {
+    message: 'The stage has this file already: two writes of one publish name the same file.',
+    outcome: 'unchanged',
+    step: 'write',
+    path,
+    cause,
+  });
 }

@@ -225,16 +225,20 @@ function settle(
   };
 }
 
+const accessFlags = {
+  read: constants.O_RDONLY,
+  write: constants.O_WRONLY,
+  readWrite: constants.O_RDWR,
+} as const;
+const createFlags = {
+  ifMissing: constants.O_CREAT,
+  exclusive: constants.O_CREAT | constants.O_EXCL,
+} as const;
+
 function openFlags(flags: OpenFlags): number {
-  const access = {
-    read: constants.O_RDONLY,
-    write: constants.O_WRONLY,
-    readWrite: constants.O_RDWR,
-  };
-  const create = { ifMissing: constants.O_CREAT, exclusive: constants.O_CREAT | constants.O_EXCL };
   return (
-    access[flags.access] |
-    (flags.create ? create[flags.create] : 0) |
+    accessFlags[flags.access] |
+    (flags.create ? createFlags[flags.create] : 0) |
     (flags.noFollow ? (constants.O_NOFOLLOW ?? 0) : 0) |
     (flags.truncate ? constants.O_TRUNC : 0)
   );

@@ -16,14 +16,14 @@ const PIECE_BYTES = 8 * 1024 * 1024;
  * @throws HoldfastError NO_SPACE, also for a short count; UPDATER_FAILED when the stream fails; ABORTED;
  *   UNREPRESENTABLE for a string with half a character; INVALID_ARGUMENT; IO
  */
-export async function writeData(
+export function writeData(
   file: FsFile,
   data: FileData,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  if (typeof data === 'string') return writePieces(file, encode(data, file.path), 0, signal);
-  if (data instanceof Uint8Array) return writePieces(file, data, 0, signal);
-  return writeStream(file, data, signal);
+  return typeof data === 'string' || data instanceof Uint8Array
+    ? writePieces(file, data, 0, signal)
+    : writeStream(file, data, signal);
 }
 
 async function writeStream(
@@ -46,31 +46,38 @@ async function writeStream(
   }
 }
 
-/** Writes at the offset, and gives back how many bytes that were. */
+/**
+ * Writes at the offset, and gives back how many bytes that were. One function from here to the call of the kernel:
+ * a tree of small files goes through it once a file.
+ */
 async function writePieces(
   file: FsFile,
-  data: Uint8Array,
+  data: string | Uint8Array,
   offsetBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  for (let done = 0; done < data.length; done += PIECE_BYTES) {
+  const bytes = typeof data === 'string' ? encode(data, file.path) : data;
+  for (let done = 0; done < bytes.length; done += PIECE_BYTES) {
     if (signal?.aborted) throw aborted('write', file.path, signal);
-    await writePiece(file, data.subarray(done, done + PIECE_BYTES), offsetBytes + done);
+    const piece = bytes.length > PIECE_BYTES ? bytes.subarray(done, done + PIECE_BYTES) : bytes;
+    let taken: number;
+    try {
+      taken = await file.write(piece, offsetBytes + done);
+    } catch (error) {
+      throw failure('write', file.path, error);
+    }
+    if (taken !== piece.length) throw shortWrite(file.path, taken, piece.length);
   }
-  return data.length;
+  return bytes.length;
 }
 
 /** A full disk makes write(2) take fewer bytes than given, without an error. */
-async function writePiece(file: FsFile, piece: Uint8Array, offsetBytes: number): Promise<void> {
-  const taken = await file.write(piece, offsetBytes).catch((error: unknown) => {
-    throw failure('write', file.path, error);
-  });
-  if (taken === piece.length) return;
-  throw new HoldfastError('NO_SPACE', {
-    message: `The kernel took ${taken} of ${piece.length} bytes: the disk, quota or a size limit is full.`,
+function shortWrite(path: string, taken: number, given: number): HoldfastError {
+  return new HoldfastError('NO_SPACE', {
+    message: `The kernel took ${taken} of ${given} bytes: the disk, quota or a size limit is full.`,
     outcome: 'unchanged',
     step: 'write',
-    path: file.path,
+    path,
   });
 }
 
