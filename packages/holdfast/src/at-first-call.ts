@@ -25,12 +25,53 @@ export function atFirstCall<F extends (...args: never[]) => Promise<unknown>>(
 }
 
 /** The same for a function that gives an iterable: its modules are loaded when the first item is asked for. */
-export function atFirstItem<F extends (...args: never[]) => AsyncIterable<unknown>>(
+export function atFirstItem<F extends (...args: never[]) => AsyncGenerator>(
   load: () => Promise<F>,
 ): F {
-  async function* iterate(...args: Parameters<F>): AsyncGenerator {
-    const loadedFunction = await load();
-    yield* loadedFunction(...args);
-  }
+  const iterate = (...args: Parameters<F>): LateGenerator =>
+    new LateGenerator(async () => (await load())(...args));
   return iterate as unknown as F;
+}
+
+/** A generator that is made when it is first asked for something. What it is asked for it hands on, and adds nothing. */
+class LateGenerator implements AsyncGenerator {
+  readonly #make: () => Promise<AsyncGenerator>;
+  #making: Promise<AsyncGenerator> | undefined;
+  #generator: AsyncGenerator | undefined;
+  #early = 0;
+
+  constructor(make: () => Promise<AsyncGenerator>) {
+    this.#make = make;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    const generator = this.#early === 0 ? this.#generator : undefined;
+    return generator ? generator.next() : this.#later((made) => made.next());
+  }
+
+  return(value: unknown): Promise<IteratorResult<unknown>> {
+    return this.#later((made) => made.return(value));
+  }
+
+  throw(error: unknown): Promise<IteratorResult<unknown>> {
+    return this.#later((made) => made.throw(error));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return(undefined);
+  }
+
+  async #later<T>(ask: (generator: AsyncGenerator) => Promise<T>): Promise<T> {
+    this.#early += 1;
+    try {
+      this.#generator = await (this.#making ??= this.#make());
+    } finally {
+      this.#early -= 1;
+    }
+    return ask(this.#generator);
+  }
 }
