@@ -40,6 +40,16 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
     },
   },
   {
+    module: /^(node:)?path$/,
+    may: {
+      'packages/holdfast/src/os/': 'paths have slashes above it (os/paths.ts)',
+      'packages/raster/': 'no part of the core',
+      'packages/metaflow/': 'no part of the core',
+      'packages/crashkit/': 'no part of the core',
+      'packages/cli/': 'no part of the core',
+    },
+  },
+  {
     module: /^koffi$/,
     may: {
       'packages/holdfast/src/os/native/': 'system calls that Node lacks',

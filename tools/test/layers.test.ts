@@ -33,6 +33,11 @@ const mustFail: readonly [rule: string, file: string, text: string][] = [
     "const fs = await import('fs/promises');",
   ],
   [
+    'above os/ paths have slashes on every platform',
+    'packages/holdfast/src/stage/names.ts',
+    "import { join } from 'node:path';",
+  ],
+  [
     'native code is called from os/native only',
     'packages/holdfast/src/lock/lock.ts',
     "createRequire(import.meta.url)('koffi'); require('koffi');",

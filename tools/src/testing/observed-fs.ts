@@ -62,10 +62,17 @@ export function observeFs(fs: Fs, observer: StepObserver): Fs {
     return async (...args) => {
       const flags = args[1] as OpenFlags;
       const changes = flags.create !== undefined || flags.truncate === true;
-      const opened = changes
-        ? await around('open', String(args[0]), undefined, () => method(...args))
-        : await method(...args);
-      return handle(opened as FsHandle);
+      if (!changes) return handle((await method(...args)) as FsHandle);
+      let opened: FsHandle | undefined;
+      const open = async (): Promise<void> => void (opened = (await method(...args)) as FsHandle);
+      try {
+        await around('open', String(args[0]), undefined, open);
+        return handle(opened as unknown as FsHandle);
+      } catch (error) {
+        // Nobody gets a handle whose `after` failed.
+        await opened?.close();
+        throw error;
+      }
     };
   });
 }

@@ -1,10 +1,10 @@
 /** The directory that a publish is to fill or replace, found and judged before anything is staged. */
-import { basename } from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { recoverPending } from '../journal/pending.js';
 import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
+import { basename } from '../os/paths.js';
 import { stepFailed, targetExists } from './directory-error.js';
 
 /** Where a publish goes. */

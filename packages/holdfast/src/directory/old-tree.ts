@@ -10,9 +10,9 @@
  *
  * A crash after 1 leaves a tree with the mark; a crash after 3 an empty one. Neither goes back.
  */
-import { basename, join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import type { Fs } from '../os/fs.js';
+import { basename, join } from '../os/paths.js';
 import { parseStagedName } from '../stage/staged-directory.js';
 import { makeWritable, readEntries, removeTree, syncDirectory } from './tree.js';
 

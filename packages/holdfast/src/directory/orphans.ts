@@ -9,7 +9,6 @@
  * A lock proves something only where it reaches every process that could own the stage. On a filesystem that other
  * machines share it does not (flock(2) on a directory of NFS stays on the client), so nothing is swept there.
  */
-import { basename, dirname, join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import { isCommitPending, recoverPending } from '../journal/pending.js';
 import { followSymlinks } from '../lock/follow-symlinks.js';
@@ -17,6 +16,7 @@ import { checkOptions, invalidArgument } from '../options.js';
 import type { DirectoryEntry, Fs, FsHandle } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
+import { basename, dirname, join } from '../os/paths.js';
 import { isTemporaryName } from '../stage/names.js';
 import { claim } from '../stage/ownership.js';
 import {
@@ -232,7 +232,7 @@ async function dispose(
 }
 
 /**
- * Moves an old tree back where its target is missing: its publisher was between two renames. No lock is asked, since
+ * Moves an old tree, also one to keep, back where its target is missing: its publisher was between two renames. No lock is asked, since
  * a publisher that still lives then finds its target taken by the tree that it replaces, and gives up.
  */
 async function isPutBack(
@@ -241,7 +241,7 @@ async function isPutBack(
   targetName: string | undefined,
 ): Promise<boolean> {
   const staged = parseStagedName(basename(path));
-  if (staged?.old?.fate !== 'aside') return false;
+  if (staged?.old === undefined) return false;
   const there = await lstatIfThere(fs, path);
   const target = join(dirname(path), targetName ?? staged.targetName);
   if (there?.ino !== staged.old.inode || (await lstatIfThere(fs, target))) return false;

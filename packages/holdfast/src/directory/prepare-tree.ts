@@ -9,9 +9,9 @@
  * Invariant: nothing of the caller's runs any more when this ends, whichever way it ends.
  * A crash leaves an unlocked stage: an orphan, or with `resume` the stage that the next run takes over.
  */
-import { join } from 'node:path';
 import { errnoOf, HoldfastError, isHoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
+import { join } from '../os/paths.js';
 import { giveAttributes } from '../stage/attributes.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import {

@@ -8,10 +8,10 @@
  *
  * A crash leaves every tree whole, under a number or as an orphan; at most one more than asked for is kept.
  */
-import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
+import { join } from '../os/paths.js';
 import {
   ownDirectory,
   stagedDirectoryName,

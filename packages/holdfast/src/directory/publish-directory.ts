@@ -43,8 +43,9 @@ export interface PublishDirectoryOptions extends FillOptions {
   /** How many replaced trees to keep, as `<name>.previous-<n>`, the highest n being the latest; 0 by default. */
   readonly keepPrevious?: number;
   /**
-   * Where the filesystem has no exchange (NFS): `fail` (the default) with UNSUPPORTED_PLATFORM, or replace a tree by two
-   * renames. Then the target is missing for an instant; a crash in it is mended by the next publish or sweep.
+   * Where the filesystem has no exchange: `fail` with UNSUPPORTED_PLATFORM (the default on NFS), or replace a tree by two
+   * renames (the default on Windows, where no filesystem has one). Then the target is missing for an instant; a crash in
+   * it is mended by the next publish or sweep.
    */
   readonly withoutExchange?: 'fail' | 'twoRenames';
   /** The filesystem to work on; the machine's own by default. */
@@ -144,7 +145,8 @@ async function publish(
   tree: PreparedTree<unknown>,
   options: PublishDirectoryOptions,
 ): Promise<string | undefined> {
-  const { ifExists = 'fail', withoutExchange = 'fail' } = options;
+  const { ifExists = 'fail' } = options;
+  const withoutExchange = wayWithoutExchange(fs, options);
   const { stage } = tree;
   try {
     refuseAborted(options.signal, target.path);
@@ -196,13 +198,17 @@ async function retire(
   return undefined;
 }
 
+function wayWithoutExchange(fs: Fs, options: PublishDirectoryOptions): 'fail' | 'twoRenames' {
+  return options.withoutExchange ?? (fs.hasExchange === false ? 'twoRenames' : 'fail');
+}
+
 /** What the exchange would refuse after all the work. */
 async function refuseEarly(
   fs: Fs,
   target: DirectoryTarget,
-  { withoutExchange = 'fail' }: PublishDirectoryOptions,
+  options: PublishDirectoryOptions,
 ): Promise<void> {
-  if (!target.old || withoutExchange === 'twoRenames') return;
+  if (!target.old || wayWithoutExchange(fs, options) === 'twoRenames') return;
   try {
     await refuseWithoutExchange(fs, target);
   } catch (error) {

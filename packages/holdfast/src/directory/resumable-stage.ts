@@ -1,9 +1,9 @@
 /** Where a publish with `resume` keeps its stage, for who wants to look at it, or to discard it. */
-import { basename, join } from 'node:path';
 import { followSymlinks } from '../lock/follow-symlinks.js';
 import { checkOptions } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { basename, join } from '../os/paths.js';
 import { resumableStageName } from '../stage/staged-directory.js';
 
 /**

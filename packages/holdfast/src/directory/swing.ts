@@ -18,16 +18,17 @@
  * The lock on the old tree is kept: under the name of the stage, it now proves that the old tree has an owner.
  * A crash between 2 and 3 leaves the new tree at the target and the other one as an orphan.
  */
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
+import { basename, join } from '../os/paths.js';
 import {
   createStagedDirectory,
   isSameFile,
   lstatIfThere,
   oldTreeName,
+  parseStagedName,
   stagedDirectoryName,
   type OwnedDirectory,
 } from '../stage/staged-directory.js';
@@ -140,7 +141,9 @@ async function replaceByTwoRenames(
   stage: OwnedDirectory,
   old: OpenedTree,
 ): Promise<string> {
-  const aside = join(target.parent, oldTreeName(target.name, old.stat.ino, 'aside'));
+  // A stage that was named after the tree to keep says what is to become of that tree, if we die.
+  const fate = parseStagedName(basename(stage.path))?.old?.fate ?? 'aside';
+  const aside = join(target.parent, oldTreeName(target.name, old.stat.ino, fate));
   try {
     await fs.rename(target.path, aside);
   } catch (error) {

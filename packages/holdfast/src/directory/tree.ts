@@ -2,11 +2,11 @@
  * Walks over directory trees, bottom up and with bounded state: what is held at any time is the entries of the
  * directories between the root and where the walk is. Symlinks are entries like any other and never followed.
  */
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf } from '../errors.js';
 import type { DirectoryEntry, FileKind, Fs } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
+import { join } from '../os/paths.js';
 
 /** What a walk does with what it finds. */
 export interface TreeVisitor {

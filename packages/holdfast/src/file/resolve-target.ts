@@ -1,6 +1,7 @@
 /** Finds the file that a write to a path replaces, and refuses what cannot be replaced whole. */
 import { HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
+import { withSlashes } from '../os/paths.js';
 import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
 
 export interface ResolveOptions {
@@ -20,7 +21,7 @@ export async function resolveTarget(
   options: ResolveOptions = {},
 ): Promise<ResolvedName> {
   const name = await followSymlinks(fs, path, { follow: options.symlinks !== 'refuse' });
-  const kind = path.endsWith('/') ? 'directory' : (name.existing?.kind ?? 'file');
+  const kind = withSlashes(path).endsWith('/') ? 'directory' : (name.existing?.kind ?? 'file');
   if (kind !== 'file') throw unsupportedTarget(name.path, kind);
   return name;
 }

@@ -15,8 +15,8 @@
  *   shows one, since a journal is synced before it gets its name; nothing was moved for it, so it is thrown away.
  * - anything else is *damaged* or *foreign*: no crash makes it, so it is refused and left as it is, byte for byte.
  */
-import { isAbsolute } from 'node:path';
 import { crypto } from '../os/lazy-modules.js';
+import { isAbsolute, isPlainName } from '../os/paths.js';
 
 /** What a caller asked for, as the report of a recovery names it. */
 export const changeKinds = [
@@ -135,7 +135,7 @@ function inodeOf(value: unknown): bigint | undefined {
 /** Whether a recorded path can only name something below the root. */
 function isInside(path: unknown): path is string {
   if (typeof path !== 'string' || path.includes('\0') || isAbsolute(path)) return false;
-  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return path.split('/').every(isPlainName);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

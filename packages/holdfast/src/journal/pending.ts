@@ -6,12 +6,12 @@
  * Who holds the journal's lock never waits for another lock, so waiting for it cannot deadlock, whatever the waiting
  * caller holds. A journal whose owner lives is gone, or free to be rolled forward, by the time the lock is had.
  */
-import { dirname } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { LOCK_SUFFIX } from '../lock/lock-path.js';
 import { acquireLock, type Lock } from '../lock/lock.js';
 import { failure } from '../failure.js';
 import type { Fs } from '../os/fs.js';
+import { dirname } from '../os/paths.js';
 import { lookAt } from './inode.js';
 import { isTrusted, journalPathOf, readJournal, syncDirectory } from './journal-file.js';
 import {

@@ -15,10 +15,10 @@
  * Another program may have put something else at a destination meanwhile. A file that is replaced by a file is replaced,
  * as a rename would; anything else in the way is set aside under the name `displaced-<id>`, never destroyed.
  */
-import { dirname } from 'node:path';
 import { errnoOf, type Outcome } from '../errors.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { FileStat, Fs } from '../os/fs.js';
+import { dirname } from '../os/paths.js';
 import { lookAt } from './inode.js';
 import { below, journalPathOf, refusal, removeJournal, syncDirectory } from './journal-file.js';
 import type { ChangeKind, Journal, Move } from './journal.js';

@@ -11,13 +11,13 @@
  * durable. A crash before the rename in 4 leaves the old document, one after it the new document; in both cases no
  * call of the group was acknowledged before. A call that fails in 2 leaves no trace in what the others read and write.
  */
-import { dirname } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import { replaceFile } from '../file/replace-file.js';
 import type { Lock } from '../lock/lock.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsHandle } from '../os/fs.js';
+import { dirname } from '../os/paths.js';
 import { encodeText } from './decode.js';
 import type { Document } from './document.js';
 import { rememberWritten } from './last-written.js';

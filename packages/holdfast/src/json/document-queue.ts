@@ -3,7 +3,6 @@
  * one lock, one read, one write, one fsync for all of them, in call order.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { dirname, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import { acquireLock } from '../journal/settled-lock.js';
@@ -11,6 +10,7 @@ import { locksOfThisChain } from '../lock/held-locks.js';
 import type { Lock } from '../lock/lock.js';
 import { resolveLockPath } from '../lock/lock-path.js';
 import type { Fs } from '../os/fs.js';
+import { dirname, resolve } from '../os/paths.js';
 import { commitGroup } from './commit-group.js';
 import { makeDirectories } from './make-directories.js';
 import type { PendingUpdate } from './pending-update.js';

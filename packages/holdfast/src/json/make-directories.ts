@@ -4,10 +4,10 @@
  * From the top down: mkdir, then sync the directory that holds the new name. A crash in between leaves empty
  * directories, which the next call finds and uses.
  */
-import { dirname } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import type { Fs } from '../os/fs.js';
+import { dirname } from '../os/paths.js';
 
 /** Makes a missing directory and its missing parents. */
 export async function makeDirectories(fs: Fs, directory: string): Promise<void> {

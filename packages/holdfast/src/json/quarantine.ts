@@ -2,12 +2,12 @@
  * Puts a file that is not JSON aside before the document is begun anew. A hard link does it where there are any, so
  * the document's own name never goes missing: a crash before the replacement leaves the broken file under both names.
  */
-import { basename, dirname, join } from 'node:path';
 import { Buffer } from 'node:buffer';
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { Fs } from '../os/fs.js';
+import { basename, dirname, join } from '../os/paths.js';
 
 /** The longest name that Linux filesystems hold. */
 const MAX_NAME_BYTES = 255;

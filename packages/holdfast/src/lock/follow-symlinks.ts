@@ -1,9 +1,9 @@
 /** Finds the one name behind a path: symlinks followed, dangling ones too, and the parent directory made canonical. */
-import { basename, dirname, isAbsolute } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs } from '../os/fs.js';
+import { basename, dirname, isAbsolute, join } from '../os/paths.js';
 
 /** The kernel's own limit (path_resolution(7)). */
 const MAX_SYMLINKS = 40;
@@ -57,8 +57,15 @@ export async function canonicalName(fs: Fs, path: string): Promise<ResolvedName>
 
 async function resolveName(fs: Fs, path: string): Promise<ResolvedName> {
   const directory = await resolveDirectory(fs, path);
-  const full = directory === '/' ? `/${basename(path)}` : `${directory}/${basename(path)}`;
-  return { path: full, directory, existing: await lstatIfThere(fs, full) };
+  const full = join(directory, basename(path));
+  const existing = await lstatIfThere(fs, full);
+  const hasSpelling = fs.spelling !== undefined && existing && existing.kind !== 'symlink';
+  return { path: hasSpelling ? await spelled(fs, full) : full, directory, existing };
+}
+
+/** The one spelling of a path on a filesystem where several name one file. */
+export async function spelled(fs: Fs, path: string): Promise<string> {
+  return (await fs.spelling?.(path)) ?? path;
 }
 
 /** The parent of the path as the kernel sees it: `a/link/../b` lies beside what `link` leads to. */

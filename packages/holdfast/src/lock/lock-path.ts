@@ -1,15 +1,15 @@
 /** Which file is the lock of a path. */
-import { basename, resolve } from 'node:path';
 import { invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
-import { canonicalName, followSymlinks } from './follow-symlinks.js';
+import { basename, resolve } from '../os/paths.js';
+import { canonicalName, followSymlinks, spelled } from './follow-symlinks.js';
 
 /** The ending of every lock file. */
 export const LOCK_SUFFIX = '.lock';
 
 /**
  * The canonical path of the lock file: the one given, or `<path>.lock` beside the file that `path` leads to, so that
- * every name of one file (a symlink, a path with `..`) means one lock. Neither file needs to exist, their directory does.
+ * every name of one file (a symlink, a path with `..`, on Windows another letter case) means one lock. Neither file needs to exist, their directory does.
  */
 export async function resolveLockPath(
   fs: Fs,
@@ -24,5 +24,5 @@ export async function resolveLockPath(
       path,
     );
   }
-  return (await followSymlinks(fs, path)).path + LOCK_SUFFIX;
+  return spelled(fs, (await followSymlinks(fs, path)).path + LOCK_SUFFIX);
 }

@@ -121,6 +121,11 @@ export interface Fs {
   readlink(path: string): Promise<string>;
   /** The path with every symlink resolved (`realpath(3)`). */
   realpath(path: string): Promise<string>;
+  /**
+   * The path as the directory spells it, where names in another letter case (or short ones of Windows) lead to the same
+   * file; where nothing is there, the path itself. Absent where every spelling is a name of its own.
+   */
+  spelling?(path: string): Promise<string>;
   readDirectory(path: string): Promise<readonly DirectoryEntry[]>;
   /** `mkdir(2)`: one level. */
   mkdir(path: string, mode?: number): Promise<void>;
@@ -132,6 +137,8 @@ export interface Fs {
   rename(from: string, to: string): Promise<void>;
   /** `renameat2(2)` with RENAME_NOREPLACE: fails with EEXIST. */
   renameNoReplace(from: string, to: string): Promise<void>;
+  /** False where no filesystem of the platform can exchange two names; elsewhere {@link exchange} has to be tried. */
+  readonly hasExchange?: boolean;
   /** `renameat2(2)` with RENAME_EXCHANGE: swaps two existing names; EINVAL where the filesystem cannot. */
   exchange(a: string, b: string): Promise<void>;
   statFilesystem(path: string): Promise<FilesystemStat>;

@@ -6,19 +6,21 @@
  *   ETXTBSY, and nothing has changed.
  * - **A directory's sync** flushes a handle of the directory where Windows lets this user do so. Where not, it does
  *   nothing: NTFS logs names in order, and MoveFileExW was told to write through. Microsoft documents no more than that.
- * - **A directory's lock** is a hidden file beside it, which nobody else can open and which Windows deletes when its holder
- *   closes it or dies. It is exclusive, also when a shared one is asked for.
+ * - **A directory's lock** is a hidden file beside it, `.holdfast-<inode>.owner`, which nobody else can open and which
+ *   Windows deletes when its holder closes it or dies. Named after the inode, it goes with the directory when that is
+ *   renamed in its place. It is exclusive, also when a shared one is asked for.
  * - **Names** that Windows keeps for devices, or would shorten (a dot or a space at the end), are refused with EINVAL: under
  *   the `\\?\` prefix, by which Node reaches long paths, they would make files that other programs cannot open.
  * - **Paths** that are given back have slashes, which Windows takes as well, so that nothing above knows another separator.
- * - **exchange** fails with EINVAL, as on a filesystem of Linux that cannot do it.
+ * - **exchange** fails with EINVAL, as on a filesystem of Linux that cannot do it. None of Windows can (`hasExchange`).
  */
-import { basename, parse, resolve } from 'node:path';
+import { basename, dirname, parse, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileStat, Fs, FsDirectory, FsFile } from './fs.js';
 import { errnoOf } from '../errors.js';
 import type { HeldFile, WindowsNative } from './native/windows.js';
 import { windowsError } from './native/windows-error.js';
+import { withSlashes } from './paths.js';
 
 /** How long a rename waits for other programs to close a file. */
 export const RENAME_PATIENCE_MS: number = 2000;
@@ -28,9 +30,6 @@ const LAST_PAUSE_MS = 100;
 /** What <linux/magic.h> calls them; Windows has no such numbers, and what matters is who can reach the drive. */
 const NTFS = 0x7366746e;
 const SMB = 0xfe534d42;
-
-/** The file that is there while a directory is locked. */
-const OWNER_SUFFIX = '.owner';
 
 /** In UTF-16 units, on NTFS. */
 const NAME_MAX = 255;
@@ -48,13 +47,16 @@ export function windowsFileSystem(
 ): Fs {
   return {
     ...node,
+    hasExchange: false,
     async open(path, flags, mode) {
       if (flags.create) checkName(path);
       const file = await node.open(path, flags, mode);
       return flags.access === 'read' ? syncedByPath(file, native) : file;
     },
     async openDirectory(path) {
-      return new WindowsDirectory(await node.openDirectory(path), native);
+      const directory = await node.openDirectory(path);
+      const { ino } = await directory.stat();
+      return new WindowsDirectory(directory, native, `${dirname(path)}/.holdfast-${ino}.owner`);
     },
     async mkdir(path, mode) {
       checkName(path);
@@ -69,10 +71,20 @@ export function windowsFileSystem(
       return node.link(existing, path);
     },
     async realpath(path) {
-      return withSlashes(await node.realpath(path));
+      return plainPath(await node.realpath(path));
+    },
+    async spelling(path) {
+      // Windows may refuse to tell (of a very long path, say): then the path as it was given is the best there is.
+      return plainPath(await node.realpath(path).catch(() => path));
+    },
+    async stat(path) {
+      return withSearchBits(await node.stat(path));
+    },
+    async lstat(path) {
+      return withSearchBits(await node.lstat(path));
     },
     async readlink(path) {
-      return withSlashes(await node.readlink(path));
+      return plainPath(await node.readlink(path));
     },
     async statFilesystem(path) {
       const { root } = parse(resolve(path));
@@ -90,8 +102,14 @@ export function windowsFileSystem(
   };
 }
 
-function withSlashes(path: string): string {
-  return path.replace(/^\\\\\?\\/, '').replaceAll('\\', '/');
+/** Without the prefix of long paths, which Node adds again where it is needed. */
+function plainPath(path: string): string {
+  return withSlashes(path.replace(/^\\\\\?\\UNC\\/, '//').replace(/^\\\\\?\\/, ''));
+}
+
+/** Whoever may see a directory may use the names in it, which Node does not say in its mode. */
+function withSearchBits(stat: FileStat): FileStat {
+  return stat.kind === 'directory' ? { ...stat, mode: stat.mode | 0o111 } : stat;
 }
 
 /** FlushFileBuffers needs a handle that may write. */
@@ -109,19 +127,21 @@ class WindowsDirectory implements FsDirectory {
   readonly path: string;
   readonly #node: FsDirectory;
   readonly #native: () => WindowsNative;
+  readonly #ownerPath: string;
   #held: HeldFile | undefined;
 
-  constructor(node: FsDirectory, native: () => WindowsNative) {
+  constructor(node: FsDirectory, native: () => WindowsNative, ownerPath: string) {
     this.path = node.path;
     this.#node = node;
     this.#native = native;
+    this.#ownerPath = ownerPath;
   }
 
   async sync(): Promise<void> {
     await this.#native().flush(this.path);
   }
   tryLock(): boolean {
-    this.#held ??= this.#native().holdFile(`${this.path}${OWNER_SUFFIX}`);
+    this.#held ??= this.#native().holdFile(this.#ownerPath);
     return this.#held !== undefined;
   }
   unlock(): void {
@@ -132,8 +152,8 @@ class WindowsDirectory implements FsDirectory {
     this.unlock();
     await this.#node.close();
   }
-  stat(): Promise<FileStat> {
-    return this.#node.stat();
+  async stat(): Promise<FileStat> {
+    return withSearchBits(await this.#node.stat());
   }
   syncFilesystem(): Promise<void> {
     return this.#node.syncFilesystem();

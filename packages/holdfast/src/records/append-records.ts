@@ -12,13 +12,13 @@
  * where this round began. A crash leaves whole records of the round, and at most one torn line after them or lines
  * with holes among them, all within WRITE_BYTES of the end or in the last line; the next append mends that.
  */
-import { resolve } from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { locksOfThisChain } from '../lock/held-locks.js';
 import { resolveLockPath } from '../lock/lock-path.js';
 import { checkOptions } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { resolve } from '../os/paths.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import { queueAppend } from './append-queue.js';
 import type { AppendResult } from './append-round.js';

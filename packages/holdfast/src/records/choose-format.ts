@@ -1,6 +1,6 @@
 /** Chooses the format of a log: what the caller says, else what the name says. */
-import { extname } from 'node:path';
 import { invalidArgument } from '../options.js';
+import { extname } from '../os/paths.js';
 import { csvFormat, type CsvChoices } from './csv.js';
 import { jsonLines } from './json-lines.js';
 import type { LogFormat, LogFormatName } from './log-format.js';

@@ -7,18 +7,18 @@
  *
  * While one is published, it may bear a name that also says which tree its owner is about to replace, by inode:
  * `.<name>.staging-<id>.keep-<inode>` or `.<name>.staging-<id>.aside-<inode>`. A sweeper that finds this very tree under
- * the name knows that it is the old one. One to keep becomes a previous tree (directory/previous.ts). One that was moved
- * aside goes back where the target is missing.
+ * the name knows that it is the old one. Where the target is missing it goes back there, since its owner was between two
+ * renames; else one to keep becomes a previous tree (directory/previous.ts).
  *
  * Making one: mkdir → open → lock → check that the path still names what was locked. A sweeper that comes in between
  * finds it unlocked and may take it; the check notices, and another one is made. A sweeper does the same from the
  * other side: open → lock without waiting → check → remove while holding the lock. So no two own one directory.
  */
 import { Buffer } from 'node:buffer';
-import { join } from 'node:path';
 import { errnoOf, HoldfastError } from '../errors.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
+import { join } from '../os/paths.js';
 import { ID_LENGTH, newId } from './names.js';
 import { claim } from './ownership.js';
 

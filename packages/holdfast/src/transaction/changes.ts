@@ -2,7 +2,6 @@
  * The changes of a transaction. Each stages what it can before any lock is taken, does what has to wait for the locks,
  * and then says which move makes it visible.
  */
-import { basename, dirname } from 'node:path';
 import { findTarget, type DirectoryTarget } from '../directory/directory-target.js';
 import { sweepStagesOf } from '../directory/orphans.js';
 import {
@@ -20,6 +19,7 @@ import { PendingUpdate } from '../json/pending-update.js';
 import type { JsonUpdater, UpdateJsonOptions } from '../json/update-options.js';
 import type { Lock } from '../lock/lock.js';
 import type { FileStat, Fs } from '../os/fs.js';
+import { basename, dirname } from '../os/paths.js';
 import type { FileData } from '../stage/file-data.js';
 import { newTemporaryName } from '../stage/names.js';
 import { stagedDirectoryName, type OwnedDirectory } from '../stage/staged-directory.js';

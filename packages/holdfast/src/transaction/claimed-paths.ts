@@ -6,13 +6,13 @@
  * case or to how Unicode composes a letter. So `A.json` and `a.json` are refused on every filesystem: a transaction
  * means the same wherever it runs, and on a filesystem that folds case the two are one file.
  */
-import { basename, dirname, isAbsolute, normalize } from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { below, JOURNAL_NAME } from '../journal/journal-file.js';
 import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
 import { LOCK_SUFFIX } from '../lock/lock-path.js';
 import { invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
+import { basename, dirname, isAbsolute, normalize } from '../os/paths.js';
 import { isTemporaryName } from '../stage/names.js';
 import { isStagedDirectoryName } from '../stage/staged-directory.js';
 

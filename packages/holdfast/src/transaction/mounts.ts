@@ -2,9 +2,9 @@
  * What a rename cannot cross or replace: mount points, bind mounts too, which have the device number of what they show.
  * A commit looks before its commit point, so that it does not promise a rename that the kernel will refuse.
  */
-import { dirname } from 'node:path';
 import { HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
+import { dirname } from '../os/paths.js';
 
 /** The mount points of this process; none where the kernel does not tell (proc_pid_mountinfo(5)). */
 export async function mountPoints(fs: Fs): Promise<ReadonlySet<string>> {

@@ -30,6 +30,7 @@ function treeOf(directory: string): Record<string, string> {
     names
       .filter((entry) => entry.isFile())
       .map((entry) => `${entry.parentPath}/${entry.name}`)
+      .map((path) => path.replaceAll('\\', '/'))
       .map((path) => [path.slice(directory.length + 1), readFileSync(path, 'utf8')]),
   );
 }
@@ -499,7 +500,11 @@ test('without an exchange a tree is replaced by two renames when asked for by na
   await publish('old');
   let filled = false;
   await assert.rejects(
-    publishDirectory(`${root}/out`, () => void (filled = true), { ifExists: 'replace', fs }),
+    publishDirectory(`${root}/out`, () => void (filled = true), {
+      ifExists: 'replace',
+      withoutExchange: 'fail',
+      fs,
+    }),
     holdfastError('UNSUPPORTED_PLATFORM'),
   );
   assert.equal(filled, false, 'refused before fill runs');

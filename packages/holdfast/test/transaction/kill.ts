@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { recover } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
-import { observeFs, type FsStep } from '@holdfast/tools/testing';
+import { observeFs, wasKilled, type FsStep } from '@holdfast/tools/testing';
 import { withLock } from '#src/journal/settled-lock.js';
 import { after, before, paths, run, setUp, snapshot } from './scenario.js';
 
@@ -15,15 +15,10 @@ const moments = ['before', 'after'] as const;
 
 /** Runs the child, and tells whether it lived to its end. */
 function lives(action: 'run' | 'recover', root: string, step: number, moment: string): boolean {
-  const { status, signal, stderr } = spawnSync(process.execPath, [
-    child,
-    action,
-    root,
-    String(step),
-    moment,
-  ]);
-  assert.ok(signal === 'SIGKILL' || status === 0, String(stderr));
-  return status === 0;
+  const args = [child, action, root, String(step), moment];
+  const ended = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.ok(wasKilled(ended) || ended.status === 0, ended.stderr);
+  return ended.status === 0;
 }
 
 let roots = 0;

@@ -37,12 +37,13 @@ const FILE_FLAG_DELETE_ON_CLOSE = 0x04000000;
 const FILE_ATTRIBUTE_HIDDEN = 2;
 const INVALID_HANDLE = -1;
 
-// SetFileInformationByHandle with FileRenameInfoEx, and its flags.
+// SetFileInformationByHandle with FileRenameInfoEx (FILE_INFO_BY_HANDLE_CLASS), and its flags (FILE_RENAME_INFORMATION in
+// the driver documentation, which is where they are explained).
 const FILE_RENAME_INFO_EX = 22;
 const RENAME_REPLACE_IF_EXISTS = 0x1;
 const RENAME_POSIX_SEMANTICS = 0x2;
 const RENAME_IGNORE_READONLY = 0x40;
-/** FILE_RENAME_INFO: flags, a handle, the length of the name in bytes, the name. */
+/** FILE_RENAME_INFO on 64 bits: flags, padding, a handle, the length of the name in bytes, the name. */
 const RENAME_LENGTH_AT = 16;
 const RENAME_NAME_AT = 20;
 
@@ -128,7 +129,7 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
     ) as number;
   }
 
-  /** 0, or what Windows said. */
+  /** 0, or what Windows said; so do the three after it. */
   function renamePosix(from: string, to: string): number {
     const handle = openHandle(
       from,
@@ -145,22 +146,14 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
     }
   }
 
-  function move(from: string, to: string, flags: number): void {
-    if (moveFileEx(toNamespacedPath(from), toNamespacedPath(to), flags)) return;
-    throw windowsError(lastError(), 'MoveFileExW', from);
+  function move(from: string, to: string, flags: number): number {
+    return moveFileEx(toNamespacedPath(from), toNamespacedPath(to), flags) ? 0 : lastError();
   }
 
-  /** An empty directory, which MoveFileExW does not replace, is removed first. */
-  function replaceOld(from: string, to: string): void {
-    const flags = MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH;
-    if (moveFileEx(toNamespacedPath(from), toNamespacedPath(to), flags)) return;
-    const error = lastError();
-    if (error !== ERROR_ACCESS_DENIED || !removeDirectory(toNamespacedPath(to))) {
-      const second = lastError();
-      const isFull = error === ERROR_ACCESS_DENIED && second === ERROR_DIR_NOT_EMPTY;
-      throw windowsError(isFull ? second : error, 'MoveFileExW', from);
-    }
-    move(from, to, MOVEFILE_WRITE_THROUGH);
+  /** For an empty directory in the way, which neither rename replaces; of anything else there is still access denied. */
+  function moveOntoEmptyDirectory(from: string, to: string): number {
+    if (removeDirectory(toNamespacedPath(to))) return move(from, to, MOVEFILE_WRITE_THROUGH);
+    return lastError() === ERROR_DIR_NOT_EMPTY ? ERROR_DIR_NOT_EMPTY : ERROR_ACCESS_DENIED;
   }
 
   return {
@@ -179,10 +172,12 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
       unlock(handleOf(fd) as number, path);
     },
     renameReplacing(from, to) {
-      const error = renamePosix(from, to);
-      if (error === 0) return;
-      if (!NOT_OFFERED.includes(error)) throw windowsError(error, 'rename', from);
-      replaceOld(from, to);
+      let error = renamePosix(from, to);
+      if (NOT_OFFERED.includes(error)) {
+        error = move(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
+      }
+      if (error === ERROR_ACCESS_DENIED) error = moveOntoEmptyDirectory(from, to);
+      if (error !== 0) throw windowsError(error, 'rename', from);
     },
     holdFile(path) {
       const flags = FILE_FLAG_DELETE_ON_CLOSE | FILE_ATTRIBUTE_HIDDEN;
@@ -202,7 +197,8 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
       throw windowsError(error, 'CreateFileW', path);
     },
     renameNoReplace(from, to) {
-      move(from, to, MOVEFILE_WRITE_THROUGH);
+      const error = move(from, to, MOVEFILE_WRITE_THROUGH);
+      if (error !== 0) throw windowsError(error, 'MoveFileExW', from);
     },
     exchange(a) {
       throw windowsError(87, 'exchange', a, ' (Windows swaps no names)');
