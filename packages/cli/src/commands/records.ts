@@ -90,8 +90,10 @@ async function appendFromInput(file: string, flags: AppendFlags): Promise<void> 
   const input = flags.from === 'csv' ? csvInput() : jsonLinesInput();
   try {
     for await (const record of input) await appender.append(record);
-  } finally {
     await appender.settle();
+  } catch (error) {
+    await appender.settle();
+    throw error instanceof InputError ? badInput(error, appender.count) : error;
   }
   tellRepairs(appender.repairs);
   if (!flags.json) return;
@@ -146,9 +148,9 @@ function parseLine(line: string, number: number): LogRecord {
     const value: unknown = JSON.parse(line);
     if (typeof value === 'object' && value !== null) return value as LogRecord;
   } catch (cause) {
-    throw inputError(`Line ${number} of standard input is not JSON.`, cause);
+    throw new InputError(`Line ${number} of standard input is not JSON.`, { cause });
   }
-  throw inputError(`Line ${number} of standard input is not a JSON object.`, undefined);
+  throw new InputError(`Line ${number} of standard input is not a JSON object.`);
 }
 
 async function* csvInput(): AsyncGenerator<LogRecord> {
@@ -157,14 +159,17 @@ async function* csvInput(): AsyncGenerator<LogRecord> {
   try {
     for await (const record of parser) yield record as LogRecord;
   } catch (cause) {
-    throw inputError('Standard input is not CSV with a header.', cause);
+    throw new InputError('Standard input is not CSV with a header.', { cause });
   }
 }
 
-function inputError(message: string, cause: unknown): HoldfastError {
+/** Standard input stops being records at some place. */
+class InputError extends Error {}
+
+function badInput({ message, cause }: InputError, appended: number): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', {
-    message: `${message} The records before it were appended.`,
-    outcome: 'committed',
+    message: `${message} Records appended before it: ${appended}.`,
+    outcome: appended === 0 ? 'unchanged' : 'committed',
     step: 'read',
     path: '-',
     cause,

@@ -64,8 +64,13 @@ test('input that is no record is exit status 2, and the records before it are th
   const directory = temporaryDirectory(t);
   const { status, stderr } = records(directory, '{"n":1}\n{"n":\n', 'append', 'log.jsonl');
   assert.equal(status, 2);
-  assert.match(stderr, /Line 2 of standard input/);
+  assert.match(
+    stderr,
+    /Line 2 of standard input.* appended before it: 1\..*The new state is on disk/,
+  );
   assert.equal(readFileSync(`${directory}/log.jsonl`, 'utf8'), '{"n":1}\n');
+  const none = records(directory, 'no\n', 'append', 'log.jsonl');
+  assert.match(none.stderr, /appended before it: 0\..*Nothing was changed/);
 });
 
 test('a line break in a CSV cell is exit status 10, and nothing is appended', (t) => {
