@@ -27,7 +27,7 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
       async (tx) => {
         await tx.replaceFile(`${root}/a`, 'new a');
         await tx.remove(`${root}/sub/b`);
-        await tx.rename(`${root}/c`, `${root}/c2`);
+        await tx.rename(`${root}/c`, `${root}/sub/c`);
         await tx.publishDirectory(`${root}/tree`, (stage) => stage.write('leaf', 'new leaf'), {
           ifExists: 'replace',
         });
@@ -43,7 +43,7 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
       await api.recover(root, { fs });
     },
     observe: async (fs: Fs) => {
-      const files = ['a', 'c', 'c2', 'sub/b'].map(
+      const files = ['a', 'c', 'sub/b', 'sub/c'].map(
         async (name) => `${name}=${await seeFile(fs, `${root}/${name}`)}`,
       );
       return [...(await Promise.all(files)), await seeTree(fs, `${root}/tree`)].join(' ');

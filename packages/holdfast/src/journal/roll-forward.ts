@@ -12,6 +12,11 @@
  * no longer at `from`" proves that its move was made. A crash anywhere in 1 to 4 leaves a journal, and rolling it forward again does the rest; a
  * crash in 5 leaves orphans, which are swept.
  *
+ * A file that goes to another directory gets its new name first, and loses the old one when the new one is durable: names
+ * of two directories reach the disk one by one, and a file that is under neither is lost. A crash in between leaves it
+ * under both, and then only the old name is taken away. A directory cannot have two names; there one rename has to do,
+ * which a filesystem with a journal does as one change.
+ *
  * Another program may have put something else at a destination meanwhile. A file that is replaced by a file is replaced,
  * as a rename would; anything else in the way is set aside under the name `displaced-<id>`, never destroyed.
  */
@@ -94,7 +99,7 @@ async function takeBackMove(fs: Fs, root: string, move: Move): Promise<void> {
   const from = below(root, move.from);
   const to = below(root, move.to);
   if (await hasThing(fs, root, move.from, move.before)) await fs.exchange(from, to);
-  else if (!(await hasThing(fs, root, move.from, move.inode))) await fs.rename(to, from);
+  else if (await hasThing(fs, root, move.to, move.inode)) await relocate(fs, to, from);
   if (await isInTrash(fs, root, move)) await fs.rename(below(root, move.trash as string), to);
 }
 
@@ -147,11 +152,36 @@ async function makeMove(fs: Fs, root: string, move: Move): Promise<ChangeReport>
     return { ...report, state: 'made' };
   }
   const displacedTo = isInTheWay(move, occupant) ? await setAside(fs, to) : undefined;
-  await fs.rename(from, to);
+  await relocate(fs, from, to);
   return displacedTo === undefined
     ? { ...report, state: 'made' }
     : { ...report, state: 'made', displacedTo };
 }
+
+/** Gives a thing another name, which nothing has but perhaps the thing itself, from a time when this was begun before. */
+async function relocate(fs: Fs, from: string, to: string): Promise<void> {
+  if (!(await hasSecondName(fs, from, to))) return fs.rename(from, to);
+  if (dirname(from) !== dirname(to)) await syncDirectory(fs, dirname(to), 'committed');
+  await fs.unlink(from);
+}
+
+/** Whether a thing has the second name now: where the names are of two directories, a file is given it. */
+async function hasSecondName(fs: Fs, name: string, second: string): Promise<boolean> {
+  const { ino, kind } = await fs.lstat(name);
+  if (isThing(await lookAt(fs, second), ino)) return true;
+  if (kind !== 'file' || dirname(name) === dirname(second)) return false;
+  try {
+    await fs.link(name, second);
+    return true;
+  } catch (error) {
+    if (noSecondName.includes(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+const cannotCall: readonly string[] = ['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
+/** FAT has no second names; a file of another user may be given none (proc_sys_fs(5)), nor one that has too many. */
+const noSecondName: readonly string[] = [...cannotCall, 'EPERM', 'EMLINK'];
 
 /**
  * Puts one thing in the place of another and keeps the other: an exchange, or where the filesystem has none, a second
@@ -161,7 +191,7 @@ async function swap(fs: Fs, move: Move, from: string, to: string, trash: string)
   try {
     await fs.exchange(from, to);
   } catch (error) {
-    if (!['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error;
+    if (!cannotCall.includes(errnoOf(error) ?? '')) throw error;
     // A filesystem without second names (FAT) loses the old file here, and with it the way back.
     if (replacesFile(move)) await fs.link(to, trash).catch(() => undefined);
     else await fs.rename(to, trash);
@@ -171,7 +201,7 @@ async function swap(fs: Fs, move: Move, from: string, to: string, trash: string)
 
 /** Whether what is at the destination is something that the rename must not, or cannot, replace. */
 function isInTheWay(move: Move, occupant: FileStat | undefined): boolean {
-  if (occupant === undefined) return false;
+  if (occupant === undefined || occupant.ino === move.inode) return false;
   return !replacesFile(move) || occupant.kind === 'directory';
 }
 

@@ -248,6 +248,34 @@ test('where the kernel cannot exchange, the journal makes other ways safe', asyn
   }
 });
 
+test('a file that cannot leave its directory is taken back, and has only its old name', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const fs = observeFs(
+    nodeFileSystem,
+    refusing('EPERM', ({ call, path }) => call === 'unlink' && path.endsWith('/from.txt')),
+  );
+  await assert.rejects(run(root, fs), (error) => {
+    assert.ok(isHoldfastError(error));
+    return error.outcome === 'unchanged';
+  });
+  assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('a file goes to another directory where files cannot have two names', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  await run(
+    root,
+    observeFs(
+      nodeFileSystem,
+      refusing('EPERM', ({ call }) => call === 'link'),
+    ),
+  );
+  assert.deepEqual(snapshot(root), after);
+});
+
 test('without an exchange, too, a refused move is taken back with all others', async (t) => {
   const root = temporaryDirectory(t);
   setUp(root);
