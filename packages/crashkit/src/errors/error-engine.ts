@@ -43,6 +43,8 @@ export interface ErrorExploration extends Exploration {
 
 /** Longer than any program here takes, also on a busy machine. */
 const HANG_MS = 3000;
+/** More calls than any program here makes: one that makes more repeats itself without end. */
+const MOST_CALLS = 20_000;
 
 export interface ErrorOptions {
   readonly seed?: number;
@@ -50,6 +52,8 @@ export interface ErrorOptions {
   readonly include?: (faultCase: FaultCase) => boolean;
   /** How much is explored of what a power loss leaves after each case; 6 and 8 by default. */
   readonly limits?: SubsetLimits;
+  /** Stops at the first violation. */
+  readonly stopAtFirst?: boolean;
 }
 
 const defaultLimits: SubsetLimits = { exhaustiveUpTo: 6, randomPerStep: 8 };
@@ -65,7 +69,11 @@ export async function exploreErrors(
     const cases = allCases(calls).filter(options.include ?? (() => true));
     const results: Exploration[] = [];
     const limits = options.limits ?? defaultLimits;
-    for (const faultCase of cases) results.push(await runCase(scenario, seed, faultCase, limits));
+    for (const faultCase of cases) {
+      const result = await runCase(scenario, seed, faultCase, limits);
+      results.push(result);
+      if (options.stopAtFirst && result.failing > 0) break;
+    }
     return { ...sum(scenario.name, seed, results), cases: cases.length };
   });
 }
@@ -159,6 +167,8 @@ class Injector {
     if (this.#givenUp) return { throws: systemError(constants.errno.EIO, call.name, call.path) };
     const index = this.#calls;
     this.#calls += 1;
+    // A loop that waits for nothing but the model would keep the timer of `withinTime` from firing.
+    if (index > MOST_CALLS) return { waitsFor: new Promise(() => undefined) };
     const strikes = this.#case.lasting ? index >= this.#case.call : index === this.#case.call;
     if (!strikes) return undefined;
     this.operationsBefore ??= this.#disk.operations.length;

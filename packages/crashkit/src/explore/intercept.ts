@@ -16,11 +16,14 @@ export interface Interference {
   readonly throws?: Error;
   /** How many bytes a read or write takes at most. */
   readonly takesBytes?: number;
+  /** What happens first; a call that is made at once, without a promise, waits for nothing. */
+  readonly waitsFor?: Promise<unknown>;
 }
 
 export interface Hooks {
   before?(call: Call): Interference | undefined;
-  after?(call: Call): void;
+  /** Told of a call that succeeded and what it gave; a promise is awaited before the program goes on. */
+  after?(call: Call, result: unknown): void | Promise<void>;
 }
 
 /** Calls that change nothing and make nothing durable. */
@@ -71,11 +74,13 @@ type Perform = (args: unknown[]) => unknown;
 
 async function invoke(call: Call, perform: Perform, hooks: Hooks): Promise<unknown> {
   const interference = hooks.before?.(call);
+  if (interference?.waitsFor) await interference.waitsFor;
   // Linux closes a descriptor also when close(2) reports an error.
   if (interference?.throws && call.name === 'close') await perform([]);
   if (interference?.throws) throw interference.throws;
   const result = await perform(argumentsOf(call, interference));
-  hooks.after?.(call);
+  const afterwards = hooks.after?.(call, result);
+  if (afterwards) await afterwards;
   return isHandle(result) ? wrap(result, result, hooks) : result;
 }
 
@@ -83,7 +88,7 @@ function invokeNow(call: Call, perform: Perform, hooks: Hooks): unknown {
   const interference = hooks.before?.(call);
   if (interference?.throws) throw interference.throws;
   const result = perform([...call.args]);
-  hooks.after?.(call);
+  void hooks.after?.(call, result);
   return result;
 }
 

@@ -13,8 +13,13 @@ export interface World {
   readonly injectsErrors?: boolean;
 }
 
+/** The engines that explore scenarios. */
+export type EngineName = 'model' | 'kill' | 'error' | 'race' | 'power';
+
 export interface Scenario {
   readonly name: string;
+  /** The only engines that it is for; all by default. */
+  readonly engines?: readonly EngineName[];
   /** The directory that everything happens in. */
   readonly root: string;
   /** Makes the state before the program; durable when the program begins. */

@@ -1,7 +1,6 @@
 /** A broken promise: how every engine reports one, so that a person can read it, repeat it and look at it. */
 import type { TreeEntry } from '../model/tree.js';
-
-export type EngineName = 'model' | 'kill' | 'error' | 'race' | 'power';
+import type { EngineName } from './scenario.js';
 
 /** One line of the trace that led to it. */
 export interface TraceLine {

@@ -4,6 +4,7 @@
  */
 import { apply, type Change } from './change.js';
 import { Image, newFile, ROOT_INO, type ImageNode } from './image.js';
+import { InodeNumbers } from './inode-numbers.js';
 import type { ModelHandle } from './model-handle.js';
 import { ModelProcess } from './model-process.js';
 import type { Operation } from './operation.js';
@@ -33,6 +34,7 @@ export class ModelDisk {
   readonly #recorded: boolean;
   readonly #locks = new Map<number, Map<Description, LockMode>>();
   #nextIno: number;
+  readonly #numbers: InodeNumbers | undefined;
   #processes = 0;
   #clockMs = 1_700_000_000_000;
 
@@ -41,6 +43,7 @@ export class ModelDisk {
     this.live = before.copy();
     this.#recorded = !options.unrecorded;
     this.turn = options.turn;
+    this.#numbers = options.unrecorded ? undefined : new InodeNumbers(this.live);
     this.#nextIno = Math.max(...before.nodes.keys(), ROOT_INO) + 1;
   }
 
@@ -55,9 +58,11 @@ export class ModelDisk {
     this.record({ text: `ACK ${label}`, process, births: [], changes: [], acknowledges: label });
   }
 
-  newIno(): number {
+  /** What a new inode is called: by the model, and by `stat(2)`. */
+  newIno(): { readonly ino: number; readonly number: number } {
+    const ino = this.#nextIno;
     this.#nextIno += 1;
-    return this.#nextIno - 1;
+    return { ino, number: this.#numbers?.next(this.openHandles) ?? ino };
   }
 
   /** The time of the model: it passes from call to call. */
@@ -70,6 +75,9 @@ export class ModelDisk {
   perform(operation: Operation): void {
     for (const node of operation.births) this.live.add(birthOf(node));
     for (const change of operation.changes) apply(this.live, change);
+    this.#numbers?.changed(operation.changes);
+    if (operation.syncs !== undefined) this.#numbers?.synced(operation.syncs);
+    if (operation.forgets !== undefined) this.#numbers?.forgot(operation.forgets);
     this.record(operation);
   }
 
@@ -103,7 +111,7 @@ export class ModelDisk {
 
 /** A copy of a newborn inode, since the live one is written to in place. */
 export function birthOf(node: ImageNode): ImageNode {
-  if (node.kind === 'file') return newFile(node.ino, node.mode);
+  if (node.kind === 'file') return newFile(node.ino, node.mode, node.number);
   if (node.kind === 'directory') return { ...node, entries: new Map() };
   return { ...node };
 }

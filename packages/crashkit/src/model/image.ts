@@ -18,7 +18,10 @@ export interface Page {
 }
 
 interface NodeAttributes {
+  /** Never used again, so that a change tells what it is about. */
   readonly ino: number;
+  /** What `stat(2)` calls the inode: used again once nothing can lead to the old one. */
+  readonly number: number;
   mode: number;
   uid: number;
   gid: number;
@@ -124,19 +127,19 @@ export class Image {
   }
 }
 
-export function newFile(ino: number, mode: number): FileNode {
+export function newFile(ino: number, mode: number, number: number = ino): FileNode {
   const owner = { uid: 0, gid: 0, xattrs: new Map<string, Uint8Array>() };
-  return { kind: 'file', ino, mode, ...owner, pages: [], sizeBytes: 0, hash: 0 };
+  return { kind: 'file', ino, number, mode, ...owner, pages: [], sizeBytes: 0, hash: 0 };
 }
 
-export function newDirectory(ino: number, mode: number): DirectoryNode {
+export function newDirectory(ino: number, mode: number, number: number = ino): DirectoryNode {
   const owner = { uid: 0, gid: 0, xattrs: new Map<string, Uint8Array>() };
-  return { kind: 'directory', ino, mode, ...owner, entries: new Map() };
+  return { kind: 'directory', ino, number, mode, ...owner, entries: new Map() };
 }
 
-export function newSymlink(ino: number, target: string): SymlinkNode {
+export function newSymlink(ino: number, target: string, number: number = ino): SymlinkNode {
   const owner = { uid: 0, gid: 0, xattrs: new Map<string, Uint8Array>() };
-  return { kind: 'symlink', ino, mode: 0o777, ...owner, target };
+  return { kind: 'symlink', ino, number, mode: 0o777, ...owner, target };
 }
 
 export function newPage(bytes: Uint8Array): Page {

@@ -14,7 +14,7 @@ export function statOf(disk: ModelDisk, ino: number): FileStat {
   return {
     kind: node.kind,
     dev: MODEL_DEVICE,
-    ino: BigInt(ino),
+    ino: BigInt(node.number),
     sizeBytes: node.kind === 'file' ? node.sizeBytes : 0,
     mode: node.mode,
     uid: node.uid,

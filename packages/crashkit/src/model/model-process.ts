@@ -13,7 +13,14 @@ import type {
 } from 'holdfast/os';
 import type { EntrySetting } from './change.js';
 import type { ModelDisk } from './disk.js';
-import { newDirectory, newFile, newSymlink, type DirectoryNode, type ImageNode } from './image.js';
+import {
+  newDirectory,
+  newFile,
+  newSymlink,
+  type DirectoryNode,
+  type FileNode,
+  type ImageNode,
+} from './image.js';
 import { lookup, type Place } from './lookup.js';
 import { modelError } from './model-error.js';
 import { ModelDirectory, ModelFile, statOf, type ModelHandle } from './model-handle.js';
@@ -40,7 +47,7 @@ export class ModelProcess implements Fs {
   async open(path: string, flags: OpenFlags, mode = 0o666): Promise<FsFile> {
     await this.disk.turn?.();
     const place = this.#openPlace(path, flags);
-    const ino = place.ino ?? this.#make(place, newFile(this.disk.newIno(), mode), 'create', path);
+    const ino = place.ino ?? this.#make(place, this.#newFile(mode), 'create', path);
     const node = this.disk.live.node(ino);
     if (node.kind === 'symlink') throw modelError('ELOOP', 'open', path);
     if (node.kind === 'directory') {
@@ -103,13 +110,15 @@ export class ModelProcess implements Fs {
   async mkdir(path: string, mode = 0o777): Promise<void> {
     await this.disk.turn?.();
     const place = this.#vacant(path, 'mkdir');
-    this.#make(place, newDirectory(this.disk.newIno(), mode), 'mkdir', path);
+    const { ino, number } = this.disk.newIno();
+    this.#make(place, newDirectory(ino, mode, number), 'mkdir', path);
   }
 
   async symlink(target: string, path: string): Promise<void> {
     await this.disk.turn?.();
     const place = this.#vacant(path, 'symlink');
-    this.#make(place, newSymlink(this.disk.newIno(), target), 'symlink', path);
+    const { ino, number } = this.disk.newIno();
+    this.#make(place, newSymlink(ino, target, number), 'symlink', path);
   }
 
   async link(existing: string, path: string): Promise<void> {
@@ -174,6 +183,11 @@ export class ModelProcess implements Fs {
 
   closed(handle: ModelHandle): void {
     this.#open.delete(handle);
+  }
+
+  #newFile(mode: number): FileNode {
+    const { ino, number } = this.disk.newIno();
+    return newFile(ino, mode, number);
   }
 
   #opened<H extends ModelHandle>(handle: H): H {

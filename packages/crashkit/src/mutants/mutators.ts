@@ -25,7 +25,7 @@ interface Mutator {
 const mutators: readonly Mutator[] = [
   {
     kind: 'fsync',
-    pattern: /(?<!\.)\b(?!dir|parent)(?:this\.)?#?\w+\.(?:sync|dataSync)\(\)/gi,
+    pattern: /(?<![\w.#])(?!dir|parent)[\w.#]+\.(?:sync|dataSync)\(\)/gi,
     becomes: () => 'Promise.resolve()',
   },
   {
@@ -46,8 +46,13 @@ const mutators: readonly Mutator[] = [
   {
     kind: 'count check',
     pattern:
-      /if \([^;{]*(?:[cC]ount|[bB]ytes|written|taken)\w* (?:!==|<) [^;{]*\)(?= \{| throw| return|\n)/g,
+      /if \([^;{]*(?:[cC]ount|[bB]ytes|written|taken)\w* (?:!==|<) [^;{]*\)(?=\s+(?:\{\s+)?throw)/g,
     becomes: () => 'if (false)',
+  },
+  {
+    kind: 'count check',
+    pattern: /if \(\w+ === \w+\.length\)(?=\s+return;)/g,
+    becomes: () => 'if (true)',
   },
   {
     kind: 'settle barrier',
@@ -70,9 +75,19 @@ const mutators: readonly Mutator[] = [
     becomes: () => 'true',
   },
   {
-    kind: 'link check',
-    pattern: /(?<=if \()[^;{]*\blinkCount\b[^;{]*(?=\)\s)/g,
+    kind: 'lock still held',
+    pattern: /await [\w.#]+\.assertHeld\(\)/g,
+    becomes: () => 'undefined',
+  },
+  {
+    kind: 'pending commit',
+    pattern: /(?<!function )\bisCommit(?:Pending|ted)\([^()]*\)/g,
     becomes: () => 'false',
+  },
+  {
+    kind: 'repair',
+    pattern: /await [\w.#]+\.truncate\([^()]*\)/g,
+    becomes: () => 'undefined',
   },
   {
     kind: 'checksum',
@@ -91,9 +106,8 @@ const mutators: readonly Mutator[] = [
   },
 ];
 
-/** Calls whose order against a neighbour's matters. */
-const ordered =
-  /rename|publish|swing|exchange|sync|unlink|remove|discard|release|apply|roll|retire/i;
+/** Calls that change names or make them durable: their order matters. */
+const ordered = /rename|publish|swing|exchange|sync|unlink|remove|apply|roll|retire/i;
 
 /** What the model does not run: the real system calls, a diagnosis, and the overwrite that promises nothing. */
 const skipped = /^os\/|^directory\/probe|^file\/in-place/;

@@ -1,6 +1,5 @@
 /** docs/crash-report.md: what was explored, and what was found. */
 import { count, markdownTable, tableOf, type ReportRow } from './row.js';
-import { expectedSurvivors } from '../mutants/expected-survivors.js';
 import type { MutantResult } from '../mutants/mutant-engine.js';
 
 export interface CrashReport {
@@ -42,10 +41,17 @@ ${mutantTable(mutants)}
 function mutantTable(mutants: readonly MutantResult[]): string {
   const rows = mutants.map(({ name, killedBy }) => [
     `\`${name.replaceAll('|', '\\|')}\``,
-    (killedBy ?? `survives: ${expectedSurvivors[name] ?? 'nothing noticed'}`)
-      .slice(0, 160)
-      .replaceAll('|', '\\|')
-      .replaceAll('\n', ' '),
+    killedBy ? `${killedBy.scenario} (${killedBy.engine})` : 'nothing: it survives',
+    inOneLine(killedBy?.text ?? ''),
   ]);
-  return markdownTable(['taken out', 'noticed by'], rows);
+  return markdownTable(['taken out', 'noticed by', 'as'], rows);
+}
+
+/** A message whose names, numbers and bytes say little to a reader of a table. */
+function inOneLine(text: string): string {
+  const short = text
+    .replace(/\s+/g, ' ')
+    .replaceAll('|', '\\|')
+    .replace(/[<>*_`{}[\]\\]/g, ' ');
+  return short.length > 100 ? `${short.slice(0, 100).trimEnd()}…` : short;
 }

@@ -60,9 +60,17 @@ async function exploreModule(module: string): Promise<void> {
 }
 
 async function mutate(): Promise<readonly MutantResult[]> {
-  return runMutants(fileURLToPath(repository), values.scenario ?? '', ({ name, killedBy }) => {
-    console.error(`${killedBy === undefined ? 'SURVIVES' : 'killed  '}  ${name}`);
+  return runMutants(fileURLToPath(repository), values.scenario ?? '', (result) => {
+    console.error(mutantLine(result));
   });
+}
+
+/** What is not in the evidence yet is printed as a line of it. */
+function mutantLine({ name, killedBy, isExpected }: MutantResult): string {
+  if (!killedBy) return `SURVIVES  ${name}`;
+  if (isExpected) return `killed    ${name}`;
+  const { engine, scenario } = killedBy;
+  return `killed    ${JSON.stringify(name)}: ${JSON.stringify({ engine, scenario })},`;
 }
 
 /** Says at once what a row found. */

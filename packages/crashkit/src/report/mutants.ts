@@ -1,5 +1,6 @@
 /** The mutants of the core of this repository. */
 import { join } from 'node:path';
+import { evidence } from '../mutants/evidence.js';
 import { testMutants, type MutantResult } from '../mutants/mutant-engine.js';
 
 export function runMutants(
@@ -10,6 +11,7 @@ export function runMutants(
   return testMutants({
     package: join(repository, 'packages/holdfast'),
     nodeModules: join(repository, 'node_modules'),
+    evidence,
     include: part,
     onResult,
   });

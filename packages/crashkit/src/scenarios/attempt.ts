@@ -26,6 +26,22 @@ export async function attempt(
   return true;
 }
 
+/** As {@link attempt}, for a call that may lose to another one: then it changes nothing and says so. */
+export async function attemptAgainstOthers(
+  world: World,
+  label: string,
+  call: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await call();
+    world.acknowledge(`${label}: ${DONE}`);
+  } catch (error) {
+    const isLoss = isHoldfastError(error) && error.outcome === 'unchanged';
+    if (!isLoss && !world.injectsErrors) throw error;
+    world.acknowledge(`${label}: ${outcomeOf(error)}`);
+  }
+}
+
 /** What a reader may see of a call that takes `before` to `after`, by what was acknowledged of it. */
 export function allowedAfter<T>(
   acknowledged: readonly string[],

@@ -3,7 +3,9 @@ import type { ScenarioAt } from '../explore/scenario.js';
 import type { HoldfastApi } from './api.js';
 import { directoryScenarios } from './directory.js';
 import { fileScenarios } from './file.js';
+import { interferenceScenarios } from './interference.js';
 import { jsonScenarios } from './json.js';
+import { orphanScenarios } from './orphans.js';
 import { recordRepairScenarios } from './record-repairs.js';
 import { recordsScenarios } from './records.js';
 import { transactionScenarios } from './transaction.js';
@@ -15,6 +17,8 @@ export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, Sce
     ...recordsScenarios(api),
     ...recordRepairScenarios(api),
     ...directoryScenarios(api),
+    ...orphanScenarios(api),
     ...transactionScenarios(api),
+    ...interferenceScenarios(api),
   };
 }

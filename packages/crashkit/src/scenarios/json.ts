@@ -90,7 +90,33 @@ export function jsonScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
       });
     };
 
+  /** Another program has put a document there and synced nothing; an update that changes nothing vouches for it. */
+  const unchanged: ScenarioAt = (root) => {
+    const path = `${root}/state.json`;
+    const same = (fs: Fs): Promise<unknown> =>
+      api.updateJson<Counter>(path, () => undefined, { fs });
+    return {
+      name: 'updateJson: nothing to change',
+      root,
+      async run(world) {
+        await putUnsynced(world.newProcess(), path).then(
+          () => world.acknowledge(THERE),
+          () => undefined,
+        );
+        await attempt(world, 'same', () => same(world.fs));
+      },
+      async check(fs, acknowledged) {
+        const seen = await seeFile(fs, path);
+        const isSure = [THERE, 'same: done'].every((label) => acknowledged.includes(label));
+        if (isSure && seen !== JSON.stringify('{"other":1}\n')) {
+          throw new Error(`the update found a document, and after it a reader sees ${seen}`);
+        }
+      },
+    };
+  };
+
   return {
+    'updateJson: nothing to change': unchanged,
     'updateJson: alone': alone('updateJson: alone', 'state.json'),
     'updateJson: in new directories': alone(
       'updateJson: in new directories',
@@ -99,4 +125,14 @@ export function jsonScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
     'updateJson: a group': together('updateJson: a group', 1),
     'updateJson: two processes': together('updateJson: two processes', 2),
   };
+}
+
+const THERE = 'the other program is done';
+
+/** As a program without care does. */
+async function putUnsynced(fs: Fs, path: string): Promise<void> {
+  const file = await fs.open(`${path}.new`, { access: 'write', create: 'exclusive' });
+  await file.write(Buffer.from('{"other":1}\n'), 0);
+  await file.close();
+  await fs.rename(`${path}.new`, path);
 }

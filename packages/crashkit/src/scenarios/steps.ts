@@ -7,7 +7,7 @@
  */
 import type { Fs } from 'holdfast/os';
 import { prepare } from '../explore/record.js';
-import type { Scenario } from '../explore/scenario.js';
+import type { EngineName, Scenario } from '../explore/scenario.js';
 import { ModelDisk } from '../model/disk.js';
 import { allowedAfter, attempt } from './attempt.js';
 
@@ -19,6 +19,8 @@ export interface Step {
 export interface StepScenario {
   readonly name: string;
   readonly root: string;
+  /** The only engines that it is for; all by default. */
+  readonly engines?: readonly EngineName[];
   readonly setup?: (fs: Fs) => Promise<void>;
   readonly steps: readonly Step[];
   /** Brings a crashed disk to order, where the operation needs it. */
@@ -45,6 +47,7 @@ export function scenarioOfSteps(plan: StepScenario): Scenario {
   return {
     name: plan.name,
     root: plan.root,
+    ...(plan.engines && { engines: plan.engines }),
     ...(plan.setup && { setup: plan.setup }),
     ...(plan.recover && { recover: plan.recover }),
     async run(world) {

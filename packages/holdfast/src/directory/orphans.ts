@@ -2,8 +2,8 @@
  * Orphans: staged things whose owner is dead.
  *
  * Sweeping one: open → lock without waiting → check that the path still names what was locked, and that no journal of
- * its dead owner may still publish it → sync the parent → remove while the lock is held. The parent is synced first
- * because an orphan may be an old tree that a publisher exchanged and had no time to sync: after a power loss it could
+ * its dead owner may still publish it → sync the parent → remove it, keep it as a previous tree or move it away, while
+ * the lock is held. The parent is synced first because an orphan may be an old tree that a publisher exchanged and had no time to sync: after a power loss it could
  * be the target again, and must not lack a file then. A crash while sweeping leaves a smaller orphan.
  *
  * A lock proves something only where it reaches every process that could own the stage. On a filesystem that other
@@ -217,6 +217,7 @@ async function dispose(
   salvageTo: string | undefined,
   targetName: string | undefined,
 ): Promise<Disposal> {
+  await syncDirectory(fs, dirname(path));
   const staged = parseStagedName(basename(path));
   if (staged?.old?.fate === 'keep' && staged.old.inode === inode) {
     const place = { parent: dirname(path), name: targetName ?? staged.targetName };
@@ -225,7 +226,6 @@ async function dispose(
   if (salvageTo !== undefined) {
     return { action: 'salvaged', movedTo: await salvage(fs, path, salvageTo) };
   }
-  await syncDirectory(fs, dirname(path));
   if (kind === 'stagedFile') await fs.unlink(path);
   else await removeOldTree(fs, path);
   return { action: 'removed', movedTo: undefined };

@@ -69,18 +69,24 @@ export async function swing(
 /** Tries an exchange of two directories beside the target, so that one that cannot work is refused before all the work. */
 export async function refuseWithoutExchange(fs: Fs, target: DirectoryTarget): Promise<void> {
   const freshName = (): string => stagedDirectoryName(target.name);
-  const left = await createStagedDirectory(fs, target.parent, freshName);
+  const made: OwnedDirectory[] = [];
   try {
+    const left = await createStagedDirectory(fs, target.parent, freshName);
+    made.push(left);
     const right = await createStagedDirectory(fs, target.parent, freshName);
-    try {
-      await isExchanged(fs, { ...target, path: right.path }, left, 'fail');
-    } finally {
-      await fs.rmdir(right.path);
-      await closeQuietly(right.handle);
-    }
+    made.push(right);
+    await isExchanged(fs, { ...target, path: right.path }, left, 'fail');
   } finally {
-    await fs.rmdir(left.path);
-    await closeQuietly(left.handle);
+    await removeProbes(fs, made);
+  }
+}
+
+/** They may have changed names, so neither is given up before both are gone: a sweeper would take it. */
+async function removeProbes(fs: Fs, made: readonly OwnedDirectory[]): Promise<void> {
+  try {
+    for (const { path } of made) await fs.rmdir(path);
+  } finally {
+    for (const { handle } of made) await closeQuietly(handle);
   }
 }
 

@@ -100,7 +100,10 @@ async function takeBackMove(fs: Fs, root: string, move: Move): Promise<void> {
   const to = below(root, move.to);
   if (await hasThing(fs, root, move.from, move.before)) await fs.exchange(from, to);
   else if (await hasThing(fs, root, move.to, move.inode)) await relocate(fs, to, from);
-  if (await isInTrash(fs, root, move)) await fs.rename(below(root, move.trash as string), to);
+  if (!(await isInTrash(fs, root, move))) return;
+  // Were this name to persist without the one before, nothing would lead to what the journal speaks of.
+  await syncDirectory(fs, dirname(to), 'committed');
+  await fs.rename(below(root, move.trash as string), to);
 }
 
 async function isInTrash(fs: Fs, root: string, move: Move): Promise<boolean> {

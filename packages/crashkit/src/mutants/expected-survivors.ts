@@ -1,2 +1,0 @@
-/** Mutants that no scenario can notice, each with the reason why its call stays all the same. */
-export const expectedSurvivors: Readonly<Record<string, string>> = {};
