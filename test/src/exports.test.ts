@@ -42,6 +42,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'fromGeoTiff',
     'fromZarr',
     'openVrt',
+    'overviewMethods',
     'renderPreview',
     'verifyVrt',
     'writeTiledVrt',

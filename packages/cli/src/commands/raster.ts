@@ -2,7 +2,9 @@
 import {
   compressionNames,
   fromGeoTiff,
+  overviewMethods,
   type CompressionName,
+  type OverviewMethod,
   type Predictor,
   type WriteOptions,
   type WrittenMosaic,
@@ -23,6 +25,8 @@ interface TileFlags {
   readonly threads?: number;
   readonly skipEmpty?: boolean;
   readonly statistics?: boolean;
+  readonly overviews?: 'auto' | readonly number[];
+  readonly resampling?: OverviewMethod;
   readonly replace?: boolean;
   readonly keepPrevious?: number;
   readonly resume?: boolean;
@@ -35,6 +39,7 @@ Examples:
   $ holdfast raster tile dem.tif dem.vrt
       writes dem.vrt and dem_tiles/, or nothing at all
   $ holdfast raster tile dem.tif dem.vrt --tile-size 256 --compress zstd --level 9
+  $ holdfast raster tile dem.tif dem.vrt --overviews auto --statistics
   $ holdfast raster tile dem.tif dem.vrt --replace
       swings dem.vrt to new tiles; programs that read the old ones read on
   $ holdfast raster tile dem.tif dem.vrt --resume
@@ -61,6 +66,12 @@ export function addRasterCommands(program: Command): void {
     .option('--threads <n>', 'threads that encode (one a processor)', wholeNumber)
     .option('--skip-empty', 'leave out tiles that hold nothing but nodata')
     .option('--statistics', 'put statistics and a histogram of each band into the index')
+    .option('--overviews <factors>', 'overviews by these factors (2,4,8) or auto', factors)
+    .addOption(
+      new Option('--resampling <name>', 'how overviews are made (average)').choices(
+        overviewMethods,
+      ),
+    )
     .option('--replace', 'replace a mosaic that is there, while its readers read on')
     .option('--keep-previous <n>', 'tiles of earlier mosaics to keep (1)', wholeNumber)
     .option('--resume', 'keep what was finished when this run ends early, and go on from there')
@@ -74,6 +85,12 @@ export function addRasterCommands(program: Command): void {
 function wholeNumber(text: string): number {
   if (/^\d+$/u.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function factors(text: string): 'auto' | readonly number[] {
+  if (text === 'auto') return text;
+  if (/^\d+(?:,\d+)*$/u.test(text)) return text.split(',').map(Number);
+  throw new InvalidArgumentError('It must be auto, or whole numbers with commas between them.');
 }
 
 function predictor(text: string): Predictor {
@@ -124,6 +141,8 @@ function writeOptions(flags: TileFlags): WriteOptions {
     threads: flags.threads,
     skipEmpty: flags.skipEmpty,
     statistics: flags.statistics,
+    overviews: flags.overviews,
+    resampling: flags.resampling,
     ifExists: flags.replace ? 'replace' : 'fail',
     keepPrevious: flags.keepPrevious,
     resume: flags.resume,

@@ -25,6 +25,8 @@ export interface EncoderPool {
    * @throws the error of the tile, with the stack of the thread where it was thrown; after one the pool goes on
    */
   writeTile(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile | undefined>;
+  /** The same for a file of samples alone: without statistics and overviews, and also if all of them are nodata. */
+  writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
   /** A buffer for samples: one that a written tile has given back, or a new one. What is in it is left over. */
   takeBuffer(sizeBytes: number): ArrayBuffer;
   /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. */
@@ -49,9 +51,10 @@ const MOST_THREADS = 1024;
  * @throws HoldfastError INVALID_ARGUMENT for a number of threads that is none
  */
 export function openEncoderPool(format: TileFormat, options: EncoderPoolOptions = {}): EncoderPool {
-  const { sync = false, skipEmpty = false, statistics = false, fs = nodeFileSystem } = options;
+  const { sync = false, skipEmpty = false, statistics = false, pyramid } = options;
+  const { fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
-  const taskOptions = { sync, skipEmpty, statistics };
+  const taskOptions = { sync, skipEmpty, statistics, pyramid };
   if (threads === 0 || fs !== nodeFileSystem) return new InlinePool(format, fs, taskOptions);
   return new WorkerPool({ format, options: taskOptions }, threads);
 }
@@ -84,8 +87,15 @@ class InlinePool implements EncoderPool {
     pixels: Pixels,
     transform?: Transform,
   ): Promise<WrittenTile | undefined> {
+    return this.#write({ path, pixels, transform });
+  }
+
+  async writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
+    return (await this.#write({ path, pixels, transform, isPlain: true })) as WrittenTile;
+  }
+
+  async #write(task: TileTask): Promise<WrittenTile | undefined> {
     this.#encoder ??= new TileEncoder(this.#format);
-    const task = { path, pixels, transform };
     const written = runTileTask(this.#encoder, this.#format, this.#fs, task, this.#options);
     this.#underWay.add(written);
     return written.finally(() => this.#underWay.delete(written));
@@ -135,8 +145,16 @@ class WorkerPool implements EncoderPool {
     pixels: Pixels,
     transform?: Transform,
   ): Promise<WrittenTile | undefined> {
+    return this.#write({ path, pixels, transform });
+  }
+
+  async writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
+    return (await this.#write({ path, pixels, transform, isPlain: true })) as WrittenTile;
+  }
+
+  async #write(given: TileTask): Promise<WrittenTile | undefined> {
     if (this.#closed) throw new Error('the encoder pool is closed');
-    const task = { path, pixels: movable(pixels), transform };
+    const task = { ...given, pixels: movable(given.pixels) };
     const written = new Promise<WrittenTile | undefined>((resolve, reject) => {
       this.#waiting.push({ id: this.#nextId, task, resolve, reject });
       this.#nextId += 1;

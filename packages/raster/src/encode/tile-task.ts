@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Fs } from 'holdfast/os';
 import type { Pixels, Transform } from '../model.js';
 import { type BandStatistics, tileStatistics } from '../statistics/band-statistics.js';
+import { type Pyramid, tileOverviews } from '../overview/pyramid.js';
 import { isEmptyTile } from '../tiff/empty-tile.js';
 import type { TileEncoder } from '../tiff/tile-encoder.js';
 import type { TileFormat } from '../tiff/tile-format.js';
@@ -16,6 +17,8 @@ export interface TileTaskOptions {
   readonly skipEmpty: boolean;
   /** Whether the samples of each tile are gone over for statistics. */
   readonly statistics: boolean;
+  /** The overviews that each tile gets. */
+  readonly pyramid: Pyramid | undefined;
 }
 
 /** One tile to be written to a path that does not exist yet. */
@@ -23,6 +26,8 @@ export interface TileTask {
   readonly path: string;
   readonly pixels: Pixels;
   readonly transform: Transform | undefined;
+  /** Only the samples: without statistics and overviews, and also if all of them are nodata. */
+  readonly isPlain?: boolean | undefined;
 }
 
 /** A tile file that was written. */
@@ -32,7 +37,12 @@ export interface WrittenTile {
   readonly sha256: string;
   /** Of each band, when wanted. */
   readonly statistics: readonly BandStatistics[] | undefined;
+  /** Its part of the first merged overview, if there is one. */
+  readonly part: Pixels | undefined;
 }
+
+const PLAIN = { skipEmpty: false, statistics: false, pyramid: undefined };
+const NO_OVERVIEWS = { own: [], part: undefined };
 
 /** Runs a task; `undefined` for an empty tile that was left out. */
 export async function runTileTask(
@@ -40,17 +50,21 @@ export async function runTileTask(
   format: TileFormat,
   fs: Fs,
   task: TileTask,
-  { sync, skipEmpty, statistics: wanted }: TileTaskOptions,
+  options: TileTaskOptions,
 ): Promise<WrittenTile | undefined> {
-  if (skipEmpty && isEmptyTile(task.pixels.data, format.nodata)) return undefined;
+  const { sync } = options;
+  const { skipEmpty, statistics: wanted, pyramid } = task.isPlain ? PLAIN : options;
+  const { pixels, transform } = task;
+  if (skipEmpty && isEmptyTile(pixels.data, format.nodata)) return undefined;
   // Before encoding, which may change the samples in place.
-  const statistics = wanted ? tileStatistics(task.pixels, format.nodata) : undefined;
-  const tile = encoder.encode(task.pixels, task.transform);
+  const statistics = wanted ? tileStatistics(pixels, format.nodata) : undefined;
+  const { own, part } = pyramid ? tileOverviews(pixels, pyramid, format.nodata) : NO_OVERVIEWS;
+  const tile = encoder.encode(pixels, transform, own);
   try {
     const hash = createHash('sha256');
-    for (const part of tile.parts) hash.update(part);
+    for (const piece of tile.parts) hash.update(piece);
     await writeTileFile(fs, task.path, tile.parts, sync);
-    return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics };
+    return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics, part };
   } finally {
     tile.release();
   }

@@ -2,7 +2,6 @@
  * Reads a mosaic back: ours, and any of GDAL's that is made of simple sources. The index is read once, so everything
  * read through one opened mosaic belongs to one generation of it.
  */
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import { nodeFileSystem, type Fs, type FsDirectory } from 'holdfast/os';
@@ -18,6 +17,7 @@ import {
 } from '../model.js';
 import { fromGeoTiff } from '../source/geotiff/from-geotiff.js';
 import { checkWindow, type RasterSource } from '../source/raster-source.js';
+import { type Layer, Layers } from './layers.js';
 import { OpenFiles } from './open-files.js';
 import { copyPixels, placeSource, type Placement, type View } from './place-source.js';
 import { readInUse } from './tiles-in-use.js';
@@ -43,7 +43,7 @@ export interface ReadOptions {
   readonly band?: number | readonly number[];
   /**
    * Size of the result relative to the window, over 0; 1 by default. A result pixel takes the value of the pixel under
-   * its centre.
+   * its centre: of the mosaic itself, or of the smallest of its overviews that has no fewer pixels than the result.
    */
   readonly scale?: number;
   readonly signal?: AbortSignal;
@@ -112,7 +112,7 @@ class VrtMosaic implements Mosaic {
   readonly tilePaths: readonly string[];
   readonly #settings: Settings;
   readonly #tiles: OpenFiles<OpenTile>;
-  readonly #pathOf: ReadonlyMap<string, string>;
+  readonly #layers: Layers;
   readonly #tilesInUse: FsDirectory | undefined;
 
   constructor(
@@ -126,17 +126,17 @@ class VrtMosaic implements Mosaic {
     this.document = document;
     this.info = infoOf(document, path);
     this.#settings = settings;
-    this.#pathOf = resolveTiles(path, document, settings.outside);
-    this.tilePaths = [...new Set(this.#pathOf.values())];
+    this.#layers = new Layers(path, document, settings);
+    this.tilePaths = [...new Set(this.#layers.base.pathOf.values())];
     this.#tiles = new OpenFiles(
-      (tile) => fromGeoTiff(tile, { fs: settings.fs, cacheBytes: TILE_CACHE_BYTES }),
+      (image) => openImage(image, settings.fs),
       (tile) => tile.close(),
       settings.maxOpenTiles,
     );
   }
 
   tilePathOf(filename: string): string {
-    return this.#pathOf.get(filename) as string;
+    return this.#layers.base.pathOf.get(filename) as string;
   }
 
   async read(window: Window = wholeOf(this.info), options: ReadOptions = {}): Promise<Pixels> {
@@ -152,10 +152,12 @@ class VrtMosaic implements Mosaic {
         this.path,
       );
     }
+    const ratio = Math.min(window.widthPx / view.widthPx, window.heightPx / view.heightPx);
+    const layer = await this.#layers.forRatio(ratio);
     const data = new dataTypes[this.info.dataType].array(pixels * bands.length);
     for (const [index, band] of bands.entries()) {
       const plane = data.subarray(index * pixels, (index + 1) * pixels);
-      await this.#readBand(band, view, plane, options.signal);
+      await this.#readBand(layer, band, view, plane, options.signal);
     }
     return {
       data,
@@ -175,12 +177,12 @@ class VrtMosaic implements Mosaic {
     await this.close();
   }
 
-  #bandsOf(wanted: number | readonly number[] | undefined): readonly VrtBand[] {
+  /** Bands by their number, from 0. */
+  #bandsOf(wanted: number | readonly number[] | undefined): readonly number[] {
     const { bands } = this.document;
-    if (wanted === undefined) return bands;
+    if (wanted === undefined) return [...bands.keys()];
     return [wanted].flat().map((number) => {
-      const band = bands[number - 1];
-      if (band) return band;
+      if (bands[number - 1]) return number - 1;
       throw invalidArgument(
         'read',
         `there is no band ${number}; bands are 1 to ${bands.length}`,
@@ -191,29 +193,32 @@ class VrtMosaic implements Mosaic {
 
   /** Later sources lie over earlier ones, as in GDAL. */
   async #readBand(
-    band: VrtBand,
+    layer: Layer,
+    band: number,
     view: View,
     plane: RasterArray,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (band.nodata !== undefined) plane.fill(band.nodata as never);
-    for (const source of band.sources) {
+    const { nodata } = this.document.bands[band] as VrtBand;
+    if (nodata !== undefined) plane.fill(nodata as never);
+    for (const source of layer.bands[band]?.sources ?? []) {
       if (signal?.aborted) throw aborted(this.path, signal);
       const rectangles = rectanglesOf(source, this.info);
       const placement = rectangles && placeSource(view, rectangles.source, rectangles.destination);
-      if (placement) await this.#readSource(source, placement, plane, signal);
+      const tilePath = layer.pathOf.get(source.filename) as string;
+      if (placement) await this.#readSource(tilePath, source, placement, plane, signal);
     }
   }
 
   async #readSource(
+    tilePath: string,
     source: VrtSource,
     placement: Placement,
     plane: RasterArray,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const tilePath = this.tilePathOf(source.filename);
     try {
-      await this.#tiles.use(tilePath, async (tile) => {
+      await this.#tiles.use(imageKey(tilePath, source.overviewLevel), async (tile) => {
         this.#checkTile(tile, tilePath, source);
         const read = await tile.read(placement.window, signal);
         copyPixels(bandOf(read, source.bandNumber), placement, plane, source.nodata);
@@ -248,6 +253,17 @@ class VrtMosaic implements Mosaic {
       );
     }
   }
+}
+
+/** A file, or an overview in it, as one text: no path has the character in between. */
+function imageKey(path: string, overviewLevel: number | undefined): string {
+  return overviewLevel === undefined ? path : `${path}\0${overviewLevel}`;
+}
+
+async function openImage(key: string, fs: Fs): Promise<OpenTile> {
+  const [path = '', level] = key.split('\0');
+  const overview = level === undefined ? {} : { overview: Number(level) };
+  return fromGeoTiff(path, { fs, cacheBytes: TILE_CACHE_BYTES, ...overview });
 }
 
 function infoOf(document: VrtDocument, path: string): RasterInfo {
@@ -287,32 +303,6 @@ function crsOf(srs: string | undefined): Crs | undefined {
   const epsg = /^EPSG:(\d+)$/i.exec(srs)?.[1];
   if (epsg !== undefined) return { kind: 'epsg', code: Number(epsg) };
   return srs.startsWith('+') ? { kind: 'proj', proj: srs } : { kind: 'wkt', wkt: srs };
-}
-
-/** The absolute path of each tile by the name that the index has for it. */
-function resolveTiles(
-  path: string,
-  document: VrtDocument,
-  outside: 'refuse' | 'allow',
-): ReadonlyMap<string, string> {
-  const folder = dirname(resolve(path));
-  const paths = new Map<string, string>();
-  for (const { filename, relativeToVrt } of document.bands.flatMap((band) => band.sources)) {
-    if (paths.has(filename)) continue;
-    const tilePath = relativeToVrt ? resolve(folder, filename) : resolve(filename);
-    const inside = relative(folder, tilePath);
-    const escapes = inside.startsWith('..') || isAbsolute(inside) || filename.includes('\0');
-    if (escapes && outside === 'refuse') {
-      throw new HoldfastError('PATH_ESCAPES', {
-        message: `The index names a tile outside its folder: ${JSON.stringify(filename)}. If it is to be trusted, open it with outside: 'allow'.`,
-        outcome: 'unchanged',
-        step: 'open',
-        path,
-      });
-    }
-    paths.set(filename, tilePath);
-  }
-  return paths;
 }
 
 function rectanglesOf(

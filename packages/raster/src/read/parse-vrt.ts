@@ -12,7 +12,13 @@ import {
   type PaletteEntry,
   type Transform,
 } from '../model.js';
-import type { PixelRectangle, VrtBand, VrtDocument, VrtSource } from './vrt-document.js';
+import type {
+  PixelRectangle,
+  VrtBand,
+  VrtDocument,
+  VrtOverview,
+  VrtSource,
+} from './vrt-document.js';
 import { child, children, parseXml, type XmlElement } from './xml-tree.js';
 
 /** The elements of a source that place pixels as they are, or say nothing about pixels. */
@@ -62,6 +68,7 @@ function parseBand(element: XmlElement): VrtBand {
     sources: element.children
       .filter(({ name }) => name.endsWith('Source'))
       .map((source) => parseSource(source, dataType)),
+    overviews: children(element, 'Overview').map(parseFile),
   };
 }
 
@@ -86,19 +93,34 @@ function parseSource(element: XmlElement, dataType: DataType): VrtSource {
       !plainSourceElements.has(name) && !(element.name === 'ComplexSource' && name === 'NODATA'),
   );
   if (odd) throw unsupported(`${odd.name} in a ${element.name}`);
-  const filename = child(element, 'SourceFilename');
-  if (!filename?.text) throw new Error(`a ${element.name} has no SourceFilename`);
   const properties = child(element, 'SourceProperties')?.attributes;
   return {
-    filename: filename.text,
-    relativeToVrt: filename.attributes['relativeToVRT'] === '1',
-    bandNumber: parseSourceBand(textOf(element, 'SourceBand') ?? '1'),
+    ...parseFile(element),
+    overviewLevel: parseOverviewLevel(child(element, 'OpenOptions')),
     source: parseRectangle(child(element, 'SrcRect')),
     destination: parseRectangle(child(element, 'DstRect')),
     fileWidthPx: numberOf(properties?.['RasterXSize']),
     fileHeightPx: numberOf(properties?.['RasterYSize']),
     nodata: parseNodata(textOf(element, 'NODATA'), dataType),
   };
+}
+
+function parseFile(element: XmlElement): VrtOverview {
+  const filename = child(element, 'SourceFilename');
+  if (!filename?.text) throw new Error(`a ${element.name} has no SourceFilename`);
+  return {
+    filename: filename.text,
+    relativeToVrt: filename.attributes['relativeToVRT'] === '1',
+    bandNumber: parseSourceBand(textOf(element, 'SourceBand') ?? '1'),
+  };
+}
+
+/** The one open option that decides about pixels; `NONE` and `AUTO` leave the choice to the reader. */
+function parseOverviewLevel(options: XmlElement | undefined): number | undefined {
+  const option = options?.children.find(({ attributes }) => attributes['key'] === 'OVERVIEW_LEVEL');
+  if (!option || /^(?:auto|none)$/iu.test(option.text)) return undefined;
+  if (/^\d+$/u.test(option.text)) return Number(option.text);
+  throw unsupported(`the overview level '${option.text}'`);
 }
 
 function parseSourceBand(text: string): number {

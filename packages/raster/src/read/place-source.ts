@@ -29,6 +29,7 @@ export function placeSource(
   source: PixelRectangle,
   destination: PixelRectangle,
 ): Placement | undefined {
+  if (!overlap(view.window, destination)) return undefined;
   const columns = mapAxis(
     { from: view.window.xPx, span: view.window.widthPx, count: view.widthPx },
     { from: source.xPx, span: source.widthPx },
@@ -47,6 +48,11 @@ export function placeSource(
     columns: columns.map((index) => (index < 0 ? -1 : index - x.first)),
     rows: rows.map((index) => (index < 0 ? -1 : index - y.first)),
   };
+}
+
+function overlap(a: PixelRectangle, b: PixelRectangle): boolean {
+  const across = a.xPx < b.xPx + b.widthPx && b.xPx < a.xPx + a.widthPx;
+  return across && a.yPx < b.yPx + b.heightPx && b.yPx < a.yPx + a.heightPx;
 }
 
 /** Any array of samples, by index. */

@@ -17,6 +17,8 @@ export interface VrtSource {
   readonly relativeToVrt: boolean;
   /** The band of the file, from 1. */
   readonly bandNumber: number;
+  /** Which overview of the file is meant, from 0; the file's own raster when missing. */
+  readonly overviewLevel: number | undefined;
   /** The part of the file that is read; the whole file when missing. */
   readonly source: PixelRectangle | undefined;
   /** Where it goes in the mosaic; the whole mosaic when missing. */
@@ -34,7 +36,12 @@ export interface VrtBand {
   readonly nodata: Nodata | undefined;
   readonly info: BandInfo;
   readonly sources: readonly VrtSource[];
+  /** Smaller pictures of the band, as files. */
+  readonly overviews: readonly VrtOverview[];
 }
+
+/** A band of a file that is a smaller picture of a band. */
+export type VrtOverview = Pick<VrtSource, 'filename' | 'relativeToVrt' | 'bandNumber'>;
 
 /** A whole index. */
 export interface VrtDocument {

@@ -1,6 +1,7 @@
 /**
- * The header of a tile file: the file header, one directory (IFD), and the values that do not fit into its entries, in
- * this order and before any pixel, so that a reader has everything with its first read.
+ * The header of an image in a tile file: the file header, if the image is the first, one directory (IFD), and the values
+ * that do not fit into its entries, in this order and before any pixel, so that a reader has everything with its first
+ * read.
  */
 import { fieldTypes, type FieldTypeName, type TiffVariant } from './tags.js';
 
@@ -19,32 +20,54 @@ export function textField(tag: number, text: string): Field {
 /** Blocks begin at a multiple of this, so that a reader can look at the samples where they lie. */
 const BLOCK_ALIGNMENT_BYTES = 16;
 
-/** The size of a header with these fields: where the first block may begin. */
-export function headerBytes(variant: TiffVariant, fields: readonly Field[]): number {
-  const { offsetType, entryCountType, header } = variant;
-  let size =
-    header.length + entryCountType.bytes + fields.length * entryBytes(variant) + offsetType.bytes;
-  for (const field of fields) size += outsideBytes(variant, field);
-  return alignUp(size, BLOCK_ALIGNMENT_BYTES);
+/** Where an image lies in its file. */
+export interface ImagePlace {
+  /** The offset of its first byte; the file header is part of the first image only. */
+  readonly startBytes: number;
+  /** The offset of the next image; 0 when there is none. */
+  readonly nextBytes: number;
 }
 
-/** Writes the header with these fields, sorted by tag as TIFF demands, to the start of `target`. */
+const ONLY_IMAGE: ImagePlace = { startBytes: 0, nextBytes: 0 };
+
+/** The size of a header with these fields: where the first block may begin, from the start of the image. */
+export function headerBytes(
+  variant: TiffVariant,
+  fields: readonly Field[],
+  { startBytes }: ImagePlace = ONLY_IMAGE,
+): number {
+  const { offsetType, entryCountType } = variant;
+  const fileHeaderBytes = startBytes === 0 ? variant.header.length : 0;
+  let size =
+    fileHeaderBytes + entryCountType.bytes + fields.length * entryBytes(variant) + offsetType.bytes;
+  for (const field of fields) size += outsideBytes(variant, field);
+  return alignToBlock(size);
+}
+
+/** The next offset at which a block or an image may begin. */
+export function alignToBlock(sizeBytes: number): number {
+  return alignUp(sizeBytes, BLOCK_ALIGNMENT_BYTES);
+}
+
+/** Writes the header with these fields, sorted by tag as TIFF demands, to the start of `target`, which is its image. */
 export function writeHeader(
   variant: TiffVariant,
   fields: readonly Field[],
   target: Uint8Array,
+  place: ImagePlace = ONLY_IMAGE,
 ): void {
-  const { offsetType, entryCountType, header } = variant;
+  const { offsetType, entryCountType } = variant;
+  const header = place.startBytes === 0 ? variant.header : [];
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   // The target has been used before; what lies between the values must not depend on that.
-  target.fill(0, 0, headerBytes(variant, fields));
+  target.fill(0, 0, headerBytes(variant, fields, place));
   target.set(header, 0);
   let entry = header.length;
   entryCountType.put(view, entry, fields.length);
   entry += entryCountType.bytes;
-  // After the entries stands the offset of the next directory, of which there is none.
+  // After the entries stands the offset of the next directory.
   const end = entry + fields.length * entryBytes(variant);
-  offsetType.put(view, end, 0);
+  offsetType.put(view, end, place.nextBytes);
   let outside = end + offsetType.bytes;
   for (const field of fields.toSorted((a, b) => a.tag - b.tag)) {
     const type = typeOf(variant, field);
@@ -53,7 +76,7 @@ export function writeHeader(
     offsetType.put(view, entry + 4, field.values.length);
     const value = entry + 4 + offsetType.bytes;
     const size = outsideBytes(variant, field);
-    if (size > 0) offsetType.put(view, value, outside);
+    if (size > 0) offsetType.put(view, value, place.startBytes + outside);
     else offsetType.put(view, value, 0);
     putValues(view, size > 0 ? outside : value, field, type);
     outside += size;

@@ -1,8 +1,9 @@
 /**
- * The TIFF tags that tile files have. Sources: TIFF 6.0 (256 to 339), OGC 19-008r4 GeoTIFF 1.1 (33550 to 34737), GDAL's GTiff
+ * The TIFF tags that tile files have. Sources: TIFF 6.0 (254 to 339), OGC 19-008r4 GeoTIFF 1.1 (33550 to 34737), GDAL's GTiff
  * driver page (42112, 42113), libtiff's `tiff.h` (50674).
  */
 export const tags = {
+  newSubfileType: 254,
   imageWidth: 256,
   imageLength: 257,
   bitsPerSample: 258,

@@ -1,6 +1,6 @@
 /**
- * Writes one tile as the bytes of a TIFF file: header and directory first, then its blocks in order. The same samples
- * give the same bytes, on any thread and at any time.
+ * Writes one tile as the bytes of a TIFF file: header and directory first, then its blocks in order; then its overviews,
+ * each in the same way. The same samples give the same bytes, on any thread and at any time.
  */
 import { openCodec } from '../codec/open-codec.js';
 import type { Codec } from '../codec/codec.js';
@@ -15,7 +15,8 @@ import {
   type Block,
   type BlockGrid,
 } from './block-grid.js';
-import { headerBytes, writeHeader, type Field } from './directory.js';
+import { alignToBlock, headerBytes, writeHeader, type Field } from './directory.js';
+import { overviewFields } from './overview-fields.js';
 import { transformFields } from './georeference-fields.js';
 import { tags, tiffVariants, type TiffVariant } from './tags.js';
 import type { TileFormat } from './tile-format.js';
@@ -35,6 +36,7 @@ export interface EncodedTile {
 export class TileEncoder {
   readonly #format: TileFormat;
   readonly #codec: Codec;
+  readonly #overviewFields: readonly Field[];
   readonly #outputs: Uint8Array[] = [];
   #block = new Uint8Array(0);
   #row = new Uint8Array(0);
@@ -42,15 +44,32 @@ export class TileEncoder {
   /** @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system lacks */
   constructor(format: TileFormat) {
     this.#format = format;
+    this.#overviewFields = overviewFields(format.fields);
     this.#codec = openCodec(format.compression, format.dataType);
   }
 
-  encode(pixels: Pixels, transform?: Transform): EncodedTile {
-    checkPixels(pixels, this.#format);
-    const tile = replaceNaN(pixels, this.#format.nanBecomes);
-    const grid = blockGrid(this.#format, tile.widthPx, tile.heightPx);
-    const uncompressed = this.#format.compression.name === 'none' && isWholeBlock(grid, tile);
-    return uncompressed ? this.#wrap(grid, tile, transform) : this.#compress(grid, tile, transform);
+  /** @param overviews - smaller pictures of the tile, the largest first */
+  encode(pixels: Pixels, transform?: Transform, overviews: readonly Pixels[] = []): EncodedTile {
+    const main = this.#imageOf(pixels, [
+      ...this.#format.fields,
+      ...(transform ? transformFields(transform, this.#format.pixelIs) : []),
+    ]);
+    const others = overviews.map((overview) => this.#imageOf(overview, this.#overviewFields));
+    const images = [main, ...others];
+    const mostBytes = images.reduce((sum, image) => sum + this.#mostBytes(image), 0);
+    const variant = tiffVariants[variantFor(this.#format.bigTiff, mostBytes)];
+    const encoded: EncodedImage[] = [];
+    let startBytes = 0;
+    for (const [index, image] of images.entries()) {
+      const each = this.#encodeImage(variant, image, startBytes, index === images.length - 1);
+      encoded.push(each);
+      startBytes += each.sizeBytes;
+    }
+    return {
+      parts: encoded.flatMap(({ parts }) => parts),
+      sizeBytes: startBytes,
+      release: () => void this.#outputs.push(...encoded.map(({ output }) => output)),
+    };
   }
 
   /** Frees the codec. */
@@ -58,82 +77,79 @@ export class TileEncoder {
     this.#codec.close();
   }
 
-  /** A tile that is its own only block needs no copy: its array is the second part of the file. */
-  #wrap(grid: BlockGrid, pixels: Pixels, transform: Transform | undefined): EncodedTile {
-    const data = bytesOf(pixels.data);
-    const { variant, start } = this.#layout(grid, pixels, 1, transform, data.length);
-    const header = this.#takeOutput(start);
-    const fields = this.#fields(grid, pixels, 1, transform, [start], [data.length]);
-    writeHeader(variant, fields, header);
-    return this.#encoded(header, [header.subarray(0, start), data]);
+  #imageOf(given: Pixels, ownFields: readonly Field[]): Image {
+    checkPixels(given, this.#format);
+    const pixels = replaceNaN(given, this.#format.nanBecomes);
+    const grid = blockGrid(this.#format, pixels.widthPx, pixels.heightPx);
+    const isPlain = this.#format.compression.name === 'none' && isWholeBlock(grid, pixels);
+    const predictor = isPlain ? 1 : choosePredictor(this.#format, this.#codec, grid, pixels);
+    return { pixels, grid, isPlain, predictor, ownFields };
   }
 
-  #compress(grid: BlockGrid, pixels: Pixels, transform: Transform | undefined): EncodedTile {
-    const { bytes } = dataTypes[this.#format.dataType];
-    const blockBytes = grid.blockWidthPx * grid.blockHeightPx * grid.samplesPerPixel * bytes;
-    const blocks = blocksOf(grid);
-    const predictor = choosePredictor(this.#format, this.#codec, grid, pixels);
+  /** The most bytes that an image takes in a classic file. */
+  #mostBytes(image: Image): number {
+    return headerBytes(tiffVariants.classic, emptyFields(image)) + this.#mostDataBytes(image);
+  }
+
+  #mostDataBytes({ pixels, grid, isPlain }: Image): number {
+    if (isPlain) return pixels.data.byteLength;
+    return this.#codec.boundBytes(this.#blockBytes(grid)) * blockCount(grid);
+  }
+
+  #blockBytes({ blockWidthPx, blockHeightPx, samplesPerPixel }: BlockGrid): number {
+    return blockWidthPx * blockHeightPx * samplesPerPixel * dataTypes[this.#format.dataType].bytes;
+  }
+
+  /** Encodes an image for its place in the file; it ends where another one may begin. */
+  #encodeImage(
+    variant: TiffVariant,
+    image: Image,
+    startBytes: number,
+    isLast: boolean,
+  ): EncodedImage {
+    const headBytes = headerBytes(variant, emptyFields(image), { startBytes, nextBytes: 0 });
+    const blocks = image.isPlain
+      ? this.#wrapped(image, headBytes)
+      : this.#compressed(image, headBytes);
+    const { output, endBytes } = blocks;
+    const sizeBytes = isLast ? endBytes : alignToBlock(endBytes);
+    output.fill(0, endBytes, sizeBytes);
+    const offsets = blocks.starts.map((start) => startBytes + start);
+    const nextBytes = isLast ? 0 : startBytes + sizeBytes;
+    writeHeader(variant, fieldsOf(image, offsets, blocks.sizes), output, { startBytes, nextBytes });
+    const own = output.subarray(0, image.isPlain ? headBytes : sizeBytes);
+    return { output, parts: image.isPlain ? [own, bytesOf(image.pixels.data)] : [own], sizeBytes };
+  }
+
+  /** An image that is its own only block needs no copy: its array follows the header as it is. */
+  #wrapped({ pixels }: Image, headBytes: number): Blocks {
+    const { byteLength } = pixels.data;
+    return {
+      output: this.#takeOutput(headBytes),
+      starts: [headBytes],
+      sizes: [byteLength],
+      endBytes: headBytes + byteLength,
+    };
+  }
+
+  #compressed(image: Image, headBytes: number): Blocks {
+    const { grid, pixels, predictor } = image;
+    const blockBytes = this.#blockBytes(grid);
     const boundBytes = this.#codec.boundBytes(blockBytes);
-    const dataBytes = boundBytes * blocks.length;
-    const { variant, start } = this.#layout(grid, pixels, predictor, transform, dataBytes);
-    const output = this.#takeOutput(start + dataBytes);
-    const offsets: number[] = [];
+    const output = this.#takeOutput(alignToBlock(headBytes + this.#mostDataBytes(image)));
+    const { blockWidthPx: widthPx, blockHeightPx: heightPx, samplesPerPixel } = grid;
+    const starts: number[] = [];
     const sizes: number[] = [];
-    let end = start;
-    for (const block of blocks) {
+    let endBytes = headBytes;
+    for (const block of blocksOf(grid)) {
       const samples = this.#gather(grid, block, pixels, predictor, blockBytes);
-      const room = output.subarray(end, end + boundBytes);
-      const shape = {
-        widthPx: grid.blockWidthPx,
-        heightPx: grid.blockHeightPx,
-        samplesPerPixel: grid.samplesPerPixel,
-      };
-      const size = this.#codec.compress(samples, room, shape);
-      offsets.push(end);
+      const room = output.subarray(endBytes, endBytes + boundBytes);
+      const size = this.#codec.compress(samples, room, { widthPx, heightPx, samplesPerPixel });
+      starts.push(endBytes);
       sizes.push(size);
-      end += size;
+      endBytes += size;
     }
-    const fields = this.#fields(grid, pixels, predictor, transform, offsets, sizes);
-    writeHeader(variant, fields, output);
-    return this.#encoded(output, [output.subarray(0, end)]);
-  }
-
-  /** Where the blocks begin, in the variant that holds as many bytes as there can be. */
-  #layout(
-    grid: BlockGrid,
-    pixels: Pixels,
-    predictor: 1 | 2 | 3,
-    transform: Transform | undefined,
-    dataBytes: number,
-  ): { variant: TiffVariant; start: number } {
-    const none = Array.from({ length: grid.columns * grid.rows * grid.planes }, () => 0);
-    const fields = this.#fields(grid, pixels, predictor, transform, none, none);
-    const classicStart = headerBytes(tiffVariants.classic, fields);
-    const variant = tiffVariants[variantFor(this.#format.bigTiff, classicStart + dataBytes)];
-    return { variant, start: headerBytes(variant, fields) };
-  }
-
-  #fields(
-    grid: BlockGrid,
-    pixels: Pixels,
-    predictor: 1 | 2 | 3,
-    transform: Transform | undefined,
-    offsets: readonly number[],
-    sizes: readonly number[],
-  ): readonly Field[] {
-    return [
-      ...this.#format.fields,
-      { tag: tags.imageWidth, type: 'long', values: [pixels.widthPx] },
-      { tag: tags.imageLength, type: 'long', values: [pixels.heightPx] },
-      { tag: tags.tileWidth, type: 'long', values: [grid.blockWidthPx] },
-      { tag: tags.tileLength, type: 'long', values: [grid.blockHeightPx] },
-      { tag: tags.tileOffsets, type: 'offset', values: offsets },
-      { tag: tags.tileByteCounts, type: 'offset', values: sizes },
-      ...(predictor === 1
-        ? []
-        : [{ tag: tags.predictor, type: 'short', values: [predictor] } as const]),
-      ...(transform ? transformFields(transform, this.#format.pixelIs) : []),
-    ];
+    return { output, starts, sizes, endBytes };
   }
 
   /** A block's samples, ready for the codec: where they lie, if nothing has to be done to them. */
@@ -163,15 +179,65 @@ export class TileEncoder {
     return target;
   }
 
-  #encoded(output: Uint8Array, parts: readonly Uint8Array[]): EncodedTile {
-    const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    return { parts, sizeBytes, release: () => void this.#outputs.push(output) };
-  }
-
   #takeOutput(sizeBytes: number): Uint8Array {
-    const output = this.#outputs.pop();
-    return output && output.length >= sizeBytes ? output : new Uint8Array(sizeBytes);
+    const index = this.#outputs.findIndex((output) => output.length >= sizeBytes);
+    return this.#outputs.splice(index, index < 0 ? 0 : 1)[0] ?? new Uint8Array(sizeBytes);
   }
+}
+
+/** A picture on its way into a file: the tile itself, or an overview of it. */
+interface Image {
+  readonly pixels: Pixels;
+  readonly grid: BlockGrid;
+  /** Not compressed, and its array is its only block. */
+  readonly isPlain: boolean;
+  readonly predictor: 1 | 2 | 3;
+  /** The fields that do not come from its size and blocks. */
+  readonly ownFields: readonly Field[];
+}
+
+interface EncodedImage {
+  /** A buffer of the encoder's that the parts lie in. */
+  readonly output: Uint8Array;
+  readonly parts: readonly Uint8Array[];
+  readonly sizeBytes: number;
+}
+
+/** Where the blocks of an image are, from the image's own start. */
+interface Blocks {
+  readonly output: Uint8Array;
+  readonly starts: readonly number[];
+  readonly sizes: readonly number[];
+  readonly endBytes: number;
+}
+
+function fieldsOf(
+  { pixels, grid, predictor, ownFields }: Image,
+  offsets: readonly number[],
+  sizes: readonly number[],
+): readonly Field[] {
+  return [
+    ...ownFields,
+    { tag: tags.imageWidth, type: 'long', values: [pixels.widthPx] },
+    { tag: tags.imageLength, type: 'long', values: [pixels.heightPx] },
+    { tag: tags.tileWidth, type: 'long', values: [grid.blockWidthPx] },
+    { tag: tags.tileLength, type: 'long', values: [grid.blockHeightPx] },
+    { tag: tags.tileOffsets, type: 'offset', values: offsets },
+    { tag: tags.tileByteCounts, type: 'offset', values: sizes },
+    ...(predictor === 1
+      ? []
+      : [{ tag: tags.predictor, type: 'short', values: [predictor] } as const]),
+  ];
+}
+
+/** Fields of the right size, before it is known where the blocks lie. */
+function emptyFields(image: Image): readonly Field[] {
+  const none = Array.from({ length: blockCount(image.grid) }, () => 0);
+  return fieldsOf(image, none, none);
+}
+
+function blockCount({ columns, rows, planes }: BlockGrid): number {
+  return columns * rows * planes;
 }
 
 /** Which TIFF a file of at most this size becomes. */

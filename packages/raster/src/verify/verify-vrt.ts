@@ -95,6 +95,7 @@ export async function verifyVrt(path: string, options: VerifyOptions = {}): Prom
       generation === undefined ? undefined : await readManifests(fs, mosaic, problems);
     if (manifests) checkGeneration(generation, manifests, problems);
     await checkTiles(fs, mosaic, manifests, options, problems);
+    await checkOthers(fs, mosaic, manifests, options, problems);
     return report(path, generation, manifests, mosaic.tilePaths.length, problems);
   } finally {
     await mosaic.close();
@@ -207,6 +208,25 @@ async function checkTiles(
       (await checkShape(fs, tilePath, shapes.get(tilePath), options));
     if (found) problems.push(found);
     options.onProgress?.({ done: done + 1, total });
+  }
+}
+
+/** The files of a manifest that the index does not name among its tiles: overviews. */
+async function checkOthers(
+  fs: Fs,
+  mosaic: Mosaic,
+  manifests: Manifests | undefined,
+  { signal }: VerifyOptions,
+  problems: Problem[],
+): Promise<void> {
+  const tilePaths = new Set(mosaic.tilePaths);
+  for (const [folder, manifest] of manifests ?? []) {
+    for (const { name } of manifest.tiles) {
+      throwIfAborted(signal, mosaic.path);
+      const path = join(folder, name);
+      const found = tilePaths.has(path) ? undefined : await checkBytes(fs, path, manifest);
+      if (found) problems.push(found);
+    }
   }
 }
 

@@ -20,6 +20,15 @@ export interface IndexedTile {
   /** The blocks inside the tile's own TIFF. */
   readonly blockWidthPx: number;
   readonly blockHeightPx: number;
+  /** Which of its overviews is meant, from 0 (GDAL's open option OVERVIEW_LEVEL); the tile itself when missing. */
+  readonly overviewLevel?: number | undefined;
+}
+
+/** A file with a smaller picture of the mosaic. */
+export interface IndexedOverview {
+  readonly factor: number;
+  /** Relative to the index. */
+  readonly path: string;
 }
 
 /** What an index says. */
@@ -27,10 +36,14 @@ export interface VrtIndex {
   readonly info: RasterInfo;
   /** The CRS as `OGRSpatialReference::SetFromUserInput` takes it: `EPSG:n`, WKT or PROJ. */
   readonly srs: string | undefined;
-  /** Names the tiles that this index goes with, in the metadata domain HOLDFAST. */
-  readonly generation: string;
-  /** The name of the tiles directory, beside the index; in the same domain. */
-  readonly tilesName: string;
+  /** Names the tiles that the index of a mosaic goes with, in the metadata domain HOLDFAST. */
+  readonly own?: {
+    readonly generation: string;
+    /** The name of the tiles directory, beside the index. */
+    readonly tilesName: string;
+    /** By ascending factor. */
+    readonly overviews?: readonly IndexedOverview[];
+  };
   /** Of each band, when there are some. */
   readonly statistics?: readonly BandStatistics[] | undefined;
   /** Given out once a band. */
@@ -66,10 +79,10 @@ function* vrtPieces(index: VrtIndex): Generator<Uint8Array> {
 
 /** The text of an index, line by line. */
 export function* vrtLines(index: VrtIndex): Generator<string> {
-  const { info, srs, generation, tilesName } = index;
+  const { info, srs, own } = index;
   yield `<VRTDataset rasterXSize="${info.widthPx}" rasterYSize="${info.heightPx}">`;
   // First, so that it is found without reading the whole index.
-  yield* metadata({ GENERATION: generation, TILES: tilesName }, '  ', vrtDomain);
+  yield* metadata(own ? ownFacts(own) : {}, '  ', vrtDomain);
   if (srs !== undefined) yield `  <SRS>${escapeXml(srs)}</SRS>`;
   const { transform, pixelIs } = info.georeferencing;
   if (transform) yield `  <GeoTransform>${transform.map(numberText).join(', ')}</GeoTransform>`;
@@ -77,6 +90,16 @@ export function* vrtLines(index: VrtIndex): Generator<string> {
   yield* metadata({ ...areaOrPoint, ...info.metadata }, '  ');
   for (const [band, bandInfo] of info.bands.entries()) yield* bandLines(index, band, bandInfo);
   yield '</VRTDataset>';
+}
+
+function ownFacts({
+  generation,
+  tilesName,
+  overviews = [],
+}: NonNullable<VrtIndex['own']>): Readonly<Record<string, string>> {
+  const factors = overviews.map(({ factor }) => factor).join(',');
+  const facts = { GENERATION: generation, TILES: tilesName };
+  return overviews.length > 0 ? { ...facts, OVERVIEWS: factors } : facts;
 }
 
 function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generator<string> {
@@ -87,6 +110,7 @@ function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generato
   yield* metadata({ ...bandInfo.metadata, ...statisticsMetadata(statistics) }, '    ');
   yield* bandProperties(bandInfo, info.nodata);
   yield* histogramLines(statistics, '    ');
+  for (const { path } of index.own?.overviews ?? []) yield overviewText(path, band);
   for (const tile of tiles) yield sourceText(tile, band, gdalName);
   yield '  </VRTRasterBand>';
 }
@@ -123,11 +147,27 @@ function* metadata(
   yield `${indent}</Metadata>`;
 }
 
+function overviewText(path: string, band: number): string {
+  return `    <Overview>
+      <SourceFilename relativeToVRT="1">${escapeXml(path)}</SourceFilename>
+      <SourceBand>${band + 1}</SourceBand>
+    </Overview>`;
+}
+
+/** An overview of a file is a dataset of its own for GDAL, and opened by an option. */
+function openOptions({ overviewLevel }: IndexedTile): string {
+  if (overviewLevel === undefined) return '';
+  return `
+      <OpenOptions>
+        <OOI key="OVERVIEW_LEVEL">${overviewLevel}</OOI>
+      </OpenOptions>`;
+}
+
 function sourceText(tile: IndexedTile, band: number, gdalName: string): string {
   const { xPx, yPx, widthPx, heightPx } = tile.window;
   const size = `xSize="${widthPx}" ySize="${heightPx}"`;
   return `    <SimpleSource>
-      <SourceFilename relativeToVRT="1">${escapeXml(tile.path)}</SourceFilename>
+      <SourceFilename relativeToVRT="1">${escapeXml(tile.path)}</SourceFilename>${openOptions(tile)}
       <SourceBand>${band + 1}</SourceBand>
       <SourceProperties RasterXSize="${widthPx}" RasterYSize="${heightPx}" DataType="${gdalName}" BlockXSize="${tile.blockWidthPx}" BlockYSize="${tile.blockHeightPx}"/>
       <SrcRect xOff="0" yOff="0" ${size}/>

@@ -18,6 +18,7 @@ import type { KeptWork } from './kept-work.js';
 import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import type { FinishedTile } from './resume-record.js';
+import { MergedOverview, writeOverviews } from './write-overviews.js';
 
 /** A tile that failed: while the source was read, or while the file was encoded and written. */
 export interface TileFailure {
@@ -32,6 +33,7 @@ export interface FilledStage extends Manifest {
   readonly statistics: readonly BandStatistics[] | undefined;
   /** Tiles that an earlier run had finished. */
   readonly resumedTileCount: number;
+  readonly tileCount: number;
 }
 
 /** Writes all tiles, then the manifest that lists them in the order of the grid. */
@@ -45,16 +47,20 @@ export async function fillStage(
   const tilesName = basename(plan.tilesPath);
   const finished = kept && (await FinishedTiles.open(plan, tilesName, stage, kept));
   try {
-    const writer = { plan, stage, pool, finished, failures };
+    const merged = MergedOverview.of(plan);
+    const writer = { plan, stage, pool, finished, merged, failures };
     const { tiles: written, resumedTileCount } = await writeTiles(writer);
     if (failures[0]) throw failures[0].error;
     stage.signal.throwIfAborted();
     const tiles = [...cells(plan.grid)].flatMap((cell) => written.get(plan.tileName(cell)) ?? []);
-    const manifest = { generation: generationOf(tiles), tiles };
+    const names = new Set(written.keys());
+    const overviews = await writeOverviews(plan, stage, pool, merged, names);
+    const files = [...tiles, ...overviews];
+    const manifest = { generation: generationOf(files), tiles: files };
     const overwrite = stage.resumed;
     await stage.write(manifestName, manifestBytes(manifest), { overwrite });
     const statistics = plan.options.statistics ? joined(plan, tiles) : undefined;
-    return { ...manifest, statistics, resumedTileCount };
+    return { ...manifest, statistics, resumedTileCount, tileCount: tiles.length };
   } finally {
     await finished?.close();
   }
@@ -76,6 +82,7 @@ interface TileWriter {
   readonly stage: Stage;
   readonly pool: EncoderPool;
   readonly finished: FinishedTiles | undefined;
+  readonly merged: MergedOverview | undefined;
   readonly failures: TileFailure[];
 }
 
@@ -119,7 +126,7 @@ interface TileOutcome {
 }
 
 async function takeOrWriteTile(
-  { plan, stage, pool, finished }: TileWriter,
+  { plan, stage, pool, finished, merged }: TileWriter,
   cell: Cell,
   signal: AbortSignal,
 ): Promise<TileOutcome | TileFailure> {
@@ -127,13 +134,22 @@ async function takeOrWriteTile(
   let step: TileFailure['step'] = 'read';
   try {
     const taken = await finished?.take(name);
-    if (taken) return { ...taken, resumed: true };
+    if (taken) {
+      if (taken.tile) await merged?.addFromFile(cell, join(stage.path, name));
+      return { ...taken, resumed: true };
+    }
     const pixels = await plan.source.read(cell.window, signal);
     signal.throwIfAborted();
     step = 'write';
     const transform = plan.tileTransform(cell.window);
     const written = await pool.writeTile(join(stage.path, name), pixels, transform);
-    const tile = written && { name, ...written };
+    if (!written) {
+      await finished?.add(name, undefined);
+      return { tile: undefined, resumed: false };
+    }
+    const { part, ...facts } = written;
+    if (part) merged?.add(cell, part);
+    const tile = { name, ...facts };
     await finished?.add(name, tile);
     return { tile, resumed: false };
   } catch (error) {

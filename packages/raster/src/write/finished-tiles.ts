@@ -12,6 +12,7 @@ import { manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import { type FinishedTile, recordPath, ResumeRecord, type TileRecord } from './resume-record.js';
 import { unlinkIfThere } from './tiles-directory.js';
+import { overviewFiles } from './write-overviews.js';
 
 /** What is known of a tile that need not be made again: it is there, or it is empty and left out. */
 export interface TakenTile {
@@ -88,7 +89,7 @@ export class FinishedTiles {
 
 /** What somebody put into the stage would be published with it, and is not ours to remove. */
 async function refuseStrangers(plan: MosaicPlan, stagePath: string): Promise<void> {
-  const ours = new Set([manifestName]);
+  const ours = new Set([manifestName, ...overviewFiles(plan.pyramid).map(({ name }) => name)]);
   for (const cell of cells(plan.grid)) ours.add(plan.tileName(cell));
   const entries = await plan.fs.readDirectory(stagePath);
   const stranger = entries.find(({ name, kind }) => kind !== 'file' || !ours.has(name));

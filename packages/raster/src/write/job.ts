@@ -38,11 +38,11 @@ export function checkResumable(call: string, { source, options }: MosaicPlan): v
 
 /** The job of a plan that {@link checkResumable} has let through. The fingerprint may read the whole source. */
 export async function jobOf(plan: MosaicPlan): Promise<Job> {
-  const { source, format, grid, srs, options } = plan;
+  const { source, format, grid, srs, pyramid, options } = plan;
   const { skipEmpty = false, statistics = false } = options;
   return {
     source: digest(await fingerprintOf(plan)),
-    options: digest({ info: source.info, format, grid, srs, skipEmpty, statistics }),
+    options: digest({ info: source.info, format, grid, srs, pyramid, skipEmpty, statistics }),
     writer: version,
   };
 }

@@ -6,6 +6,7 @@ import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { srsText } from '../crs/crs.js';
 import { type Crs, dataTypes, type Transform, type Window } from '../model.js';
 import { type Cell, columnCount, type Grid, regularGrid, rowCount } from '../source/grid.js';
+import { type OverviewOptions, planPyramid, type Pyramid } from '../overview/pyramid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import {
   tileFormat,
@@ -26,7 +27,7 @@ export interface WriteProgress {
 }
 
 /** What a caller may say about the writing of a mosaic. */
-export interface WriteOptions extends Omit<TileOptions, 'interleave'> {
+export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewOptions {
   /**
    * Width and height of a tile in pixels, a multiple of 16 from 16 to 4096; 512 by default. For a source of chunks,
    * whose chunks are the tiles, it is the size of the blocks inside them.
@@ -79,6 +80,8 @@ const ownOptionNames = [
   'resume',
   'skipEmpty',
   'statistics',
+  'overviews',
+  'resampling',
   'threads',
   'concurrency',
   'signal',
@@ -102,6 +105,7 @@ export interface MosaicPlan {
   readonly concurrency: number | undefined;
   readonly format: TileFormat;
   readonly srs: string | undefined;
+  readonly pyramid: Pyramid | undefined;
   /** The name of a tile's file. */
   tileName(cell: Cell): string;
   /** The geotransform of a tile, if the mosaic has one. */
@@ -142,6 +146,7 @@ export function planMosaic(path: string, source: RasterSource, options: WriteOpt
     concurrency: options.concurrency ?? concurrencyFor(source, grid),
     format,
     srs,
+    pyramid: planPyramid(call, source.info, grid, options),
     tileName: ({ row, column }) =>
       `tile_${String(row).padStart(digits, '0')}_${String(column).padStart(digits, '0')}.tif`,
     tileTransform: (window) => movedTo(source.info.georeferencing.transform, window),
@@ -202,7 +207,8 @@ function checkSkipEmpty(call: string, source: RasterSource, skipEmpty = false): 
 function checkTexts({ info }: RasterSource, srs: string | undefined, stem: string): void {
   const window = { xPx: 0, yPx: 0, widthPx: 1, heightPx: 1 };
   const tile = { path: stem, window, blockWidthPx: 16, blockHeightPx: 16 };
-  const lines = vrtLines({ info, srs, generation: '', tilesName: stem, tiles: [tile] });
+  const own = { generation: '', tilesName: stem };
+  const lines = vrtLines({ info, srs, own, tiles: [tile] });
   while (!lines.next().done);
 }
 

@@ -36,6 +36,7 @@ import { checkResumable } from './job.js';
 import { discardKeptWork, findKeptWork, type KeptWork, offerKeptWork } from './kept-work.js';
 import type { Manifest } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
+import { overviewFiles } from './write-overviews.js';
 import {
   inTheWay,
   listTilesDirectories,
@@ -54,7 +55,7 @@ export interface WrittenMosaic {
   readonly tilesPath: string;
   /** Tile files; fewer than the grid has cells when empty tiles were left out. */
   readonly tileCount: number;
-  /** Bytes of all tile files. */
+  /** Bytes of all tile files and overviews. */
   readonly sizeBytes: number;
   /** Names these tiles: the same tiles always have the same generation. */
   readonly generation: string;
@@ -86,9 +87,9 @@ export async function writeTiledVrt(
 ): Promise<WrittenMosaic> {
   const plan = planMosaic(path, source, options);
   checkResumable('writeTiledVrt', plan);
-  const { fs, format } = plan;
+  const { fs, format, pyramid } = plan;
   const { threads, skipEmpty = false, statistics = false, signal } = options;
-  const pool = openEncoderPool(format, { fs, threads, skipEmpty, statistics });
+  const pool = openEncoderPool(format, { fs, threads, skipEmpty, statistics, pyramid });
   try {
     await typed(plan, () => checkWay(plan));
     const timeoutMs = options.lockTimeoutMs;
@@ -105,11 +106,11 @@ async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<Written
   await publishIndex(placed, manifest);
   await retire(plan, placed.tilesPath);
   const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
-  const { generation, tiles, resumedTileCount } = manifest;
+  const { generation, tileCount, resumedTileCount } = manifest;
   return {
     path: plan.indexPath,
     tilesPath: placed.tilesPath,
-    tileCount: tiles.length,
+    tileCount,
     sizeBytes,
     generation,
     resumedTileCount,
@@ -242,7 +243,12 @@ async function publishIndex(plan: MosaicPlan, manifest: FilledStage): Promise<vo
   const { generation, statistics } = manifest;
   const tilesName = basename(tilesPath);
   const tiles = { [Symbol.iterator]: () => indexedTiles(plan, manifest) };
-  const index = vrtBytes({ info: source.info, srs, generation, tilesName, tiles, statistics });
+  const overviews = overviewFiles(plan.pyramid).map(({ factor, name }) => ({
+    factor,
+    path: `${tilesName}/${name}`,
+  }));
+  const own = { generation, tilesName, overviews };
+  const index = vrtBytes({ info: source.info, srs, own, tiles, statistics });
   const { durability = 'durable' } = options;
   try {
     const { signal } = options;

@@ -22,8 +22,7 @@ const tile = {
 const index = (over: Partial<VrtIndex>): VrtIndex => ({
   info,
   srs: undefined,
-  generation: '0123456789abcdef',
-  tilesName: 'a & b_tiles',
+  own: { generation: '0123456789abcdef', tilesName: 'a & b_tiles' },
   tiles: [tile],
   ...over,
 });

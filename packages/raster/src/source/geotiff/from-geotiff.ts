@@ -20,6 +20,8 @@ import { Tags } from './tags.js';
 export interface GeoTiffOptions {
   /** Decoded blocks to keep for windows still to come, in bytes; 256 MiB at most by default. */
   readonly cacheBytes?: number | undefined;
+  /** An overview inside the file in place of its raster, from 0, which is the largest. */
+  readonly overview?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }
@@ -36,10 +38,10 @@ export async function fromGeoTiff(
   path: string,
   options: GeoTiffOptions = {},
 ): Promise<RasterSource & { close(): Promise<void> }> {
-  checkOptions('fromGeoTiff', options, ['cacheBytes', 'fs']);
+  checkOptions('fromGeoTiff', options, ['cacheBytes', 'overview', 'fs']);
   const file = await openFile(options.fs ?? nodeFileSystem, path);
   try {
-    const image = await firstImage(file, path);
+    const image = await imageOf(file, path, options.overview);
     const source = await sourceOf(file, path, image, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
     return { ...source, fingerprint: () => fingerprintOf(options.fs ?? nodeFileSystem, file) };
   } catch (error) {
@@ -68,13 +70,32 @@ async function fingerprintOf(fs: Fs, file: FsFile): Promise<string> {
   return JSON.stringify([await fs.realpath(file.path), sizeBytes, mtimeMs]);
 }
 
-async function firstImage(file: FsFile, path: string): Promise<GeoTIFFImage> {
+async function imageOf(
+  file: FsFile,
+  path: string,
+  overview: number | undefined,
+): Promise<GeoTIFFImage> {
   try {
     const slices = new FsSlices(file) as unknown as Parameters<typeof GeoTIFF.fromSource>[0];
-    return await (await GeoTIFF.fromSource(slices)).getImage(0);
+    const tiff = await GeoTIFF.fromSource(slices);
+    return overview === undefined ? await tiff.getImage(0) : await overviewOf(tiff, overview);
   } catch (error) {
     throw notATiff(path, error);
   }
+}
+
+/** Images after the first that are marked as reduced versions of another (TIFF 6.0, NewSubfileType, bit 0). */
+async function overviewOf(tiff: GeoTIFF, overview: number): Promise<GeoTIFFImage> {
+  const count = await tiff.getImageCount();
+  let left = overview;
+  for (let index = 1; index < count; index += 1) {
+    const image = await tiff.getImage(index);
+    const kind = (await new Tags(image).number('newSubfileType')) ?? 0;
+    if (kind % 2 === 0) continue;
+    if (left === 0) return image;
+    left -= 1;
+  }
+  throw new Error(`the file has no overview ${overview}`);
 }
 
 async function sourceOf(

@@ -2,6 +2,7 @@
 import type { GeoTIFFImage } from 'geotiff';
 
 const tagNumbers = {
+  newSubfileType: 254,
   imageWidth: 256,
   imageLength: 257,
   bitsPerSample: 258,
