@@ -1,5 +1,5 @@
 /**
- * Runs a benchmark: `npm run bench -- NAME [--quick]`. Each measures the ways of doing one thing in interleaved rounds
+ * Runs a benchmark: `npm run bench -- NAME [--quick] [--only TEXT]`. Each measures the ways of doing one thing in interleaved rounds
  * and prints medians and ratios to a floor of bare system calls. Nothing is asserted: a machine has its moods.
  */
 import { parseArgs } from 'node:util';
@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util';
 export interface BenchOptions {
   /** A short run that shows that everything works; its numbers mean nothing. */
   readonly quick: boolean;
+  /** Only the tables whose title holds this text, where a benchmark has several (raster). */
+  readonly only?: string | undefined;
 }
 
 const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<void>>>> = {
@@ -22,7 +24,7 @@ const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => 
 };
 
 const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false } },
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
   allowPositionals: true,
 });
 const names = positionals.length === 0 ? Object.keys(benches) : positionals;

@@ -4,7 +4,8 @@
  * memory from lazy sources, and what a tile costs among very many.
  *
  * The first line of each table is gdal_translate into one tiled file with all processors, which has the least to do.
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in; the default is a temporary one.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in, where the terrain stays for the next run; the default is a
+ * temporary one. `--only TEXT` picks tables by their title, such as 'float32, 512 px, lzw', 'memory' or 'tiles'.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -32,42 +33,84 @@ const dataTypes = ['float32', 'uint16'] as const;
 const ROUNDS = 3;
 const job = fileURLToPath(new URL('./raster-job.js', import.meta.url));
 
+/** One table. */
+interface Table {
+  readonly title: string;
+  readonly print: (root: string, title: string) => Promise<void> | void;
+}
+
 /** Runs the benchmark and prints its tables. */
-export async function benchRaster({ quick }: BenchOptions): Promise<void> {
+export async function benchRaster({ quick, only = '' }: BenchOptions): Promise<void> {
   const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
   const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
-  const sizePx = quick ? 1024 : 8192;
+  const inputs = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? root;
   try {
-    for (const dataType of dataTypes) {
-      const input = makeTerrain(root, dataType, sizePx);
-      for (const setting of settings) {
-        const contenders = contendersOf(root, input, setting);
-        const timesMs = await medianTimesMs(contenders, quick ? 1 : ROUNDS);
-        const { tileSizePx, compression, level = '' } = setting;
-        const title = `${sizePx} x ${sizePx} ${dataType}, ${tileSizePx} px, ${compression} ${level}`;
-        printTimes(title, contenders, timesMs);
-      }
-    }
-    printMemory(root, quick);
-    printManyTiles(root, quick);
+    const chosen = tables(inputs, quick).filter(({ title }) => title.includes(only));
+    if (chosen.length === 0) console.error(`bench: no table of raster holds '${only}'`);
+    for (const { title, print } of chosen) await print(root, title);
   } finally {
     nodeFs.rmSync(root, { recursive: true, force: true });
   }
 }
 
+function tables(inputs: string, quick: boolean): readonly Table[] {
+  const sizePx = quick ? 1024 : 8192;
+  const speed = dataTypes.flatMap((dataType) =>
+    settings.map((setting): Table => {
+      const { tileSizePx, compression, level } = setting;
+      const codec = level === undefined ? compression : `${compression} ${level}`;
+      return {
+        title: `${sizePx} x ${sizePx} ${dataType}, ${tileSizePx} px, ${codec}`,
+        print: (root, title) =>
+          printSpeed(root, title, terrain(inputs, dataType, sizePx), setting, quick),
+      };
+    }),
+  );
+  const memory = 'peak memory from a lazy source of float32, 512 px, deflate 6';
+  const tiles = 'cost of a tile of 16 x 16 bytes, uncompressed and durable, among many tiles';
+  return [
+    ...speed,
+    { title: memory, print: (root, title) => printMemory(root, title, quick) },
+    { title: tiles, print: (root, title) => printManyTiles(root, title, quick) },
+  ];
+}
+
+async function printSpeed(
+  root: string,
+  title: string,
+  input: string,
+  setting: Setting,
+  quick: boolean,
+): Promise<void> {
+  const contenders = contendersOf(root, input, setting);
+  printTimes(title, contenders, await medianTimesMs(contenders, quick ? 1 : ROUNDS));
+}
+
 /** An uncompressed GeoTIFF of terrain: noise of four octaves, in centimetres, from a fixed seed, the lowlands nodata. */
-function makeTerrain(root: string, dataType: (typeof dataTypes)[number], sizePx: number): string {
-  const raw = `${root}/${dataType}.img`;
+function terrain(inputs: string, dataType: (typeof dataTypes)[number], sizePx: number): string {
+  const tiff = `${inputs}/terrain-${dataType}-${sizePx}.tif`;
+  if (nodeFs.existsSync(tiff)) return tiff;
+  const raw = `${inputs}/terrain.img`;
+  const header = `${inputs}/terrain.hdr`;
   runJob({ do: 'terrain', path: raw, dataType, sizePx });
   const enviType = dataType === 'float32' ? 4 : 12;
   nodeFs.writeFileSync(
-    `${root}/${dataType}.hdr`,
+    header,
     `ENVI\nsamples = ${sizePx}\nlines = ${sizePx}\nbands = 1\ndata type = ${enviType}\ninterleave = bsq\nbyte order = 0\nheader offset = 0\n`,
   );
-  const tiff = `${root}/${dataType}.tif`;
   const place = ['-a_srs', 'EPSG:32632', '-a_ullr', '0', `${sizePx}`, `${sizePx}`, '0'];
-  execFileSync('gdal_translate', ['-q', '-a_nodata', '0', ...place, raw, tiff]);
-  nodeFs.rmSync(raw);
+  execFileSync('gdal_translate', [
+    '-q',
+    '-of',
+    'GTiff',
+    '-a_nodata',
+    '0',
+    ...place,
+    raw,
+    `${tiff}.part`,
+  ]);
+  nodeFs.renameSync(`${tiff}.part`, tiff);
+  for (const path of [raw, header]) nodeFs.rmSync(path);
   return tiff;
 }
 
@@ -136,8 +179,8 @@ function runJob(what: RasterJob, environment: NodeJS.ProcessEnv = {}): RasterJob
 }
 
 /** Peak memory from sources that are never whole anywhere; the larger one is sparse, so that its tiles are few. */
-function printMemory(root: string, quick: boolean): void {
-  console.log('\npeak memory from a lazy source of float32, 512 px, deflate 6');
+function printMemory(root: string, title: string, quick: boolean): void {
+  console.log(`\n${title}`);
   for (const sizePx of quick ? [1024, 2048] : [8192, 65_536]) {
     const path = `${root}/lazy-${sizePx}.vrt`;
     const { peakBytes, timeMs } = runJob({ do: 'lazy', path, sizePx });
@@ -149,8 +192,8 @@ function printMemory(root: string, quick: boolean): void {
   }
 }
 
-function printManyTiles(root: string, quick: boolean): void {
-  console.log('\ncost of a tile of 16 x 16 bytes, uncompressed and durable, among');
+function printManyTiles(root: string, title: string, quick: boolean): void {
+  console.log(`\n${title}`);
   for (const tileCount of quick ? [100, 1000] : [1000, 100_000]) {
     const path = `${root}/many-${tileCount}.vrt`;
     const { peakBytes, timeMs } = runJob({ do: 'many', path, tileCount });
