@@ -23,6 +23,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'updateJson',
     'withLock',
   ],
+  'holdfast/errors': ['HoldfastError', 'errnoOf', 'errorCodes', 'isHoldfastError'],
   'holdfast/json': [
     'applyJsonPatch',
     'deleteAt',
@@ -33,7 +34,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'parsePointer',
     'setAt',
   ],
-  'holdfast/os': ['errnoOf', 'nodeFileSystem', 'systemError'],
+  'holdfast/os': ['errnoOf', 'inlineFileSystem', 'nodeFileSystem', 'systemError'],
   'holdfast/options': ['checkOptions', 'invalidArgument'],
   '@holdfast/raster': [
     'compressionNames',

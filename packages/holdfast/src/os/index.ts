@@ -12,6 +12,6 @@ export type {
   LockTickets,
   OpenFlags,
 } from './fs.js';
-export { nodeFileSystem } from './node-fs.js';
+export { inlineFileSystem, nodeFileSystem } from './node-fs.js';
 export { systemError } from './system-error.js';
 export { errnoOf } from '../errors.js';

@@ -80,14 +80,21 @@ class NodeHandle implements FsHandle {
 }
 
 class NodeFile extends NodeHandle implements FsFile {
+  /** Larger reads and writes go through the thread pool. */
+  readonly #inlineBytes: number;
   #tickets: { readonly offered: LockTickets | undefined } | undefined;
+
+  constructor(fd: number, path: string, inlineBytes: number) {
+    super(fd, path);
+    this.#inlineBytes = inlineBytes;
+  }
 
   get tickets(): LockTickets | undefined {
     this.#tickets ??= { offered: ticketsOf(this.fd, this.path) };
     return this.#tickets.offered;
   }
   async read(buffer: Uint8Array, offsetBytes: number): Promise<number> {
-    if (buffer.length <= INLINE_BYTES) {
+    if (buffer.length <= this.#inlineBytes) {
       return call(() => nodeFs.readSync(this.fd, buffer, 0, buffer.length, offsetBytes));
     }
     return callAsync(
@@ -97,7 +104,7 @@ class NodeFile extends NodeHandle implements FsFile {
     );
   }
   async write(data: Uint8Array, offsetBytes: number): Promise<number> {
-    if (data.length <= INLINE_BYTES) {
+    if (data.length <= this.#inlineBytes) {
       return call(() => nodeFs.writeSync(this.fd, data, 0, data.length, offsetBytes));
     }
     return callAsync(
@@ -122,7 +129,7 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
 
 const posixFileSystem: Fs = {
   async open(path, flags, mode = 0o666) {
-    return call(() => new NodeFile(nodeFs.openSync(path, openFlags(flags), mode), path));
+    return call(() => openFile(path, flags, mode, INLINE_BYTES));
   },
   async openDirectory(path) {
     const flags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
@@ -181,6 +188,10 @@ const posixFileSystem: Fs = {
   },
 };
 
+function openFile(path: string, flags: OpenFlags, mode: number, inlineBytes: number): NodeFile {
+  return new NodeFile(nodeFs.openSync(path, openFlags(flags), mode), path, inlineBytes);
+}
+
 /** Tickets are a hint, so a filesystem that cannot be asked (its name is gone) simply has none. */
 function ticketsOf(fd: number, path: string): LockTickets | undefined {
   try {
@@ -191,10 +202,22 @@ function ticketsOf(fd: number, path: string): LockTickets | undefined {
 }
 
 /** The machine's own filesystem. */
-export const nodeFileSystem: Fs =
-  process.platform === 'win32'
-    ? windowsFileSystem(posixFileSystem, nativeOfWindows)
-    : posixFileSystem;
+export const nodeFileSystem: Fs = ofPlatform(posixFileSystem);
+
+/**
+ * The same for a thread that has nothing else to do meanwhile, such as a worker: reads and writes of any size are made
+ * inline, without a hop through the thread pool that all threads share.
+ */
+export const inlineFileSystem: Fs = ofPlatform({
+  ...posixFileSystem,
+  async open(path, flags, mode = 0o666) {
+    return call(() => openFile(path, flags, mode, Number.POSITIVE_INFINITY));
+  },
+});
+
+function ofPlatform(posix: Fs): Fs {
+  return process.platform === 'win32' ? windowsFileSystem(posix, nativeOfWindows) : posix;
+}
 
 /** Makes a synchronous call, and names the errors that libuv cannot name. */
 function call<T>(operation: () => T): T {

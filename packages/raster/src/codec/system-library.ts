@@ -4,7 +4,7 @@
  * that a library with other signatures is never called.
  */
 import { createRequire } from 'node:module';
-import { HoldfastError } from 'holdfast';
+import { HoldfastError } from 'holdfast/errors';
 
 type Koffi = typeof import('koffi');
 /** A loaded library. */

@@ -2,7 +2,7 @@
  * Errors on their way between threads. A structured clone keeps an error's message and stack but drops its code and
  * other fields, and its class; here they are carried along, and a `HoldfastError` arrives as one.
  */
-import { HoldfastError, isHoldfastError } from 'holdfast';
+import { HoldfastError, isHoldfastError } from 'holdfast/errors';
 
 /** An error as a message can hold it. */
 export interface CarriedError {

@@ -6,36 +6,55 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { invalidArgument } from 'holdfast/options';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
-import type { Pixels, Transform } from '../model.js';
+import type { Pixels, Transform, Window } from '../model.js';
+import type { PlainSamples } from '../source/plain-samples.js';
 import { TileEncoder } from '../tiff/tile-encoder.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import { arrivedError } from './carried-error.js';
 import type { Order, Reply, WorkerSetup } from './messages.js';
-import { runTileTask, type TileTask, type TileTaskOptions, type WrittenTile } from './tile-task.js';
+import {
+  areGiven,
+  runTileTask,
+  type TaskSetup,
+  type TileTask,
+  type TileTaskOptions,
+  type WrittenTile,
+} from './tile-task.js';
 
 /** Writes tiles of one format. */
 export interface EncoderPool {
   /** How many tiles are worth having under way at once; more only wait, and cost memory. */
   readonly capacity: number;
+  /** Whether the threads read plain samples by themselves: then a tile is given as its window. */
+  readonly readsPlain: boolean;
+  /** Starts the threads that so many tiles will need, so that they are there when the first tile is. */
+  start(tileCount: number): void;
   /**
-   * Encodes a tile and writes it to a new file. The samples are the pool's from then on: their buffer may move to another
+   * Encodes a tile and writes it to a new file. Samples are the pool's from then on: their buffer may move to another
    * thread and must not be used again.
    *
+   * @param samples - the tile's own; or its window, where the pool reads plain samples
    * @returns what was written, or `undefined` for an empty tile that was left out
    * @throws the error of the tile, with the stack of the thread where it was thrown; after one the pool goes on
    */
-  writeTile(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile | undefined>;
+  writeTile(
+    path: string,
+    samples: Pixels | Window,
+    transform?: Transform,
+  ): Promise<WrittenTile | undefined>;
   /** The same for a file of samples alone: without statistics and overviews, and also if all of them are nodata. */
   writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
   /** A buffer for samples: one that a written tile has given back, or a new one. What is in it is left over. */
-  takeBuffer(sizeBytes: number): ArrayBuffer;
-  /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. */
+  readonly takeBuffer: (sizeBytes: number) => ArrayBuffer;
+  /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. May be called again. */
   close(): Promise<void>;
 }
 
 export interface EncoderPoolOptions extends Partial<TileTaskOptions> {
   /** Worker threads, one a core by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
+  /** Where the samples lie plainly in a file, if they do. */
+  readonly plain?: PlainSamples | undefined;
   /**
    * The filesystem to work on; the machine's own by default. Any other lives in the calling thread, and so tiles are
    * encoded there.
@@ -46,7 +65,7 @@ export interface EncoderPoolOptions extends Partial<TileTaskOptions> {
 const MOST_THREADS = 1024;
 
 /**
- * Opens a pool. Threads are started by the first tiles.
+ * Opens a pool. Threads are started by the first tiles, or before.
  *
  * @throws HoldfastError INVALID_ARGUMENT for a number of threads that is none
  */
@@ -55,8 +74,9 @@ export function openEncoderPool(format: TileFormat, options: EncoderPoolOptions 
   const { fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
   const taskOptions = { sync, skipEmpty, statistics, pyramid };
-  if (threads === 0 || fs !== nodeFileSystem) return new InlinePool(format, fs, taskOptions);
-  return new WorkerPool({ format, options: taskOptions }, threads);
+  const setup = { format, options: taskOptions };
+  if (threads === 0 || fs !== nodeFileSystem) return new InlinePool({ ...setup, fs });
+  return new WorkerPool({ ...setup, plain: options.plain }, threads);
 }
 
 function checkThreads(threads: number): number {
@@ -70,40 +90,42 @@ function checkThreads(threads: number): number {
 /** Encodes on the calling thread. */
 class InlinePool implements EncoderPool {
   readonly capacity = 2;
-  readonly #format: TileFormat;
-  readonly #fs: Fs;
-  readonly #options: TileTaskOptions;
+  readonly readsPlain = false;
+  readonly #setup: TaskSetup;
+  readonly #buffers = new SpareBuffers(this.capacity + 1);
   readonly #underWay = new Set<Promise<unknown>>();
   #encoder: TileEncoder | undefined;
 
-  constructor(format: TileFormat, fs: Fs, options: TileTaskOptions) {
-    this.#format = format;
-    this.#fs = fs;
-    this.#options = options;
+  constructor(setup: TaskSetup) {
+    this.#setup = setup;
   }
+
+  start(): void {}
 
   async writeTile(
     path: string,
-    pixels: Pixels,
+    samples: Pixels | Window,
     transform?: Transform,
   ): Promise<WrittenTile | undefined> {
-    return this.#write({ path, pixels, transform });
+    if (!areGiven(samples)) throw new Error('the calling thread has a source to read from');
+    return this.#write({ path, transform }, samples);
   }
 
   async writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
-    return (await this.#write({ path, pixels, transform, isPlain: true })) as WrittenTile;
+    return (await this.#write({ path, transform, isPlain: true }, pixels)) as WrittenTile;
   }
 
-  async #write(task: TileTask): Promise<WrittenTile | undefined> {
-    this.#encoder ??= new TileEncoder(this.#format);
-    const written = runTileTask(this.#encoder, this.#format, this.#fs, task, this.#options);
+  async #write(task: Omit<TileTask, 'samples'>, samples: Pixels): Promise<WrittenTile | undefined> {
+    this.#encoder ??= new TileEncoder(this.#setup.format);
+    const written = runTileTask(this.#encoder, task, samples, this.#setup);
     this.#underWay.add(written);
-    return written.finally(() => this.#underWay.delete(written));
+    return written.finally(() => {
+      this.#underWay.delete(written);
+      if (isAlone(samples)) this.#buffers.give(samples.data.buffer);
+    });
   }
 
-  takeBuffer(sizeBytes: number): ArrayBuffer {
-    return new ArrayBuffer(sizeBytes);
-  }
+  readonly takeBuffer = (sizeBytes: number): ArrayBuffer => this.#buffers.take(sizeBytes);
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#underWay);
@@ -125,36 +147,44 @@ const JOBS_PER_WORKER = 2;
 
 class WorkerPool implements EncoderPool {
   readonly capacity: number;
+  readonly readsPlain: boolean;
   readonly #setup: WorkerSetup;
   readonly #threads: number;
   readonly #workers = new Set<PoolWorker>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #waiting: Job[] = [];
-  readonly #buffers: ArrayBuffer[] = [];
+  readonly #buffers: SpareBuffers;
   #nextId = 0;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(setup: WorkerSetup, threads: number) {
     this.#setup = setup;
     this.#threads = threads;
     this.capacity = threads * JOBS_PER_WORKER;
+    this.readsPlain = setup.plain !== undefined;
+    this.#buffers = new SpareBuffers(this.capacity + 1);
+  }
+
+  start(tileCount: number): void {
+    while (this.#workers.size < Math.min(this.#threads, tileCount)) this.#hire();
   }
 
   async writeTile(
     path: string,
-    pixels: Pixels,
+    samples: Pixels | Window,
     transform?: Transform,
   ): Promise<WrittenTile | undefined> {
-    return this.#write({ path, pixels, transform });
+    return this.#write({ path, samples, transform });
   }
 
   async writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
-    return (await this.#write({ path, pixels, transform, isPlain: true })) as WrittenTile;
+    return (await this.#write({ path, samples: pixels, transform, isPlain: true })) as WrittenTile;
   }
 
   async #write(given: TileTask): Promise<WrittenTile | undefined> {
-    if (this.#closed) throw new Error('the encoder pool is closed');
-    const task = { ...given, pixels: movable(given.pixels) };
+    if (this.#closing) throw new Error('the encoder pool is closed');
+    const { samples } = given;
+    const task = { ...given, samples: areGiven(samples) ? movable(samples) : samples };
     const written = new Promise<WrittenTile | undefined>((resolve, reject) => {
       this.#waiting.push({ id: this.#nextId, task, resolve, reject });
       this.#nextId += 1;
@@ -164,16 +194,16 @@ class WorkerPool implements EncoderPool {
     return written.finally(() => this.#underWay.delete(written));
   }
 
-  takeBuffer(sizeBytes: number): ArrayBuffer {
-    const index = this.#buffers.findIndex((buffer) => buffer.byteLength === sizeBytes);
-    return this.#buffers.splice(index, index < 0 ? 0 : 1)[0] ?? new ArrayBuffer(sizeBytes);
-  }
+  readonly takeBuffer = (sizeBytes: number): ArrayBuffer => this.#buffers.take(sizeBytes);
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing ??= this.#end();
+    await this.#closing;
+  }
+
+  async #end(): Promise<void> {
     await Promise.allSettled(this.#underWay);
     await Promise.all(Array.from(this.#workers, async (worker) => worker.close()));
-    this.#buffers.length = 0;
   }
 
   /** Hands waiting jobs out, to the worker with the fewest; starts workers while there is work for them. */
@@ -195,7 +225,7 @@ class WorkerPool implements EncoderPool {
   #hire(): PoolWorker {
     const worker: PoolWorker = new PoolWorker(this.#setup, {
       free: (buffer) => {
-        if (buffer && this.#buffers.length <= this.capacity) this.#buffers.push(buffer);
+        if (buffer) this.#buffers.give(buffer);
         this.#dispatch();
       },
       died: () => {
@@ -206,6 +236,27 @@ class WorkerPool implements EncoderPool {
     });
     this.#workers.add(worker);
     return worker;
+  }
+}
+
+/** Buffers to be used again: to make new ones and to collect them costs more than to fill them. */
+class SpareBuffers {
+  readonly #most: number;
+  readonly #buffers: ArrayBuffer[] = [];
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  give(buffer: ArrayBufferLike): void {
+    if (!(buffer instanceof ArrayBuffer)) return;
+    this.#buffers.push(buffer);
+    if (this.#buffers.length > this.#most) this.#buffers.shift();
+  }
+
+  take(sizeBytes: number): ArrayBuffer {
+    const index = this.#buffers.findIndex((buffer) => buffer.byteLength === sizeBytes);
+    return this.#buffers.splice(index, index < 0 ? 0 : 1)[0] ?? new ArrayBuffer(sizeBytes);
   }
 }
 
@@ -221,6 +272,7 @@ class PoolWorker {
   readonly #jobs = new Map<number, Job>();
   readonly #events: PoolEvents;
   readonly #ended: Promise<void>;
+  #hadJobs = false;
 
   constructor(setup: WorkerSetup, events: PoolEvents) {
     this.#events = events;
@@ -245,10 +297,11 @@ class PoolWorker {
   }
 
   start(job: Job): void {
+    this.#hadJobs = true;
     this.#jobs.set(job.id, job);
     this.#thread.ref();
     const { id, task } = job;
-    const { buffer } = task.pixels.data;
+    const buffer = areGiven(task.samples) ? task.samples.data.buffer : undefined;
     const moved = buffer instanceof ArrayBuffer ? [buffer] : [];
     try {
       this.#thread.postMessage({ id, task } satisfies Order, moved);
@@ -258,10 +311,11 @@ class PoolWorker {
     }
   }
 
-  /** Ends the thread, which has no jobs any more. */
+  /** Ends the thread, which has no jobs any more. One that never had any may still be starting. */
   async close(): Promise<void> {
     this.#thread.ref();
-    this.#thread.postMessage('close' satisfies Order, []);
+    if (this.#hadJobs) this.#thread.postMessage('close' satisfies Order, []);
+    else void this.#thread.terminate();
     await this.#ended;
   }
 
@@ -288,8 +342,10 @@ class PoolWorker {
 
 /** Samples that can be moved to another thread without moving anything else: alone in their buffer, or shared. */
 function movable(pixels: Pixels): Pixels {
-  const { data } = pixels;
-  const { buffer } = data;
-  const alone = !(buffer instanceof ArrayBuffer) || buffer.byteLength === data.byteLength;
-  return alone ? pixels : { ...pixels, data: data.slice() };
+  const shared = !(pixels.data.buffer instanceof ArrayBuffer);
+  return shared || isAlone(pixels) ? pixels : { ...pixels, data: pixels.data.slice() };
+}
+
+function isAlone({ data }: Pixels): boolean {
+  return data.buffer.byteLength === data.byteLength;
 }

@@ -1,4 +1,5 @@
 /** What a pool and its worker threads say to each other. */
+import type { PlainSamples } from '../source/plain-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import type { CarriedError } from './carried-error.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
@@ -7,6 +8,8 @@ import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
 export interface WorkerSetup {
   readonly format: TileFormat;
   readonly options: TileTaskOptions;
+  /** Where the samples lie of tasks that do not bring any. */
+  readonly plain: PlainSamples | undefined;
 }
 
 /** To a worker: a tile to write, or that there will be no more. */

@@ -1,7 +1,7 @@
 /** What is done with one tile, on whichever thread: look whether it is empty, encode it, take its checksum, write it. */
 import { createHash } from 'node:crypto';
 import type { Fs } from 'holdfast/os';
-import type { Pixels, Transform } from '../model.js';
+import type { Pixels, Transform, Window } from '../model.js';
 import { type BandStatistics, tileStatistics } from '../statistics/band-statistics.js';
 import { type Pyramid, tileOverviews } from '../overview/pyramid.js';
 import { isEmptyTile } from '../tiff/empty-tile.js';
@@ -24,10 +24,16 @@ export interface TileTaskOptions {
 /** One tile to be written to a path that does not exist yet. */
 export interface TileTask {
   readonly path: string;
-  readonly pixels: Pixels;
+  /** Its samples, or where they lie in a file. */
+  readonly samples: Pixels | Window;
   readonly transform: Transform | undefined;
   /** Only the samples: without statistics and overviews, and also if all of them are nodata. */
   readonly isPlain?: boolean | undefined;
+}
+
+/** Whether samples are given, and not just where they lie. */
+export function areGiven(samples: Pixels | Window): samples is Pixels {
+  return 'data' in samples;
 }
 
 /** A tile file that was written. */
@@ -44,22 +50,27 @@ export interface WrittenTile {
 const PLAIN = { skipEmpty: false, statistics: false, pyramid: undefined };
 const NO_OVERVIEWS = { own: [], part: undefined };
 
+/** What all tasks of a thread have in common. */
+export interface TaskSetup {
+  readonly format: TileFormat;
+  readonly options: TileTaskOptions;
+  readonly fs: Fs;
+}
+
 /** Runs a task; `undefined` for an empty tile that was left out. */
 export async function runTileTask(
   encoder: TileEncoder,
-  format: TileFormat,
-  fs: Fs,
-  task: TileTask,
-  options: TileTaskOptions,
+  task: Omit<TileTask, 'samples'>,
+  pixels: Pixels,
+  { format, options, fs }: TaskSetup,
 ): Promise<WrittenTile | undefined> {
   const { sync } = options;
   const { skipEmpty, statistics: wanted, pyramid } = task.isPlain ? PLAIN : options;
-  const { pixels, transform } = task;
   if (skipEmpty && isEmptyTile(pixels.data, format.nodata)) return undefined;
   // Before encoding, which may change the samples in place.
   const statistics = wanted ? tileStatistics(pixels, format.nodata) : undefined;
   const { own, part } = pyramid ? tileOverviews(pixels, pyramid, format.nodata) : NO_OVERVIEWS;
-  const tile = encoder.encode(pixels, transform, own);
+  const tile = encoder.encode(pixels, task.transform, own);
   try {
     const hash = createHash('sha256');
     for (const piece of tile.parts) hash.update(piece);

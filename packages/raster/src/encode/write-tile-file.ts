@@ -2,7 +2,7 @@
  * Writes a tile file into a stage: create it, write it whole, sync it if asked to. The directory that it lies in becomes
  * durable and visible with the whole stage; a crash before that leaves an orphan that the stage's sweep removes.
  */
-import { HoldfastError } from 'holdfast';
+import { HoldfastError } from 'holdfast/errors';
 import type { Fs, FsFile } from 'holdfast/os';
 
 /** `write(2)` takes at most 0x7ffff000 bytes at a time. */

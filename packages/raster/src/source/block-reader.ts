@@ -7,7 +7,7 @@ import type { Interleave, Pixels, RasterArray, RasterInfo, Window } from '../mod
 import { dataTypes } from '../model.js';
 import { copyWindow, intersection } from './copy-window.js';
 import { type Cell, cellsTouching, type Grid } from './grid.js';
-import { checkWindow } from './raster-source.js';
+import { checkWindow, roomFor, type TakeBuffer } from './raster-source.js';
 
 /** A decoded block; its window may reach past the raster's edges (TIFF pads its tiles). */
 export interface Block {
@@ -42,13 +42,13 @@ export class BlockReader {
   }
 
   /** Reads a window; see `RasterSource.read`. */
-  async read(window: Window, signal?: AbortSignal): Promise<Pixels> {
+  async read(window: Window, signal?: AbortSignal, takeBuffer?: TakeBuffer): Promise<Pixels> {
     const { info, interleave, blocks } = this.#options;
     signal?.throwIfAborted();
     checkWindow(info, window);
     const { widthPx, heightPx } = window;
     const bandCount = info.bands.length;
-    const data = new dataTypes[info.dataType].array(widthPx * heightPx * bandCount);
+    const data = roomFor(info.dataType, widthPx * heightPx * bandCount, takeBuffer);
     const copies = [...cellsTouching(blocks, window)].map(async (cell) => {
       const block = await this.#take(cell, window);
       copyWindow(block, { data, window }, bandCount, interleave);

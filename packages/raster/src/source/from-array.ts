@@ -9,11 +9,10 @@ import {
   type RasterInfo,
   type Window,
   dataTypeOf,
-  dataTypes,
 } from '../model.js';
 import { halfToFloat } from './half-float.js';
 import { profileNames, rasterInfo, type RasterProfile } from './profile.js';
-import { checkWindow, type RasterSource } from './raster-source.js';
+import { checkWindow, type RasterSource, roomFor, type TakeBuffer } from './raster-source.js';
 import { regularGrid } from './grid.js';
 
 /**
@@ -90,9 +89,9 @@ export function fromArray(raster: ArrayRaster): RasterSource {
     blocks: regularGrid(widthPx, heightPx, widthPx, heightPx),
     tiling: 'tileSize',
     fingerprint: () => contentDigest(layout, raster.elements),
-    async read(window, signal) {
+    async read(window, signal, takeBuffer) {
       signal?.throwIfAborted();
-      return readWindow(info, layout, interleave, convert, window);
+      return readWindow(info, layout, interleave, convert, window, takeBuffer);
     },
   };
 }
@@ -210,11 +209,11 @@ function truthValues(samples: RasterArray): RasterArray {
   return Uint8Array.from(samples as Uint8Array, (value) => (value === 0 ? 0 : 1));
 }
 
-/** An empty array of the same type. */
-function rasterLike(data: RasterArray, length: number): RasterArray {
+/** Room for samples of the same type. */
+function rasterLike(data: RasterArray, length: number, takeBuffer?: TakeBuffer): RasterArray {
   const dataType = dataTypeOf(data);
   if (!dataType) throw unknownElements();
-  return new dataTypes[dataType].array(length);
+  return roomFor(dataType, length, takeBuffer);
 }
 
 function readWindow(
@@ -223,11 +222,12 @@ function readWindow(
   interleave: Interleave,
   convert: Convert,
   window: Window,
+  takeBuffer: TakeBuffer | undefined,
 ): Pixels {
   checkWindow(info, window);
   const { widthPx, heightPx } = window;
   const { bandCount } = layout;
-  const samples = rasterLike(layout.data, widthPx * heightPx * bandCount);
+  const samples = rasterLike(layout.data, widthPx * heightPx * bandCount, takeBuffer);
   const planes = interleave === 'band' ? bandCount : 1;
   const rowLength = (widthPx * bandCount) / planes;
   let to = 0;

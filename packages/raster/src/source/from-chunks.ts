@@ -13,7 +13,7 @@ import {
 import { BlockReader } from './block-reader.js';
 import { type Cell, cellsTouching, type Grid, gridOfSizes, regularGrid } from './grid.js';
 import { profileNames, rasterInfo, type RasterProfile } from './profile.js';
-import { givenFingerprint, type RasterSource } from './raster-source.js';
+import { givenFingerprint, type RasterSource, roomFor, type TakeBuffer } from './raster-source.js';
 
 /** What {@link fromChunks} takes. */
 export interface ChunkedRaster extends RasterProfile {
@@ -81,11 +81,11 @@ export function fromChunks(raster: ChunkedRaster): RasterSource {
     blocks,
     tiling: 'blocks',
     ...givenFingerprint(raster.fingerprint),
-    async read(window, signal) {
+    async read(window, signal, takeBuffer) {
       const chunk = wholeChunk(blocks, window);
-      if (!chunk) return reader.read(window, signal);
+      if (!chunk) return reader.read(window, signal, takeBuffer);
       signal?.throwIfAborted();
-      return wholePixels(info, interleave, chunk, await compute(chunk, signal));
+      return wholePixels(info, interleave, chunk, await compute(chunk, signal), takeBuffer);
     },
   };
 }
@@ -145,9 +145,10 @@ function wholePixels(
   interleave: Interleave,
   chunk: Cell,
   data: RasterArray,
+  takeBuffer: TakeBuffer | undefined,
 ): Pixels {
   const { widthPx, heightPx } = chunk.window;
-  const copy = new dataTypes[info.dataType].array(data.length);
+  const copy = roomFor(info.dataType, data.length, takeBuffer);
   (copy as Uint8Array).set(data as Uint8Array);
   return { data: copy, widthPx, heightPx, bandCount: info.bands.length, interleave };
 }

@@ -73,7 +73,7 @@ export function fromZarr(array: ZarrArray, options: ZarrOptions = {}): RasterSou
     blocks,
     tiling: tiling === 'chunks' ? 'blocks' : 'tileSize',
     ...givenFingerprint(fingerprint),
-    read: (window, signal) => reader.read(window, signal),
+    read: (window, signal, takeBuffer) => reader.read(window, signal, takeBuffer),
   };
 }
 

@@ -1,7 +1,19 @@
 /** What the writer reads from. Anything that can give a window of pixels is a source. */
 import { invalidArgument } from 'holdfast/options';
-import type { Interleave, Pixels, RasterInfo, Window } from '../model.js';
+import {
+  type DataType,
+  dataTypes,
+  type Interleave,
+  type Pixels,
+  type RasterArray,
+  type RasterInfo,
+  type Window,
+} from '../model.js';
 import type { Grid } from './grid.js';
+import type { PlainSamples } from './plain-samples.js';
+
+/** Gives a buffer of just this size; what is in it is left over from its last use. */
+export type TakeBuffer = (sizeBytes: number) => ArrayBuffer;
 
 /** A raster that is read window by window; it may be larger than memory. */
 export interface RasterSource {
@@ -18,8 +30,12 @@ export interface RasterSource {
   /**
    * Reads a window that lies inside the raster. The array given back is the caller's own: it may be changed, or moved
    * to another thread. Several reads may be under way at once.
+   *
+   * @param takeBuffer - where the source may take the array's buffer from, rather than have the machine make a new one
    */
-  read(window: Window, signal?: AbortSignal): Promise<Pixels>;
+  read(window: Window, signal?: AbortSignal, takeBuffer?: TakeBuffer): Promise<Pixels>;
+  /** Where the samples lie in a file as `read` gives them, if they do: for threads that read them by themselves. */
+  readonly plain?: PlainSamples | undefined;
   /**
    * Tells these samples from others: the same text for the same samples, at any time and in any process. A source
    * without it cannot be resumed.
@@ -32,6 +48,12 @@ export interface RasterSource {
 /** The part of a source that gives the fingerprint its caller gave, if he gave one. */
 export function givenFingerprint(text: string | undefined): Pick<RasterSource, 'fingerprint'> {
   return text === undefined ? {} : { fingerprint: async () => text };
+}
+
+/** Room for samples that will all be written. */
+export function roomFor(dataType: DataType, length: number, takeBuffer?: TakeBuffer): RasterArray {
+  const { array, bytes } = dataTypes[dataType];
+  return takeBuffer ? new array(takeBuffer(length * bytes)) : new array(length);
 }
 
 /** Refuses a window that is empty or leaves the raster. */

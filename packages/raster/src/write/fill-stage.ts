@@ -138,11 +138,13 @@ async function takeOrWriteTile(
       if (taken.tile) await merged?.addFromFile(cell, join(stage.path, name));
       return { ...taken, resumed: true };
     }
-    const pixels = await plan.source.read(cell.window, signal);
+    const samples = pool.readsPlain
+      ? cell.window
+      : await plan.source.read(cell.window, signal, pool.takeBuffer);
     signal.throwIfAborted();
     step = 'write';
     const transform = plan.tileTransform(cell.window);
-    const written = await pool.writeTile(join(stage.path, name), pixels, transform);
+    const written = await pool.writeTile(join(stage.path, name), samples, transform);
     if (!written) {
       await finished?.add(name, undefined);
       return { tile: undefined, resumed: false };
@@ -153,7 +155,9 @@ async function takeOrWriteTile(
     await finished?.add(name, tile);
     return { tile, resumed: false };
   } catch (error) {
-    return { cell, step, error };
+    // A thread of the pool may have read the samples.
+    const failedStep = isHoldfastError(error) && error.step === 'read' ? 'read' : step;
+    return { cell, step: failedStep, error };
   }
 }
 

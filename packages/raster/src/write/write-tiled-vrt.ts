@@ -89,8 +89,11 @@ export async function writeTiledVrt(
   checkResumable('writeTiledVrt', plan);
   const { fs, format, pyramid } = plan;
   const { threads, skipEmpty = false, statistics = false, signal } = options;
-  const pool = openEncoderPool(format, { fs, threads, skipEmpty, statistics, pyramid });
+  const { plain } = source;
+  const poolOptions = { fs, threads, skipEmpty, statistics, pyramid, plain };
+  const pool = openEncoderPool(format, poolOptions);
   try {
+    pool.start(plan.tileCount);
     await typed(plan, () => checkWay(plan));
     const timeoutMs = options.lockTimeoutMs;
     return await withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs });

@@ -1,5 +1,5 @@
 /** The errors of a GeoTIFF that is none, or is damaged. */
-import { HoldfastError } from 'holdfast';
+import { HoldfastError } from 'holdfast/errors';
 
 export function notATiff(path: string, cause: unknown): HoldfastError {
   return corrupt(path, 'The file cannot be read as a GeoTIFF; check it with gdalinfo.', cause);

@@ -13,6 +13,7 @@ import type { RasterSource } from '../raster-source.js';
 import { type BlockEncoding, dataTypeOfTiff } from './decode-block.js';
 import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
 import { blockLoader, placesOf } from './block-places.js';
+import { plainSamplesOf } from './plain-strips.js';
 import { notATiff } from './corrupt.js';
 import { FsSlices } from './fs-slices.js';
 import { Tags } from './tags.js';
@@ -39,11 +40,14 @@ export async function fromGeoTiff(
   options: GeoTiffOptions = {},
 ): Promise<RasterSource & { close(): Promise<void> }> {
   checkOptions('fromGeoTiff', options, ['cacheBytes', 'overview', 'fs']);
-  const file = await openFile(options.fs ?? nodeFileSystem, path);
+  const { fs = nodeFileSystem, cacheBytes = DEFAULT_CACHE_BYTES } = options;
+  const file = await openFile(fs, path);
   try {
     const image = await imageOf(file, path, options.overview);
-    const source = await sourceOf(file, path, image, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-    return { ...source, fingerprint: () => fingerprintOf(options.fs ?? nodeFileSystem, file) };
+    const { plain, ...source } = await sourceOf(file, path, image, cacheBytes);
+    const fingerprint = () => fingerprintOf(fs, file);
+    // Other threads have no filesystem but the machine's own.
+    return { ...source, fingerprint, plain: fs === nodeFileSystem ? plain : undefined };
   } catch (error) {
     await file.close();
     throw isHoldfastError(error) ? error : notATiff(path, error);
@@ -123,7 +127,8 @@ async function sourceOf(
     interleave,
     blocks,
     tiling: 'tileSize',
-    read: (window, signal) => reader.read(window, signal),
+    read: (window, signal, takeBuffer) => reader.read(window, signal, takeBuffer),
+    plain: await plainSamplesOf(file, info, places, encoding),
     close: () => file.close(),
   };
 }
