@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:os';
 import { systemError } from 'holdfast/os';
-import { exploreTrace, type Exploration } from '../explore/explore.js';
+import { exploreTrace, type Exploration, type SeenStates } from '../explore/explore.js';
 import { interceptFs, type Call, type Interference } from '../explore/intercept.js';
 import { messageOf } from '../explore/message.js';
 import { imageAfterSetup } from '../explore/record.js';
@@ -69,8 +69,9 @@ export async function exploreErrors(
     const cases = allCases(calls).filter(options.include ?? (() => true));
     const results: Exploration[] = [];
     const limits = options.limits ?? defaultLimits;
+    const seen: SeenStates = new Map();
     for (const faultCase of cases) {
-      const result = await runCase(scenario, seed, faultCase, limits);
+      const result = await runCase(scenario, seed, faultCase, limits, seen);
       results.push(result);
       if (options.stopAtFirst && result.failing > 0) break;
     }
@@ -104,6 +105,7 @@ async function runCase(
   seed: number,
   faultCase: FaultCase,
   limits: SubsetLimits,
+  seen: SeenStates,
 ): Promise<Exploration> {
   const disk = new ModelDisk(await imageAfterSetup(scenario));
   const injector = new Injector(disk, faultCase);
@@ -115,6 +117,7 @@ async function runCase(
   return exploreTrace(trace, scenario, {
     seed,
     ...limits,
+    seen,
     fromOperation: injector.operationsBefore ?? disk.operations.length,
   });
 }
@@ -186,7 +189,9 @@ class Injector {
   #shorten(call: Call): Interference | undefined {
     const [data] = call.args;
     if (!(data instanceof Uint8Array) || !['read', 'write'].includes(call.name)) return undefined;
-    const takesBytes = this.#case.lasting ? 0 : Math.floor(data.length / 2);
+    // A read that gives nothing is the end of the file, and no fault.
+    const least = call.name === 'read' ? Math.min(1, data.length) : 0;
+    const takesBytes = Math.max(least, this.#case.lasting ? 0 : Math.floor(data.length / 2));
     this.#disk.record(note(`${call.name} ${call.path} TAKES ONLY ${takesBytes} bytes`));
     return { takesBytes };
   }

@@ -27,9 +27,14 @@ export interface ExploreOptions extends Partial<SubsetLimits> {
   readonly fromOperation?: number;
   /** Stops after so many distinct states; all by default. */
   readonly maxStates?: number;
+  /** States that were checked before, in this exploration or another one of the same scenario; they are not again. */
+  readonly seen?: SeenStates;
   /** Stops at the first violation; otherwise each kind is reported once. */
   readonly stopAtFirst?: boolean;
 }
+
+/** Each state that was checked, and at which depth of crashes in recoveries. */
+export type SeenStates = Map<number, number>;
 
 /** What an engine did. */
 export interface Exploration {
@@ -83,8 +88,9 @@ class Explorer {
   readonly #seed: number;
   readonly #limits: SubsetLimits;
   readonly #options: ExploreOptions;
-  /** Each state, and the depth at which it was explored. */
-  readonly #seen = new Map<number, number>();
+  readonly #seen: SeenStates;
+  /** How many states others had seen before. */
+  readonly #seenBefore: number;
   readonly #violations = new Map<string, Violation>();
   #operations = 0;
   #candidates = 0;
@@ -94,6 +100,8 @@ class Explorer {
     this.#scenario = scenario;
     this.#seed = seed;
     this.#options = options;
+    this.#seen = options.seen ?? new Map();
+    this.#seenBefore = this.#seen.size;
     this.random = new Random(seed);
     this.#limits = {
       exhaustiveUpTo: options.exhaustiveUpTo ?? 8,
@@ -112,7 +120,7 @@ class Explorer {
       seed: this.#seed,
       operations: this.#operations,
       candidates: this.#candidates,
-      states: this.#seen.size,
+      states: this.#seen.size - this.#seenBefore,
       failing: this.#failing,
       violations: [...this.#violations.values()],
     };
@@ -183,7 +191,7 @@ class Explorer {
   #isNew(image: Image, past: Past): boolean {
     const hasher = new Hasher();
     hasher.number(image.hash());
-    hasher.number(past.acknowledged.length);
+    for (const label of past.acknowledged) hasher.string(label);
     const key = hasher.digest();
     if ((this.#seen.get(key) ?? Infinity) <= past.depth) return false;
     this.#seen.set(key, past.depth);

@@ -28,6 +28,8 @@ export interface KillOptions {
   /** An existing directory on the filesystem to work on. */
   readonly directory: string;
   readonly moments?: readonly KillMoment[];
+  /** At how many points to kill, spread over the whole run; at all by default. */
+  readonly most?: number;
 }
 
 export interface KillExploration {
@@ -40,13 +42,22 @@ export interface KillExploration {
 /** Kills a program at each of its steps, and checks what is left each time. */
 export async function exploreKills(options: KillOptions): Promise<KillExploration> {
   const steps = await stepsOf(options);
-  const points = killPoints(steps, options.moments ?? killMoments);
+  const points = spread(killPoints(steps, options.moments ?? killMoments), options.most);
   const violations: Violation[] = [];
   for (const point of points) {
     const violation = await inOwnRoot(options, (root) => killOnce(options, root, point, steps));
     if (violation) violations.push(violation);
   }
   return { scenario: options.scenario, cases: points.length, violations };
+}
+
+/** So many of the items as are asked for, the same distance apart. */
+export function spread<T>(items: readonly T[], most: number = Infinity): readonly T[] {
+  if (items.length <= most) return items;
+  return Array.from(
+    { length: most },
+    (_, index) => items[Math.floor(((index + 0.5) * items.length) / most)] as T,
+  );
 }
 
 /** The steps of a run that nobody kills. */

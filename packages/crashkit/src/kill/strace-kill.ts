@@ -13,6 +13,7 @@ import {
   childProgram,
   freshFs,
   runChild,
+  spread,
   type KillExploration,
   type KillOptions,
 } from './kill-engine.js';
@@ -52,7 +53,7 @@ interface StracePoint {
 export async function exploreStraceKills(
   options: Omit<KillOptions, 'moments'>,
 ): Promise<KillExploration> {
-  const points = await pointsOf(options);
+  const points = spread(await pointsOf(options), options.most);
   const violations: Violation[] = [];
   let cases = 0;
   for (const point of points) {

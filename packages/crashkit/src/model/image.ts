@@ -121,10 +121,22 @@ export class Image {
     hasher.number(node.entries.size);
     hashAttributes(hasher, node);
     for (const name of [...node.entries.keys()].toSorted()) {
-      hasher.string(name);
+      hasher.string(withoutRandomness(name));
       this.#hashTree(hasher, node.entries.get(name) as number, seen);
     }
   }
+}
+
+const RANDOM_PART = /[0-9a-f]{16,}/g;
+const namesWithoutRandomness = new Map<string, string>();
+
+/** States that differ in nothing but random names are one: otherwise another seed would make each of them new. */
+function withoutRandomness(name: string): string {
+  const known = namesWithoutRandomness.get(name);
+  if (known !== undefined) return known;
+  const without = name.replace(RANDOM_PART, '#');
+  namesWithoutRandomness.set(name, without);
+  return without;
 }
 
 export function newFile(ino: number, mode: number, number: number = ino): FileNode {

@@ -4,12 +4,14 @@ import type { MutantResult } from '../mutants/mutant-engine.js';
 
 export interface CrashReport {
   readonly budget: string;
-  readonly seconds: number;
+  /** How many tasks of the budget were not done. */
+  readonly missingCount: number;
   readonly rows: readonly ReportRow[];
   readonly mutants: readonly MutantResult[];
 }
 
-export function crashReport({ budget, seconds, rows, mutants }: CrashReport): string {
+export function crashReport({ budget, missingCount, rows, mutants }: CrashReport): string {
+  const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
   const killed = mutants.filter(({ killedBy }) => killedBy !== undefined);
   const total = (pick: (row: ReportRow) => number): string =>
     count(rows.reduce((sum, row) => sum + pick(row), 0));
@@ -17,12 +19,12 @@ export function crashReport({ budget, seconds, rows, mutants }: CrashReport): st
   const violations = rows.reduce((sum, row) => sum + row.violations.length, 0);
   return `# Crash report
 
-Written by \`npm run crash -- --budget ${budget}\` in ${seconds.toFixed(0)} seconds; do not edit.
+Written by \`npm run crash -- --budget ${budget}\` (${seconds.toFixed(0)} seconds of work); do not edit.
 [crash-testing.md](crash-testing.md) says what the engines do.
-
+${missingCount > 0 ? `\nOf this budget ${missingCount} pieces were **not** run (a scenario on an engine and filesystem each): what is not in the tables was not seen.\n` : ''}
 - Distinct states that a crash may leave, each checked: ${total((row) => (row.engine === 'power' ? 0 : row.states))}.
 - Images of a real filesystem, cut by a power loss, mounted and checked: ${count(images.reduce((sum, row) => sum + row.states, 0))}.
-- Runs of a program with a failing call, a kill or another order of events: ${total((row) => (['error', 'kill', 'race'].includes(row.engine) ? row.cases : 0))}.
+- Runs of a program with a failing call, a kill or another order of events: ${total((row) => (['error', 'kill', 'strace', 'race'].includes(row.engine) ? row.cases : 0))}.
 - Broken promises: ${violations}.
 - Mutants of the core that a scenario noticed: ${killed.length} of ${mutants.length}.
 

@@ -3,18 +3,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exploreErrors } from '../errors/error-engine.js';
-import { explore } from '../explore/explore.js';
+import { explore, type SeenStates } from '../explore/explore.js';
 import { exploreRaces } from '../explore/races.js';
 import type { ScenarioAt } from '../explore/scenario.js';
 import type { Violation } from '../explore/violation.js';
 import { kindOf } from '../explore/violation.js';
 import { exploreKills } from '../kill/kill-engine.js';
-import { explorePower, type PowerFilesystem } from '../power/power-engine.js';
+import { exploreStraceKills } from '../kill/strace-kill.js';
+import {
+  explorePower,
+  type PowerExploration,
+  type PowerFilesystem,
+} from '../power/power-engine.js';
 import type { Budget } from './budget.js';
 import { onMounted, type MountedKind } from './mounted.js';
 import type { ReportRow } from './row.js';
 
-export const engineNames = ['model', 'error', 'race', 'kill', 'power'] as const;
+export const engineNames = ['model', 'error', 'race', 'kill', 'strace', 'power'] as const;
 export type ReportEngine = (typeof engineNames)[number];
 
 /** The root of every scenario on the model. */
@@ -22,34 +27,43 @@ export const MODEL_ROOT = '/d';
 
 type Counts = Pick<ReportRow, 'states' | 'cases' | 'violations'>;
 
-/** What one scenario showed under one engine: a row for each filesystem; none when the budget leaves the engine out. */
-export async function runEngine(
+/** Where an engine is to run a scenario: nowhere when the budget, or the scenario itself, leaves it out. */
+export function filesystemsFor(
   engine: ReportEngine,
   name: string,
   scenarioAt: ScenarioAt,
   budget: Budget,
-  scenarioModule: string,
-): Promise<ReportRow[]> {
-  const rows: ReportRow[] = [];
+): readonly string[] {
   const { engines = engineNames } = scenarioAt(MODEL_ROOT);
-  if (!engines.includes(engine)) return rows;
-  for (const filesystem of filesystemsOf(engine, budget)) {
-    const begunMs = Date.now();
-    const task = { name, scenarioAt, budget, scenarioModule, filesystem };
-    const counts = await runners[engine](task);
-    const seeds = engine === 'model' ? budget.seeds : [];
-    const seconds = (Date.now() - begunMs) / 1000;
-    rows.push({ operation: name, engine, filesystem, seeds, seconds, ...counts });
-  }
-  return rows;
+  const kind = engine === 'strace' ? 'kill' : engine;
+  return engines.includes(kind) ? filesystemsOf(engine, name, budget) : [];
 }
 
-function filesystemsOf(engine: ReportEngine, budget: Budget): readonly string[] {
-  if (engine === 'power') return budget.powerSubsets > 0 ? ['ext4', 'xfs', 'btrfs'] : [];
+/** What one scenario showed under one engine on one filesystem. */
+export async function runEngine(
+  task: Pick<Task, 'name' | 'module' | 'filesystem'> & { readonly engine: ReportEngine },
+  scenarioAt: ScenarioAt,
+  budget: Budget,
+): Promise<ReportRow> {
+  const { engine, name, module, filesystem } = task;
+  const begunMs = Date.now();
+  const counts = await runners[engine]({ name, module, filesystem, scenarioAt, budget });
+  const seeds = engine === 'model' ? budget.seeds : [];
+  const seconds = (Date.now() - begunMs) / 1000;
+  return { operation: name, engine, filesystem, seeds, seconds, ...counts };
+}
+
+function filesystemsOf(engine: ReportEngine, name: string, budget: Budget): readonly string[] {
+  if (engine === 'power') return budget.power?.test(name) ? ['ext4', 'xfs', 'btrfs'] : [];
+  if (engine === 'strace') return budget.straceKills > 0 && crossChecked.test(name) ? ['here'] : [];
   if (engine !== 'kill') return ['model'];
   if (budget.killMoments.length === 0) return [];
   return [...(budget.killsOnMounts ? mountable : []), 'here'];
 }
+
+/** One scenario of each kind of call. */
+const crossChecked =
+  /^(replaceFile: first|updateJson: alone|publishDirectory: replace|transaction: every|appendRecords: alone|writeTiledVrt: over)/;
 
 const mountable: readonly MountedKind[] = ['ext4', 'xfs', 'btrfs', 'tmpfs'];
 
@@ -57,7 +71,7 @@ interface Task {
   readonly name: string;
   readonly scenarioAt: ScenarioAt;
   readonly budget: Budget;
-  readonly scenarioModule: string;
+  readonly module: string;
   readonly filesystem: string;
 }
 
@@ -67,15 +81,13 @@ const runners: Readonly<Record<ReportEngine, Runner>> = {
   async model({ scenarioAt, budget }) {
     const { exhaustiveUpTo, randomPerStep, recoveryDepth } = budget;
     const violations: Violation[] = [];
-    let states = 0;
+    const seen: SeenStates = new Map();
     for (const seed of budget.seeds) {
-      const options = { seed, exhaustiveUpTo, randomPerStep, recoveryDepth };
-      const result = await explore(scenarioAt(MODEL_ROOT), options);
-      // Another seed meets many of the same states; only the first seed's are surely distinct.
-      states = Math.max(states, result.states);
-      violations.push(...result.violations);
+      const options = { seed, exhaustiveUpTo, randomPerStep, recoveryDepth, seen };
+      violations.push(...(await explore(scenarioAt(MODEL_ROOT), options)).violations);
     }
-    return { states, cases: budget.seeds.length, violations: oneOfEachKind(violations) };
+    const cases = budget.seeds.length;
+    return { states: seen.size, cases, violations: oneOfEachKind(violations) };
   },
   async error({ scenarioAt, budget }) {
     const options = { include: budget.faultCase, limits: budget.faultLimits };
@@ -89,17 +101,33 @@ const runners: Readonly<Record<ReportEngine, Runner>> = {
     const { cases, violations } = await exploreRaces(scenario, { seeds });
     return { states: 0, cases, violations };
   },
-  async kill({ name, budget, scenarioModule: module, filesystem }) {
+  async kill({ name, budget, module, filesystem }) {
     return inDirectoryOn(filesystem, async (directory) => {
-      const options = { module, scenario: name, directory, moments: budget.killMoments };
+      const options = {
+        module,
+        scenario: name,
+        directory,
+        moments: budget.killMoments,
+        most: budget.kills,
+      };
       const { cases, violations } = await exploreKills(options);
       return { states: 0, cases, violations };
     });
   },
-  async power({ name, budget, scenarioModule: module, filesystem }) {
+  async strace({ name, budget, module, filesystem }) {
+    return inDirectoryOn(filesystem, async (directory) => {
+      const options = { module, scenario: name, directory, most: budget.straceKills };
+      const { cases, violations } = await exploreStraceKills(options);
+      return { states: 0, cases, violations };
+    });
+  },
+  async power({ name, budget, module, filesystem }) {
     const kind = filesystem as PowerFilesystem;
     const options = { module, scenario: name, filesystem: kind, subsets: budget.powerSubsets };
-    const runs = [await explorePower(options)];
+    const runs: PowerExploration[] = [];
+    for (let seed = 1; seed <= budget.powerRuns; seed += 1) {
+      runs.push(await explorePower({ ...options, seed }));
+    }
     for (const failingWrite of budget.failingWrites) {
       runs.push(await explorePower({ ...options, failingWrite }));
     }

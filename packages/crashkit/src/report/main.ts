@@ -3,29 +3,32 @@
  * and, when nothing was left out, writes docs/crash-report.md. Exits 1 when a promise was broken or a mutant survived.
  *
  *   npm run crash -- [--budget quick|ci|release] [--scenario PART] [--engine NAME ...] [--show N]
+ *                    [--rows FILE] [--report-only]
  *
- * Engines: model, error, race, kill, sequences, mutants, power (root only, and only when named or with `release`).
+ * Engines: model, error, race, kill, strace, power (root only), sequences, mutants; each as far as the budget goes.
+ * With `--rows` what is done is kept in a file, and not done again; with `--report-only` nothing else is.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { ScenarioAt } from '../explore/scenario.js';
 import { printViolation } from '../explore/violation.js';
 import type { ScenarioModule } from '../kill/load-scenario.js';
 import type { MutantResult } from '../mutants/mutant-engine.js';
-import { budgets } from './budget.js';
-import { engineNames, runEngine, type ReportEngine } from './engines.js';
+import { budgets, type BudgetName } from './budget.js';
+import { engineNames, filesystemsFor, type ReportEngine } from './engines.js';
 import { crashReport } from './crash-report.js';
+import { KeptRows } from './kept-rows.js';
 import { runMutants } from './mutants.js';
+import { runTasks } from './pool.js';
 import { tableOf, type ReportRow } from './row.js';
-import { runSequences } from './sequences.js';
+import { joinShards } from './sequences.js';
+import { moduleUrl, repository, type ReportTask } from './task.js';
 
-const repository = new URL('../../../../', import.meta.url);
 /** Holdfast's own, and those of the packages above it, which this one must not know. */
-const modules = [
-  new URL('packages/crashkit/dist/scenarios/holdfast.js', repository).href,
-  new URL('test/dist/crash/tiled-vrt.js', repository).href,
-];
+const modules = ['packages/crashkit/dist/scenarios/holdfast.js', 'test/dist/crash/tiled-vrt.js'];
 const allEngines = [...engineNames, 'sequences', 'mutants'] as const;
+const SHARDS = 8;
 
 const { values } = parseArgs({
   options: {
@@ -33,34 +36,77 @@ const { values } = parseArgs({
     scenario: { type: 'string' },
     engine: { type: 'string', multiple: true },
     show: { type: 'string', default: '3' },
+    rows: { type: 'string' },
+    'report-only': { type: 'boolean', default: false },
   },
 });
 
-const budget = budgets[values.budget as keyof typeof budgets] ?? fail(`no budget ${values.budget}`);
+const budgetName = (Object.keys(budgets) as BudgetName[]).find((name) => name === values.budget);
+const budget = budgetName ?? fail(`no budget ${values.budget}`);
+const part = values.scenario ?? '';
 const engines = (values.engine ?? allEngines).map(engineNamed);
 const runsAll = values.engine === undefined && values.scenario === undefined;
 const begunMs = Date.now();
 
-const rows: ReportRow[] = [];
-for (const module of modules) await exploreModule(module);
-if (engines.includes('sequences')) announce(await runSequences(budget, values.scenario ?? ''));
-const mutants = engines.includes('mutants') && budget.mutants ? await mutate() : [];
+const tasks = await allTasks();
+const kept = new KeptRows(values.rows);
+if (!values['report-only']) {
+  const open = tasks.filter((task) => kept.of(task) === undefined);
+  await runTasks(open, (task, rows) => {
+    kept.keep(task, rows);
+    for (const row of rows) announce(row);
+  });
+}
+const missing = tasks.filter((task) => kept.of(task) === undefined);
+const found = tasks.flatMap((task) => kept.of(task) ?? []);
+const shards = found.filter(({ operation }) => operation.startsWith('sequences'));
+const rows = found.filter((row) => !shards.includes(row));
+if (shards.length > 0) rows.push(joinShards(shards));
+const mutants = engines.includes('mutants') && budgets[budget].mutants ? await mutate() : [];
 if (rows.length === 0 && mutants.length === 0) fail('nothing matches, so nothing was explored');
 finish();
 
-async function exploreModule(module: string): Promise<void> {
-  const { scenarios } = (await import(module)) as ScenarioModule;
-  for (const [name, scenarioAt] of Object.entries(scenarios)) {
-    if (!name.includes(values.scenario ?? '')) continue;
-    for (const engine of engines) {
-      if (engine === 'sequences' || engine === 'mutants') continue;
-      for (const row of await runEngine(engine, name, scenarioAt, budget, module)) announce(row);
-    }
-  }
+/** The longest first, so that no process works alone in the end. */
+async function allTasks(): Promise<readonly ReportTask[]> {
+  const ofScenarios = await Promise.all(modules.map(tasksOf));
+  return [...sequenceTasks(), ...ofScenarios.flat()];
+}
+
+function sequenceTasks(): readonly ReportTask[] {
+  if (!engines.includes('sequences')) return [];
+  return Array.from({ length: SHARDS }, (_, shard) => ({
+    kind: 'sequences',
+    budget,
+    part,
+    shard,
+    shards: SHARDS,
+  }));
+}
+
+async function tasksOf(module: string): Promise<readonly ReportTask[]> {
+  const { scenarios } = (await import(moduleUrl(module))) as ScenarioModule;
+  return Object.keys(scenarios)
+    .filter((name) => name.includes(part))
+    .flatMap((name) => tasksFor(module, name, scenarios[name] as ScenarioAt));
+}
+
+function tasksFor(module: string, name: string, scenarioAt: ScenarioAt): readonly ReportTask[] {
+  return engines
+    .filter((engine) => engine !== 'sequences' && engine !== 'mutants')
+    .flatMap((engine) =>
+      filesystemsFor(engine, name, scenarioAt, budgets[budget]).map((filesystem) => ({
+        kind: 'scenario',
+        budget,
+        engine,
+        filesystem,
+        name,
+        module,
+      })),
+    );
 }
 
 async function mutate(): Promise<readonly MutantResult[]> {
-  return runMutants(fileURLToPath(repository), values.scenario ?? '', (result) => {
+  return runMutants(fileURLToPath(repository), part, (result) => {
     console.error(mutantLine(result));
   });
 }
@@ -74,9 +120,7 @@ function mutantLine({ name, killedBy, isExpected }: MutantResult): string {
 }
 
 /** Says at once what a row found. */
-function announce(row: ReportRow | undefined): void {
-  if (!row) return;
-  rows.push(row);
+function announce(row: ReportRow): void {
   for (const violation of row.violations.slice(0, Number(values.show))) {
     console.log(`\n${printViolation(violation)}`);
   }
@@ -92,9 +136,9 @@ function finish(): void {
   const seconds = (Date.now() - begunMs) / 1000;
   console.log(`\n${tableOf(rows)}\n`);
   console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants killed`);
-  console.log(`${values.budget} budget, ${seconds.toFixed(0)} s`);
+  console.log(`${budget} budget, ${seconds.toFixed(0)} s`);
   if (runsAll) {
-    const text = crashReport({ budget: values.budget, seconds, rows, mutants });
+    const text = crashReport({ budget, rows, mutants, missingCount: missing.length });
     writeFileSync(new URL('docs/crash-report.md', repository), text);
   }
   if (survivors.length > 0 || rows.some(({ violations }) => violations.length > 0)) {
@@ -103,8 +147,8 @@ function finish(): void {
 }
 
 function engineNamed(name: string): ReportEngine | 'sequences' | 'mutants' {
-  const found = allEngines.find((engine) => engine === name);
-  return found ?? fail(`no engine ${name}: one of ${allEngines.join(', ')}`);
+  const known = allEngines.find((engine) => engine === name);
+  return known ?? fail(`no engine ${name}: one of ${allEngines.join(', ')}`);
 }
 
 function fail(message: string): never {

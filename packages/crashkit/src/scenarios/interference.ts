@@ -42,6 +42,21 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
       ),
   };
 
+  const resume = (
+    fs: Fs,
+    root: string,
+    content: string,
+    afterwards: () => Promise<void>,
+  ): Promise<unknown> =>
+    api.publishDirectory(
+      `${root}/t`,
+      async (stage) => {
+        await stage.write('a', content, { overwrite: true });
+        await afterwards();
+      },
+      { fs, ifExists: 'replace', resume: true },
+    );
+
   /** Deletes the lock file that another process has locked, and so gets a lock of its own. */
   const updateWithoutLock = async (fs: Fs, path: string): Promise<void> => {
     await fs.unlink(`${path}.lock`);
@@ -246,6 +261,63 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
         check: (fs) => mustHold(fs, `${root}/t/a`, 'second'),
       }),
 
+    'publishDirectory: a stage that another run took over': (root) =>
+      scenario('publishDirectory: a stage that another run took over', {
+        root,
+        setup: async (fs) => {
+          await resume(fs, root, 'a run that fails', async () => {
+            throw new Error('the run fails');
+          }).catch(() => undefined);
+        },
+        async run(world) {
+          const [isInside, entered] = deferred();
+          const [goesOn, goOn] = deferred();
+          let third: Promise<unknown> | undefined;
+          const others = async (): Promise<void> => {
+            await resume(world.newProcess(), root, 'second', async () => undefined);
+            third = resume(world.newProcess(), root, 'third', async () => {
+              entered();
+              await goesOn;
+            });
+            await isInside;
+          };
+          const opens = /\.staging-resume$/;
+          const first = interceptFs(world.newProcess(), {
+            after: (call) =>
+              call.name === 'openDirectory' && opens.test(call.path) ? others() : undefined,
+          });
+          await mustFail(
+            resume(first, root, 'first', async () => undefined),
+            'LOCK_TIMEOUT',
+          );
+          goOn();
+          await third;
+        },
+        check: (fs) => mustHold(fs, `${root}/t/a`, 'third'),
+      }),
+
+    'compactRecords: the log becomes shorter meanwhile': (root) =>
+      scenario('compactRecords: the log becomes shorter meanwhile', {
+        root,
+        async run(world) {
+          const path = `${root}/log.jsonl`;
+          const records = ['a', 'b', 'a'].map((name) => ({ name }));
+          await api.appendRecords(path, records, { fs: world.fs });
+          const copies = callOn('open', path, 2);
+          let calls = 0;
+          const compacting = interceptFs(world.newProcess(), {
+            before() {
+              calls += 1;
+              return calls > 1000 ? { throws: new Error('it reads without end') } : undefined;
+            },
+            after: (call) => (copies(call) ? cutShort(world.fs, call) : undefined),
+          });
+          const compact = api.compactRecords(path, { key: 'name', fs: compacting });
+          await mustFail(compact, 'CORRUPT_DOCUMENT');
+        },
+        check: async () => undefined,
+      }),
+
     'replaceFile: a filesystem that lies about counts': (root) =>
       scenario('replaceFile: a filesystem that lies about counts', {
         root,
@@ -280,8 +352,12 @@ async function mustFail(call: Promise<unknown>, code: string): Promise<void> {
     () => 'it succeeded',
     (error: unknown) => error,
   );
-  if (isHoldfastError(result) && result.code === code) return;
+  if (isHoldfastError(result) && [result, result.cause].some((each) => hasCode(each, code))) return;
   throw new Error(`the call must fail with ${code}: ${describe(result)}`);
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return isHoldfastError(error) && error.code === code;
 }
 
 function describe(result: unknown): string {

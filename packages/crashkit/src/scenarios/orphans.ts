@@ -139,11 +139,13 @@ export function orphanScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
       root,
       // With failing calls there may be half a stage to salvage.
       engines: ['model', 'race', 'kill', 'power'],
-      setup: setupOld(root),
-      async run(world) {
-        await killedPublish(world, root, callOn('exchange', `${root}/out`));
-        await sweepAll(world, root, `${root}/salvaged`);
+      setup: async (fs) => {
+        await setupOld(root)(fs);
+        await killedBefore(fs, callOn('exchange', `${root}/out`), (dying) =>
+          publish(dying, `${root}/out`, NEW),
+        );
       },
+      run: (world) => sweepAll(world, root, `${root}/salvaged`),
       async check(fs, acknowledged) {
         const orphans = await api.listOrphans(root, { fs });
         const salvaged = await fs.readDirectory(`${root}/salvaged`);

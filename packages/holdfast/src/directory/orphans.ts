@@ -291,8 +291,7 @@ async function salvage(fs: Fs, path: string, salvageTo: string): Promise<string>
     const to = number === 1 ? base : `${base}-${number}`;
     if (await lstatIfThere(fs, to)) continue;
     await fs.rename(path, to);
-    await syncDirectory(fs, salvageTo);
-    await syncDirectory(fs, dirname(path));
+    for (const directory of [salvageTo, dirname(path)]) await syncDirectory(fs, directory);
     return to;
   }
 }
