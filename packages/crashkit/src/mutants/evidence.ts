@@ -77,7 +77,6 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     ],
     'publishDirectory: two renames, then removed': [
       'directory/old-tree.js: call of a sync: await syncDirectory(fs, path)',
-      'directory/old-tree.js: call of a sync: await syncDirectory(fs, path) (2)',
       'directory/old-tree.js: order: await syncDirectory(fs, path); await removeTree(fs, path);',
       'directory/publish-directory.js: call of a sync: await syncParent(parent)',
       'directory/publish-directory.js: directory sync: parent.sync()',
@@ -141,6 +140,9 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     'publishDirectory: first': [
       'directory/prepare-tree.js: settle barrier: await group.close()',
       'stage/file-data.js: count check: if (taken === piece.length)',
+    ],
+    'publishDirectory: two renames': [
+      'directory/old-tree.js: call of a sync: await syncDirectory(fs, path) (2)',
     ],
     'transaction: two files, twice': [
       'journal/journal-file.js: count check: if (countBytes === 0)',
