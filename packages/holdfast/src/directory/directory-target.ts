@@ -5,7 +5,9 @@ import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { basename } from '../os/paths.js';
+import { oldTreeName, stagedDirectoryName } from '../stage/staged-directory.js';
 import { stepFailed, targetExists } from './directory-error.js';
+import { mountPoints, refuseMountPoint } from './mount-info.js';
 
 /** Where a publish goes. */
 export interface DirectoryTarget {
@@ -36,10 +38,21 @@ export async function findTarget(
   refuseNameless(path);
   const { path: resolved, directory: parent, existing } = await settledName(fs, path);
   refuseNonDirectory(resolved, existing);
+  if (existing) refuseMountPoint(await mountPoints(fs), resolved);
   const isEmpty = !existing || (await isEmptyDirectory(fs, resolved));
   if (!isEmpty && ifExists === 'fail') throw targetExists(resolved, 'check');
   const old = isEmpty ? undefined : await openTree(fs, resolved);
   return { path: resolved, parent, name: basename(resolved), old };
+}
+
+/**
+ * A fresh name for a stage. With `keepPrevious` it is named after the tree that it replaces: when the old tree lies under
+ * this name after the exchange, and we die, a sweeper knows that it is to be kept.
+ */
+export function stageNameFor({ name, old }: DirectoryTarget, keepPrevious: number): string {
+  return old && keepPrevious > 0
+    ? oldTreeName(name, old.stat.ino, 'keep')
+    : stagedDirectoryName(name);
 }
 
 /** Where the path leads, after a commit that died on it, or on anything beside it, has been brought to its end. */

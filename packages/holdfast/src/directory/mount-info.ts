@@ -1,4 +1,5 @@
-/** The mount that a directory lies on, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)). */
+/** The mounts that this process sees, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)). */
+import { HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -15,10 +16,35 @@ export interface Mount {
 
 /** The mount that holds a canonical path; `undefined` where the kernel does not tell. */
 export async function mountOf(fs: Fs, path: string): Promise<Mount | undefined> {
+  return findMount(await allMounts(fs), path);
+}
+
+/** Every mount point; none where the kernel does not tell. */
+export async function mountPoints(fs: Fs): Promise<ReadonlySet<string>> {
+  return new Set((await allMounts(fs)).map(({ mountPoint }) => mountPoint));
+}
+
+/**
+ * Refuses what no rename can move or replace, a bind mount too, which has the device number of what it shows.
+ *
+ * @throws HoldfastError TARGET_IS_MOUNT
+ */
+export function refuseMountPoint(mounts: ReadonlySet<string>, path: string): void {
+  if (!mounts.has(path)) return;
+  throw new HoldfastError('TARGET_IS_MOUNT', {
+    message:
+      'The path is a mount point, which no rename can move or replace. Name something below it.',
+    outcome: 'unchanged',
+    step: 'check',
+    path,
+  });
+}
+
+async function allMounts(fs: Fs): Promise<readonly Mount[]> {
   try {
-    return findMount(parseMountInfo(await readText(fs, '/proc/self/mountinfo')), path);
+    return parseMountInfo(await readText(fs, '/proc/self/mountinfo'));
   } catch {
-    return undefined;
+    return [];
   }
 }
 

@@ -120,9 +120,13 @@ async function recoverCommits(fs: Fs, directory: string): Promise<void> {
   await recoverPending(fs, join(canonical, 'any'));
 }
 
-/** Sweeps the stages of the target that a path leads to, before a publish looks at it. */
+/**
+ * Sweeps the stages of the target that a path leads to, before a publish looks at it. A commit that died comes first:
+ * what it has replaced is then swept with the rest, and what it keeps is kept before what this publish will replace.
+ */
 export async function sweepStagesAt(fs: Fs, path: string): Promise<void> {
   const { directory, path: resolved } = await followSymlinks(fs, path);
+  await recoverPending(fs, resolved);
   await sweepStagesOf(fs, directory, basename(resolved));
 }
 
@@ -245,7 +249,7 @@ async function isPutBack(
   const there = await lstatIfThere(fs, path);
   const target = join(dirname(path), targetName ?? staged.targetName);
   if (there?.ino !== staged.old.inode || (await lstatIfThere(fs, target))) return false;
-  if (!(await isWholeOldTree(fs, path))) return false;
+  if (!(await isWholeOldTree(fs, path)) || (await isCommitted(fs, path))) return false;
   await fs.rename(path, target);
   await syncDirectory(fs, dirname(path));
   return true;

@@ -23,7 +23,7 @@ import { removeTree, syncDirectory } from './tree.js';
 const INFIX = '.previous-';
 
 /** The target that the trees are previous to. */
-interface Place {
+export interface Place {
   readonly parent: string;
   readonly name: string;
 }
@@ -37,15 +37,25 @@ export async function keepAsPrevious(
   keepCount: number,
 ): Promise<string> {
   try {
-    const { number, earlier } = await moveToNextNumber(fs, place, oldPath);
-    const tooMany = [...earlier, number].slice(0, -keepCount);
-    const orphans = await Promise.all(tooMany.map((each) => orphan(fs, place, each)));
-    await parent.sync();
-    for (const each of orphans) if (each) await removeOwned(fs, each);
-    return pathOf(place, number);
+    const path = await moveToNextNumber(fs, place, oldPath);
+    await removeTooMany(fs, place, parent, keepCount);
+    return path;
   } catch (error) {
     throw stepFailed(error, 'retire', oldPath, 'committed');
   }
+}
+
+/** Steps 2 to 4. */
+export async function removeTooMany(
+  fs: Fs,
+  place: Place,
+  parent: FsDirectory,
+  keepCount: number,
+): Promise<void> {
+  const tooMany = (await numbersOf(fs, place)).slice(0, -keepCount);
+  const orphans = await Promise.all(tooMany.map((each) => orphan(fs, place, each)));
+  await parent.sync();
+  for (const each of orphans) if (each) await removeOwned(fs, each);
 }
 
 /** The numbers of the trees that are kept now, ascending. */
@@ -60,17 +70,14 @@ async function numbersOf(fs: Fs, place: Place): Promise<readonly number[]> {
     .toSorted((a, b) => a - b);
 }
 
-/** Moves an old tree to the next number, and tells the earlier ones. */
-async function moveToNextNumber(
-  fs: Fs,
-  place: Place,
-  oldPath: string,
-): Promise<{ number: number; earlier: readonly number[] }> {
-  const earlier = await numbersOf(fs, place);
-  for (let number = (earlier.at(-1) ?? 0) + 1; ; number += 1) {
+/** Moves an old tree to the next number, and gives its path there. */
+async function moveToNextNumber(fs: Fs, place: Place, oldPath: string): Promise<string> {
+  const latest = (await numbersOf(fs, place)).at(-1) ?? 0;
+  for (let number = latest + 1; ; number += 1) {
+    const path = pathOf(place, number);
     try {
-      await fs.rename(oldPath, pathOf(place, number));
-      return { number, earlier };
+      await fs.rename(oldPath, path);
+      return path;
     } catch (error) {
       // Two publishers that retire at once may want the same number: the kernel gives it to one.
       if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw error;
@@ -80,9 +87,9 @@ async function moveToNextNumber(
 
 /** Keeps an old tree whose publisher died before it could. Gives its path. */
 export async function keepOrphan(fs: Fs, place: Place, oldPath: string): Promise<string> {
-  const { number } = await moveToNextNumber(fs, place, oldPath);
+  const path = await moveToNextNumber(fs, place, oldPath);
   await syncDirectory(fs, place.parent);
-  return pathOf(place, number);
+  return path;
 }
 
 /** Makes an orphan of a kept tree, so that no crash leaves a part of it under its number. */

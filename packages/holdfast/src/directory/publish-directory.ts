@@ -16,13 +16,12 @@
  * loss could bring it back as the target.
  */
 import { HoldfastError } from '../errors.js';
-import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
-import { oldTreeName, stagedDirectoryName } from '../stage/staged-directory.js';
+import { checkPublishOptions } from './check-publish-options.js';
 import { stepFailed } from './directory-error.js';
-import { findTarget, type DirectoryTarget } from './directory-target.js';
+import { findTarget, stageNameFor, type DirectoryTarget } from './directory-target.js';
 import { removeOldTree } from './old-tree.js';
 import { sweepStagesAt } from './orphans.js';
 import {
@@ -101,7 +100,7 @@ export async function publishDirectory<T>(
   fill: Fill<T>,
   options: PublishDirectoryOptions = {},
 ): Promise<PublishedDirectory<T>> {
-  checkPublishOptions(options);
+  checkPublishOptions('publishDirectory', options, optionNames);
   const fs = options.fs ?? nodeFileSystem;
   refuseAborted(options.signal, path);
   await sweepStagesAt(fs, path);
@@ -123,7 +122,7 @@ async function publishOnto<T>(
   const parent = await openParent(fs, target);
   try {
     await refuseEarly(fs, target, options);
-    const freshName = (): string => stageName(target, options.keepPrevious ?? 0);
+    const freshName = (): string => stageNameFor(target, options.keepPrevious ?? 0);
     const tree = await prepareTree(fs, target.parent, target.name, fill, options, freshName);
     try {
       const oldPath = await publish(fs, target, tree, options);
@@ -157,16 +156,6 @@ async function publish(
     else await discardTree(fs, stage);
     throw stepFailed(error, 'publish', target.path);
   }
-}
-
-/**
- * With `keepPrevious` the stage is named after the tree that it replaces: when the old tree lies under this name after
- * the exchange, and we die, a sweeper knows that it is to be kept.
- */
-function stageName(target: DirectoryTarget, keepPrevious: number): string {
-  return target.old && keepPrevious > 0
-    ? oldTreeName(target.name, target.old.stat.ino, 'keep')
-    : stagedDirectoryName(target.name);
 }
 
 /** Step 5. When it fails, both trees are left alone: a power loss may bring back either. */
@@ -223,30 +212,4 @@ async function openParent(fs: Fs, target: DirectoryTarget): Promise<FsDirectory>
   } catch (error) {
     throw stepFailed(error, 'stage', target.parent);
   }
-}
-
-function checkPublishOptions(options: PublishDirectoryOptions): void {
-  checkOptions('publishDirectory', options, optionNames);
-  oneOf('ifExists', options.ifExists, ['fail', 'replace']);
-  oneOf('durability', options.durability, ['durable', 'atomic']);
-  oneOf('sync', options.sync, ['auto', 'filesystem', 'each']);
-  oneOf('withoutExchange', options.withoutExchange, ['fail', 'twoRenames']);
-  wholeNumber('keepPrevious', options.keepPrevious, 0);
-  wholeNumber('concurrency', options.concurrency, 1);
-}
-
-function oneOf(name: string, value: string | undefined, allowed: readonly string[]): void {
-  if (value === undefined || allowed.includes(value)) return;
-  throw invalidArgument(
-    'publishDirectory',
-    `${name} must be one of ${allowed.join(', ')}, not '${value}'.`,
-  );
-}
-
-function wholeNumber(name: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
-  throw invalidArgument(
-    'publishDirectory',
-    `${name} must be a whole number of at least ${least}, not ${value}.`,
-  );
 }

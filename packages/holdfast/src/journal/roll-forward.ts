@@ -50,6 +50,8 @@ export interface ChangeReport {
 export interface Discard {
   readonly path: string;
   readonly inode: bigint;
+  /** Where it was. */
+  readonly was: string;
 }
 
 /**
@@ -135,11 +137,12 @@ export async function lookAtMoves(
 /** What a journal leaves to be discarded once it is gone. */
 export function discardsOf(root: string, journal: Journal): readonly Discard[] {
   return journal.moves.flatMap((move) => {
-    if (move.kind === 'remove') return [{ path: below(root, move.to), inode: move.inode }];
+    const was = pathOf(root, move);
+    if (move.kind === 'remove') return [{ path: below(root, move.to), inode: move.inode, was }];
     if (move.trash === null || move.before === null) return [];
     // An exchange left the old thing where the new one was staged; where there is no exchange it is in the trash.
     const inode = move.before;
-    return [move.from, move.trash].map((name) => ({ path: below(root, name), inode }));
+    return [move.from, move.trash].map((name) => ({ path: below(root, name), inode, was }));
   });
 }
 

@@ -2,14 +2,17 @@
  * The changes of a transaction. Each stages what it can before any lock is taken, does what has to wait for the locks,
  * and then says which move makes it visible.
  */
-import { findTarget, type DirectoryTarget } from '../directory/directory-target.js';
+import { findTarget, stageNameFor, type DirectoryTarget } from '../directory/directory-target.js';
+import { refuseMountPoint } from '../directory/mount-info.js';
 import { sweepStagesOf } from '../directory/orphans.js';
 import {
   discardTree,
+  keepForResume,
   prepareTree,
   type Fill,
   type FillOptions,
 } from '../directory/prepare-tree.js';
+import type { Place } from '../directory/previous.js';
 import { HoldfastError } from '../errors.js';
 import { lookAt } from '../journal/inode.js';
 import { below } from '../journal/journal-file.js';
@@ -29,7 +32,7 @@ import {
   type StagedFile,
   type StageTarget,
 } from '../stage/staged-file.js';
-import { refuseCrossMount, refuseMountPoint } from './mounts.js';
+import { refuseCrossMount } from './mounts.js';
 
 /** A move with absolute paths; journal/journal.ts says what its fields mean. */
 export interface PlannedMove {
@@ -47,6 +50,8 @@ export interface Change {
   readonly paths: readonly string[];
   /** The directory that names what was staged; `undefined` when nothing is staged. */
   readonly stagedIn: string | undefined;
+  /** Where replaced trees are kept, and how many. */
+  readonly keeps?: { readonly place: Place; readonly count: number };
   /** Does what needs the locks; `lock` is the one of its first path. */
   prepare(lock: Lock): Promise<void>;
   /**
@@ -74,9 +79,10 @@ export type StagedUpdateOptions = Pick<
 
 export interface StagedDirectoryOptions extends Pick<
   FillOptions,
-  'sync' | 'concurrency' | 'onProgress' | 'signal'
+  'sync' | 'resume' | 'concurrency' | 'onProgress' | 'signal'
 > {
   readonly ifExists?: 'replace' | 'fail';
+  readonly keepPrevious?: number;
 }
 
 /** A file to be replaced, staged at once. */
@@ -131,9 +137,11 @@ export async function publishDirectoryChange(
   fill: Fill<unknown>,
   options: StagedDirectoryOptions,
 ): Promise<Change> {
-  const { ifExists = 'fail', ...fillOptions } = options;
+  const { ifExists = 'fail', keepPrevious = 0, ...fillOptions } = options;
   const target = await findTarget(fs, path, ifExists);
-  const tree = await prepareSwept(fs, target, fill, fillOptions);
+  const { parent, name } = target;
+  const freshName = (): string => stageNameFor(target, keepPrevious);
+  const tree = await prepareSwept(fs, target, fill, fillOptions, freshName);
   const release = async (): Promise<void> => {
     // close(2) frees the descriptor whatever it says, and must not turn the outcome of a commit.
     await tree.handle.close().catch(() => undefined);
@@ -141,11 +149,14 @@ export async function publishDirectoryChange(
   };
   return {
     paths: [target.path],
-    stagedIn: target.parent,
+    stagedIn: parent,
+    ...(keepPrevious > 0 && { keeps: { place: { parent, name }, count: keepPrevious } }),
     prepare: async () => undefined,
-    plan: (mounts) => planDirectory(fs, target, tree, mounts),
+    plan: (mounts) => planDirectory(fs, target, tree, mounts, freshName),
     async discard() {
-      await discardTree(fs, tree);
+      await (options.resume ? keepForResume(fs, tree, parent, name) : discardTree(fs, tree)).catch(
+        () => undefined,
+      );
       await release();
     },
     release,
@@ -157,10 +168,11 @@ async function prepareSwept(
   target: DirectoryTarget,
   fill: Fill<unknown>,
   options: FillOptions,
+  freshName: () => string,
 ): Promise<OwnedDirectory> {
   try {
     await sweepStagesOf(fs, target.parent, target.name);
-    return (await prepareTree(fs, target.parent, target.name, fill, options)).stage;
+    return (await prepareTree(fs, target.parent, target.name, fill, options, freshName)).stage;
   } catch (error) {
     await target.old?.handle.close().catch(() => undefined);
     throw error;
@@ -172,8 +184,9 @@ async function planDirectory(
   target: DirectoryTarget,
   tree: OwnedDirectory,
   mounts: ReadonlySet<string>,
+  freshName: () => string,
 ): Promise<PlannedMove> {
-  const { path: to, parent, name, old } = target;
+  const { path: to, parent, old } = target;
   refuseMountPoint(mounts, to);
   const there = await lookAt(fs, to);
   if (there && !(await mayTakePlaceOf(fs, to, there, old?.stat))) throw changed(to);
@@ -183,7 +196,7 @@ async function planDirectory(
     from: tree.path,
     to,
     before: there?.ino ?? null,
-    trash: there ? below(parent, stagedDirectoryName(name)) : null,
+    trash: there ? below(parent, freshName()) : null,
   };
 }
 

@@ -20,6 +20,7 @@
  * are taken back, and it is `unchanged` too; if even that fails it is `committed`, and the journal stays until the next
  * call under the root, or `recover`, has finished it.
  */
+import { mountPoints } from '../directory/mount-info.js';
 import { HoldfastError, isHoldfastError, type Outcome } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { below, journalPathOf, publishJournal } from '../journal/journal-file.js';
@@ -39,7 +40,6 @@ import { acquireLock, type Lock } from '../lock/lock.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { Fs } from '../os/fs.js';
 import type { Change, PlannedMove } from './changes.js';
-import { mountPoints } from './mounts.js';
 
 export interface CommitOptions {
   readonly timeoutMs?: number | undefined;

@@ -6,13 +6,13 @@
  * nobody waiting. What needs the locks is done afterwards, when every path is known: so the locks can be taken in one
  * order, and are held only while the updaters run and the commit is made.
  */
+import { checkPublishOptions } from '../directory/check-publish-options.js';
 import type { Fill } from '../directory/prepare-tree.js';
 import { TaskGroup } from '../directory/task-group.js';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { journalPathOf } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
-import type { Discard } from '../journal/roll-forward.js';
 import type { JsonObject } from '../json/json-value.js';
 import {
   checkUpdateArguments,
@@ -35,7 +35,7 @@ import {
 } from './changes.js';
 import { ClaimedPaths } from './claimed-paths.js';
 import { commit } from './commit.js';
-import { discardAll } from './discard.js';
+import { discardAll, discardTooMany } from './discard.js';
 
 export interface TransactionOptions {
   /** How long to wait for all the locks together, in milliseconds; 0 tries once; without it the wait has no end. */
@@ -78,7 +78,10 @@ export interface Transaction {
     updater: JsonUpdater<T>,
     options?: TransactionJsonOptions<T>,
   ): Promise<void>;
-  /** Publishes a whole directory, as `publishDirectory` does. Symlinks are followed. */
+  /**
+   * Publishes a whole directory, as `publishDirectory` does; symlinks are followed. It is always made durable, and its
+   * journal stands in for an exchange where there is none, so it has no options `durability` and `withoutExchange`.
+   */
   publishDirectory(
     path: string,
     fill: Fill<unknown>,
@@ -93,7 +96,14 @@ export interface Transaction {
 const optionNames = ['timeoutMs', 'signal', 'fs'] as const;
 const fileOptionNames = ['mode', 'ifExists'] as const;
 const jsonOptionNames = ['initial', 'indent', 'schema', 'mode', 'secret'] as const;
-const directoryOptionNames = ['ifExists', 'sync', 'concurrency', 'onProgress'] as const;
+const directoryOptionNames = [
+  'ifExists',
+  'keepPrevious',
+  'sync',
+  'resume',
+  'concurrency',
+  'onProgress',
+] as const;
 
 /**
  * Changes several paths below one directory, all or none.
@@ -130,7 +140,7 @@ export async function transaction<T>(
   await recoverPending(fs, journalPathOf(directory), options);
   const open = new OpenTransaction(fs, directory, options);
   const value = await open.collect(fn);
-  await discardAll(fs, await open.commit());
+  await open.commit();
   return value;
 }
 
@@ -182,7 +192,7 @@ class OpenTransaction implements Transaction {
     options: TransactionDirectoryOptions = {},
   ): Promise<void> {
     return this.#add(async () => {
-      checkOptions('tx.publishDirectory', options, directoryOptionNames);
+      checkPublishOptions('tx.publishDirectory', options, directoryOptionNames);
       const target = await this.#paths.claim(path, { follow: true });
       const { signal } = this.#calls;
       return publishDirectoryChange(this.#fs, target.path, fill, { ...options, signal });
@@ -218,13 +228,14 @@ class OpenTransaction implements Transaction {
     }
   }
 
-  /** Commits; gives what is to be discarded. What a journal may still publish is left to it, also by a failure. */
-  async commit(): Promise<readonly Discard[]> {
+  /** Commits, and discards what was replaced. What a journal may still publish is left to it, also by a failure. */
+  async commit(): Promise<void> {
     try {
-      if (this.#changes.length === 0) return [];
+      if (this.#changes.length === 0) return;
       const discards = await commit(this.#fs, this.#root, this.#changes, this.#options);
       await this.#releaseAll();
-      return discards;
+      await discardAll(this.#fs, discards);
+      for (const { keeps } of this.#changes) if (keeps) await discardTooMany(this.#fs, keeps);
     } catch (error) {
       const isLeftToJournal = isHoldfastError(error) && error.outcome !== 'unchanged';
       await (isLeftToJournal ? this.#releaseAll() : this.#discardAll());
