@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
+import { type } from 'arktype';
 import { isHoldfastError, readJson, updateJson, type StandardSchema } from 'holdfast';
 import * as v from 'valibot';
 import { z } from 'zod';
@@ -26,6 +27,7 @@ const slowSchema: StandardSchema<State> = {
 
 const zodSchema = z.object({ count: z.number(), label: z.string().default('none') });
 const valibotSchema = v.object({ count: v.number(), label: v.optional(v.string(), 'none') });
+const arktypeSchema = type({ count: 'number', label: "string = 'none'" });
 
 function mismatch(says: string): (error: unknown) => boolean {
   return (error) =>
@@ -56,6 +58,7 @@ test('an asynchronous schema of no library is asked before and after the update'
 for (const [library, schema] of [
   ['zod', zodSchema],
   ['valibot', valibotSchema],
+  ['arktype', arktypeSchema],
 ] as const) {
   test(`${library}: a reader gets the schema's defaults, a writer loses no member that the schema does not know`, async (t) => {
     const path = `${temporaryDirectory(t)}/doc.json`;
