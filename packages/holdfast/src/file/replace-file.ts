@@ -80,8 +80,18 @@ export async function replaceFile(
   options: ReplaceFileOptions = {},
 ): Promise<void> {
   checkReplaceOptions(path, options);
-  const { fs = nodeFileSystem, ifExists = 'replace', inPlace = 'never' } = options;
-  const target = await settledTarget(fs, path, options);
+  const { fs = nodeFileSystem } = options;
+  await replaceTarget(fs, await settledTarget(fs, path, options), data, options);
+}
+
+/** Steps 2 and 3, for a caller that has done the first and excludes transactions on the target by its lock. */
+export async function replaceTarget(
+  fs: Fs,
+  target: StageTarget,
+  data: FileData,
+  options: Omit<ReplaceFileOptions, 'fs' | 'symlinks'>,
+): Promise<void> {
+  const { ifExists = 'replace', inPlace = 'never' } = options;
   if (ifExists === 'fail' && target.existing) throw alreadyExists(target.path);
   const mayOverwrite = inPlace === 'ifNeeded' && target.existing !== undefined;
   const staged = await stageOr(mayOverwrite, fs, target, data, options);
@@ -130,26 +140,35 @@ function modeOf(options: ReplaceFileOptions): number | undefined {
 
 function checkReplaceOptions(path: string, options: ReplaceFileOptions): void {
   checkOptions('replaceFile', options, optionNames);
-  const { mode, secret } = options;
+  checkReplacement('replaceFile', path, options);
+  checkWord('replaceFile', path, 'symlinks', options.symlinks, ['follow', 'refuse']);
+  checkWord('replaceFile', path, 'ifExists', options.ifExists, ['replace', 'fail']);
+}
+
+/** Refuses wrong values of the options that say what the new file is to be like, on behalf of `call`. */
+export function checkReplacement(
+  call: string,
+  path: string,
+  { mode, secret, durability, inPlace }: ReplaceFileOptions,
+): void {
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) {
-    throw invalidArgument('replaceFile', 'mode is a number from 0 to 0o7777', path);
+    throw invalidArgument(call, 'mode is a number from 0 to 0o7777', path);
   }
   if (secret && mode !== undefined && (mode & 0o077) !== 0) {
-    throw invalidArgument('replaceFile', 'a secret file cannot be open to group or others', path);
+    throw invalidArgument(call, 'a secret file cannot be open to group or others', path);
   }
-  checkWord('durability', options.durability, ['durable', 'atomic'], path);
-  checkWord('symlinks', options.symlinks, ['follow', 'refuse'], path);
-  checkWord('ifExists', options.ifExists, ['replace', 'fail'], path);
-  checkWord('inPlace', options.inPlace, ['never', 'ifNeeded'], path);
+  checkWord(call, path, 'durability', durability, ['durable', 'atomic']);
+  checkWord(call, path, 'inPlace', inPlace, ['never', 'ifNeeded']);
 }
 
 function checkWord(
+  call: string,
+  path: string,
   name: string,
   value: string | undefined,
   words: readonly string[],
-  path: string,
 ): void {
   if (value === undefined || words.includes(value)) return;
   const known = words.map((word) => `'${word}'`).join(' or ');
-  throw invalidArgument('replaceFile', `${name} is ${known}, not '${value}'`, path);
+  throw invalidArgument(call, `${name} is ${known}, not '${value}'`, path);
 }

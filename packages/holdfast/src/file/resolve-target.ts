@@ -2,7 +2,7 @@
 import { HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
 import { withSlashes } from '../os/paths.js';
-import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
+import { followSymlinks, lstatIfThere, type ResolvedName } from '../lock/follow-symlinks.js';
 
 export interface ResolveOptions {
   /** `follow` (the default): write to what the symlink leads to, also if nothing is there. `refuse`: an error. */
@@ -24,6 +24,16 @@ export async function resolveTarget(
   const kind = withSlashes(path).endsWith('/') ? 'directory' : (name.existing?.kind ?? 'file');
   if (kind !== 'file') throw unsupportedTarget(name.path, kind);
   return name;
+}
+
+/**
+ * Looks again at a name that was resolved some time ago, and is to be replaced now. A symlink that has taken its place
+ * is refused: it leads to another file, with another lock.
+ */
+export async function lookAgain(fs: Fs, { path, directory }: ResolvedName): Promise<ResolvedName> {
+  const existing = await lstatIfThere(fs, path);
+  if (existing && existing.kind !== 'file') throw unsupportedTarget(path, existing.kind);
+  return { path, directory, existing };
 }
 
 function unsupportedTarget(path: string, kind: string): HoldfastError {

@@ -13,15 +13,18 @@
  */
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
-import { replaceFile } from '../file/replace-file.js';
+import { replaceTarget } from '../file/replace-file.js';
+import { lookAgain } from '../file/resolve-target.js';
+import type { ResolvedName } from '../lock/follow-symlinks.js';
 import type { Lock } from '../lock/lock.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 import { dirname } from '../os/paths.js';
 import { encodeText } from './decode.js';
 import type { Document } from './document.js';
-import { rememberWritten } from './last-written.js';
+import { rememberWritten, WrittenDocument } from './last-written.js';
 import { loadDocument } from './load-document.js';
+import type { LockedDocument } from './locked-document.js';
 import type { PendingUpdate } from './pending-update.js';
 import { quarantine } from './quarantine.js';
 import { validate } from './standard-schema.js';
@@ -30,11 +33,11 @@ import type { UpdateJsonOptions } from './update-options.js';
 /** Commits the group and settles every call in it. The calls want the same of the file. */
 export async function commitGroup(
   fs: Fs,
-  lock: Lock,
+  { lock, target }: LockedDocument,
   group: readonly PendingUpdate[],
 ): Promise<void> {
-  const { path, options } = group[0] as PendingUpdate;
-  const { document, isCorrupt } = await loadDocument(fs, path, options);
+  const { options } = group[0] as PendingUpdate;
+  const { document, isCorrupt } = await loadDocument(fs, target, options);
   const made = new Map<PendingUpdate, unknown>();
   for (const update of group) await runUpdate(update, document, lock, made);
   if (made.size === 0) return;
@@ -42,7 +45,7 @@ export async function commitGroup(
   try {
     await lock.assertHeld();
     if (isCorrupt) await quarantine(fs, document.path);
-    if (document.isChanged) await writeDocument(fs, document, options);
+    if (document.isChanged) await writeDocument(fs, target, document, options);
     else await syncDocument(fs, document, options);
   } catch (error) {
     for (const update of made.keys()) update.reject(error);
@@ -104,28 +107,33 @@ function halfChanged(path: string, value: unknown): HoldfastError {
  */
 export async function makeUpdate(
   fs: Fs,
-  lock: Lock,
+  { lock, target }: LockedDocument,
   update: PendingUpdate,
 ): Promise<Uint8Array | undefined> {
-  const { document } = await loadDocument(fs, update.path, update.options);
+  const { document } = await loadDocument(fs, target, update.options);
   const made = new Map<PendingUpdate, unknown>();
   await runUpdate(update, document, lock, made);
   if (made.size === 0) await update.result;
   return document.isChanged ? bytesOf(document) : undefined;
 }
 
-function bytesOf(document: Document): Uint8Array {
+function bytesOf(document: Document): Buffer {
   return encodeText(document.text as string, document.format.hasByteOrderMark);
 }
 
 async function writeDocument(
   fs: Fs,
+  target: ResolvedName,
   document: Document,
   { durability, mode, secret, inPlace }: UpdateJsonOptions<unknown>,
 ): Promise<void> {
-  await replaceFile(document.path, bytesOf(document), { fs, durability, mode, secret, inPlace });
-  const { path, format, text = '' } = document;
-  rememberWritten(fs, { path, text, format });
+  const { path, text = '', format } = document;
+  const written = new WrittenDocument(path, bytesOf(document), text, format);
+  // Who found its own text is in a run of updates, and will need a value of this one.
+  if (document.wasOwn) written.prepareWhenIdle();
+  const options = { durability, mode, secret, inPlace };
+  await replaceTarget(fs, await lookAgain(fs, target), written.bytes, options);
+  rememberWritten(fs, written);
 }
 
 /** What is on disk already may have been written by a program that does not sync. */

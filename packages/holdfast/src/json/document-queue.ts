@@ -5,13 +5,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
-import { acquireLock } from '../journal/settled-lock.js';
 import { locksOfThisChain } from '../lock/held-locks.js';
 import type { Lock } from '../lock/lock.js';
 import { resolveLockPath } from '../lock/lock-path.js';
 import type { Fs } from '../os/fs.js';
 import { dirname, resolve } from '../os/paths.js';
 import { commitGroup } from './commit-group.js';
+import { lockDocument, type LockedDocument } from './locked-document.js';
 import { makeDirectories } from './make-directories.js';
 import type { PendingUpdate } from './pending-update.js';
 import { wantTheSame } from './update-options.js';
@@ -80,12 +80,12 @@ class DocumentQueue {
   async #commitNext(): Promise<void> {
     let group: readonly PendingUpdate[] = [];
     try {
-      const lock = await this.#acquire();
+      const locked = await this.#acquire();
       try {
         group = this.#takeGroup();
-        if (group.length > 0) await commitGroup(this.#fs, lock, group);
+        if (group.length > 0) await commitGroup(this.#fs, locked, group);
       } finally {
-        await lock.release();
+        await locked.lock.release();
       }
     } catch (error) {
       // Nobody waited any more; who has come since begins anew.
@@ -105,19 +105,15 @@ class DocumentQueue {
   }
 
   /** Takes the lock; ends when nobody waits for it any more. Missing directories are made first. */
-  async #acquire(): Promise<Lock> {
+  async #acquire(): Promise<LockedDocument> {
     this.#acquisition = new AbortController();
-    const options = {
-      fs: this.#fs,
-      lockPath: this.#lockPath,
-      signal: this.#acquisition.signal,
-    };
+    const options = { lockPath: this.#lockPath, signal: this.#acquisition.signal };
     try {
-      return await acquireLock(this.#path, options);
+      return await lockDocument(this.#fs, this.#path, options);
     } catch (error) {
       if (!isHoldfastError(error, 'NOT_FOUND')) throw error;
       await makeDirectories(this.#fs, resolve(dirname(this.#path)));
-      return acquireLock(this.#path, options);
+      return lockDocument(this.#fs, this.#path, options);
     }
   }
 }

@@ -5,7 +5,7 @@
  */
 import { HoldfastError } from '../errors.js';
 import { checkValue } from './check.js';
-import { formatDocument, type JsonFormat } from './format.js';
+import { formatDocument, isSameFormat, type JsonFormat } from './format.js';
 import { formatPointer } from './pointer.js';
 
 /** A document as it was found. */
@@ -13,8 +13,8 @@ export interface Found {
   readonly text: string;
   /** What the text holds. */
   readonly value: unknown;
-  /** Whether the text is exactly what this layout makes of the value. */
-  readonly isCanonical: boolean;
+  /** The layout in which this process wrote it; `undefined` when somebody else did. */
+  readonly writtenIn: JsonFormat | undefined;
 }
 
 export class Document {
@@ -36,6 +36,11 @@ export class Document {
 
   get text(): string | undefined {
     return this.#text;
+  }
+
+  /** Whether it was found as this process had left it. */
+  get wasOwn(): boolean {
+    return this.#found?.writtenIn !== undefined;
   }
 
   /** A value that nobody else has. */
@@ -70,7 +75,7 @@ export class Document {
   get isChanged(): boolean {
     const found = this.#found;
     if (this.#text === undefined || this.#text === found?.text) return false;
-    if (found === undefined || found.isCanonical) return true;
+    if (found === undefined || isSameFormat(found.writtenIn, this.format)) return true;
     return formatDocument(JSON.parse(found.text), this.format) !== this.#text;
   }
 }

@@ -33,9 +33,20 @@ export function detectFormat(text: string, hasByteOrderMark: boolean): JsonForma
     hasByteOrderMark,
     indent: opening ? (opening[2] ?? '') : defaultFormat.indent,
     isSpaced: opening !== null && opening[1] === undefined && isSpaced(text),
-    lineEnd: /\r?\n/.exec(text)?.[0] === '\r\n' ? '\r\n' : '\n',
+    lineEnd: text[text.indexOf('\n') - 1] === '\r' ? '\r\n' : '\n',
     endsWithNewline: text === '' ? defaultFormat.endsWithNewline : /[\r\n]$/.test(text.slice(-1)),
   };
+}
+
+export function isSameFormat(a: JsonFormat | undefined, b: JsonFormat): boolean {
+  return (
+    a !== undefined &&
+    a.hasByteOrderMark === b.hasByteOrderMark &&
+    a.indent === b.indent &&
+    a.isSpaced === b.isSpaced &&
+    a.lineEnd === b.lineEnd &&
+    a.endsWithNewline === b.endsWithNewline
+  );
 }
 
 /** The text of a value, as the layout wants it. The value must have passed checkValue. */

@@ -1,28 +1,55 @@
 /**
- * The document that this process wrote last. When it is found unchanged, it need not be searched for losses again, and
- * any difference to it is a change, not another layout: both cost as much as reading a large document twice.
+ * The document that this process wrote last. Found byte for byte as it was written, it need not be decoded, searched
+ * for losses or looked through for a layout, and any difference to its text is a change of content. Only the bytes tell:
+ * a file's times and size may stay as they are when its content changes.
  */
 import type { Fs } from '../os/fs.js';
 import type { JsonFormat } from './format.js';
 
-/** Texts that are longer (in characters) are not kept: they would hold the memory for a gain that is spent rarely. */
-const LONGEST = 16 * 1024 * 1024;
+/** Documents that are longer are not kept: they would hold the memory for a gain that is spent rarely. */
+const LONGEST_BYTES = 16 * 1024 * 1024;
 
-interface Written {
+export class WrittenDocument {
   readonly path: string;
+  readonly bytes: Buffer;
   readonly text: string;
+  /** The layout that it was written in. */
   readonly format: JsonFormat;
+  #prepared: { readonly value: unknown } | undefined;
+  #isTaken = false;
+
+  constructor(path: string, bytes: Buffer, text: string, format: JsonFormat) {
+    this.path = path;
+    this.bytes = bytes;
+    this.text = text;
+    this.format = format;
+  }
+
+  /** Parses a value for the next updater as soon as the event loop is idle, which it is while the disk is syncing. */
+  prepareWhenIdle(): void {
+    setImmediate(() => {
+      if (!this.#isTaken) this.#prepared = { value: JSON.parse(this.text) };
+    });
+  }
+
+  /** The document's value, of which the caller is the only owner. */
+  takeValue(): unknown {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    this.#isTaken = true;
+    return prepared ? prepared.value : JSON.parse(this.text);
+  }
 }
 
-const lastWritten = new WeakMap<Fs, Written>();
+const lastWritten = new WeakMap<Fs, WrittenDocument>();
 
-export function rememberWritten(fs: Fs, written: Written): void {
-  if (written.text.length <= LONGEST) lastWritten.set(fs, written);
+export function rememberWritten(fs: Fs, written: WrittenDocument): void {
+  if (written.bytes.length <= LONGEST_BYTES) lastWritten.set(fs, written);
   else lastWritten.delete(fs);
 }
 
-/** The layout in which this process has written this very text, if it has. */
-export function layoutOfOwn(fs: Fs, path: string, text: string): JsonFormat | undefined {
+/** What this process wrote last, if it wrote to this path. */
+export function writtenLast(fs: Fs, path: string): WrittenDocument | undefined {
   const written = lastWritten.get(fs);
-  return written?.path === path && written.text === text ? written.format : undefined;
+  return written?.path === path ? written : undefined;
 }

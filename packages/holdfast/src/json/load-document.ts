@@ -1,12 +1,12 @@
 /** Reads a document from disk, as strictly as a program must that is going to write it again. */
-import { isDeepStrictEqual } from 'node:util';
+import type { Buffer } from 'node:buffer';
 import { isHoldfastError } from '../errors.js';
-import { resolveTarget } from '../file/resolve-target.js';
+import type { ResolvedName } from '../lock/follow-symlinks.js';
 import type { Fs } from '../os/fs.js';
 import { decodeText } from './decode.js';
 import { Document } from './document.js';
 import { defaultFormat, detectFormat, type JsonFormat } from './format.js';
-import { layoutOfOwn } from './last-written.js';
+import { writtenLast, type WrittenDocument } from './last-written.js';
 import { parseDocument } from './parse.js';
 import { readBytes } from './read-bytes.js';
 
@@ -22,38 +22,44 @@ export interface LoadedDocument {
 }
 
 /**
- * @throws HoldfastError CORRUPT_DOCUMENT with line and column; UNREPRESENTABLE for what reading would lose;
- *   UNSUPPORTED_TARGET; NOT_FOUND when the directory is missing; IO
+ * @param target - what the path leads to
+ * @throws HoldfastError CORRUPT_DOCUMENT with line and column; UNREPRESENTABLE for what reading would lose; IO
  */
 export async function loadDocument(
   fs: Fs,
-  path: string,
+  { path, existing }: ResolvedName,
   options: LoadOptions,
 ): Promise<LoadedDocument> {
-  const target = await resolveTarget(fs, path);
-  const bytes = target.existing && (await readBytes(fs, target.path));
-  const isMissing = bytes === undefined || bytes.length === 0;
+  const own = writtenLast(fs, path);
+  const bytes = existing && (await readBytes(fs, path, own?.bytes));
+  if (own && bytes === own.bytes) return { document: loadOwn(own, options), isCorrupt: false };
   try {
-    const { text, hasByteOrderMark } = isMissing
-      ? { text: '', hasByteOrderMark: false }
-      : decodeText(bytes, target.path);
-    const format = withIndent(detectFormat(text, hasByteOrderMark), options.indent);
-    return { document: parsed(fs, target.path, format, text), isCorrupt: false };
+    return { document: loadForeign(path, bytes, options), isCorrupt: false };
   } catch (error) {
     if (options.onCorrupt !== 'quarantine' || !isHoldfastError(error, 'CORRUPT_DOCUMENT')) {
       throw error;
     }
     const format = withIndent(defaultFormat, options.indent);
-    return { document: new Document(target.path, format, undefined), isCorrupt: true };
+    return { document: new Document(path, format, undefined), isCorrupt: true };
   }
 }
 
-function parsed(fs: Fs, path: string, format: JsonFormat, text: string): Document {
+/** A document as this process left it: nothing in it is lost by reading. */
+function loadOwn(own: WrittenDocument, { indent }: LoadOptions): Document {
+  const { path, text, format: writtenIn } = own;
+  const format = withIndent(detectFormat(text, writtenIn.hasByteOrderMark), indent);
+  return new Document(path, format, { text, value: own.takeValue(), writtenIn });
+}
+
+function loadForeign(path: string, bytes: Buffer | undefined, { indent }: LoadOptions): Document {
+  const isMissing = bytes === undefined || bytes.length === 0;
+  const { text, hasByteOrderMark } = isMissing
+    ? { text: '', hasByteOrderMark: false }
+    : decodeText(bytes, path);
+  const format = withIndent(detectFormat(text, hasByteOrderMark), indent);
   if (text === '') return new Document(path, format, undefined);
-  const layout = layoutOfOwn(fs, path, text);
-  const value: unknown = layout ? JSON.parse(text) : parseDocument(text, path);
-  const isCanonical = layout !== undefined && isDeepStrictEqual(layout, format);
-  return new Document(path, format, { text, value, isCanonical });
+  const value = parseDocument(text, path);
+  return new Document(path, format, { text, value, writtenIn: undefined });
 }
 
 function withIndent(format: JsonFormat, indent: number | string | undefined): JsonFormat {

@@ -63,11 +63,12 @@ export class PendingUpdate {
    * @throws HoldfastError UPDATER_FAILED; ABORTED; or what the updater threw, if that is such an error itself
    */
   async run(value: unknown, lock: Lock): Promise<unknown> {
-    const run = async (): Promise<unknown> => this.#updater(value);
-    const returned = this.#context.runInAsyncScope(() => runHolding(lock, run));
     try {
+      const returned: unknown = this.#context.runInAsyncScope(() =>
+        runHolding(lock, () => this.#updater(value)),
+      );
       // The result is settled at this time only when the signal rejects it.
-      return await Promise.race([returned, this.result]);
+      return isThenable(returned) ? await Promise.race([returned, this.result]) : returned;
     } catch (error) {
       throw this.#isSettled ? error : updaterFailed(this.path, error);
     }
@@ -92,6 +93,14 @@ export class PendingUpdate {
     this.#stopWaiting();
     return true;
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
 }
 
 /** An error of ours that says the disk is unchanged is passed on: it is true of this document as well. */

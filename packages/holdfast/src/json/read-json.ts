@@ -1,10 +1,11 @@
 /** Reads a JSON document, without a lock: a document that is replaced whole is always whole. */
 import { HoldfastError } from '../errors.js';
+import { resolveTarget } from '../file/resolve-target.js';
 import { checkOptions } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import type { JsonValue } from './json-value.js';
-import { loadDocument } from './load-document.js';
+import { loadDocument, type LoadedDocument } from './load-document.js';
 import { validate, type StandardSchema } from './standard-schema.js';
 
 export interface ReadJsonOptions<T> {
@@ -37,7 +38,7 @@ export async function readJson<T = JsonValue>(
 }
 
 async function readOrInitial(fs: Fs, path: string, initial: unknown): Promise<unknown> {
-  const { document } = await loadDocument(fs, path, {}).catch((error: unknown) => {
+  const { document } = await loadAt(fs, path).catch((error: unknown) => {
     // A missing directory is a missing document.
     if (initial !== undefined && isNotFound(error)) return { document: undefined };
     throw error;
@@ -45,6 +46,10 @@ async function readOrInitial(fs: Fs, path: string, initial: unknown): Promise<un
   if (document?.text !== undefined) return document.takeValue(undefined);
   if (initial !== undefined) return initial;
   throw notThere(path);
+}
+
+async function loadAt(fs: Fs, path: string): Promise<LoadedDocument> {
+  return loadDocument(fs, await resolveTarget(fs, path), {});
 }
 
 function isNotFound(error: unknown): boolean {

@@ -1,4 +1,5 @@
 /** What the callers of updateJson give. */
+import { checkReplacement } from '../file/replace-file.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import type { Durability } from '../stage/staged-file.js';
@@ -69,6 +70,7 @@ export function checkUpdateArguments(
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     refuse('a path must be a string that is not empty');
   }
+  checkReplacement('updateJson', path, options);
   if (typeof updater !== 'function') refuse('updateJson needs an updater function');
   const { indent, onCorrupt, timeoutMs, schema } = options;
   if (indent !== undefined && !isIndent(indent)) {

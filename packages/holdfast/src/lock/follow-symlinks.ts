@@ -77,7 +77,8 @@ async function resolveDirectory(fs: Fs, path: string): Promise<string> {
   }
 }
 
-async function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined> {
+/** What is at a path now; a symlink is not followed. */
+export async function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined> {
   try {
     return await fs.lstat(path);
   } catch (error) {

@@ -71,8 +71,21 @@ export interface Lock {
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   checkLockOptions('acquireLock', path, options);
+  const lockPath = await resolveLockPath(options.fs ?? nodeFileSystem, path, options.lockPath);
+  return acquireLockFile(path, lockPath, options);
+}
+
+/**
+ * Steps 2 and 3 of {@link acquireLock}, for a caller that has resolved the path.
+ *
+ * @param lockPath - canonical
+ */
+export async function acquireLockFile(
+  path: string,
+  lockPath: string,
+  options: Omit<LockOptions, 'lockPath'>,
+): Promise<Lock> {
   const { fs = nodeFileSystem, mode = 'exclusive', signal } = options;
-  const lockPath = await resolveLockPath(fs, path, options.lockPath);
   if (signal?.aborted) throw aborted('lock', lockPath, signal);
   const queue = queueOf(fs, lockPath);
   const hold = joinOwnChain(queue, mode) ?? (await waitFor(queue, mode, options));

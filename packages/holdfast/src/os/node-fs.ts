@@ -30,6 +30,9 @@ const PERMISSION_BITS = 0o7777;
 /** Reads and writes up to this size are made inline: copying them takes about as long as a hop through the pool. */
 const INLINE_BYTES = 64 * 1024;
 
+/** How long inline calls may follow each other before the event loop turns. */
+const LONGEST_RUN_MS = 10;
+
 const fsync = promisify(nodeFs.fsync);
 const fdatasync = promisify(nodeFs.fdatasync);
 const ftruncate = promisify(nodeFs.ftruncate);
@@ -129,6 +132,7 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
 
 const posixFileSystem: Fs = {
   async open(path, flags, mode = 0o666) {
+    await letEventLoopTurn();
     return call(() => openFile(path, flags, mode, INLINE_BYTES));
   },
   async openDirectory(path) {
@@ -217,6 +221,15 @@ export const inlineFileSystem: Fs = ofPlatform({
 
 function ofPlatform(posix: Fs): Fs {
   return process.platform === 'win32' ? windowsFileSystem(posix, nativeOfWindows) : posix;
+}
+
+let turnedAt = 0;
+
+/** Calls made inline settle in one turn of the event loop. A loop of awaited ones must not keep timers from running. */
+async function letEventLoopTurn(): Promise<void> {
+  if (performance.now() - turnedAt < LONGEST_RUN_MS) return;
+  await new Promise((resolve) => setImmediate(resolve));
+  turnedAt = performance.now();
 }
 
 /** Makes a synchronous call, and names the errors that libuv cannot name. */

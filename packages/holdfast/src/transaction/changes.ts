@@ -14,6 +14,7 @@ import {
 } from '../directory/prepare-tree.js';
 import type { Place } from '../directory/previous.js';
 import { HoldfastError } from '../errors.js';
+import { lookAgain } from '../file/resolve-target.js';
 import { lookAt } from '../journal/inode.js';
 import { below } from '../journal/journal-file.js';
 import type { ChangeKind } from '../journal/journal.js';
@@ -116,13 +117,13 @@ export function updateJsonChange(
     stagedIn: target.directory,
     async prepare(lock) {
       // The target as it is now, under its lock: it may have come, gone or changed since it was named.
-      const existing = await lookAt(fs, target.path);
+      const now = await lookAgain(fs, target);
       const update = new PendingUpdate(target.path, updater, options);
-      const bytes = await makeUpdate(fs, lock, update);
+      const bytes = await makeUpdate(fs, { lock, target: now }, update);
       const { mode, secret, signal } = options;
       if (bytes === undefined) return;
       const stageOptions = { mode: mode ?? (secret ? 0o600 : undefined), signal };
-      staged = await stageFile(fs, { ...target, existing }, bytes, stageOptions);
+      staged = await stageFile(fs, now, bytes, stageOptions);
     },
     plan: async (mounts) => staged && planFile(fs, 'updateJson', staged, mounts, 'replace'),
     discard: async () => staged?.discard(),

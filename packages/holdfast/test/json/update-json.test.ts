@@ -8,12 +8,14 @@ import {
   statSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
 import {
+  acquireLock,
   isHoldfastError,
   readJson,
   updateJson,
@@ -52,6 +54,17 @@ function watchedFs(
     },
   };
   return fs;
+}
+
+/** The machine's filesystem, which tells what is opened. */
+function openWatchedFs(onOpen: (path: string) => void): Fs {
+  return {
+    ...nodeFileSystem,
+    async open(path, flags, mode) {
+      onOpen(path);
+      return nodeFileSystem.open(path, flags, mode);
+    },
+  };
 }
 
 /** A promise and the function that settles it. */
@@ -236,17 +249,18 @@ test('an update inside its own updater is refused, not waited for', async (t) =>
 
 test('the nested call of one caller does not concern the others', async (t) => {
   const path = `${temporaryDirectory(t)}/doc.json`;
-  const held = gate();
+  const [entered, held] = [gate(), gate()];
   const outcomes: Promise<unknown>[] = [];
   const nested = withLock(path, async () => {
     outcomes.push(updateJson(path, increment('nested')).catch((error: unknown) => error));
+    entered.open();
     await held.opened;
   });
-  await new Promise((resolve) => setImmediate(resolve));
+  await entered.opened;
   const innocent = updateJson(path, increment('innocent'));
+  assert.ok(refusal('LOCK_NESTED')(await outcomes[0]));
   held.open();
   await nested;
-  assert.ok(refusal('LOCK_NESTED')(await outcomes[0]));
   assert.deepEqual(await innocent, { innocent: 1 });
 });
 
@@ -421,6 +435,27 @@ test('every name of a document means one document', async (t) => {
   assert.deepEqual(await readJson(path), { n: 20 });
 });
 
+test('a document that becomes a symlink while its lock is waited for is updated under the lock of the other', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [path, other] = [`${directory}/doc.json`, `${directory}/other.json`];
+  writeFileSync(path, '{"n":1}');
+  writeFileSync(other, '{"n":10}');
+  const lock = await acquireLock(path);
+  const [waiting, locks] = [gate(), [] as string[]];
+  const fs = openWatchedFs((opened) => {
+    if (opened.endsWith('.lock')) locks.push(opened);
+    waiting.open();
+  });
+  const update = updateJson<Counter>(path, increment('n'), { fs });
+  await waiting.opened;
+  unlinkSync(path);
+  symlinkSync('other.json', path);
+  await lock.release();
+  assert.deepEqual(await update, { n: 11 });
+  assert.deepEqual(locks, [`${path}.lock`, `${other}.lock`]);
+  assert.equal(readFileSync(other, 'utf8'), '{"n":11}');
+});
+
 test('the mode of a document is kept, and a secret one is for its owner alone', async (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(`${directory}/a.json`, '{}');
@@ -540,6 +575,10 @@ test('a wrong argument is refused before anything is touched', async (t) => {
     () => updateJson(path, noop, { onCorrupt: 'ignore' as 'error' }),
     () => updateJson(path, noop, { timeoutMs: -1 }),
     () => updateJson(path, noop, { schema: {} as never }),
+    () => updateJson(path, noop, { mode: 0o10000 }),
+    () => updateJson(path, noop, { secret: true, mode: 0o644 }),
+    () => updateJson(path, noop, { durability: 'maybe' as 'atomic' }),
+    () => updateJson(path, noop, { inPlace: 'always' as 'never' }),
     () => readJson(path, { fast: true } as object),
   ];
   for (const call of invalid) await assert.rejects(call(), refusal('INVALID_ARGUMENT'));
@@ -603,4 +642,37 @@ test('what another program did to the document since our last write is checked a
   await assert.rejects(updateJson(path, increment('m')), refusal('UNREPRESENTABLE', "'/n'"));
   writeFileSync(path, text);
   assert.deepEqual(await updateJson(path, increment('m')), { n: 1, m: 1 });
+});
+
+test('a change in place that leaves size and times of the document as they were is not lost', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  await updateJson(path, increment('n'), { indent: 0 });
+  const { atime, mtime } = statSync(path);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('1', '7'));
+  utimesSync(path, atime, mtime);
+  assert.deepEqual(await updateJson(path, increment('n')), { n: 8 });
+});
+
+test('a run of updates gives each updater a value of its own, whatever was done to the one before', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  const results: Counter[] = [];
+  for (let i = 1; i <= 20; i += 1) {
+    const result: Counter = await updateJson<Counter>(path, increment('n'));
+    assert.deepEqual(result, { n: i });
+    Object.assign(result, { spoilt: i });
+    results.push(result);
+    if (i % 3 === 0) assert.deepEqual(await readJson(path), { n: i });
+  }
+  assert.deepEqual(await readJson(path), { n: 20 });
+  assert.equal(new Set(results).size, 20);
+});
+
+test('a loop of updates without a sync lets timers run', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  let isOver = false;
+  setTimeout(() => (isOver = true), 1);
+  for (let i = 0; !isOver; i += 1) {
+    assert.ok(i < 10_000, 'the timer never ran');
+    await updateJson(path, increment('n'), { durability: 'atomic' });
+  }
 });
