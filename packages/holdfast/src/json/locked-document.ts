@@ -10,9 +10,9 @@
  */
 import { resolveTarget } from '../file/resolve-target.js';
 import { recoverPending } from '../journal/pending.js';
-import { canonicalName, lstatIfThere, type ResolvedName } from '../lock/follow-symlinks.js';
+import { lstatIfThere, type ResolvedName } from '../lock/follow-symlinks.js';
 import { acquireLockFile, type Lock } from '../lock/lock.js';
-import { LOCK_SUFFIX } from '../lock/lock-path.js';
+import { lockPathBeside, resolveLockPath } from '../lock/lock-path.js';
 import type { Fs } from '../os/fs.js';
 
 export interface LockedDocument {
@@ -33,7 +33,9 @@ export async function lockDocument(
   { lockPath, signal }: LockDocumentOptions,
 ): Promise<LockedDocument> {
   const named = await resolveTarget(fs, path);
-  const lockFile = lockPath ? (await canonicalName(fs, lockPath)).path : named.path + LOCK_SUFFIX;
+  const lockFile = await (lockPath === undefined
+    ? lockPathBeside(fs, named.path)
+    : resolveLockPath(fs, path, lockPath));
   const lock = await acquireLockFile(path, lockFile, { fs, signal });
   try {
     await recoverPending(fs, named.path, { signal });

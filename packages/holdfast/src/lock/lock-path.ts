@@ -24,5 +24,10 @@ export async function resolveLockPath(
       path,
     );
   }
-  return spelled(fs, (await followSymlinks(fs, path)).path + LOCK_SUFFIX);
+  return lockPathBeside(fs, (await followSymlinks(fs, path)).path);
+}
+
+/** The lock file of a file whose canonical path is known. */
+export function lockPathBeside(fs: Fs, canonicalPath: string): Promise<string> {
+  return spelled(fs, canonicalPath + LOCK_SUFFIX);
 }
