@@ -44,6 +44,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'fromZarr',
     'openVrt',
     'overviewMethods',
+    'recoverVrt',
     'renderPreview',
     'verifyVrt',
     'writeTiledVrt',

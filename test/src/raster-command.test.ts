@@ -107,6 +107,43 @@ test('Ctrl-C in the middle of a write leaves nothing but the lock file, and exit
   );
 });
 
+/** Runs the command and ends it with SIGINT once its first progress is out. */
+async function interrupted(
+  ...args: readonly string[]
+): Promise<{ status: number; stderr: string }> {
+  const child = spawn(process.execPath, [program, ...args]);
+  let stderr = '';
+  child.stderr.on('data', (text) => {
+    if (stderr === '') child.kill('SIGINT');
+    stderr += String(text);
+  });
+  const [status] = (await once(child, 'close')) as [number];
+  return { status, stderr };
+}
+
+test('with --resume Ctrl-C keeps what was finished, the next run goes on, and recover tells of it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 1500);
+  const output = join(directory, 'out.vrt');
+  const tile = ['raster', 'tile', input, output, '--tile-size', '16', '--threads', '1', '--resume'];
+  const ended = await interrupted(...tile);
+  assert.equal(ended.status, 130, ended.stderr);
+  assert.match(ended.stderr, /the same command goes on from there/u);
+  const told = run('raster', 'recover', directory, '--dry-run', '--json');
+  const [kept] = JSON.parse(told.stdout) as { kind: string; finishedTileCount: number }[];
+  assert.equal(kept?.kind, 'resumableStage');
+  assert.ok(kept.finishedTileCount > 0);
+  const other = run(...tile, '--level', '1');
+  assert.equal(other.status, 4);
+  assert.match(other.stderr, /other options/u);
+  const { status, stdout, stderr } = run(...tile, '--json', '--quiet');
+  assert.equal(status, 0, stderr);
+  const written = JSON.parse(stdout) as { tileCount: number; resumedTileCount: number };
+  assert.equal(written.tileCount, 94 * 94);
+  assert.ok(written.resumedTileCount >= kept.finishedTileCount);
+  assert.match(run('raster', 'recover', output).stdout, /nothing was left/u);
+});
+
 test('the help shows examples', () => {
   const { stdout } = run('raster', 'tile', '--help');
   assert.match(stdout, /Examples:\n {2}\$ holdfast raster tile/u);

@@ -32,6 +32,8 @@ export type { TileOptions } from './tiff/tile-format.js';
 export { overviewMethods } from './overview/downsample.js';
 export type { OverviewMethod } from './overview/downsample.js';
 export type { OverviewOptions } from './overview/pyramid.js';
+export { recoverVrt } from './write/recover-vrt.js';
+export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type { WrittenMosaic } from './write/write-tiled-vrt.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';

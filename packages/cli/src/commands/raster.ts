@@ -15,6 +15,7 @@ import { isHoldfastError } from 'holdfast';
 import { interruptible } from '../interrupt.js';
 import { ProgressBar } from '../progress-bar.js';
 import { addRasterLookCommands } from './raster-look.js';
+import { addRasterRecoverCommand } from './raster-recover.js';
 
 interface TileFlags {
   readonly tileSize?: number;
@@ -80,6 +81,7 @@ export function addRasterCommands(program: Command): void {
     .addHelpText('after', TILE_EXAMPLES)
     .action(tile);
   addRasterLookCommands(raster);
+  addRasterRecoverCommand(raster);
 }
 
 function wholeNumber(text: string): number {

@@ -86,7 +86,7 @@ export async function discardKeptWork(
   const gone: string[] = [];
   for (const place of places) {
     const stagePath = await resumableStagePath(place, { fs });
-    if (await isDiscarded(fs, stagePath)) gone.push(stagePath);
+    if (await discardStage(fs, stagePath)) gone.push(stagePath);
   }
   if (isThere) {
     await fs.unlink(path);
@@ -95,8 +95,8 @@ export async function discardKeptWork(
   return gone;
 }
 
-/** Removes a stage, unless a living process fills it. */
-async function isDiscarded(fs: Fs, stagePath: string): Promise<boolean> {
+/** Removes a stage, unless a living process fills it; says whether it is gone. */
+export async function discardStage(fs: Fs, stagePath: string): Promise<boolean> {
   if (!(await fs.exists(stagePath))) return false;
   const stage = await fs.openDirectory(stagePath);
   try {

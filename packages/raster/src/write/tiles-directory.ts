@@ -56,6 +56,14 @@ export async function listTilesDirectories(
   return found;
 }
 
+/** The dead directories younger than the one in use, or all of them when none is in use: no index has named them. */
+export function leftoversOf(found: readonly TilesDirectory[]): readonly TilesDirectory[] {
+  const inUse = found.findLast(({ state }) => state.kind === 'taken' && state.live);
+  return found.filter(
+    ({ number, state }) => state.kind === 'dead' && number > (inUse?.number ?? 0),
+  );
+}
+
 async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
   try {
     return await fs.readDirectory(directory);

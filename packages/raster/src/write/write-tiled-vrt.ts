@@ -39,6 +39,7 @@ import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js
 import { overviewFiles } from './write-overviews.js';
 import {
   inTheWay,
+  leftoversOf,
   listTilesDirectories,
   numberedPath,
   removeTiles,
@@ -168,14 +169,6 @@ async function checkWay(plan: MosaicPlan): Promise<readonly TilesDirectory[]> {
   return found;
 }
 
-/** The dead directories younger than the one in use, or all of them when none is in use. */
-function leftoversOf(found: readonly TilesDirectory[]): readonly TilesDirectory[] {
-  const inUse = found.findLast(({ state }) => state.kind === 'taken' && state.live);
-  return found.filter(
-    ({ number, state }) => state.kind === 'dead' && number > (inUse?.number ?? 0),
-  );
-}
-
 /** Removes leftovers; gives what is left. */
 async function removeLeftovers(
   fs: Fs,
@@ -210,6 +203,9 @@ async function retire(plan: MosaicPlan, tilesPath: string): Promise<void> {
     const kept = options.keepPrevious ?? DEFAULT_KEEP_PREVIOUS;
     for (const { path, state } of dead.slice(0, Math.max(0, dead.length - kept)))
       if (state.kind === 'dead') await removeTiles(fs, path, state.manifest);
+    // What is left of one whose removal was killed right before its end.
+    for (const { path, state } of found)
+      if (path !== tilesPath && state.kind === 'empty') await fs.rmdir(path);
     await discardKeptWork(fs, plan.indexPath, tilesPath);
   } catch {
     // Nothing that a caller of a finished write could act on.

@@ -1,0 +1,181 @@
+/**
+ * Looks for what killed runs of `writeTiledVrt` have left of a mosaic, and clears it away:
+ *
+ * - a stage whose owner is dead and that nobody can resume: removed
+ * - finished work, which `resume` can take up: a kept stage, or whole tiles that no index names; left, or removed when
+ *   that is asked for
+ *
+ * Tiles of earlier indexes that `keepPrevious` keeps are no leftovers. All is looked at again under the lock of the mosaic
+ * before anything is removed. A crash in between leaves less than there was, for the next look.
+ */
+import { basename, dirname, join } from 'node:path';
+import { HoldfastError, listOrphans, withLock } from 'holdfast';
+import { checkOptions } from 'holdfast/options';
+import { errnoOf, type Fs, nodeFileSystem } from 'holdfast/os';
+import { discardStage } from './kept-work.js';
+import { readRecord, recordPath } from './resume-record.js';
+import { leftoversOf, listTilesDirectories, removeTiles } from './tiles-directory.js';
+
+export interface RecoverVrtOptions {
+  /** Only tells what would be done; false by default. */
+  readonly dryRun?: boolean;
+  /** Also removes finished work that could be resumed; false by default. */
+  readonly discard?: boolean;
+  /** How long to wait for a run that is writing the mosaic; 0 by default. */
+  readonly lockTimeoutMs?: number;
+  /** The filesystem to work on; the machine's own by default. */
+  readonly fs?: Fs;
+}
+
+/** Something that a run left. */
+export interface VrtLeftover {
+  /** The index that it is of, which may not exist. */
+  readonly mosaic: string;
+  readonly path: string;
+  /**
+   * `stage`: of no use to anybody. `resumableStage`: kept by `resume`. `tiles`: whole tiles that no index names. `record`: of
+   * tiles that are gone.
+   */
+  readonly kind: 'stage' | 'resumableStage' | 'tiles' | 'record';
+  /** How many tiles a run of the same job would take, if they are still whole. */
+  readonly finishedTileCount: number;
+  readonly action: 'kept' | 'removed';
+}
+
+const optionNames = ['dryRun', 'discard', 'lockTimeoutMs', 'fs'];
+
+/**
+ * Finds what killed runs left, and removes what is of no use.
+ *
+ * @param path - an index, whether it exists or not, or a directory: then every mosaic in it
+ * @returns what was found, and what became of it; with `dryRun` what would become of it
+ * @throws HoldfastError LOCK_TIMEOUT while a run is writing the mosaic; NOT_FOUND; IO; INVALID_ARGUMENT
+ */
+export async function recoverVrt(
+  path: string,
+  options: RecoverVrtOptions = {},
+): Promise<readonly VrtLeftover[]> {
+  checkOptions('recoverVrt', options, optionNames);
+  const fs = options.fs ?? nodeFileSystem;
+  const left: VrtLeftover[] = [];
+  for (const mosaic of await mosaicsAt(fs, path))
+    left.push(...(await recoverOne(fs, mosaic, options)));
+  return left;
+}
+
+async function recoverOne(
+  fs: Fs,
+  mosaic: string,
+  { dryRun = false, discard = false, lockTimeoutMs = 0 }: RecoverVrtOptions,
+): Promise<readonly VrtLeftover[]> {
+  const found = await typed(mosaic, () => look(fs, mosaic, discard));
+  if (dryRun || found.every(({ leftover }) => leftover.action === 'kept'))
+    return found.map(({ leftover }) => leftover);
+  const clear = async (): Promise<readonly VrtLeftover[]> => {
+    const again = await look(fs, mosaic, discard);
+    for (const { leftover, remove } of again) if (leftover.action === 'removed') await remove();
+    return again.map(({ leftover }) => leftover);
+  };
+  return withLock(mosaic, () => typed(mosaic, clear), { fs, timeoutMs: lockTimeoutMs });
+}
+
+interface Found {
+  readonly leftover: VrtLeftover;
+  readonly remove: () => Promise<unknown>;
+}
+
+async function look(fs: Fs, mosaic: string, discard: boolean): Promise<readonly Found[]> {
+  const firstPath = firstTilesPath(mosaic);
+  const record = await readRecord(fs, recordPath(mosaic));
+  const finished = record?.tiles.size ?? 0;
+  const directories = await listTilesDirectories(fs, firstPath);
+  const found: Found[] = [];
+  for (const { path, state } of leftoversOf(directories)) {
+    if (state.kind !== 'dead') continue;
+    const leftover = { mosaic, path, kind: 'tiles', finishedTileCount: finished } as const;
+    found.push({
+      leftover: { ...leftover, action: discard ? 'removed' : 'kept' },
+      remove: () => removeTiles(fs, path, state.manifest),
+    });
+  }
+  for (const { path, kind, owner } of await listOrphans(dirname(mosaic), { fs })) {
+    if (kind === 'stagedFile' || owner !== 'dead' || !isStageOf(basename(path), firstPath))
+      continue;
+    const isResumable = kind === 'resumableStage';
+    const leftover = {
+      mosaic,
+      path,
+      kind: isResumable ? kind : 'stage',
+      finishedTileCount: isResumable ? finished : 0,
+      action: isResumable && !discard ? 'kept' : 'removed',
+    } as const;
+    found.push({ leftover, remove: () => discardStage(fs, path) });
+  }
+  const work = found.filter(({ leftover }) => leftover.kind !== 'stage');
+  return [...found, ...(await uselessRecord(fs, mosaic, discard || work.length === 0))];
+}
+
+/** The record goes with the work that it speaks of. */
+async function uselessRecord(fs: Fs, mosaic: string, isUseless: boolean): Promise<Found[]> {
+  const path = recordPath(mosaic);
+  if (!isUseless || !(await fs.exists(path))) return [];
+  const leftover = {
+    mosaic,
+    path,
+    kind: 'record',
+    finishedTileCount: 0,
+    action: 'removed',
+  } as const;
+  return [{ leftover, remove: () => fs.unlink(path) }];
+}
+
+/** The index, or those that the names in a directory speak of. */
+async function mosaicsAt(fs: Fs, path: string): Promise<readonly string[]> {
+  if (/\.vrt$/iu.test(path) && !(await isDirectory(fs, path))) return [path];
+  const entries = await typed(path, () => fs.readDirectory(path));
+  const stems = new Set<string>();
+  for (const { name } of entries) {
+    const [, staged] = /^\.(.+)\.staging-[^.]+$/u.exec(name) ?? [];
+    const [, recorded] = /^(.+)\.vrt\.resume$/iu.exec(name) ?? [];
+    const [, tiled] = /^(.+)_tiles(?:\.\d+)?$/u.exec(staged ?? name) ?? [];
+    const stem = recorded ?? tiled;
+    if (stem !== undefined) stems.add(stem);
+  }
+  const indexes = new Map<string, string>();
+  for (const { name } of entries) if (/\.vrt$/iu.test(name)) indexes.set(name.slice(0, -4), name);
+  return [...stems].toSorted().map((stem) => join(path, indexes.get(stem) ?? `${stem}.vrt`));
+}
+
+async function isDirectory(fs: Fs, path: string): Promise<boolean> {
+  try {
+    return (await fs.stat(path)).kind === 'directory';
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function firstTilesPath(mosaic: string): string {
+  return join(dirname(mosaic), `${basename(mosaic).slice(0, -4)}_tiles`);
+}
+
+function isStageOf(name: string, firstPath: string): boolean {
+  const [, target] = /^\.(.+)\.staging-[^.]+$/u.exec(name) ?? [];
+  const first = basename(firstPath);
+  return target === first || (target?.startsWith(`${first}.`) ?? false);
+}
+
+async function typed<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    throw new HoldfastError(errnoOf(cause) === 'ENOENT' ? 'NOT_FOUND' : 'IO', {
+      message: 'What killed runs have left could not be looked at or removed.',
+      outcome: 'unknown',
+      step: 'recover',
+      path,
+      cause,
+    });
+  }
+}
