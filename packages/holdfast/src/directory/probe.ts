@@ -5,7 +5,6 @@
  * orphan that a sweep removes. What cannot be tried (whether a disk keeps what it says it has written) is judged by the
  * type and options of the mount.
  */
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { errnoOf } from '../errors.js';
 import { checkOptions } from '../options.js';
@@ -161,9 +160,12 @@ const trials: Readonly<Record<CheckKey, Trial>> = {
   },
   async xattr(fs, scratch) {
     await withFile(fs, `${scratch}/attributes`, async (file) => {
-      file.setXattr('user.holdfast', new TextEncoder().encode('probe'));
-      const value = new TextDecoder().decode(file.getXattr('user.holdfast'));
-      expect(value === 'probe', 'an attribute came back with another value');
+      // Where a file has attributes by itself (an access control list), there may be no others.
+      const [own] = file.listXattrs();
+      const value = own === undefined ? Buffer.from('probe') : file.getXattr(own);
+      file.setXattr(own ?? 'user.holdfast', value);
+      const read = Buffer.from(file.getXattr(own ?? 'user.holdfast'));
+      expect(read.equals(value), 'an attribute came back with another value');
     });
   },
   async unnamedFile(_fs, scratch) {
@@ -216,7 +218,7 @@ async function tryLock(fs: Fs, scratch: string): Promise<void> {
 }
 
 async function otherProcessLocks(path: string): Promise<boolean> {
-  const os = fileURLToPath(new URL('../os/index.js', import.meta.url));
+  const os = new URL('../os/index.js', import.meta.url).href;
   const script = `
     const [os, path] = process.argv.slice(1);
     const { nodeFileSystem } = await import(os);

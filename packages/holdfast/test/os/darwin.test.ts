@@ -3,32 +3,12 @@ import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { darwinNative } from '#src/os/native/darwin.js';
+import { recordedKoffi, type Answer } from './recorded-koffi.js';
 
-type Koffi = typeof import('koffi');
-type Answer = (...args: unknown[]) => number;
-
-/** A koffi that notes every call and answers from a table. */
+/** The native layer of macOS over a koffi that calls nothing. */
 function recorded(answers: Readonly<Record<string, Answer>>, errno = 0) {
-  const calls: unknown[][] = [];
-  const declared: string[] = [];
-  const libraries: string[] = [];
-  const koffi = {
-    load(library: string) {
-      libraries.push(library);
-      return {
-        func(declaration: string) {
-          declared.push(declaration);
-          const name = /(\w+)\(/.exec(declaration)?.[1] ?? '';
-          return (...args: unknown[]) => {
-            calls.push([name, ...args]);
-            return answers[name]?.(...args) ?? 0;
-          };
-        },
-      };
-    },
-    errno: () => errno,
-  };
-  return { native: darwinNative(koffi as unknown as Koffi), calls, declared, libraries };
+  const { koffi, calls, libraries } = recordedKoffi(answers, errno);
+  return { native: darwinNative(koffi), calls, libraries };
 }
 
 test('locks are flock, never blocking: LOCK_EX | LOCK_NB, LOCK_SH | LOCK_NB, LOCK_UN', () => {

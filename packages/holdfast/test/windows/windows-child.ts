@@ -1,30 +1,40 @@
 /**
- * A program of the Windows tests. It tells what it did by the files it leaves, since pipes do not work under Wine.
+ * A program of the Windows tests. It tells what it did by the files it leaves.
  *
- *   windows-child.js count FILE TIMES        raises a number in a JSON document
- *   windows-child.js hold FILE DONE          takes the lock of FILE, makes DONE, and stays
- *   windows-child.js die FILE STEP           replaces FILE and ends itself by TerminateProcess at a step; makes FILE.end if
- *                                            there was no such step
+ *   windows-child.js count FILE TIMES    raises a number in a JSON document
+ *   windows-child.js open FILE DONE      opens FILE in a way that lets nobody replace, move or delete it, makes DONE, stays
+ *   windows-child.js die FILE STEP       raises the number, and ends itself by TerminateProcess at a step; makes FILE.end
+ *                                        if there was no such step
  */
 import { writeFileSync } from 'node:fs';
+import koffi from 'koffi';
 import { killAtStep, observeFs } from '@holdfast/tools/testing';
-import { acquireLock, replaceFile, updateJson } from 'holdfast';
+import { updateJson, type Fs } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 
 const [what, file = '', argument = ''] = process.argv.slice(2);
 
+async function raise(fs: Fs): Promise<void> {
+  await updateJson<{ n: number }>(file, ({ n }) => ({ n: n + 1 }), { initial: { n: 0 }, fs });
+}
+
+/** CreateFileW with GENERIC_READ and FILE_SHARE_READ, as a scanner or an indexer may do it. */
+function openAlone(): void {
+  const createFile = koffi
+    .load('kernel32.dll')
+    .func(
+      'intptr_t __stdcall CreateFileW(const char16_t *name, uint32_t access, uint32_t share, void *security, uint32_t disposition, uint32_t flags, intptr_t template)',
+    );
+  if (createFile(file, 0x80000000, 1, null, 3, 0, 0) === -1) throw new Error('not opened');
+}
+
 if (what === 'count') {
-  for (let time = 0; time < Number(argument); time += 1) {
-    await updateJson(file, (document) => (typeof document === 'number' ? document + 1 : 1), {
-      initial: 0,
-    });
-  }
-} else if (what === 'hold') {
-  await acquireLock(file);
+  for (let time = 0; time < Number(argument); time += 1) await raise(nodeFileSystem);
+} else if (what === 'open') {
+  openAlone();
   writeFileSync(argument, '');
   setInterval(() => {}, 1000);
 } else {
-  const fs = observeFs(nodeFileSystem, killAtStep(Number(argument), 'before'));
-  await replaceFile(file, 'new'.repeat(5000), { fs });
+  await raise(observeFs(nodeFileSystem, killAtStep(Number(argument), 'before')));
   writeFileSync(`${file}.end`, '');
 }

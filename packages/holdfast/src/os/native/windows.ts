@@ -283,12 +283,21 @@ function accessControl(
 
   return {
     listXattrs: () => [DACL_NAME],
-    getXattr: (_fd, _name, path) => get(path),
-    setXattr(_fd, _name, value, path) {
+    getXattr(_fd, name, path) {
+      refuseOther(name, path);
+      return get(path);
+    },
+    setXattr(_fd, name, value, path) {
+      refuseOther(name, path);
       if (setFileSecurity(toNamespacedPath(path), DACL_SECURITY_INFORMATION, value)) return;
       throw windowsError(lastError(), 'SetFileSecurityW', path);
     },
     // What a file inherited is never taken away: a file without a list is open to everyone.
     removeXattr() {},
   };
+}
+
+/** ERROR_NOT_SUPPORTED, as a filesystem without extended attributes says. */
+function refuseOther(name: string, path: string): void {
+  if (name !== DACL_NAME) throw windowsError(50, 'xattr', path, ` (there is no '${name}')`);
 }
