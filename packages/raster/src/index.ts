@@ -1,4 +1,8 @@
-/** @holdfast/raster: rasters tiled into GeoTIFFs under a GDAL VRT index, written whole or not at all. */
+/**
+ * @holdfast/raster: rasters tiled into GeoTIFFs under a GDAL VRT index, written whole or not at all.
+ *
+ * What reads mosaics is loaded at its first call, since it takes as long as Node needs to start, and most programs write.
+ */
 export type {
   BandInfo,
   ColourInterpretation,
@@ -37,9 +41,13 @@ export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type { WrittenMosaic } from './write/write-tiled-vrt.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
-export { openVrt } from './read/open-vrt.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
-export { renderPreview } from './preview/preview.js';
 export type { Preview, PreviewOptions, PreviewStyle } from './preview/preview.js';
-export { verifyVrt } from './verify/verify-vrt.js';
 export type { Problem, ProblemKind, VerifyOptions, VerifyReport } from './verify/verify-vrt.js';
+
+export const openVrt: typeof import('./read/open-vrt.js').openVrt = async (...args) =>
+  (await import('./read/open-vrt.js')).openVrt(...args);
+export const renderPreview: typeof import('./preview/preview.js').renderPreview = async (...args) =>
+  (await import('./preview/preview.js')).renderPreview(...args);
+export const verifyVrt: typeof import('./verify/verify-vrt.js').verifyVrt = async (...args) =>
+  (await import('./verify/verify-vrt.js')).verifyVrt(...args);

@@ -97,6 +97,16 @@ export interface FsFile extends FsHandle {
   readonly tickets?: LockTickets | undefined;
   /** `pread(2)`: how many bytes were read; 0 at the end. */
   read(buffer: Uint8Array, offsetBytes: number): Promise<number>;
+  /**
+   * Many `pread(2)`: pieces of `pieceBytes` that lie `strideBytes` apart, one after another into the buffer; how many bytes
+   * were read, which is fewer than the buffer holds only at the end of the file. Absent where nothing is gained by it.
+   */
+  readStrided?(
+    buffer: Uint8Array,
+    pieceBytes: number,
+    offsetBytes: number,
+    strideBytes: number,
+  ): Promise<number>;
   /** `pwrite(2)`: how many bytes were taken, which on a full disk is fewer than given, without an error. */
   write(data: Uint8Array, offsetBytes: number): Promise<number>;
   truncate(sizeBytes: number): Promise<void>;

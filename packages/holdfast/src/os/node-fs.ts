@@ -106,6 +106,22 @@ class NodeFile extends NodeHandle implements FsFile {
       }),
     );
   }
+  async readStrided(
+    buffer: Uint8Array,
+    pieceBytes: number,
+    offsetBytes: number,
+    strideBytes: number,
+  ): Promise<number> {
+    return call(() => {
+      let done = 0;
+      for (let offset = offsetBytes; done < buffer.length; offset += strideBytes) {
+        const count = nodeFs.readSync(this.fd, buffer, done, pieceBytes, offset);
+        done += count;
+        if (count < pieceBytes) break;
+      }
+      return done;
+    });
+  }
   async write(data: Uint8Array, offsetBytes: number): Promise<number> {
     if (data.length <= this.#inlineBytes) {
       return call(() => nodeFs.writeSync(this.fd, data, 0, data.length, offsetBytes));

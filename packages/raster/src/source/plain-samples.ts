@@ -5,6 +5,7 @@
 import type { Fs, FsFile } from 'holdfast/os';
 import { type DataType, dataTypes, type Interleave, type Pixels, type Window } from '../model.js';
 import { corrupt } from './geotiff/corrupt.js';
+import { readFully } from './geotiff/read-fully.js';
 
 /** Where samples lie plainly. What another thread can be told: no file that is open, but which file it is. */
 export interface PlainSamples {
@@ -75,6 +76,10 @@ export class PlainReader {
     const first = start + window.yPx * rowBytes + window.xPx * pixelBytes;
     const windowRowBytes = window.widthPx * pixelBytes;
     if (windowRowBytes === rowBytes) return readWhole(file, target, first);
+    if (file.readStrided) {
+      const count = await file.readStrided(target, windowRowBytes, first, rowBytes);
+      return checkCount(count, target);
+    }
     for (let row = 0; row < window.heightPx; row += 1) {
       const to = row * windowRowBytes;
       await readWhole(file, target.subarray(to, to + windowRowBytes), first + row * rowBytes);
@@ -82,12 +87,11 @@ export class PlainReader {
   }
 }
 
+function checkCount(count: number, target: Uint8Array): void {
+  if (count < target.length)
+    throw new Error(`the file ends ${target.length - count} bytes too early`);
+}
+
 async function readWhole(file: FsFile, target: Uint8Array, offsetBytes: number): Promise<void> {
-  let done = 0;
-  while (done < target.length) {
-    const rest = done === 0 ? target : target.subarray(done);
-    const count = await file.read(rest, offsetBytes + done);
-    if (count === 0) throw new Error(`the file ends ${target.length - done} bytes too early`);
-    done += count;
-  }
+  checkCount(await readFully(file, target, offsetBytes), target);
 }

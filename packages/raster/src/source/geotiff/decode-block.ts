@@ -5,7 +5,7 @@
  */
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
-import { getDecoder } from 'geotiff';
+import type { getDecoder } from 'geotiff';
 import { blockDecoder } from '../../codec/block-decoder.js';
 import type { BlockShape } from '../../codec/codec.js';
 import {
@@ -75,7 +75,8 @@ async function decompress(
     own.decompress(encoded, bytes, shape);
     return bytes;
   }
-  const decoder = await getDecoder(compression, decoderParameters);
+  const geotiff = await import('geotiff');
+  const decoder = await geotiff.getDecoder(compression, decoderParameters);
   return new Uint8Array(await decoder.decode(aligned(encoded).buffer));
 }
 

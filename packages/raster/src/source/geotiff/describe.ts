@@ -1,5 +1,4 @@
 /** What a GeoTIFF says about itself besides its samples: georeferencing, nodata, bands and metadata. */
-import { SaxesParser } from 'saxes';
 import { invalidArgument } from 'holdfast/options';
 import type {
   BandInfo,
@@ -125,8 +124,9 @@ interface MetadataItem {
   readonly value: string;
 }
 
-function metadataItems(xml: string | undefined): readonly MetadataItem[] {
+async function metadataItems(xml: string | undefined): Promise<readonly MetadataItem[]> {
   if (!xml) return [];
+  const { SaxesParser } = await import('saxes');
   const items: MetadataItem[] = [];
   let open: Omit<MetadataItem, 'value'> | undefined;
   let text = '';
@@ -169,7 +169,7 @@ export interface Description {
 }
 
 export async function descriptionOf(tags: Tags, bandCount: number): Promise<Description> {
-  const items = metadataItems(await tags.text('gdalMetadata'));
+  const items = await metadataItems(await tags.text('gdalMetadata'));
   const colours = await coloursOf(tags, bandCount);
   const palette = await paletteOf(tags, bandCount);
   const bands = colours.map((colour, band) => ({

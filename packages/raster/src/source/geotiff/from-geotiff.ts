@@ -1,8 +1,7 @@
 /**
- * A GeoTIFF as a source. geotiff.js parses the file; blocks are read and decoded one by one when a window needs them,
- * so a file of any size is read in bounded memory.
+ * A GeoTIFF as a source. Blocks are read and decoded one by one when a window needs them, so a file of any size is read in
+ * bounded memory.
  */
-import { GeoTIFF, type GeoTIFFImage } from 'geotiff';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions } from 'holdfast/options';
 import { type Fs, type FsFile, nodeFileSystem } from 'holdfast/os';
@@ -15,7 +14,7 @@ import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
 import { blockLoader, placesOf } from './block-places.js';
 import { plainSamplesOf } from './plain-strips.js';
 import { notATiff } from './corrupt.js';
-import { FsSlices } from './fs-slices.js';
+import { directories } from './directories.js';
 import { Tags } from './tags.js';
 
 export interface GeoTiffOptions {
@@ -74,42 +73,36 @@ async function fingerprintOf(fs: Fs, file: FsFile): Promise<string> {
   return JSON.stringify([await fs.realpath(file.path), sizeBytes, mtimeMs]);
 }
 
-async function imageOf(
-  file: FsFile,
-  path: string,
-  overview: number | undefined,
-): Promise<GeoTIFFImage> {
+async function imageOf(file: FsFile, path: string, overview: number | undefined): Promise<Tags> {
   try {
-    const slices = new FsSlices(file) as unknown as Parameters<typeof GeoTIFF.fromSource>[0];
-    const tiff = await GeoTIFF.fromSource(slices);
-    return overview === undefined ? await tiff.getImage(0) : await overviewOf(tiff, overview);
+    return await findImage(file, overview);
   } catch (error) {
     throw notATiff(path, error);
   }
 }
 
-/** Images after the first that are marked as reduced versions of another (TIFF 6.0, NewSubfileType, bit 0). */
-async function overviewOf(tiff: GeoTIFF, overview: number): Promise<GeoTIFFImage> {
-  const count = await tiff.getImageCount();
-  let left = overview;
-  for (let index = 1; index < count; index += 1) {
-    const image = await tiff.getImage(index);
-    const kind = (await new Tags(image).number('newSubfileType')) ?? 0;
-    if (kind % 2 === 0) continue;
-    if (left === 0) return image;
-    left -= 1;
+/** The first image, or one of those after it that are marked as reduced (TIFF 6.0, NewSubfileType, bit 0). */
+async function findImage(file: FsFile, overview: number | undefined): Promise<Tags> {
+  let overviewsSeen = -1;
+  let isFirst = true;
+  for await (const directory of directories(file)) {
+    const image = new Tags(directory);
+    if (isFirst && overview === undefined) return image;
+    const kind = (await image.number('newSubfileType')) ?? 0;
+    if (!isFirst && kind % 2 === 1) overviewsSeen += 1;
+    if (overviewsSeen === overview) return image;
+    isFirst = false;
   }
-  throw new Error(`the file has no overview ${overview}`);
+  throw new Error(overview === undefined ? 'it has no image' : `it has no overview ${overview}`);
 }
 
 async function sourceOf(
   file: FsFile,
   path: string,
-  image: GeoTIFFImage,
+  tags: Tags,
   keptBytes: number,
 ): Promise<RasterSource & { close(): Promise<void> }> {
-  const tags = new Tags(image);
-  const encoding = await encodingOf(tags, image.littleEndian, path);
+  const encoding = await encodingOf(tags, tags.littleEndian, path);
   const places = await placesOf(tags, encoding);
   const info = await infoOf(tags, encoding.dataType, path);
   const interleave = places.planes > 1 ? 'band' : 'pixel';
@@ -187,8 +180,10 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
       // Undone by us.
       predictor: 1,
       samplesPerPixel,
-      JPEGTables: await tags.raw('jpegTables'),
-      LercParameters: await tags.raw('lercParameters'),
+      ...(tags.has('jpegTables') && {
+        JPEGTables: Uint8Array.from(await tags.numbers('jpegTables')),
+      }),
+      LercParameters: await tags.numbers('lercParameters'),
     } as BlockEncoding['decoderParameters'],
   };
 }

@@ -1,5 +1,5 @@
 /** The TIFF fields of one image that matter to us, loaded once and checked. Numbers are those of TIFF 6.0 and GDAL. */
-import type { GeoTIFFImage } from 'geotiff';
+import type { Directory } from './directories.js';
 
 const tagNumbers = {
   newSubfileType: 254,
@@ -35,22 +35,23 @@ const tagNumbers = {
 
 /** Reads fields of one image by name. */
 export class Tags {
-  readonly #image: GeoTIFFImage;
+  readonly #directory: Directory;
 
-  constructor(image: GeoTIFFImage) {
-    this.#image = image;
+  constructor(directory: Directory) {
+    this.#directory = directory;
+  }
+
+  get littleEndian(): boolean {
+    return this.#directory.littleEndian;
   }
 
   has(name: keyof typeof tagNumbers): boolean {
-    return this.#image.fileDirectory.hasTag(tagNumbers[name]);
+    return this.#directory.has(tagNumbers[name]);
   }
 
   /** The values of a field, empty when it is missing. */
   async numbers(name: keyof typeof tagNumbers): Promise<readonly number[]> {
-    const value = await this.#load(name);
-    if (value === undefined || typeof value === 'string') return [];
-    if (typeof value === 'number' || typeof value === 'bigint') return [Number(value)];
-    return Array.from(value as ArrayLike<number | bigint>, Number);
+    return this.#directory.values(tagNumbers[name]);
   }
 
   /** The first value of a field. */
@@ -60,16 +61,8 @@ export class Tags {
 
   /** A field of text, without the NUL that ends it. */
   async text(name: keyof typeof tagNumbers): Promise<string | undefined> {
-    const value = await this.#load(name);
-    return typeof value === 'string' ? value.replace(/\0.*$/su, '') : undefined;
-  }
-
-  /** A field as geotiff.js has it, for its own decoders. */
-  async raw(name: keyof typeof tagNumbers): Promise<unknown> {
-    return this.#load(name);
-  }
-
-  async #load(name: keyof typeof tagNumbers): Promise<unknown> {
-    return this.#image.fileDirectory.loadValue(tagNumbers[name]) as Promise<unknown>;
+    if (!this.has(name)) return undefined;
+    const bytes = Uint8Array.from(await this.numbers(name));
+    return new TextDecoder().decode(bytes).replace(/\0.*$/su, '');
   }
 }
