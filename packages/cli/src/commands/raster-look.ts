@@ -115,6 +115,7 @@ function factsOf({ path, info: raster, document, tilePaths }: Mosaic): Record<st
     transform: georeferencing.transform,
     pixelIs: georeferencing.pixelIs,
     tileCount: tilePaths.length,
+    overviews: overviewSizes(document),
     generation: document.metadata.get('HOLDFAST')?.['GENERATION'],
     bands: bands.map(({ description, unit, colour, metadata }) => ({
       description,
@@ -123,6 +124,12 @@ function factsOf({ path, info: raster, document, tilePaths }: Mosaic): Record<st
       ...metadata,
     })),
   };
+}
+
+/** The factors of the overviews, or how many there are in a mosaic that does not say them. */
+function overviewSizes({ bands, metadata }: Mosaic['document']): readonly number[] | number {
+  const factors = metadata.get('HOLDFAST')?.['OVERVIEWS'];
+  return factors === undefined ? (bands[0]?.overviews.length ?? 0) : factors.split(',').map(Number);
 }
 
 function line(name: string, value: unknown): string {
