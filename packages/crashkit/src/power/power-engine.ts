@@ -207,12 +207,28 @@ class ImageChecker {
     const image = `${this.#scratch}/image`;
     const mount = `${this.#scratch}/mount`;
     writeImage(image, blocks, filesystems[this.#options.filesystem].sizeMb * 2 ** 20);
-    execFileSync('mount', ['-t', this.#options.filesystem, '-o', 'loop', image, mount]);
     try {
-      await this.#checkMounted(`${mount}/d`);
+      if (!this.#isMounted(image, mount)) return;
+      try {
+        await this.#checkMounted(`${mount}/d`);
+      } finally {
+        execFileSync('umount', [mount]);
+      }
     } finally {
-      execFileSync('umount', [mount]);
       rmSync(image);
+    }
+  }
+
+  /** A device that failed to write may have broken the filesystem itself, which no program on it could help. */
+  #isMounted(image: string, mount: string): boolean {
+    const { filesystem, failingWrite } = this.#options;
+    try {
+      execFileSync('mount', ['-t', filesystem, '-o', 'loop', image, mount], { stdio: 'pipe' });
+      return true;
+    } catch (error) {
+      if (failingWrite === undefined) throw error;
+      this.images -= 1;
+      return false;
     }
   }
 

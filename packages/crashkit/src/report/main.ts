@@ -52,10 +52,14 @@ const tasks = await allTasks();
 const kept = new KeptRows(values.rows);
 if (!values['report-only']) {
   const open = tasks.filter((task) => kept.of(task) === undefined);
-  await runTasks(open, (task, rows) => {
-    kept.keep(task, rows);
-    for (const row of rows) announce(row);
-  });
+  await runTasks(
+    open,
+    (task, rows) => {
+      kept.keep(task, rows);
+      for (const row of rows) announce(row);
+    },
+    (task, reason) => console.error(`FAILED ${JSON.stringify(task)}: ${reason}`),
+  );
 }
 const missing = tasks.filter((task) => kept.of(task) === undefined);
 const found = tasks.flatMap((task) => kept.of(task) ?? []);
@@ -141,7 +145,11 @@ function finish(): void {
     const text = crashReport({ budget, rows, mutants, missingCount: missing.length });
     writeFileSync(new URL('docs/crash-report.md', repository), text);
   }
-  if (survivors.length > 0 || rows.some(({ violations }) => violations.length > 0)) {
+  if (
+    missing.length > 0 ||
+    survivors.length > 0 ||
+    rows.some(({ violations }) => violations.length > 0)
+  ) {
     process.exitCode = 1;
   }
 }

@@ -10,10 +10,11 @@ const childProgram = fileURLToPath(new URL('task-child.js', import.meta.url));
 
 type Answer = { readonly rows: readonly ReportRow[] } | { readonly error: string };
 
-/** Runs all tasks, and tells of each when it is done. */
+/** Runs all tasks, and tells of each when it is done, or why it could not be. */
 export async function runTasks(
   tasks: readonly ReportTask[],
   onDone: (task: ReportTask, rows: readonly ReportRow[]) => void,
+  onFailed: (task: ReportTask, reason: string) => void,
 ): Promise<void> {
   const waiting = tasks.values();
   const worker = async (): Promise<void> => {
@@ -23,7 +24,11 @@ export async function runTasks(
     });
     ended.catch(() => undefined);
     try {
-      for (const task of waiting) onDone(task, await rowsOf(child, ended, task));
+      for (const task of waiting) {
+        const answer = await answerOf(child, ended, task);
+        if ('rows' in answer) onDone(task, answer.rows);
+        else onFailed(task, answer.error);
+      }
     } finally {
       child.kill();
     }
@@ -32,14 +37,7 @@ export async function runTasks(
   await Promise.all(Array.from({ length: count }, worker));
 }
 
-async function rowsOf(
-  child: ChildProcess,
-  ended: Promise<never>,
-  task: ReportTask,
-): Promise<readonly ReportRow[]> {
+function answerOf(child: ChildProcess, ended: Promise<never>, task: ReportTask): Promise<Answer> {
   child.send(task);
-  const answered = once(child, 'message').then(([answer]) => answer as Answer);
-  const answer = await Promise.race([answered, ended]);
-  if ('rows' in answer) return answer.rows;
-  throw new Error(`${JSON.stringify(task)}: ${answer.error}`);
+  return Promise.race([once(child, 'message').then(([answer]) => answer as Answer), ended]);
 }

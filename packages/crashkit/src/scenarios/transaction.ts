@@ -120,7 +120,7 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
   /** Names so long that the journal fills more than a page, and a crash can leave its end without its beginning. */
   const longJournal: ScenarioAt = (root) => {
     const directory = `${'d'.repeat(250)}/${'e'.repeat(250)}`;
-    const paths = ['a', 'b', 'c'].map((name) => `${directory}/${name}`);
+    const paths = ['a', 'b', 'c', 'd', 'e'].map((name) => `${directory}/${name}`);
     const observe = async (fs: Fs): Promise<string> =>
       (await Promise.all(paths.map((path) => seeFile(fs, `${root}/${path}`)))).join(' ');
     return scenarioOfSteps({
