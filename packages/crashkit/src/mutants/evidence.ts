@@ -108,6 +108,10 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     'transaction: a long journal': [
       'journal/journal-file.js: order: await file.sync(); await fs.rename(file.path, journalPathOf(root));',
     ],
+    'transaction: every kind of change': [
+      "journal/roll-forward.js: call of a sync: await syncDirectory(fs, dirname(to), 'committed') (2)",
+      "journal/roll-forward.js: order: await syncDirectory(fs, dirname(to), 'committed'); await fs.unlink(from);",
+    ],
     'transaction: then its file is replaced': [
       "journal/journal-file.js: call of a sync: await syncDirectory(fs, root, 'committed')",
       "journal/journal-file.js: order: await fs.unlink(journalPathOf(root)); await syncDirectory(fs, root, 'committed');",
@@ -137,9 +141,9 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
       'records/append-round.js: repair: await file.truncate(startBytes)',
       'records/log-bytes.js: count check: if (written === bytes.length)',
     ],
-    'publishDirectory: first': [
-      'directory/prepare-tree.js: settle barrier: await group.close()',
-      'stage/file-data.js: count check: if (taken === piece.length)',
+    'publishDirectory: first': ['directory/prepare-tree.js: settle barrier: await group.close()'],
+    'publishDirectory: two processes': [
+      'stage/file-data.js: count check: if (taken !== piece.length)',
     ],
     'publishDirectory: two renames': [
       'directory/old-tree.js: call of a sync: await syncDirectory(fs, path) (2)',
