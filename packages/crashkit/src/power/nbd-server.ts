@@ -8,7 +8,8 @@
  *   node nbd-server.js SOCKET SIZE-BYTES LOG MARK-FIFO MARKED-FIFO
  *
  * A line on MARK-FIFO goes to the log as a mark, and is answered by a line on MARKED-FIFO. `fail N` instead makes the
- * N-th write from now fail with EIO, once.
+ * N-th write from now fail with EIO, once; or the first one after it that does not go on where the write before ended,
+ * since it may be the second piece of a larger one, of which the loop device takes a part for the whole (no error at all).
  */
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -40,6 +41,7 @@ const commands = { read: 0, write: 1, disconnect: 2, flush: 3, trim: 4, writeZer
 const log = new BlockLogWriter(logPath);
 const blocks = new Map<number, Buffer>();
 let writesUntilFailure = Infinity;
+let lastWriteEnd = -1;
 
 serveMarks();
 createServer((socket) => {
@@ -132,7 +134,9 @@ function answer(
 /** 0, or the error of a write that was told to fail. */
 function write(offsetBytes: number, data: Buffer): number {
   writesUntilFailure -= 1;
-  if (writesUntilFailure === 0) {
+  const goesOn = offsetBytes === lastWriteEnd;
+  lastWriteEnd = offsetBytes + data.length;
+  if (writesUntilFailure <= 0 && !goesOn) {
     writesUntilFailure = Infinity;
     return EIO;
   }
