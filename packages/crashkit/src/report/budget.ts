@@ -84,8 +84,8 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
   },
   release: {
     seeds: [1, 2],
-    exhaustiveUpTo: 12,
-    randomPerStep: 250,
+    exhaustiveUpTo: 14,
+    randomPerStep: 3000,
     recoveryDepth: 2,
     faultCase: () => true,
     faultLimits: { exhaustiveUpTo: 6, randomPerStep: 8 },
@@ -99,7 +99,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     powerRuns: 2,
     failingWrites: [1, 2, 3, 5, 8, 13],
     sequences: Infinity,
-    sequenceLimits: { exhaustiveUpTo: 10, randomPerStep: 100 },
+    sequenceLimits: { exhaustiveUpTo: 12, randomPerStep: 300 },
     mutants: true,
   },
 };
