@@ -29,27 +29,24 @@ export class Random {
 }
 
 /**
- * Runs `work` with `node:crypto`'s random bytes drawing from the seed. Not for two at a time: the
+ * Runs `work` with `node:crypto`'s `randomBytes` and `randomUUID` drawing from the seed. (Names come
+ * from a pool, which lasts longer than a run; no state is told from another by them.) Not for two at a time: the
  * module is the process's one.
  */
 export async function withSeededRandomness<T>(seed: number, work: () => Promise<T>): Promise<T> {
   const random = new Random(seed);
-  const { randomBytes, randomUUID, randomFillSync } = crypto;
+  const { randomBytes, randomUUID } = crypto;
   const seededBytes = (sizeBytes: number): Buffer =>
     Buffer.from(Array.from({ length: sizeBytes }, () => random.below(256)));
   Object.assign(crypto, {
     randomBytes: seededBytes,
     randomUUID: () => uuidOf(seededBytes(16)),
-    randomFillSync: (bytes: Uint8Array) => {
-      bytes.set(seededBytes(bytes.length));
-      return bytes;
-    },
   });
   syncBuiltinESMExports();
   try {
     return await work();
   } finally {
-    Object.assign(crypto, { randomBytes, randomUUID, randomFillSync });
+    Object.assign(crypto, { randomBytes, randomUUID });
     syncBuiltinESMExports();
   }
 }

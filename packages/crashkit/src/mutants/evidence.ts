@@ -23,7 +23,7 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     ],
     'replaceFile: two processes': ["stage/ownership.js: lock: handle.tryLock('exclusive')"],
     'sweepOrphans: above a killed commit': [
-      'directory/orphans.js: pending commit: isCommitted(fs, found.path)',
+      'directory/orphans.js: pending commit: isCommitted(fs, path)',
     ],
     'sweepOrphans: beside a living publishDirectory': [
       "directory/swing.js: lock: old.handle.tryLock('exclusive')",
@@ -103,7 +103,6 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     ],
     'sweepOrphans: salvage': [
       'directory/orphans.js: call of a sync: await syncDirectory(fs, directory)',
-      'directory/orphans.js: order: await fs.rename(path, to); for (const directory of [salvageTo, dirname(path)])',
     ],
     'transaction: a long journal': [
       'journal/journal-file.js: order: await file.sync(); await fs.rename(file.path, journalPathOf(root));',

@@ -11,3 +11,6 @@ process.on('message', (task: ReportTask) => {
     },
   );
 });
+
+/** Nobody is left to answer to. */
+process.on('disconnect', () => process.exit());

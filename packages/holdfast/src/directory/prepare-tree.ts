@@ -234,18 +234,20 @@ async function giveUp(
   await closeQuietly(stage.handle);
 }
 
-/** Gives a stage back the name under which the next run takes it over; discards it when that name is taken. */
+/** Gives a stage back the name under which the next run takes it over; what cannot have it is discarded. Never fails. */
 export async function keepForResume(
   fs: Fs,
   stage: OwnedDirectory,
   parent: string,
   name: string,
 ): Promise<void> {
-  const named = await lstatIfThere(fs, stage.path);
-  if (!named || !isSameFile(named, stage.stat)) return;
-  await fs.rename(stage.path, join(parent, resumableStageName(name))).catch(() => {
-    return discardTree(fs, stage);
-  });
+  try {
+    const named = await lstatIfThere(fs, stage.path);
+    if (!named || !isSameFile(named, stage.stat)) return;
+    await fs.rename(stage.path, join(parent, resumableStageName(name)));
+  } catch {
+    await discardTree(fs, stage);
+  }
 }
 
 /** Removes a stage, if it still is what its path names. What cannot be removed is an orphan for a later sweep. */
