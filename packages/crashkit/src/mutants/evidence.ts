@@ -14,6 +14,9 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     'publishDirectory: a stage that another run took over': [
       'stage/ownership.js: inode check: named.ino === own.ino && named.dev === own.dev',
     ],
+    'publishDirectory: between the two renames of a commit': [
+      'directory/orphans.js: pending commit: isCommitted(fs, path)',
+    ],
     'recover: a damaged journal': [
       "journal/journal.js: checksum: !checksumOf(signed).startsWith(headerChecksum ?? '-')",
       'journal/journal.js: checksum: checksumOf(body) === bodyChecksum',
@@ -23,7 +26,7 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     ],
     'replaceFile: two processes': ["stage/ownership.js: lock: handle.tryLock('exclusive')"],
     'sweepOrphans: above a killed commit': [
-      'directory/orphans.js: pending commit: isCommitted(fs, path)',
+      'directory/orphans.js: pending commit: isCommitted(fs, found.path)',
     ],
     'sweepOrphans: beside a living publishDirectory': [
       "directory/swing.js: lock: old.handle.tryLock('exclusive')",

@@ -9,6 +9,7 @@ import type { Scenario, ScenarioAt } from '../explore/scenario.js';
 import type { HoldfastApi } from './api.js';
 import { callOn, killedBefore } from './killed-process.js';
 import { seeFile, seeTree } from './reading.js';
+import { withoutExchange } from './without-exchange.js';
 
 type Writer = (fs: Fs, root: string) => Promise<unknown>;
 
@@ -125,6 +126,34 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
         besideWriter(name, write),
       ]),
     ),
+
+    'publishDirectory: between the two renames of a commit': (root) =>
+      scenario('publishDirectory: between the two renames of a commit', {
+        root,
+        setup: async (fs) => {
+          await writers['publishDirectory']?.(fs, root);
+        },
+        async run(world) {
+          const other = world.newProcess();
+          const isSecond = callOn('rename', `${root}/t`, 2);
+          let publish: Promise<unknown> | undefined;
+          const publishMeanwhile = (): Promise<unknown> => {
+            publish = writers['publishDirectory']?.(other, root).catch(() => undefined);
+            return turns(500);
+          };
+          const committing = interceptFs(withoutExchange(world.newProcess()), {
+            before: (call) => (isSecond(call) ? { waitsFor: publishMeanwhile() } : undefined),
+          });
+          const options = { ifExists: 'replace', keepPrevious: 1 } as const;
+          await api.transaction(
+            root,
+            (tx) => tx.publishDirectory(`${root}/t`, (stage) => stage.write('a', 'new'), options),
+            { fs: committing },
+          );
+          await publish;
+        },
+        check: (fs) => mustHold(fs, `${root}/t/a`, 'new'),
+      }),
 
     'sweepOrphans: while a commit dies': (root) =>
       scenario('sweepOrphans: while a commit dies', {
