@@ -276,8 +276,9 @@ function durability(type: FilesystemType, mount: Mount | undefined, synced: Judg
   const unsafe = mount?.options.find((option) => option in unsafeOptions);
   if (unsafe !== undefined) return ['no', unsafeOptions[unsafe] ?? ''];
   if (type.survivesPowerLoss === false) return ['no', `${type.name} lives in memory`];
+  const disk = mount?.type === 'overlay' ? 'disk of its upper layer (no tmpfs)' : 'disk';
   return type.isLocal && mount !== undefined
-    ? ['yes', 'if the disk keeps what it says it has written']
+    ? ['yes', `if the ${disk} keeps what it says it has written`]
     : ['unknown', `it depends on what lies behind ${mount?.type ?? type.name}`];
 }
 

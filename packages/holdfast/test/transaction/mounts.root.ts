@@ -65,17 +65,27 @@ test('a read-only root is refused before anything is staged', async (t) => {
   assert.equal(snapshot(mount)['a.txt'], 'old a');
 });
 
-/** Mounts one path over another, of the same filesystem, until the test ends. */
-function bind(t: TestContext, source: string, target: string): void {
-  execFileSync('mount', ['--bind', source, target]);
-  t.after(() => execFileSync('umount', [target]));
+/** A root in which one path can be mounted over another, until the test ends. */
+function rootWithBinds(t: TestContext): {
+  readonly root: string;
+  readonly bind: (source: string, target: string) => void;
+} {
+  const mounted: string[] = [];
+  // The hooks of a test run in the order of these calls: the mounts must go before the directory does.
+  t.after(() => mounted.forEach((target) => execFileSync('umount', [target])));
+  const root = temporaryDirectory(t);
+  const bind = (source: string, target: string): void => {
+    execFileSync('mount', ['--bind', join(root, source), join(root, target)]);
+    mounted.push(join(root, target));
+  };
+  return { root, bind };
 }
 
 test('what is a mount point is neither replaced, removed nor moved', async (t) => {
-  const root = temporaryDirectory(t);
+  const { root, bind } = rootWithBinds(t);
   setUp(root);
-  bind(t, join(root, 'deep/b.txt'), join(root, 'a.txt'));
-  bind(t, join(root, 'gonetree'), join(root, 'tree'));
+  bind('deep/b.txt', 'a.txt');
+  bind('gonetree', 'tree');
   const changes: ((tx: Transaction) => Promise<void>)[] = [
     (tx) => tx.replaceFile('a.txt', 'x'),
     (tx) => tx.publishDirectory('tree', (s) => s.write('x', ''), { ifExists: 'replace' }),
@@ -95,10 +105,10 @@ test('what is a mount point is neither replaced, removed nor moved', async (t) =
 });
 
 test('a rename across a bind mount of one filesystem (EXDEV) is refused; changes on both sides of it are made', async (t) => {
-  const root = temporaryDirectory(t);
+  const { root, bind } = rootWithBinds(t);
   setUp(root);
   mkdirSync(join(root, 'elsewhere'));
-  bind(t, join(root, 'elsewhere'), join(root, 'deep'));
+  bind('elsewhere', 'deep');
   writeFileSync(join(root, 'deep/file'), 'there');
   await assert.rejects(
     transaction(root, async (tx) => {
