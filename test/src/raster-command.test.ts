@@ -144,6 +144,19 @@ test('with --resume Ctrl-C keeps what was finished, the next run goes on, and re
   assert.match(run('raster', 'recover', output).stdout, /nothing was left/u);
 });
 
+test('overviews are made by the factors given, and told by info', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 100);
+  const output = join(directory, 'out.vrt');
+  const tile = ['raster', 'tile', input, output, '--tile-size', '16', '--quiet', '--overviews'];
+  const wrong = [['3'], ['2,x'], ['4,2'], ['2', '--resampling', 'cubic']];
+  for (const flags of wrong) assert.equal(run(...tile, ...flags).status, 2, flags.join(' '));
+  assert.equal(run(...tile, '2,4', '--resampling', 'mode').status, 0);
+  const info = JSON.parse(run('raster', 'info', output, '--json').stdout) as { overviews: unknown };
+  assert.deepEqual(info.overviews, [2, 4]);
+  assert.equal(run('raster', 'verify', output, '--deep').status, 0);
+});
+
 test('the help shows examples', () => {
   const { stdout } = run('raster', 'tile', '--help');
   assert.match(stdout, /Examples:\n {2}\$ holdfast raster tile/u);

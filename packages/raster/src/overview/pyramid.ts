@@ -24,7 +24,7 @@ export interface Pyramid {
 export interface OverviewOptions {
   /**
    * Factors by which overviews are smaller, ascending, each a multiple of the one before; `auto`: 2, 4, 8 and so on, until
-   * the longer side has at most 256 pixels. None by default.
+   * the longer side has at most 256 pixels, as far as they divide the edges between tiles. None by default.
    */
   readonly overviews?: 'auto' | readonly number[] | undefined;
   /** How the pixels of an overview are made; `average` by default, `nearest` for a palette. Nodata never bleeds in. */
