@@ -15,6 +15,8 @@ const MAX_WIDTH = 12;
 /** A table of at most 3,836 strings, a quarter full at most: longer searches cost more than the cache it takes. */
 const HASH_BITS = 14;
 const HASH_MASK = (1 << HASH_BITS) - 1;
+/** An entry without a string. */
+const FREE = -1;
 /** 2^32 divided by the golden ratio (Knuth, volume 3, section 6.4). */
 const HASH_FACTOR = 0x9e3779b1;
 
@@ -32,8 +34,9 @@ export function openLzw(): Codec {
 }
 
 /**
- * An entry of the table holds a string's prefix code (12 bits), its last byte (8) and its own code (12); 0 is free, as
- * no string has a code of 0. It is one loop with its state in local variables, since this is where the time goes.
+ * An entry of the table holds a string's prefix code (12 bits), its last byte (8) and its own code (12). No string has
+ * the prefix that a free entry seems to have, so one comparison finds a string. It is one loop with its state in local
+ * variables, since this is where the time goes.
  */
 function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): number {
   let width = MIN_WIDTH;
@@ -44,18 +47,18 @@ function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): num
   let out = 1;
   let bits = CLEAR;
   let bitCount = MIN_WIDTH - 8;
-  table.fill(0);
+  table.fill(FREE);
   let prefix = input[0]!;
   for (let i = 1; i < input.length; i += 1) {
     const byte = input[i]!;
     const key = (prefix << 8) | byte;
     let slot = Math.imul(key, HASH_FACTOR) >>> (32 - HASH_BITS);
     let entry = table[slot]!;
-    while (entry !== 0 && entry >>> 12 !== key) {
+    while (entry >>> 12 !== key && entry !== FREE) {
       slot = (slot + 1) & HASH_MASK;
       entry = table[slot]!;
     }
-    if (entry !== 0) {
+    if (entry !== FREE) {
       prefix = entry & 0xfff;
       continue;
     }
@@ -81,7 +84,7 @@ function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): num
         bitCount -= 8;
         output[out] = bits >>> bitCount;
       }
-      table.fill(0);
+      table.fill(FREE);
       next = FIRST_FREE;
       width = MIN_WIDTH;
       growAt = 1 << width;

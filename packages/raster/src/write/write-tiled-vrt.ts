@@ -223,7 +223,12 @@ async function publishTiles(
   const { durability = 'durable', resume = false } = options;
   const failures: TileFailure[] = [];
   try {
-    const fill = (stage: Stage) => fillStage(plan, stage, pool, failures, kept);
+    const fill = async (stage: Stage) => {
+      const filled = await fillStage(plan, stage, pool, failures, kept);
+      // The threads end while the stage is synced; whoever opened the pool waits for them.
+      pool.close().catch(() => undefined);
+      return filled;
+    };
     const published = await publishDirectory(tilesPath, fill, {
       fs,
       durability,
