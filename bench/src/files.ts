@@ -29,7 +29,7 @@ const ways: Readonly<Record<string, Write>> = {
 };
 
 /** Runs the benchmark and prints its tables. */
-export async function benchFiles({ quick }: BenchOptions): Promise<void> {
+export async function benchFiles({ quick, only = '' }: BenchOptions): Promise<void> {
   const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
   const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
   const count = quick ? 50 : 1000;
@@ -37,14 +37,15 @@ export async function benchFiles({ quick }: BenchOptions): Promise<void> {
   try {
     for (const inFlight of [16, 1]) {
       for (const fresh of [true, false]) {
-        const contenders = contendersOf(root, count, inFlight, fresh);
-        const timesMs = await medianTimesMs(contenders, rounds);
         const what = fresh ? 'new files' : 'existing files';
         const title = `${count} ${what} of ${FILE_BYTES} bytes, ${inFlight} in flight`;
+        if (!title.includes(only)) continue;
+        const contenders = contendersOf(root, count, inFlight, fresh);
+        const timesMs = await medianTimesMs(contenders, rounds);
         printTimes(title, contenders, timesMs);
       }
     }
-    printColdStart(quick ? 3 : 21);
+    if ('cold start'.includes(only)) printColdStart(quick ? 3 : 21);
   } finally {
     nodeFs.rmSync(root, { recursive: true, force: true });
   }

@@ -30,19 +30,21 @@ const names: Readonly<Record<string, string>> = {
 };
 
 /** Runs the benchmark and prints its tables. */
-export async function benchJson({ quick }: BenchOptions): Promise<void> {
+export async function benchJson({ quick, only = '' }: BenchOptions): Promise<void> {
   const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
   const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
   const path = `${root}/document.json`;
   const updates = quick ? 40 : UPDATES;
   const rounds = quick ? 1 : ROUNDS;
+  const tables: Readonly<Record<string, () => Promise<void>>> = {
+    sequential: () => benchSequential(path, updates, rounds),
+    burst: () => benchBurst(path, updates, rounds),
+    contention: () => benchContention(path, updates, rounds),
+    'large texts': () => benchLarge(path, 'texts', quick ? 3 : LARGE_UPDATES, rounds),
+    'large records': () => benchLarge(path, 'records', quick ? 3 : LARGE_UPDATES, rounds),
+  };
   try {
-    await benchSequential(path, updates, rounds);
-    await benchBurst(path, updates, rounds);
-    await benchContention(path, updates, rounds);
-    for (const shape of ['texts', 'records'] as const) {
-      await benchLarge(path, shape, quick ? 3 : LARGE_UPDATES, rounds);
-    }
+    for (const [title, table] of Object.entries(tables)) if (title.includes(only)) await table();
   } finally {
     nodeFs.rmSync(root, { recursive: true, force: true });
   }
@@ -59,7 +61,11 @@ async function benchSequential(path: string, updates: number, rounds: number): P
     ...Object.entries(ways).map(([way, set]) => contender(path, names[way] ?? way, byCalls(set))),
   ];
   const timesMs = await medianTimesMs(contenders, rounds);
-  printTimes(`${updates} awaited updates, one key each, one process`, contenders, timesMs);
+  printTimes(
+    `sequential: ${updates} awaited updates, one key each, one process`,
+    contenders,
+    timesMs,
+  );
 }
 
 /** 50 writers side by side in one process. Calls that arrive while a commit is under way share the next one. */
@@ -184,7 +190,7 @@ async function benchLarge(
   ];
   const timesMs = await medianTimesMs(contenders, rounds);
   printTimes(
-    `${updates} updates of one key in ${text.length} bytes of ${shape}`,
+    `large ${shape}: ${updates} updates of one key in ${text.length} bytes`,
     contenders,
     timesMs,
   );

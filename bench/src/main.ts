@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 export interface BenchOptions {
   /** A short run that shows that everything works; its numbers mean nothing. */
   readonly quick: boolean;
-  /** Only the tables whose title holds this text, where a benchmark has several (raster). */
+  /** Only the tables whose title holds this text, where a benchmark has several (json, files, raster). */
   readonly only?: string | undefined;
 }
 

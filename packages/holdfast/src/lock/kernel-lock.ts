@@ -14,7 +14,7 @@
 import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import { closeQuietly } from '../os/close-quietly.js';
-import type { Fs, FsFile, LockMode } from '../os/fs.js';
+import type { FileStat, Fs, FsFile, LockMode } from '../os/fs.js';
 
 /** What a try found. `notOurTurn`: the lock is free, but someone has waited longer. `replaced`: the file is another. */
 export type TryResult = 'taken' | 'held' | 'notOurTurn' | 'replaced';
@@ -22,6 +22,8 @@ export type TryResult = 'taken' | 'held' | 'notOurTurn' | 'replaced';
 export class KernelLock {
   readonly #fs: Fs;
   readonly #file: FsFile;
+  /** An open file keeps its device and inode, whatever becomes of its name. */
+  #identity: FileStat | undefined;
   #ticket: bigint | undefined;
   #passedOver: bigint | undefined;
   #isReleased = false;
@@ -55,7 +57,7 @@ export class KernelLock {
   /** Whether the path still names the file that is locked. */
   async isStillNamed(): Promise<boolean> {
     try {
-      const locked = await this.#file.stat();
+      const locked = (this.#identity ??= await this.#file.stat());
       const named = await this.#fs.stat(this.#file.path);
       return named.ino === locked.ino && named.dev === locked.dev;
     } catch (error) {
@@ -135,6 +137,7 @@ async function openLockFile(fs: Fs, lockPath: string): Promise<FsFile> {
   try {
     return await fs.open(lockPath, { access: 'readWrite', create: 'ifMissing' });
   } catch (error) {
+    if (errnoOf(error) === 'ENAMETOOLONG') throw nameTooLong(lockPath, error);
     if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) {
       throw failure('open lock file', lockPath, error);
     }
@@ -157,6 +160,18 @@ async function openReadOnly(fs: Fs, lockPath: string, refused: unknown): Promise
       cause: refused,
     });
   }
+}
+
+/** A name at the filesystem's own limit leaves no room for the ending of its lock file. */
+function nameTooLong(lockPath: string, cause: unknown): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', {
+    message:
+      'The name of the lock file is longer than the filesystem allows. Name another one with lockPath.',
+    outcome: 'unchanged',
+    step: 'open lock file',
+    path: lockPath,
+    cause,
+  });
 }
 
 /** EBADF: NFS makes flock a lock of bytes, which an exclusive one takes only through a descriptor for writing (flock(2)). */

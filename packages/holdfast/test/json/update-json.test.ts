@@ -500,6 +500,14 @@ test('a broken document with the longest of names is kept aside under a name tha
   assert.match(aside ?? '', /^ä{117}\.corrupt-[0-9a-f]{12}$/u);
 });
 
+test('a name that leaves no room for that of its lock is refused, unless another lock is named', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = `${directory}/${'x'.repeat(255)}`;
+  await assert.rejects(updateJson(path, increment('n')), refusal('INVALID_ARGUMENT', 'lockPath'));
+  await updateJson(path, increment('n'), { lockPath: `${directory}/lock` });
+  assert.deepEqual(readdirSync(directory), ['lock', 'x'.repeat(255)]);
+});
+
 test('a call gives up when its time is over, and the others go on waiting', async (t) => {
   const path = `${temporaryDirectory(t)}/doc.json`;
   const held = gate();
