@@ -16,6 +16,9 @@ import { failure } from '../failure.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import type { FileStat, Fs, FsFile, LockMode } from '../os/fs.js';
 
+/** Longer than any poll (lock-queue.ts), so that one who has waited longer would have come by then. */
+const PASS_OVER_MS = 32;
+
 /** What a try found. `notOurTurn`: the lock is free, but someone has waited longer. `replaced`: the file is another. */
 export type TryResult = 'taken' | 'held' | 'notOurTurn' | 'replaced';
 
@@ -25,7 +28,8 @@ export class KernelLock {
   /** An open file keeps its device and inode, whatever becomes of its name. */
   #identity: FileStat | undefined;
   #ticket: bigint | undefined;
-  #passedOver: bigint | undefined;
+  /** Who has waited longer but does not come, and since when the lock was free for them. */
+  #ahead: { readonly ticket: bigint; readonly sinceMs: number } | undefined;
   #isReleased = false;
 
   private constructor(fs: Fs, file: FsFile) {
@@ -40,7 +44,7 @@ export class KernelLock {
   /** Tries once. Who may not barge leaves a free lock to those who have waited longer, and draws a ticket. */
   async tryTake(mode: LockMode, mayBarge: boolean): Promise<TryResult> {
     if (!this.#tryLock(mode)) {
-      this.#passedOver = undefined;
+      this.#ahead = undefined;
       this.#drawTicket();
       return 'held';
     }
@@ -71,10 +75,11 @@ export class KernelLock {
     return this.#file.tickets?.lowestOfOthers() !== undefined;
   }
 
-  /** Whether nobody is known to have waited longer than this descriptor. */
-  isFirstInLine(): boolean {
+  /** The ticket of who has waited longest, unless that is this descriptor. */
+  firstAhead(): bigint | undefined {
     const first = this.#file.tickets?.lowestOfOthers();
-    return first === undefined || (this.#ticket !== undefined && this.#ticket < first);
+    const isOurs = first === undefined || (this.#ticket !== undefined && this.#ticket < first);
+    return isOurs ? undefined : first;
   }
 
   /** Whether waiters can be seen at all. */
@@ -97,14 +102,14 @@ export class KernelLock {
 
   /**
    * A free lock is ours when nobody has waited longer. One who has waited longer but does not come (its process is
-   * stopped, or its event loop is busy) is passed over when the lock is found free a second time before its turn.
+   * stopped, or its event loop is busy) is passed over when the lock was found free for longer than any poll takes.
    */
   #isOurTurn(): boolean {
-    if (this.isFirstInLine()) return true;
-    const first = this.#file.tickets?.lowestOfOthers();
-    if (first === this.#passedOver) return true;
-    this.#passedOver = first;
-    return false;
+    const ticket = this.firstAhead();
+    if (ticket === undefined) return true;
+    const now = performance.now();
+    if (this.#ahead?.ticket !== ticket) this.#ahead = { ticket, sinceMs: now };
+    return now - this.#ahead.sinceMs >= PASS_OVER_MS;
   }
 
   #drawTicket(): void {
@@ -117,7 +122,7 @@ export class KernelLock {
     if (this.#ticket === undefined) return;
     this.#file.tickets?.drop(this.#ticket);
     this.#ticket = undefined;
-    this.#passedOver = undefined;
+    this.#ahead = undefined;
   }
 
   #tryLock(mode: LockMode): boolean {

@@ -29,8 +29,6 @@ const LAST_POLL_MS = 24;
 const POLL_GROWTH = 1.15;
 /** One who is not the next in line polls at leisure: the next one has a turn of its own to notice its place. */
 const BACKGROUND_POLL_MS = 6;
-/** Longer than any poll, so that one who has waited longer would have come by then. */
-const PASS_OVER_MS = 32;
 /** A lock file that is replaced as often as it is opened cannot be locked. */
 const MAX_REPLACEMENTS = 100;
 
@@ -155,7 +153,7 @@ export class LockQueue {
         } else if (next.tryOnce) {
           this.#refuse(next, notFree(this.lockPath));
         } else {
-          await this.#sleep(pace.nextMs(result === 'notOurTurn', kernel.isFirstInLine()));
+          await this.#sleep(pace.nextMs(kernel.firstAhead()));
         }
       }
     } finally {
@@ -256,14 +254,16 @@ export class LockQueue {
 /** How soon one that waits tries again. */
 class Pace {
   #delayMs = FIRST_POLL_MS;
-  #wasFirst = false;
+  #ahead: bigint | undefined;
   #replacements = 0;
 
-  nextMs(leavesItToOthers: boolean, isFirst: boolean): number {
-    if (leavesItToOthers) return PASS_OVER_MS;
-    if (isFirst && !this.#wasFirst) this.#delayMs = FIRST_POLL_MS;
-    this.#wasFirst = isFirst;
-    const delayMs = Math.max(this.#delayMs, isFirst ? 0 : BACKGROUND_POLL_MS);
+  /** @param ahead - who is first in line; `undefined` for oneself */
+  nextMs(ahead: bigint | undefined): number {
+    const briskMs = ahead === undefined ? FIRST_POLL_MS : BACKGROUND_POLL_MS;
+    // The queue has moved, so the next turn may come soon.
+    if (ahead !== this.#ahead) this.#delayMs = Math.min(this.#delayMs, briskMs);
+    this.#ahead = ahead;
+    const delayMs = Math.max(this.#delayMs, ahead === undefined ? 0 : BACKGROUND_POLL_MS);
     this.#delayMs = Math.min(this.#delayMs * POLL_GROWTH, LAST_POLL_MS);
     return delayMs * (0.75 + Math.random() / 2);
   }
