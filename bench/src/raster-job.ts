@@ -81,18 +81,18 @@ async function tile(input: string, path: string, options: WriteOptions): Promise
   await source.close();
 }
 
-/** Chunks computed when they are asked for; beyond 8192 pixels they are nodata and left out. */
+/** Chunks given when they are asked for, so that all memory is Holdfast's; beyond 8192 pixels they are nodata and left out. */
 async function lazy(path: string, sizePx: number): Promise<void> {
   const random = randomNumbers(SEED);
   const noise = Float32Array.from({ length: TILE_PX * TILE_PX }, () => Math.round(random() * 1e5));
+  const empty = new Float32Array(TILE_PX * TILE_PX).fill(-1);
   const source = fromChunks({
     width: sizePx,
     height: sizePx,
     dataType: 'float32',
     nodata: -1,
     chunks: { width: TILE_PX, height: TILE_PX },
-    compute: ({ window: { xPx, yPx } }) =>
-      xPx < 8192 && yPx < 8192 ? noise : new Float32Array(TILE_PX * TILE_PX).fill(-1),
+    compute: ({ window: { xPx, yPx } }) => (xPx < 8192 && yPx < 8192 ? noise : empty),
   });
   await writeTiledVrt(path, source, { compression: 'deflate', skipEmpty: true });
 }

@@ -9,7 +9,7 @@ import type { Cell } from '../grid.js';
 import { corrupt } from './corrupt.js';
 import { type BlockEncoding, decodeBlock } from './decode-block.js';
 import { readFully } from './read-fully.js';
-import type { Tags } from './tags.js';
+import type { Tags } from './image-tags.js';
 
 /** Where the blocks lie in the file: a list for every plane of bands that lie together, one after another. */
 export interface BlockPlaces {

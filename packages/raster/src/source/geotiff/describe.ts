@@ -10,7 +10,7 @@ import type {
   PaletteEntry,
   Transform,
 } from '../../model.js';
-import type { Tags } from './tags.js';
+import type { Tags } from './image-tags.js';
 
 /** GeoTIFF 1.1 (OGC 19-008r4), requirement class 7.4: the key that says whether a pixel is an area or a point. */
 const RASTER_TYPE_KEY = 1025;

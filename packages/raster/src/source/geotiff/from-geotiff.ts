@@ -15,7 +15,7 @@ import { blockLoader, placesOf } from './block-places.js';
 import { plainSamplesOf } from './plain-strips.js';
 import { notATiff } from './corrupt.js';
 import { directories } from './directories.js';
-import { Tags } from './tags.js';
+import { Tags } from './image-tags.js';
 
 export interface GeoTiffOptions {
   /** Decoded blocks to keep for windows still to come, in bytes; 256 MiB at most by default. */
