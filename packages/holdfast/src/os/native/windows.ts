@@ -3,7 +3,7 @@
  *
  * - Locks are LockFileEx on one byte far beyond any content, since they keep others from reading what they cover. The
  *   system frees them when the process ends.
- * - Renames have POSIX semantics where Windows offers them (FileRenameInfoEx, Windows 10 1709 on NTFS): a target that
+ * - Renames have POSIX semantics where Windows offers them (FileRenameInfoEx with the flags below, Windows 10 1809 on NTFS): a target that
  *   is open in another program does not stop them. Elsewhere MoveFileExW with replace and write-through.
  * - An extended attribute is the discretionary access control list alone, under a name of its own, so that a file that
  *   replaces another keeps it.
