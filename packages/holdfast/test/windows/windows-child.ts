@@ -18,14 +18,14 @@ async function raise(fs: Fs): Promise<void> {
   await updateJson<{ n: number }>(file, ({ n }) => ({ n: n + 1 }), { initial: { n: 0 }, fs });
 }
 
-/** CreateFileW with GENERIC_READ and FILE_SHARE_READ, as a scanner or an indexer may do it. */
+/** CreateFileW with GENERIC_READ that shares reading and writing, but not deleting, as scanners and indexers do it. */
 function openAlone(): void {
   const createFile = koffi
     .load('kernel32.dll')
     .func(
       'intptr_t __stdcall CreateFileW(const char16_t *name, uint32_t access, uint32_t share, void *security, uint32_t disposition, uint32_t flags, intptr_t template)',
     );
-  if (createFile(file, 0x80000000, 1, null, 3, 0, 0) === -1) throw new Error('not opened');
+  if (createFile(file, 0x80000000, 3, null, 3, 0, 0) === -1) throw new Error('not opened');
 }
 
 if (what === 'count') {
