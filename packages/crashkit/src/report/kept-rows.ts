@@ -1,11 +1,17 @@
 /**
- * Rows of tasks that are done, a line of JSON each, so that a long run may be ended and gone on with, or be made in pieces.
+ * What is done of a report, rows of a task or all mutants, a line of JSON each, so that a long run may be ended and gone on with, or be made in pieces.
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import type { MutantResult } from '../mutants/mutant-engine.js';
 import type { ReportRow } from './row.js';
 import type { ReportTask } from './task.js';
 
+type Line =
+  | { readonly task: string; readonly rows: readonly ReportRow[] }
+  | { readonly mutants: readonly MutantResult[] };
+
 export class KeptRows {
+  #mutants: readonly MutantResult[] | undefined;
   readonly #path: string | undefined;
   readonly #rows = new Map<string, readonly ReportRow[]>();
 
@@ -15,8 +21,9 @@ export class KeptRows {
     if (path === undefined || !existsSync(path)) return;
     for (const line of readFileSync(path, 'utf8').split('\n')) {
       if (line === '') continue;
-      const { task, rows } = JSON.parse(line) as { task: string; rows: readonly ReportRow[] };
-      this.#rows.set(task, rows);
+      const done = JSON.parse(line) as Line;
+      if ('mutants' in done) this.#mutants = done.mutants;
+      else this.#rows.set(done.task, done.rows);
     }
   }
 
@@ -28,8 +35,20 @@ export class KeptRows {
   keep(task: ReportTask, rows: readonly ReportRow[]): void {
     const key = JSON.stringify(task);
     this.#rows.set(key, rows);
-    if (this.#path !== undefined) {
-      appendFileSync(this.#path, `${JSON.stringify({ task: key, rows })}\n`);
-    }
+    this.#append({ task: key, rows });
+  }
+
+  /** What became of the mutants, if they are done. */
+  get mutants(): readonly MutantResult[] | undefined {
+    return this.#mutants;
+  }
+
+  keepMutants(mutants: readonly MutantResult[]): void {
+    this.#mutants = mutants;
+    this.#append({ mutants });
+  }
+
+  #append(line: Line): void {
+    if (this.#path !== undefined) appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
   }
 }

@@ -110,9 +110,13 @@ function tasksFor(module: string, name: string, scenarioAt: ScenarioAt): readonl
 }
 
 async function mutate(): Promise<readonly MutantResult[]> {
-  return runMutants(fileURLToPath(repository), part, (result) => {
+  if (kept.mutants && part === '') return kept.mutants;
+  if (values['report-only']) return [];
+  const results = await runMutants(fileURLToPath(repository), part, (result) => {
     console.error(mutantLine(result));
   });
+  if (part === '') kept.keepMutants(results);
+  return results;
 }
 
 /** What is not in the evidence yet is printed as a line of it. */
