@@ -2,6 +2,7 @@
  * What other programs do at the worst instant: sweep, delete a lock file, replace what is about to be replaced, or (the
  * filesystem itself) lie. Each happens at a place that is given, not by chance, and nothing crashes.
  */
+import { setImmediate } from 'node:timers/promises';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import type { Fs } from 'holdfast/os';
 import { interceptFs, type Call } from '../explore/intercept.js';
@@ -111,7 +112,7 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
         if (calls !== number + 1) return undefined;
         sweep = api.sweepOrphans(place, { fs: sweeper });
         // While a journal is there the sweep waits for its commit, and so must not be waited for.
-        return Promise.race([sweep.then(() => undefined), turns(500)]);
+        return Promise.race([sweep.then(() => undefined), turns(20)]);
       },
     });
     await write(watched, place);
@@ -134,15 +135,24 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
           await writers['publishDirectory']?.(fs, root);
         },
         async run(world) {
-          const other = world.newProcess();
+          const [pauses, paused] = deferred();
+          const [reaches, reached] = deferred();
+          const other = interceptFs(world.newProcess(), {
+            before(call) {
+              if (call.name !== 'readDirectory' || call.path !== root) return undefined;
+              paused();
+              return { waitsFor: reaches };
+            },
+          });
+          const publish = writers['publishDirectory']?.(other, root).catch(() => undefined);
+          await pauses;
           const isSecond = callOn('rename', `${root}/t`, 2);
-          let publish: Promise<unknown> | undefined;
-          const publishMeanwhile = (): Promise<unknown> => {
-            publish = writers['publishDirectory']?.(other, root).catch(() => undefined);
-            return turns(500);
-          };
           const committing = interceptFs(withoutExchange(world.newProcess()), {
-            before: (call) => (isSecond(call) ? { waitsFor: publishMeanwhile() } : undefined),
+            before(call) {
+              if (!isSecond(call)) return undefined;
+              reached();
+              return { waitsFor: turns(20) };
+            },
           });
           const options = { ifExists: 'replace', keepPrevious: 1 } as const;
           await api.transaction(
@@ -398,9 +408,9 @@ async function mustHold(fs: Fs, path: string, part: string): Promise<void> {
   if (!seen.includes(part)) throw new Error(`${path} holds ${seen}, not ${part}`);
 }
 
-/** Lets others go on for a while, and needs no clock. */
+/** Lets others go on for a while, also those that load a module first, and needs no clock. */
 async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn += 1) await Promise.resolve();
+  for (let turn = 0; turn < count; turn += 1) await setImmediate();
 }
 
 function deferred(): [Promise<void>, () => void] {
