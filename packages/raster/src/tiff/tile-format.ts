@@ -35,7 +35,7 @@ export interface TileOptions extends CompressionOptions {
   readonly interleave?: Interleave | undefined;
   /** BigTIFF: `auto` by default, which takes it for files that may pass 4 GiB. */
   readonly bigTiff?: 'auto' | 'always' | 'never' | undefined;
-  /** Writes `NaN` samples as the nodata value, when that is another; false by default. */
+  /** Writes `NaN` samples as the nodata value, when the raster has another one; true by default. `false` keeps them. */
   readonly nanIsNodata?: boolean | undefined;
 }
 
@@ -106,7 +106,7 @@ export function tileFormat(
     bigTiff,
     pixelIs: raster.georeferencing.pixelIs ?? 'area',
     nodata: raster.nodata,
-    nanBecomes: nanSubstitute(raster, options.nanIsNodata ?? false),
+    nanBecomes: nanSubstitute(raster, options.nanIsNodata ?? true),
     fields: commonFields(raster, interleave, compression),
   };
 }
