@@ -154,7 +154,10 @@ test('overviews are made by the factors given, and told by info', async (t) => {
   assert.equal(run(...tile, '2,4', '--resampling', 'mode').status, 0);
   const info = JSON.parse(run('raster', 'info', output, '--json').stdout) as { overviews: unknown };
   assert.deepEqual(info.overviews, [2, 4]);
-  assert.equal(run('raster', 'verify', output, '--deep').status, 0);
+  const verified = run('raster', 'verify', output, '--deep');
+  assert.equal(verified.status, 0);
+  assert.match(verified.stderr, /(\d+)\/\1 tiles  ETA 0 s/);
+  assert.equal(run('raster', 'verify', output, '--quiet').stderr, '');
 });
 
 test('the help shows examples', () => {

@@ -1,5 +1,5 @@
 /**
- * Shows how far a write has come: on a terminal one line that is drawn again and again, elsewhere a plain line for
+ * Shows how far a write or a check has come: on a terminal one line that is drawn again and again, elsewhere a plain line for
  * every tenth of the way.
  */
 
@@ -14,8 +14,8 @@ export interface ProgressStream {
 export interface Progress {
   readonly tilesDone: number;
   readonly tileCount: number;
-  /** Bytes of samples so far, before compression. */
-  readonly sampleBytes: number;
+  /** Bytes of samples so far, before compression; without it no rate is shown. */
+  readonly sampleBytes?: number;
 }
 
 const REDRAW_MS = 80;
@@ -66,8 +66,9 @@ export class ProgressBar {
   #words({ tilesDone, tileCount, sampleBytes }: Progress): string {
     const seconds = Math.max(0.001, (this.#now() - this.#startMs) / 1000);
     const left = (seconds * (tileCount - tilesDone)) / tilesDone;
-    const rate = (sampleBytes / 1e6 / seconds).toFixed(1);
-    return `${tilesDone}/${tileCount} tiles  ${rate} MB/s  ETA ${duration(left)}`;
+    const rate =
+      sampleBytes === undefined ? '' : `${(sampleBytes / 1e6 / seconds).toFixed(1)} MB/s  `;
+    return `${tilesDone}/${tileCount} tiles  ${rate}ETA ${duration(left)}`;
   }
 }
 

@@ -41,6 +41,13 @@ test('elsewhere there is a plain line for every tenth', () => {
   assert.equal(written.at(-1), '40/40 tiles  1.0 MB/s  ETA 0 s\n');
 });
 
+test('without samples there is no rate', () => {
+  const { written, clock, bar } = shown(false);
+  clock.ms = 1000;
+  bar.update({ tilesDone: 4, tileCount: 40 });
+  assert.deepEqual(written, ['4/40 tiles  ETA 9 s\n']);
+});
+
 test('long waits are told in minutes and hours', () => {
   const { written, clock, bar } = shown(false);
   clock.ms = 60_000;

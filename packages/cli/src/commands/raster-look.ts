@@ -11,6 +11,7 @@ import {
 import { type Command, InvalidArgumentError } from 'commander';
 import { replaceFile } from 'holdfast';
 import { interruptible } from '../interrupt.js';
+import { ProgressBar } from '../progress-bar.js';
 
 /** Exit status of `verify` when something is wrong with the mosaic: that of CORRUPT_DOCUMENT (docs/errors.md). */
 const DAMAGED_STATUS = 10;
@@ -22,6 +23,7 @@ interface LookFlags {
 
 interface VerifyFlags extends LookFlags {
   readonly deep?: boolean;
+  readonly quiet?: boolean;
 }
 
 interface PreviewFlags extends LookFlags {
@@ -49,6 +51,7 @@ export function addRasterLookCommands(raster: Command): void {
     .option('--deep', 'decode every tile as well')
     .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
     .option('--json', 'print the report as one JSON object')
+    .option('--quiet', 'show no progress')
     .addHelpText('after', VERIFY_HELP)
     .action(verify);
   raster
@@ -87,7 +90,7 @@ async function withMosaic<T>(
   flags: LookFlags,
   use: (mosaic: Mosaic) => Promise<T>,
 ): Promise<T> {
-  const mosaic = await openVrt(path, { outside: flags.outside ? 'allow' : 'refuse' });
+  const mosaic = await openVrt(path, { outside: outsideOf(flags) });
   try {
     return await use(mosaic);
   } finally {
@@ -137,13 +140,17 @@ function line(name: string, value: unknown): string {
   return `${name.padEnd(12)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`;
 }
 
+function outsideOf({ outside }: LookFlags): 'allow' | 'refuse' {
+  return outside ? 'allow' : 'refuse';
+}
+
 async function verify(path: string, flags: VerifyFlags): Promise<void> {
-  const report = await interruptible((signal) =>
-    verifyVrt(path, {
-      deep: flags.deep ?? false,
-      outside: flags.outside ? 'allow' : 'refuse',
-      signal,
-    }),
+  const bar = flags.quiet ? undefined : new ProgressBar(process.stderr);
+  const onProgress = ({ done, total }: { done: number; total: number }): void =>
+    bar?.update({ tilesDone: done, tileCount: total });
+  const options = { deep: flags.deep ?? false, outside: outsideOf(flags), onProgress };
+  const report = await interruptible((signal) => verifyVrt(path, { ...options, signal })).finally(
+    () => bar?.end(),
   );
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : reportText(report));
   if (!report.ok) process.exitCode = DAMAGED_STATUS;
