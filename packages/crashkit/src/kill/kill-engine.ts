@@ -43,12 +43,22 @@ export interface KillExploration {
 export async function exploreKills(options: KillOptions): Promise<KillExploration> {
   const steps = await stepsOf(options);
   const points = spread(killPoints(steps, options.moments ?? killMoments), options.most);
-  const violations: Violation[] = [];
+  const runs: KilledRun[] = [];
   for (const point of points) {
-    const violation = await inOwnRoot(options, (root) => killOnce(options, root, point, steps));
-    if (violation) violations.push(violation);
+    runs.push(await inOwnRoot(options, (root) => killOnce(options, root, point, steps)));
   }
-  return { scenario: options.scenario, cases: points.length, violations };
+  const cases = runs.filter(({ wasKilled }) => wasKilled).length;
+  if (cases * 2 < runs.length) {
+    throw new Error(`${options.scenario}: only ${cases} of ${runs.length} runs reached their step`);
+  }
+  const violations = runs.flatMap(({ violation }) => violation ?? []);
+  return { scenario: options.scenario, cases, violations };
+}
+
+interface KilledRun {
+  /** False when the program came to its end first: processes side by side do not take as many steps every time. */
+  readonly wasKilled: boolean;
+  readonly violation: Violation | undefined;
 }
 
 /** So many of the items as are asked for, the same distance apart. */
@@ -77,33 +87,35 @@ async function killOnce(
   root: string,
   point: KillPoint,
   steps: readonly Call[],
-): Promise<Violation | undefined> {
+): Promise<KilledRun> {
   const scenario = await loadScenario(options.module, options.scenario, root);
   await prepare(freshFs(), scenario);
   const args = [options.module, options.scenario, root, String(point.step), point.moment];
-  const { acknowledged, signal, stderr } = await runChild(process.execPath, [
+  const { acknowledged, signal, status, stderr } = await runChild(process.execPath, [
     childProgram,
     ...args,
   ]);
+  const wasKilled = signal === 'SIGKILL';
   const message =
-    signal === 'SIGKILL'
+    wasKilled || status === 0
       ? await messageOf(async () => {
           await scenario.recover?.(freshFs());
           await scenario.check(freshFs(), acknowledged);
         })
-      : `the program was to be killed ${point.moment} step ${point.step}, and was not: ${stderr}`;
-  if (message === undefined) return undefined;
+      : `the program was to be killed ${point.moment} step ${point.step}, and failed: ${stderr}`;
+  if (message === undefined) return { wasKilled, violation: undefined };
   const trace = traceUntil(steps, point);
-  const { scenario: name } = options;
-  return {
+  const tree = readTree(root);
+  const violation: Violation = {
     engine: 'kill',
-    scenario: name,
+    scenario: options.scenario,
     seed: 0,
     message,
     trace,
     acknowledged,
-    tree: readTree(root),
+    tree,
   };
+  return { wasKilled, violation };
 }
 
 export const childProgram: string = fileURLToPath(new URL('kill-child.js', import.meta.url));

@@ -21,3 +21,13 @@ for (const scenario of ['rename before the write', 'overwrite in place']) {
     assert.ok(violations.some(({ message }) => message === 'neither old nor new'));
   });
 }
+
+test('a program that comes to its end before its step is checked as it is, and counts as no kill', async (t) => {
+  const { violations, cases } = await kill(t, 'a few steps fewer later');
+  assert.deepEqual(violations.map(printViolation), []);
+  assert.equal(cases, (await kill(t, 'right')).cases);
+});
+
+test('programs that mostly come to their end before they are killed prove nothing', async (t) => {
+  await assert.rejects(kill(t, 'hardly any step later'), /only \d+ of \d+ runs reached their step/);
+});

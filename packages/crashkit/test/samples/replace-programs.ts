@@ -46,6 +46,19 @@ export function overwrite(root = '/d'): Scenario {
   };
 }
 
+/** Does more when it is recorded than when it is to be killed, as processes side by side may. */
+export function fewerStepsLater(moreSteps: number, root: string): Scenario {
+  const right = replaceBy(rightSteps, root);
+  return {
+    ...right,
+    async run(program) {
+      await right.run(program);
+      if (process.argv[1]?.endsWith('kill-child.js')) return;
+      for (let step = 0; step < moreSteps; step += 1) await program.fs.mkdir(`${root}/${step}`);
+    },
+  };
+}
+
 /** For processes that find a scenario by name. */
 export const scenarios: Readonly<Record<string, ScenarioAt>> = {
   right: (root) => replaceBy(rightSteps, root),
@@ -54,6 +67,8 @@ export const scenarios: Readonly<Record<string, ScenarioAt>> = {
   'rename before the write': (root) =>
     replaceBy(['rename', 'write', 'fsync', 'directory sync', 'ack'], root),
   'overwrite in place': overwrite,
+  'a few steps fewer later': (root) => fewerStepsLater(2, root),
+  'hardly any step later': (root) => fewerStepsLater(12, root),
 };
 
 async function checkReplaced(
