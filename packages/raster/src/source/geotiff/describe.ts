@@ -222,7 +222,7 @@ function plainItems(items: readonly MetadataItem[]): Readonly<Record<string, str
 
 /** TIFF 6.0: the photometric interpretation names the first bands; ExtraSamples 1 and 2 are alpha. */
 async function coloursOf(tags: Tags, bandCount: number): Promise<readonly ColourInterpretation[]> {
-  const photometric = await tags.number('photometric');
+  const photometric = await tags.number('photometricInterpretation');
   const named = namedColours(photometric ?? PHOTOMETRIC.blackIsZero);
   const extra = await tags.numbers('extraSamples');
   const firstExtra = bandCount - extra.length;

@@ -171,7 +171,7 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
     bandsTogether: planar === 2 ? 1 : samplesPerPixel,
     planes: planar === 2 ? samplesPerPixel : 1,
     isPlain: compression === 1,
-    isYCbCr: isJpeg && (await tags.number('photometric')) === 6,
+    isYCbCr: isJpeg && (await tags.number('photometricInterpretation')) === 6,
     decoderParameters: {
       tileWidth: (await tags.number('tileWidth')) ?? (await tags.number('imageWidth')) ?? 0,
       tileHeight: (await tags.number('tileLength')) ?? (await tags.number('rowsPerStrip')) ?? 0,

@@ -1,37 +1,18 @@
 /** The TIFF fields of one image that matter to us, loaded once and checked. Numbers are those of TIFF 6.0 and GDAL. */
+import { tags } from '../../tiff/tags.js';
 import type { Directory } from './directories.js';
 
-const tagNumbers = {
-  newSubfileType: 254,
-  imageWidth: 256,
-  imageLength: 257,
-  bitsPerSample: 258,
-  compression: 259,
-  photometric: 262,
+/** Those that only files of others have. */
+const tagsOfOthers = {
   stripOffsets: 273,
-  samplesPerPixel: 277,
   rowsPerStrip: 278,
   stripByteCounts: 279,
-  planarConfiguration: 284,
-  predictor: 317,
-  colorMap: 320,
-  tileWidth: 322,
-  tileLength: 323,
-  tileOffsets: 324,
-  tileByteCounts: 325,
-  extraSamples: 338,
-  sampleFormat: 339,
   jpegTables: 347,
-  modelPixelScale: 33550,
-  modelTiepoint: 33922,
-  modelTransformation: 34264,
-  geoKeyDirectory: 34735,
-  geoDoubleParams: 34736,
-  geoAsciiParams: 34737,
-  gdalMetadata: 42112,
-  gdalNodata: 42113,
-  lercParameters: 50674,
 } as const;
+
+type TagName = keyof typeof tags | keyof typeof tagsOfOthers;
+
+const tagNumbers: Readonly<Record<TagName, number>> = { ...tags, ...tagsOfOthers };
 
 /** Reads fields of one image by name. */
 export class Tags {
@@ -45,22 +26,22 @@ export class Tags {
     return this.#directory.littleEndian;
   }
 
-  has(name: keyof typeof tagNumbers): boolean {
+  has(name: TagName): boolean {
     return this.#directory.has(tagNumbers[name]);
   }
 
   /** The values of a field, empty when it is missing. */
-  async numbers(name: keyof typeof tagNumbers): Promise<readonly number[]> {
+  async numbers(name: TagName): Promise<readonly number[]> {
     return this.#directory.values(tagNumbers[name]);
   }
 
   /** The first value of a field. */
-  async number(name: keyof typeof tagNumbers): Promise<number | undefined> {
+  async number(name: TagName): Promise<number | undefined> {
     return (await this.numbers(name))[0];
   }
 
   /** A field of text, without the NUL that ends it. */
-  async text(name: keyof typeof tagNumbers): Promise<string | undefined> {
+  async text(name: TagName): Promise<string | undefined> {
     if (!this.has(name)) return undefined;
     const bytes = Uint8Array.from(await this.numbers(name));
     return new TextDecoder().decode(bytes).replace(/\0.*$/su, '');
