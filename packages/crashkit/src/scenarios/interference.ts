@@ -233,13 +233,7 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
         root,
         async run(world) {
           const path = `${root}/state.json`;
-          const [isInside, entered] = deferred();
-          const [goesOn, goOn] = deferred();
-          const updater = async (): Promise<object> => {
-            entered();
-            await goesOn;
-            return { first: 1 };
-          };
+          const { updater, isInside, goOn } = heldUpdater();
           const first = api.updateJson<object>(path, updater, { fs: world.fs, initial: {} });
           await isInside;
           await updateWithoutLock(world.newProcess(), path);
@@ -254,13 +248,7 @@ export function interferenceScenarios(api: HoldfastApi): Record<string, Scenario
         root,
         async run(world) {
           const path = `${root}/state.json`;
-          const [isInside, entered] = deferred();
-          const [goesOn, goOn] = deferred();
-          const updater = async (): Promise<object> => {
-            entered();
-            await goesOn;
-            return { first: 1 };
-          };
+          const { updater, isInside, goOn } = heldUpdater();
           const first = api.transaction(
             root,
             (tx) => tx.updateJson<object>(path, updater, { initial: {} }),
@@ -411,6 +399,22 @@ async function mustHold(fs: Fs, path: string, part: string): Promise<void> {
 /** Lets others go on for a while, also those that load a module first, and needs no clock. */
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await setImmediate();
+}
+
+/** An updater that holds its locks until it is let go on. */
+function heldUpdater(): {
+  updater: () => Promise<object>;
+  isInside: Promise<void>;
+  goOn: () => void;
+} {
+  const [isInside, entered] = deferred();
+  const [goesOn, goOn] = deferred();
+  const updater = async (): Promise<object> => {
+    entered();
+    await goesOn;
+    return { first: 1 };
+  };
+  return { updater, isInside, goOn };
 }
 
 function deferred(): [Promise<void>, () => void] {
