@@ -10,7 +10,7 @@ import * as nodeFs from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { publishDirectory, type SyncStrategy } from 'holdfast';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 interface Case {

@@ -9,7 +9,7 @@ import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { replaceFile } from 'holdfast';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 import { writeFileAtomic } from './peer-packages.js';
 import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
 

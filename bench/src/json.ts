@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { updateJson } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { ways, type SetMember } from './json-ways.js';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 const ROUNDS = 7;

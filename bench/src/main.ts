@@ -3,14 +3,7 @@
  * and prints medians and ratios to a floor of bare system calls. Nothing is asserted: a machine has its moods.
  */
 import { parseArgs } from 'node:util';
-
-/** What a benchmark is told. */
-export interface BenchOptions {
-  /** A short run that shows that everything works; its numbers mean nothing. */
-  readonly quick: boolean;
-  /** Only the tables whose title holds this text, where a benchmark has several (json, files, raster). */
-  readonly only?: string | undefined;
-}
+import type { BenchOptions } from './bench-options.js';
 
 const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<void>>>> = {
   directory: async () => (await import('./directory.js')).benchDirectory,

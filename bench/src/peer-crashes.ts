@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crashTest, saveViolation, type CrashTest } from '@holdfast/crashkit';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 
 const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const TEXT = `'{"version":2}'`;

@@ -8,7 +8,7 @@
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 
 interface Peer {
   readonly name: string;

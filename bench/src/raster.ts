@@ -11,7 +11,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 import type { RasterJob, RasterJobResult } from './raster-job.js';
 import { type Contender, medianTimesMs, printTimes } from './rounds.js';
 

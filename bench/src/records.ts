@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { appendRecords, readRecords } from 'holdfast';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 const fdatasync = promisify(nodeFs.fdatasync);

@@ -7,7 +7,7 @@
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { replaceFile, transaction } from 'holdfast';
-import type { BenchOptions } from './main.js';
+import type { BenchOptions } from './bench-options.js';
 import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 const FILE_BYTES = 4096;

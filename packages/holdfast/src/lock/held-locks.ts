@@ -1,10 +1,31 @@
 /**
- * Which locks the running chain of calls holds, so that a chain that would wait for itself gets an error and not a
- * hang. `withLock` records its lock for everything that its function calls, awaits or starts; `acquireLock` cannot,
- * since what a function sets for its caller would also reach the caller's other calls, which may rightly wait.
+ * What holding a lock gives, and which locks the running chain of calls holds, so that a chain that would wait for
+ * itself gets an error and not a hang. `withLock` records its lock for everything that its function calls, awaits or
+ * starts; `acquireLock` cannot, since what a function sets for its caller would also reach the caller's other calls,
+ * which may rightly wait.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Lock } from './lock.js';
+import type { LockMode } from '../os/fs.js';
+
+/** A lock that is held until `release`. */
+export interface Lock {
+  /** The path as it was given. */
+  readonly path: string;
+  /** The canonical path of the lock file. */
+  readonly lockPath: string;
+  readonly mode: LockMode;
+  /** Whether `release` was not called yet. */
+  readonly held: boolean;
+  /**
+   * Makes sure that the lock still excludes others: it was not released, and nobody deleted or replaced its file.
+   *
+   * @throws HoldfastError LOCK_LOST
+   */
+  assertHeld(): Promise<void>;
+  /** Frees the lock; a second call does nothing. Never fails. */
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
 
 const chain = new AsyncLocalStorage<readonly Lock[]>();
 

@@ -13,9 +13,11 @@ import { aborted } from '../failure.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs, LockMode } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
-import { locksOfThisChain, runHolding } from './held-locks.js';
+import { locksOfThisChain, runHolding, type Lock } from './held-locks.js';
 import { resolveLockPath } from './lock-path.js';
 import { LockQueue, notFree, type Hold, type LockRequest } from './lock-queue.js';
+
+export type { Lock };
 
 export interface LockOptions {
   /** `exclusive` (the default) for a writer, `shared` for those who only read. */
@@ -32,26 +34,6 @@ export interface LockOptions {
 
 /** The names of {@link LockOptions}, for calls that take them among their own. */
 export const lockOptionNames = ['mode', 'timeoutMs', 'signal', 'lockPath', 'fs'] as const;
-
-/** A lock that is held until `release`. */
-export interface Lock {
-  /** The path as it was given. */
-  readonly path: string;
-  /** The canonical path of the lock file. */
-  readonly lockPath: string;
-  readonly mode: LockMode;
-  /** Whether `release` was not called yet. */
-  readonly held: boolean;
-  /**
-   * Makes sure that the lock still excludes others: it was not released, and nobody deleted or replaced its file.
-   *
-   * @throws HoldfastError LOCK_LOST
-   */
-  assertHeld(): Promise<void>;
-  /** Frees the lock; a second call does nothing. Never fails. */
-  release(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
 
 /**
  * Takes the lock of a path: waits until nobody holds `<path>.lock` in a conflicting mode. The path itself need not

@@ -21,7 +21,7 @@ import type {
   LockTickets,
   OpenFlags,
 } from './fs.js';
-import { native, nativeOfWindows } from './native/native.js';
+import { native, nativeOfWindows } from './native/load.js';
 import { withKnownCode } from './system-error.js';
 import { windowsFileSystem } from './windows-fs.js';
 
