@@ -2,6 +2,7 @@
  * The `holdfast` command. Each group of commands is one file in commands/, which adds itself to the program; this
  * file knows the list and turns errors into exit codes and sentences.
  */
+import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { errorCodes } from 'holdfast';
 import { reportError } from './report-error.js';
@@ -9,10 +10,13 @@ import { commandGroups } from './commands/index.js';
 
 const ARGUMENT_MISTAKE = errorCodes.INVALID_ARGUMENT.exitCode;
 
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
 const program = new Command('holdfast')
   .description(
     'Crash-safe, all-or-nothing writes: files, JSON documents, record logs, directories, rasters.',
   )
+  .version(version)
   // A mistake in the arguments exits like the code INVALID_ARGUMENT; --help exits with 0.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : ARGUMENT_MISTAKE))
   .showHelpAfterError('(holdfast COMMAND --help shows examples)')

@@ -37,7 +37,7 @@ interface CrashtestOptions {
 export function addCrashtestCommands(program: Command): void {
   program
     .command('crashtest')
-    .description('show where a program can lose data in a crash, with the shortest trace')
+    .description('Show where a program can lose data in a crash, with the shortest trace')
     .argument('[command...]', 'the program and its arguments, after --')
     .option('--check <command>', 'shell command that must succeed after every crash')
     .option('--directory <path>', 'what the program works in (it gets a copy)', '.')

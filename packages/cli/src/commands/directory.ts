@@ -39,7 +39,7 @@ function addPublish(program: Command): void {
     .command('publish')
     .description(
       'Run a command that fills a directory, and publish that directory whole if it succeeds.\n\n' +
-        'The command finds the directory to fill in $HOLDFAST_STAGE, and {} in its arguments is replaced by it.\n' +
+        'The command finds the directory to fill in $HOLDFAST_STAGE, and {} in its arguments is replaced by it. ' +
         'When it fails nothing is published, and its exit status is the one of holdfast.',
     )
     .argument('<target>', 'the directory to publish')

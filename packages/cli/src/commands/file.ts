@@ -29,7 +29,7 @@ function addPut(program: Command): void {
     .command('put')
     .description(
       'Replace a file whole by what standard input holds, however long it is.\n\n' +
-        'The file changes when the input has ended and is on disk, not before: a command may read the file that the\n' +
+        'The file changes when the input has ended and is on disk, not before: a command may read the file that the ' +
         'pipe writes. Whoever opens it reads the old file or the new one, never a mix.',
     )
     .argument('<file>', 'the file to replace; a symlink is followed')
@@ -90,7 +90,7 @@ function addLock(program: Command): void {
     .command('lock')
     .description(
       'Run a command while holding the lock of a file, and exit with its status.\n\n' +
-        "The lock of FILE is flock(2) on FILE.lock, the one that Holdfast's own calls take on FILE. It is free again\n" +
+        "The lock of FILE is flock(2) on FILE.lock, the one that Holdfast's own calls take on FILE. It is free again " +
         'when the command has ended, or when holdfast dies, however.',
     )
     .argument('<file>', 'the file, which need not exist; its directory must')

@@ -38,15 +38,15 @@ const OUTSIDE_TEXT = 'follow an index that names tiles outside its own folder';
 export function addRasterLookCommands(raster: Command): void {
   raster
     .command('info')
-    .description('say what a mosaic holds')
+    .description('Say what a mosaic holds')
     .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
     .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  $ holdfast raster info dem.vrt --json | jq .tileCount')
+    .addHelpText('after', '\nExamples:\n  holdfast raster info dem.vrt --json | jq .tileCount')
     .action(info);
   raster
     .command('verify')
-    .description('find missing, cut, changed, swapped or foreign tiles and a damaged index')
+    .description('Find missing, cut, changed, swapped or foreign tiles and a damaged index')
     .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
     .option('--deep', 'decode every tile as well')
     .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
@@ -56,7 +56,7 @@ export function addRasterLookCommands(raster: Command): void {
     .action(verify);
   raster
     .command('preview')
-    .description('draw a mosaic as a PNG')
+    .description('Draw a mosaic as a PNG')
     .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
     .argument('<png>', 'the picture to write; one that is there is replaced whole')
     .option('--hillshade', 'show the first band as a terrain under a light from the north-west')
@@ -66,7 +66,7 @@ export function addRasterLookCommands(raster: Command): void {
     .option('--json', 'print the result as one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  $ holdfast raster preview dem.vrt dem.png --hillshade --size 2000',
+      '\nExamples:\n  holdfast raster preview dem.vrt dem.png --hillshade --size 2000',
     )
     .action(preview);
 }
@@ -77,8 +77,8 @@ that were written with them; for those of other programs only the presence, size
 --deep finds what does not decode.
 
 Examples:
-  $ holdfast raster verify dem.vrt
-  $ holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'`;
+  holdfast raster verify dem.vrt
+  holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'`;
 
 function positiveNumber(text: string): number {
   if (/^[1-9]\d*$/u.test(text)) return Number(text);

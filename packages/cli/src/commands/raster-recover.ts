@@ -11,7 +11,7 @@ interface RecoverFlags {
 export function addRasterRecoverCommand(raster: Command): void {
   raster
     .command('recover')
-    .description('clear away what killed runs have left of a mosaic, and tell what can be resumed')
+    .description('Clear away what killed runs have left of a mosaic, and tell what can be resumed')
     .argument('<path>', 'the index of a mosaic, whether it exists or not, or a directory of them')
     .option('--dry-run', 'only say what would be done')
     .option('--discard', 'also remove finished tiles that could be resumed')
@@ -24,8 +24,8 @@ const HELP = `
 Finished work is left, unless --discard is given: the same \`holdfast raster tile … --resume\` goes on from it.
 
 Examples:
-  $ holdfast raster recover /srv/rasters --dry-run
-  $ holdfast raster recover dem.vrt --discard --json | jq '.[].path'`;
+  holdfast raster recover /srv/rasters --dry-run
+  holdfast raster recover dem.vrt --discard --json | jq '.[].path'`;
 
 async function recover(path: string, flags: RecoverFlags): Promise<void> {
   const dryRun = flags.dryRun ?? false;

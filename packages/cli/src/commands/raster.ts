@@ -37,15 +37,15 @@ interface TileFlags {
 
 const TILE_EXAMPLES = `
 Examples:
-  $ holdfast raster tile dem.tif dem.vrt
+  holdfast raster tile dem.tif dem.vrt
       writes dem.vrt and dem_tiles/, or nothing at all
-  $ holdfast raster tile dem.tif dem.vrt --tile-size 256 --compress zstd --level 9
-  $ holdfast raster tile dem.tif dem.vrt --overviews auto --statistics
-  $ holdfast raster tile dem.tif dem.vrt --replace
+  holdfast raster tile dem.tif dem.vrt --tile-size 256 --compress zstd --level 9
+  holdfast raster tile dem.tif dem.vrt --overviews auto --statistics
+  holdfast raster tile dem.tif dem.vrt --replace
       swings dem.vrt to new tiles; programs that read the old ones read on
-  $ holdfast raster tile dem.tif dem.vrt --resume
+  holdfast raster tile dem.tif dem.vrt --resume
       after Ctrl-C, a failure or a kill, the same line again makes only what is missing
-  $ holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
+  holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
 
 Ctrl-C leaves nothing behind, and neither does a run that fails; one that is killed leaves what the next one sweeps.
 With --resume all three leave the finished tiles for the next run of the same job.`;
@@ -53,10 +53,10 @@ With --resume all three leave the finished tiles for the next run of the same jo
 export function addRasterCommands(program: Command): void {
   const raster = program
     .command('raster')
-    .description('write rasters as mosaics of GeoTIFF tiles under a GDAL VRT index');
+    .description('Write rasters as mosaics of GeoTIFF tiles under a GDAL VRT index');
   raster
     .command('tile')
-    .description('tile a GeoTIFF into OUTPUT.vrt and OUTPUT_tiles/, whole or not at all')
+    .description('Tile a GeoTIFF into OUTPUT.vrt and OUTPUT_tiles/, whole or not at all')
     .argument('<input>', 'a GeoTIFF; it is read window by window')
     .argument('<output>', 'the index to make, SOMETHING.vrt')
     .option('--tile-size <px>', 'width and height of a tile, a multiple of 16 (512)', wholeNumber)

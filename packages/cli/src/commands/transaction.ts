@@ -77,9 +77,10 @@ function addTransaction(program: Command): void {
     .command('transaction')
     .description(
       'Make several changes below a directory, all of them or none, also when the machine dies meanwhile.\n\n' +
-        'Standard input holds the changes as a JSON array, one object a change, each with one of these members, the\n' +
+        'Standard input holds the changes as a JSON array, one object a change, each with one of these members, the ' +
         'path below ROOT, and what is beside it:\n\n' +
-        '  replaceFile       data (text), base64, or from (a file to copy); mode ("644"), ifExists ("fail")\n' +
+        '  replaceFile       data (text), base64, or from (a file to copy);\n' +
+        '                    mode ("644"), ifExists ("fail")\n' +
         '  updateJson        merge (RFC 7396) or patch (RFC 6902); initial\n' +
         '  publishDirectory  from (a directory to copy); ifExists ("replace")\n' +
         '  remove\n' +
@@ -200,7 +201,7 @@ function addRecover(program: Command): void {
     .command('recover')
     .description(
       'Bring a transaction whose process died to its end: finish it if it was committed, forget it if it was not.\n\n' +
-        'Every other use of Holdfast below the directory does the same first; this shows what was found. It may be\n' +
+        'Every other use of Holdfast below the directory does the same first; this shows what was found. It may be ' +
         'killed and run again.',
     )
     .argument('<root>', 'the directory that was given to the transaction')
