@@ -159,8 +159,3 @@ test('overviews are made by the factors given, and told by info', async (t) => {
   assert.match(verified.stderr, /(\d+)\/\1 tiles  ETA 0 s/);
   assert.equal(run('raster', 'verify', output, '--quiet').stderr, '');
 });
-
-test('the help shows examples', () => {
-  const { stdout } = run('raster', 'tile', '--help');
-  assert.match(stdout, /Examples:\n {2}\$ holdfast raster tile/u);
-});

@@ -102,7 +102,7 @@ export interface HoldfastErrorFields {
   readonly outcome: Outcome;
   /** The step of the protocol that failed, in its own word: `open`, `write`, `sync`, `publish`, … */
   readonly step: string;
-  /** The path that the failed step was about. */
+  /** The path that the failed step was about; empty where it was about none. */
   readonly path: string;
   /** The original error, never relabelled. */
   readonly cause?: unknown;
@@ -127,8 +127,9 @@ export class HoldfastError extends Error {
   readonly others: readonly unknown[];
 
   constructor(code: ErrorCode, fields: HoldfastErrorFields) {
+    const facts = [code, fields.step, fields.path].filter((fact) => fact !== '').join(', ');
     super(
-      `${fields.message} [${code}, ${fields.step}, ${fields.path}] ${outcomeSentence[fields.outcome]}`,
+      `${fields.message} [${facts}] ${outcomeSentence[fields.outcome]}`,
       fields.cause === undefined ? undefined : { cause: fields.cause },
     );
     this.code = code;

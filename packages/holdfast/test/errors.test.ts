@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HoldfastError, isHoldfastError } from 'holdfast';
+import { errnoOf } from '#src/errors.js';
+
+const fields = {
+  message: 'It broke.',
+  outcome: 'unchanged',
+  step: 'write',
+  path: 'a.txt',
+} as const;
+
+test('the message ends with code, step, path and what is on disk now', () => {
+  const error = new HoldfastError('IO', fields);
+  assert.equal(error.message, 'It broke. [IO, write, a.txt] Nothing was changed on disk.');
+});
+
+test('an error about no path names none', () => {
+  const { message } = new HoldfastError('INVALID_ARGUMENT', { ...fields, path: '' });
+  assert.match(message, /\[INVALID_ARGUMENT, write\]/);
+});
+
+test('an error of another copy of the package is told as one, by its code', () => {
+  const foreign = Object.assign(new Error('It broke.'), {
+    name: 'HoldfastError',
+    code: 'IO',
+    outcome: 'unknown',
+  });
+  assert.ok(isHoldfastError(foreign));
+  assert.ok(isHoldfastError(foreign, 'IO'));
+  assert.ok(!isHoldfastError(foreign, 'NO_SPACE'));
+  assert.ok(!isHoldfastError(new Error('It broke.')));
+});
+
+test('the code of a system error is told, of anything else undefined', () => {
+  assert.equal(errnoOf(Object.assign(new Error(), { code: 'ENOENT' })), 'ENOENT');
+  assert.equal(errnoOf(Object.assign(new Error(), { code: 5 })), undefined);
+  assert.equal(errnoOf('ENOENT'), undefined);
+});
