@@ -103,9 +103,13 @@ async function takeBackMove(fs: Fs, root: string, move: Move): Promise<void> {
   if (await hasThing(fs, root, move.from, move.before)) await fs.exchange(from, to);
   else if (await hasThing(fs, root, move.to, move.inode)) await relocate(fs, to, from);
   if (!(await isInTrash(fs, root, move))) return;
+  const trash = below(root, move.trash as string);
+  // The old file never lost its name, and this is its second one. A file that is open on Windows keeps it, to be swept.
+  if (await hasThing(fs, root, move.to, move.before))
+    return fs.unlink(trash).catch(() => undefined);
   // Were this name to persist without the one before, nothing would lead to what the journal speaks of.
   await syncDirectory(fs, dirname(to), 'committed');
-  await fs.rename(below(root, move.trash as string), to);
+  await fs.rename(trash, to);
 }
 
 async function isInTrash(fs: Fs, root: string, move: Move): Promise<boolean> {

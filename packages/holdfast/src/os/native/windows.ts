@@ -37,13 +37,16 @@ const FILE_FLAG_DELETE_ON_CLOSE = 0x04000000;
 const FILE_ATTRIBUTE_HIDDEN = 2;
 const INVALID_HANDLE = -1;
 
-// SetFileInformationByHandle with FileRenameInfoEx (FILE_INFO_BY_HANDLE_CLASS), and its flags (FILE_RENAME_INFORMATION in
-// the driver documentation, which is where they are explained).
+// SetFileInformationByHandle with FileRenameInfoEx, the 23rd of FILE_INFO_BY_HANDLE_CLASS (win32/api/minwinbase), and its
+// flags: those of FILE_RENAME_INFORMATION (windows-hardware/drivers/ddi/ntifs), POSIX semantics only with the first of them.
 const FILE_RENAME_INFO_EX = 22;
 const RENAME_REPLACE_IF_EXISTS = 0x1;
 const RENAME_POSIX_SEMANTICS = 0x2;
 const RENAME_IGNORE_READONLY = 0x40;
-/** FILE_RENAME_INFO on 64 bits: flags, padding, a handle, the length of the name in bytes, the name. */
+/**
+ * FILE_RENAME_INFO (win32/api/winbase) on 64 bits: flags, padding, a handle that should be null, the length of the name in
+ * bytes without its NUL, the name with it. [MS-FSCC] draws the same bytes as FILE_RENAME_INFORMATION_EX.
+ */
 const RENAME_LENGTH_AT = 16;
 const RENAME_NAME_AT = 20;
 
