@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -49,7 +50,6 @@ test('a published directory holds what fill wrote, and nothing is left beside it
     await stage.write('a.txt', 'one');
     await stage.write('deep/er/b.txt', new TextEncoder().encode('two'));
     writeFileSync(`${stage.path}/plain`, 'any program may write here');
-    symlinkSync('/nowhere', `${stage.path}/link`);
     return 42;
   });
   assert.deepEqual(treeOf(`${root}/out`), {
@@ -58,9 +58,18 @@ test('a published directory holds what fill wrote, and nothing is left beside it
     plain: 'any program may write here',
   });
   assert.equal(result.value, 42);
-  assert.equal(result.fileCount, 4);
+  assert.equal(result.fileCount, 3);
   assert.equal(result.path, `${root}/out`);
   assert.deepEqual(readdirSync(root), ['out']);
+});
+
+test('a symlink is published as it is, a dangling one too, and counts as a file', async (t) => {
+  const root = temporaryDirectory(t);
+  const { fileCount } = await publishDirectory(`${root}/out`, (stage) =>
+    symlinkSync('/nowhere', `${stage.path}/link`),
+  );
+  assert.equal(fileCount, 1);
+  assert.equal(readlinkSync(`${root}/out/link`), '/nowhere');
 });
 
 test('nobody sees the target before it is whole', async (t) => {

@@ -232,12 +232,16 @@ test('what another program put in the place of a removed file is not removed', a
   assert.equal(readFileSync(join(root, 'a'), 'utf8'), 'theirs');
 });
 
-test('a journal is private, and before it has its name it is an orphan like any other', async (t) => {
+test('before a journal has its name it is an orphan like any other', async (t) => {
   const root = temporaryDirectory(t);
   const dying = observeFs(nodeFileSystem, dieAtStep(2, 'after'));
   await assert.rejects(publishJournal(dying, root, journalOf(root, [])));
   const [left] = readdirSync(root);
   assert.equal(isTemporaryName(left as string), true);
+});
+
+test('a journal is private', async (t) => {
+  const root = temporaryDirectory(t);
   await publishJournal(nodeFileSystem, root, journalOf(root, []));
   assert.equal(statSync(join(root, '.holdfast-journal')).mode & 0o7777, 0o600);
 });

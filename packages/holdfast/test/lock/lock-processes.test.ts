@@ -27,6 +27,7 @@ test('a holder whose event loop is blocked keeps its lock, and needs no heartbea
   const holder = startScript(t, `${takeIt} ${block}`, [path]);
   assert.equal(await holder.nextLine(), 'held');
   await assert.rejects(acquireLock(path, { timeoutMs: 700 }), { code: 'LOCK_TIMEOUT' });
+  await holder.kill();
 });
 
 test('one that waits for another process is served when that one ends, however long that takes', async (t) => {

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import { killAroundSteps, killWithinRecovery } from './kill.js';
+import { killAroundSteps } from './kill.js';
 
 test('a process killed before or after a step leaves all or nothing', async (t) => {
-  assert.ok((await killAroundSteps(temporaryDirectory(t), 8)) >= 8);
-});
-
-test('a recovery killed at its steps, twice in a row, is finished by the next one', async (t) => {
-  assert.ok((await killWithinRecovery(temporaryDirectory(t), 3)) >= 8);
+  const directory = temporaryDirectory(t);
+  // The root suite kills around each step, on Linux. There is none for Windows, so it is done here; what is on disk after one
+  // step is what is there before the next.
+  const steps =
+    process.platform === 'win32'
+      ? await killAroundSteps(directory, 1, ['before'])
+      : await killAroundSteps(directory, 8);
+  assert.ok(steps >= (process.platform === 'win32' ? 60 : 8), `${steps} steps`);
 });

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import {
@@ -104,8 +104,28 @@ test('a transaction that has ended takes no more changes', async (t) => {
   assert.deepEqual(readdirSync(root), []);
 });
 
+type ImpossibleChange = [string, (tx: Transaction, root: string) => Promise<void>, string];
+
+/** A transaction of an impossible change and others fails with a code, and leaves all as it was. */
+async function undoesAll(t: TestContext, [what, change, code]: ImpossibleChange): Promise<void> {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const failing = transaction(root, async (tx) => {
+    await tx.replaceFile('deep/fresh.txt', 'x');
+    await tx.remove('gonetree');
+    await change(tx, root);
+  });
+  await assert.rejects(failing, (error) => {
+    assert.ok(isHoldfastError(error), String(error));
+    assert.deepEqual([what, error.code, error.outcome], [what, code, 'unchanged']);
+    return true;
+  });
+  assert.deepEqual({ ...snapshot(root), 'late/theirs': '' }, { ...before, 'late/theirs': '' });
+  assert.deepEqual(leftovers(root), []);
+}
+
 test('what the disk shows at the commit decides: each impossible change undoes all', async (t) => {
-  const cases: [string, (tx: Transaction, root: string) => Promise<void>, string][] = [
+  const cases: ImpossibleChange[] = [
     ['remove what is gone', (tx) => tx.remove('nothing'), 'NOT_FOUND'],
     ['rename onto what exists', (tx) => tx.rename('from.txt', 'deep/b.txt'), 'ALREADY_EXISTS'],
     ['rename what is gone', (tx) => tx.rename('nothing', 'to'), 'NOT_FOUND'],
@@ -133,32 +153,17 @@ test('what the disk shows at the commit decides: each impossible change undoes a
       },
       'TARGET_CHANGED',
     ],
-    [
-      'publish what somebody destroyed',
-      async (tx, root) => {
-        await tx.replaceFile('deep/b.txt', 'x');
-        const staged = readdirSync(join(root, 'deep')).find((name) => name.endsWith('.tmp'));
-        await nodeFileSystem.unlink(join(root, 'deep', staged as string));
-      },
-      'TARGET_CHANGED',
-    ],
   ];
-  for (const [what, change, code] of cases) {
-    const root = temporaryDirectory(t);
-    setUp(root);
-    const failing = transaction(root, async (tx) => {
-      await tx.replaceFile('deep/fresh.txt', 'x');
-      await tx.remove('gonetree');
-      await change(tx, root);
-    });
-    await assert.rejects(failing, (error) => {
-      assert.ok(isHoldfastError(error), String(error));
-      assert.deepEqual([what, error.code, error.outcome], [what, code, 'unchanged']);
-      return true;
-    });
-    assert.deepEqual({ ...snapshot(root), 'late/theirs': '' }, { ...before, 'late/theirs': '' });
-    assert.deepEqual(leftovers(root), []);
-  }
+  for (const each of cases) await undoesAll(t, each);
+});
+
+test('what somebody destroyed before it was published undoes all', async (t) => {
+  const change = async (tx: Transaction, root: string): Promise<void> => {
+    await tx.replaceFile('deep/b.txt', 'x');
+    const staged = readdirSync(join(root, 'deep')).find((name) => name.endsWith('.tmp'));
+    await nodeFileSystem.unlink(join(root, 'deep', staged as string));
+  };
+  await undoesAll(t, ['publish what somebody destroyed', change, 'TARGET_CHANGED']);
 });
 
 test('a removed symlink goes, what it leads to stays', async (t) => {
@@ -184,9 +189,11 @@ test('a replaced file keeps its mode, a new one takes the mode given', async (t)
   await transaction(root, async (tx) => {
     await tx.replaceFile('secret', 'new');
     await tx.replaceFile('script', '#!/bin/sh', { mode: 0o755 });
+    await tx.updateJson('private.json', () => undefined, { initial: {}, mode: 0o600 });
   });
   assert.equal(statSync(join(root, 'secret')).mode & 0o7777, 0o600);
   assert.equal(statSync(join(root, 'script')).mode & 0o7777, 0o755);
+  assert.equal(statSync(join(root, 'private.json')).mode & 0o7777, 0o600);
   assert.equal(readFileSync(join(root, 'secret'), 'utf8'), 'new');
 });
 
@@ -291,6 +298,22 @@ test('without an exchange, too, a refused move is taken back with all others', a
   assert.deepEqual(leftovers(root), []);
 });
 
+test('without an exchange, a file whose replacement is refused is left with one name', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const observer = refusing(
+    'EINVAL',
+    ({ call, to }) => call === 'exchange' || (call === 'rename' && to?.endsWith('/b.txt')),
+  );
+  await assert.rejects(run(root, observeFs(nodeFileSystem, observer)), (error) => {
+    assert.ok(isHoldfastError(error));
+    return error.outcome === 'unchanged';
+  });
+  assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+  assert.equal(statSync(join(root, 'deep/b.txt')).nlink, 1);
+});
+
 test('options that do not exist are refused', async (t) => {
   const root = temporaryDirectory(t);
   const misspelt = { timeout: 5 } as object;
@@ -317,13 +340,12 @@ test('updaters run at the commit, in the order of their calls, and may pass on w
       (archive) => {
         archive.log.push(taken as string);
       },
-      { initial: { log: [] }, mode: 0o600 },
+      { initial: { log: [] } },
     );
     assert.equal(taken, undefined);
   });
   assert.deepEqual(await readJson(join(root, 'inbox.json')), ['second']);
   assert.deepEqual(await readJson(join(root, 'archive.json')), { log: ['first'] });
-  assert.equal(statSync(join(root, 'archive.json')).mode & 0o7777, 0o600);
   assert.deepEqual(leftovers(root), []);
 });
 

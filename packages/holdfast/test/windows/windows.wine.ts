@@ -24,8 +24,8 @@ import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
 import {
   isHoldfastError,
   publishDirectory,
-  recover,
   replaceFile,
+  sweepOrphans,
   transaction,
   updateJson,
   withLock,
@@ -36,7 +36,7 @@ const program = fileURLToPath(new URL('windows-child.js', import.meta.url));
 const WRITERS = 50;
 const TIMES = 20;
 /** More at a time only wait longer for each other. */
-const AT_A_TIME = 4;
+const AT_A_TIME = 10;
 
 function start(...args: string[]): ChildProcess {
   return spawn(process.execPath, [program, ...args], { stdio: 'ignore' });
@@ -136,17 +136,23 @@ test('a file that stays open is TARGET_IN_USE after 2 seconds, with its old cont
   assert.deepEqual(left, ['a.json']);
 });
 
-test('a transaction on a file that stays open is TARGET_IN_USE too, and is whole once it is closed', async (t) => {
+test('a transaction on a file that stays open is TARGET_IN_USE too, and undoes all', async (t) => {
   const directory = temporaryDirectory(t);
-  writeFileSync(`${directory}/a`, 'old');
-  const close = await holdOpen(`${directory}/a`);
-  const replacing = transaction(directory, (tx) => tx.replaceFile('a', 'new'));
-  const error: unknown = await replacing.catch((reason: unknown) => reason);
-  assert.ok(isHoldfastError(error, 'TARGET_IN_USE'), String(error));
+  for (const name of ['a', 'b']) writeFileSync(`${directory}/${name}`, 'old');
+  const close = await holdOpen(`${directory}/b`);
+  const replacing = transaction(directory, async (tx) => {
+    await tx.replaceFile('a', 'new');
+    await tx.replaceFile('b', 'new');
+  });
+  await assert.rejects(replacing, (error) => {
+    assert.ok(isHoldfastError(error, 'TARGET_IN_USE'), String(error));
+    return error.outcome === 'unchanged';
+  });
   await close();
-  await recover(directory);
-  const text = readFileSync(`${directory}/a`, 'utf8');
-  assert.equal(text, error.outcome === 'unchanged' ? 'old' : 'new');
+  for (const name of ['a', 'b']) assert.equal(readFileSync(`${directory}/${name}`, 'utf8'), 'old');
+  await sweepOrphans(directory);
+  const left = readdirSync(directory).filter((name) => !name.endsWith('.lock'));
+  assert.deepEqual(left, ['a', 'b']);
 });
 
 test('an open reader sees the old content to its end, or stops the write; never a mix', async (t) => {
