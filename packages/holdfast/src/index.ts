@@ -1,8 +1,8 @@
 /**
  * Holdfast: crash-safe, all-or-nothing writes. See docs/guarantees.md for what each call promises.
  *
- * Locks, files and documents are loaded at once, the rest at its first call (at-first-call.ts): what it takes to import
- * this package counts in every command-line program.
+ * Each function's modules are loaded by its first call (at-first-call.ts): what it takes to import this package counts in
+ * every command-line program.
  */
 import { atFirstCall, atFirstItem } from './at-first-call.js';
 
@@ -20,15 +20,11 @@ export type {
   SweptOrphan,
 } from './directory/orphans.js';
 export type { ProbeCheck, ProbeGuarantee, ProbeOptions, ProbeReport } from './directory/probe.js';
-export { acquireLock, withLock } from './journal/settled-lock.js';
 export type { Lock, LockOptions } from './lock/lock.js';
-export { replaceFile } from './file/replace-file.js';
 export type { ReplaceFileOptions } from './file/replace-file.js';
 export type { FileData } from './stage/file-data.js';
 export type { Durability } from './stage/staged-file.js';
-export { readJson } from './json/read-json.js';
 export type { ReadJsonOptions } from './json/read-json.js';
-export { updateJson } from './json/update-json.js';
 export type { JsonUpdater, UpdateJsonOptions } from './json/update-options.js';
 export type { JsonObject, JsonPrimitive, JsonValue } from './json/json-value.js';
 export type { StandardSchema } from './json/standard-schema.js';
@@ -54,6 +50,21 @@ export type { Recovery } from './journal/pending.js';
 export type { ChangeReport, ChangeState } from './journal/roll-forward.js';
 export type { ChangeKind } from './journal/journal.js';
 
+export const acquireLock: typeof import('./journal/settled-lock.js').acquireLock = atFirstCall(
+  async () => (await import('./journal/settled-lock.js')).acquireLock,
+);
+export const withLock: typeof import('./journal/settled-lock.js').withLock = atFirstCall(
+  async () => (await import('./journal/settled-lock.js')).withLock,
+);
+export const replaceFile: typeof import('./file/replace-file.js').replaceFile = atFirstCall(
+  async () => (await import('./file/replace-file.js')).replaceFile,
+);
+export const readJson: typeof import('./json/read-json.js').readJson = atFirstCall(
+  async () => (await import('./json/read-json.js')).readJson,
+);
+export const updateJson: typeof import('./json/update-json.js').updateJson = atFirstCall(
+  async () => (await import('./json/update-json.js')).updateJson,
+);
 export const publishDirectory: typeof import('./directory/publish-directory.js').publishDirectory =
   atFirstCall(async () => (await import('./directory/publish-directory.js')).publishDirectory);
 export const resumableStagePath: typeof import('./directory/resumable-stage.js').resumableStagePath =

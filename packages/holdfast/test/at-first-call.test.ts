@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { atFirstCall, atFirstItem } from '#src/at-first-call.js';
 
 test('a function is loaded by its first call, once, and calls keep their order', async () => {
@@ -34,7 +36,8 @@ test('an iterable is loaded by its first item, and closed when its reader stops 
   assert.equal(closed, true);
 });
 
-test('importing the package loads neither native code nor the modules of calls that are not made', () => {
+test('importing the package loads no module of a call that is not made, nor native code', (t) => {
+  const coverage = temporaryDirectory(t);
   const script = `
     const before = new Set(process.moduleLoadList);
     await import('holdfast');
@@ -43,9 +46,23 @@ test('importing the package loads neither native code nor the modules of calls t
   const run = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
     cwd: import.meta.dirname,
     encoding: 'utf8',
+    env: { ...process.env, NODE_V8_COVERAGE: coverage },
   });
   assert.equal(run.status, 0, run.stderr);
   for (const heavy of ['crypto', 'child_process']) {
     assert.ok(!run.stdout.includes(`NativeModule ${heavy} `), heavy);
   }
+  assert.deepEqual(modulesIn(coverage), ['at-first-call.js', 'errors.js', 'index.js']);
 });
+
+/** The names of our modules that a run has loaded; V8 lists every script in its coverage. */
+function modulesIn(coverage: string): string[] {
+  const [report = ''] = readdirSync(coverage);
+  const { result } = JSON.parse(readFileSync(`${coverage}/${report}`, 'utf8')) as {
+    result: { url: string }[];
+  };
+  return result
+    .map(({ url }) => /\/holdfast\/dist\/(.+)$/.exec(url)?.[1] ?? '')
+    .filter(Boolean)
+    .toSorted();
+}

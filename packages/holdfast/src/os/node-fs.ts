@@ -132,6 +132,11 @@ class NodeFile extends NodeHandle implements FsFile {
       }),
     );
   }
+  /** Syncs of many small files wait for the few threads of the pool; the disk has their data meanwhile. */
+  override async sync(): Promise<void> {
+    native().startWriteOut?.(this.fd);
+    await super.sync();
+  }
   async truncate(sizeBytes: number): Promise<void> {
     await callAsync(ftruncate(this.fd, sizeBytes));
   }

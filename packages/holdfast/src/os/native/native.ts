@@ -6,6 +6,8 @@ export interface Native {
   unlock(fd: number, path: string): void;
   renameNoReplace(from: string, to: string): void;
   exchange(a: string, b: string): void;
+  /** Lets the kernel begin to write out the beginning of a file, without waiting for it. Absent where it cannot be asked. */
+  startWriteOut?(fd: number): void;
   /** May take long, so it runs on the thread pool. */
   syncFilesystem(fd: number, path: string): Promise<void>;
   listXattrs(fd: number, path: string): readonly string[];
