@@ -2,6 +2,7 @@
 import type { FaultCase } from '../errors/error-engine.js';
 import type { SubsetLimits } from '../explore/subsets.js';
 import type { KillMoment } from '../kill/kill-point.js';
+import type { FamilyName } from './generated.js';
 
 export interface Budget {
   /** Each scenario is explored once with each. */
@@ -17,12 +18,12 @@ export interface Budget {
   /** In how many orders processes and calls interleave. */
   readonly races: number;
   readonly killMoments: readonly KillMoment[];
-  /** How many of a scenario's points to kill at, on each filesystem. */
+  /** How many of a scenario's points to kill at. */
   readonly kills: number;
   /** How many points to have strace kill at, in the scenarios that it cross-checks. */
   readonly straceKills: number;
-  /** Whether to kill on each filesystem, mounted for it; root only. */
-  readonly killsOnMounts: boolean;
+  /** At how many of them on each filesystem as well, mounted for it; root only. */
+  readonly killsOnMounts: number;
   /** Which scenarios the power engine runs. Root only. */
   readonly power: RegExp | undefined;
   /** How many random subsets of what is in flight make an image at each flush and mark. */
@@ -31,10 +32,16 @@ export interface Budget {
   readonly powerRuns: number;
   /** Writes of the device to fail, each in a run of its own. */
   readonly failingWrites: readonly number[];
-  /** How many of the generated sequences of calls to explore. */
-  readonly sequences: number;
-  readonly sequenceLimits: SubsetLimits;
+  readonly generated: Readonly<Record<FamilyName, GeneratedBudget>>;
   readonly mutants: boolean;
+}
+
+/** How much of a family of generated scenarios. */
+export interface GeneratedBudget extends SubsetLimits {
+  /** How many of them to explore. */
+  readonly most: number;
+  /** Each is explored once with each: in an order of its own, where calls run side by side. */
+  readonly seeds: readonly number[];
 }
 
 const often: readonly string[] = ['EIO', 'ENOSPC', 'short count'];
@@ -53,13 +60,15 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     killMoments: [],
     kills: 0,
     straceKills: 0,
-    killsOnMounts: false,
+    killsOnMounts: 0,
     power: undefined,
     powerSubsets: 0,
     powerRuns: 0,
     failingWrites: [],
-    sequences: 30,
-    sequenceLimits: { exhaustiveUpTo: 6, randomPerStep: 16 },
+    generated: {
+      sequences: { most: 30, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 16 },
+      'side-by-side': { most: 10, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 16 },
+    },
     mutants: false,
   },
   ci: {
@@ -73,33 +82,42 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     killMoments: ['before', 'inside'],
     kills: 16,
     straceKills: 6,
-    killsOnMounts: false,
+    killsOnMounts: 0,
     power: /first, then over|a group|replace twice|every kind|appendRecords: alone|overwrite twice/,
     powerSubsets: 1,
     powerRuns: 1,
     failingWrites: [2],
-    sequences: Infinity,
-    sequenceLimits: { exhaustiveUpTo: 4, randomPerStep: 4 },
+    generated: {
+      sequences: { most: Infinity, seeds: [1], exhaustiveUpTo: 4, randomPerStep: 4 },
+      'side-by-side': { most: 90, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 8 },
+    },
     mutants: true,
   },
   release: {
     seeds: [1, 2],
     exhaustiveUpTo: 14,
-    randomPerStep: 3000,
+    randomPerStep: 1000,
     recoveryDepth: 2,
     faultCase: () => true,
-    faultLimits: { exhaustiveUpTo: 6, randomPerStep: 8 },
-    races: 1000,
+    faultLimits: { exhaustiveUpTo: 2, randomPerStep: 1 },
+    races: 200,
     killMoments: ['before', 'inside', 'after'],
     kills: Infinity,
-    straceKills: Infinity,
-    killsOnMounts: true,
+    straceKills: 24,
+    killsOnMounts: 8,
     power: /./,
-    powerSubsets: 64,
-    powerRuns: 2,
-    failingWrites: [1, 2, 3, 5, 8, 13],
-    sequences: Infinity,
-    sequenceLimits: { exhaustiveUpTo: 12, randomPerStep: 300 },
+    powerSubsets: 24,
+    powerRuns: 1,
+    failingWrites: [2],
+    generated: {
+      sequences: { most: Infinity, seeds: [1], exhaustiveUpTo: 12, randomPerStep: 300 },
+      'side-by-side': {
+        most: Infinity,
+        seeds: [1, 2, 3, 4],
+        exhaustiveUpTo: 11,
+        randomPerStep: 400,
+      },
+    },
     mutants: true,
   },
 };

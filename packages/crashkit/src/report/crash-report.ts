@@ -4,13 +4,15 @@ import type { MutantResult } from '../mutants/mutant-engine.js';
 
 export interface CrashReport {
   readonly budget: string;
+  /** What was explored. */
+  readonly commit: string;
   /** How many tasks of the budget were not done. */
   readonly missingCount: number;
   readonly rows: readonly ReportRow[];
   readonly mutants: readonly MutantResult[];
 }
 
-export function crashReport({ budget, missingCount, rows, mutants }: CrashReport): string {
+export function crashReport({ budget, commit, missingCount, rows, mutants }: CrashReport): string {
   const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
   const killed = mutants.filter(({ killedBy }) => killedBy !== undefined);
   const total = (pick: (row: ReportRow) => number): string =>
@@ -19,7 +21,7 @@ export function crashReport({ budget, missingCount, rows, mutants }: CrashReport
   const violations = rows.reduce((sum, row) => sum + row.violations.length, 0);
   return `# Crash report
 
-Written by \`npm run crash -- --budget ${budget}\` (${seconds.toFixed(0)} seconds of work); do not edit.
+Written by \`npm run crash -- --budget ${budget}\` at commit ${commit} (${seconds.toFixed(0)} seconds of work); do not edit.
 [crash-testing.md](crash-testing.md) says what the engines do.
 ${missingCount > 0 ? `\nOf this budget ${missingCount} pieces were **not** run (a scenario on an engine and filesystem each): what is not in the tables was not seen.\n` : ''}
 - Distinct states that a crash may leave, each checked: ${total((row) => (row.engine === 'power' ? 0 : row.states))}.

@@ -58,7 +58,7 @@ function filesystemsOf(engine: ReportEngine, name: string, budget: Budget): read
   if (engine === 'strace') return budget.straceKills > 0 && crossChecked.test(name) ? ['here'] : [];
   if (engine !== 'kill') return ['model'];
   if (budget.killMoments.length === 0) return [];
-  return [...(budget.killsOnMounts ? mountable : []), 'here'];
+  return [...(budget.killsOnMounts > 0 ? mountable : []), 'here'];
 }
 
 /** One scenario of each kind of call. */
@@ -66,6 +66,9 @@ const crossChecked =
   /^(replaceFile: first|updateJson: alone|publishDirectory: replace|transaction: every|appendRecords: alone|writeTiledVrt: over)/;
 
 const mountable: readonly MountedKind[] = ['ext4', 'xfs', 'btrfs', 'tmpfs'];
+
+/** What a failed write leaves shows in what is flushed, more than in what is in flight. */
+const SUBSETS_AFTER_FAILURE = 4;
 
 interface Task {
   readonly name: string;
@@ -108,7 +111,7 @@ const runners: Readonly<Record<ReportEngine, Runner>> = {
         scenario: name,
         directory,
         moments: budget.killMoments,
-        most: budget.kills,
+        most: filesystem === 'here' ? budget.kills : budget.killsOnMounts,
       };
       const { cases, violations } = await exploreKills(options);
       return { states: 0, cases, violations };
@@ -129,7 +132,8 @@ const runners: Readonly<Record<ReportEngine, Runner>> = {
       runs.push(await explorePower({ ...options, seed }));
     }
     for (const failingWrite of budget.failingWrites) {
-      runs.push(await explorePower({ ...options, failingWrite }));
+      const subsets = Math.min(budget.powerSubsets, SUBSETS_AFTER_FAILURE);
+      runs.push(await explorePower({ ...options, subsets, failingWrite }));
     }
     const states = runs.reduce((sum, { images }) => sum + images, 0);
     return { states, cases: runs.length, violations: runs.flatMap(({ violations }) => violations) };

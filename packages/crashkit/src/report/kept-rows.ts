@@ -7,23 +7,30 @@ import type { ReportRow } from './row.js';
 import type { ReportTask } from './task.js';
 
 type Line =
+  | { readonly commit: string }
   | { readonly task: string; readonly rows: readonly ReportRow[] }
   | { readonly mutants: readonly MutantResult[] };
 
 export class KeptRows {
+  /** What was explored. */
+  readonly commit: string;
   #mutants: readonly MutantResult[] | undefined;
   readonly #path: string | undefined;
   readonly #rows = new Map<string, readonly ReportRow[]>();
 
-  /** @param path - a file of an earlier run, if there was one; without a path nothing is kept */
-  constructor(path: string | undefined) {
+  /**
+   * @param path - a file of an earlier run, if there was one; without a path nothing is kept
+   * @param commit - what is explored now
+   */
+  constructor(path: string | undefined, commit: string) {
     this.#path = path;
-    if (path === undefined || !existsSync(path)) return;
-    for (const line of readFileSync(path, 'utf8').split('\n')) {
-      if (line === '') continue;
-      const done = JSON.parse(line) as Line;
-      if ('mutants' in done) this.#mutants = done.mutants;
-      else this.#rows.set(done.task, done.rows);
+    const lines = linesOf(path);
+    const begin = lines.find((line) => 'commit' in line);
+    this.commit = begin?.commit ?? commit;
+    if (!begin) this.#append({ commit });
+    for (const line of lines) {
+      if ('mutants' in line) this.#mutants = line.mutants;
+      else if ('task' in line) this.#rows.set(line.task, line.rows);
     }
   }
 
@@ -51,4 +58,10 @@ export class KeptRows {
   #append(line: Line): void {
     if (this.#path !== undefined) appendFileSync(this.#path, `${JSON.stringify(line)}\n`);
   }
+}
+
+function linesOf(path: string | undefined): Line[] {
+  if (path === undefined || !existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line);
 }

@@ -1,13 +1,15 @@
 /**
  * Proves Holdfast: every scenario under every engine, within a budget, and every mutant of the core. Prints what it found
- * and, when nothing was left out, writes docs/crash-report.md. Exits 1 when a promise was broken or a mutant survived.
+ * and, when nothing was left out, writes docs/crash-report.md
+ * (docs/crash-report-release.md for a release). Exits 1 when a promise was broken or a mutant survived.
  *
  *   npm run crash -- [--budget quick|ci|release] [--scenario PART] [--engine NAME ...] [--show N]
  *                    [--rows FILE] [--report-only]
  *
- * Engines: model, error, race, kill, strace, power (root only), sequences, mutants; each as far as the budget goes.
+ * Engines: model, error, race, kill, strace, power (root only), sequences, side-by-side, mutants; each as far as the budget goes.
  * With `--rows` what is done is kept in a file, and not done again; with `--report-only` nothing else is.
  */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -18,17 +20,20 @@ import type { MutantResult } from '../mutants/mutant-engine.js';
 import { budgets, type BudgetName } from './budget.js';
 import { engineNames, filesystemsFor, type ReportEngine } from './engines.js';
 import { crashReport } from './crash-report.js';
+import { familyNames, joinShards, type FamilyName } from './generated.js';
 import { KeptRows } from './kept-rows.js';
 import { runMutants } from './mutants.js';
 import { runTasks } from './pool.js';
 import { tableOf, type ReportRow } from './row.js';
-import { joinShards } from './sequences.js';
 import { moduleUrl, repository, type ReportTask } from './task.js';
 
 /** Holdfast's own, and those of the packages above it, which this one must not know. */
 const modules = ['packages/crashkit/dist/scenarios/holdfast.js', 'test/dist/crash/tiled-vrt.js'];
-const allEngines = [...engineNames, 'sequences', 'mutants'] as const;
-const SHARDS = 8;
+const allEngines = [...engineNames, ...familyNames, 'mutants'] as const;
+type AnyEngine = (typeof allEngines)[number];
+const SHARDS = 16;
+/** What takes long comes first, so that no process works alone in the end. */
+const runOrder: readonly AnyEngine[] = ['power', 'side-by-side', 'error', 'sequences', 'kill'];
 
 const { values } = parseArgs({
   options: {
@@ -48,12 +53,14 @@ const engines = (values.engine ?? allEngines).map(engineNamed);
 const runsAll = values.engine === undefined && values.scenario === undefined;
 const begunMs = Date.now();
 
+const commit = commitNow();
 const tasks = await allTasks();
-const kept = new KeptRows(values.rows);
+const kept = new KeptRows(values.rows, commit);
 if (!values['report-only']) {
+  if (kept.commit !== commit) fail(`${values.rows} has rows of commit ${kept.commit}`);
   const open = tasks.filter((task) => kept.of(task) === undefined);
   await runTasks(
-    open,
+    open.toSorted((a, b) => placeInRun(a) - placeInRun(b)),
     (task, rows) => {
       kept.keep(task, rows);
       for (const row of rows) announce(row);
@@ -62,24 +69,21 @@ if (!values['report-only']) {
   );
 }
 const missing = tasks.filter((task) => kept.of(task) === undefined);
-const found = tasks.flatMap((task) => kept.of(task) ?? []);
-const shards = found.filter(({ operation }) => operation.startsWith('sequences'));
-const rows = found.filter((row) => !shards.includes(row));
-if (shards.length > 0) rows.push(joinShards(shards));
+const rows = [...rowsOf(({ kind }) => kind === 'scenario'), ...familyNames.flatMap(rowsOfFamily)];
 const mutants = engines.includes('mutants') && budgets[budget].mutants ? await mutate() : [];
 if (rows.length === 0 && mutants.length === 0) fail('nothing matches, so nothing was explored');
 finish();
 
-/** The longest first, so that no process works alone in the end. */
 async function allTasks(): Promise<readonly ReportTask[]> {
   const ofScenarios = await Promise.all(modules.map(tasksOf));
-  return [...sequenceTasks(), ...ofScenarios.flat()];
+  return [...familyNames.flatMap(tasksOfFamily), ...ofScenarios.flat()];
 }
 
-function sequenceTasks(): readonly ReportTask[] {
-  if (!engines.includes('sequences')) return [];
+function tasksOfFamily(family: FamilyName): readonly ReportTask[] {
+  if (!engines.includes(family)) return [];
   return Array.from({ length: SHARDS }, (_, shard) => ({
-    kind: 'sequences',
+    kind: 'generated',
+    family,
     budget,
     part,
     shard,
@@ -96,7 +100,7 @@ async function tasksOf(module: string): Promise<readonly ReportTask[]> {
 
 function tasksFor(module: string, name: string, scenarioAt: ScenarioAt): readonly ReportTask[] {
   return engines
-    .filter((engine) => engine !== 'sequences' && engine !== 'mutants')
+    .filter((engine) => isScenarioEngine(engine))
     .flatMap((engine) =>
       filesystemsFor(engine, name, scenarioAt, budgets[budget]).map((filesystem) => ({
         kind: 'scenario',
@@ -107,6 +111,19 @@ function tasksFor(module: string, name: string, scenarioAt: ScenarioAt): readonl
         module,
       })),
     );
+}
+
+function placeInRun(task: ReportTask): number {
+  const place = runOrder.indexOf(task.kind === 'generated' ? task.family : task.engine);
+  return place < 0 ? runOrder.length : place;
+}
+
+function rowsOf(wanted: (task: ReportTask) => boolean): readonly ReportRow[] {
+  return tasks.filter(wanted).flatMap((task) => kept.of(task) ?? []);
+}
+
+function rowsOfFamily(family: FamilyName): readonly ReportRow[] {
+  return joinShards(rowsOf((task) => task.kind === 'generated' && task.family === family));
 }
 
 async function mutate(): Promise<readonly MutantResult[]> {
@@ -146,8 +163,15 @@ function finish(): void {
   console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants killed`);
   console.log(`${budget} budget, ${seconds.toFixed(0)} s`);
   if (runsAll) {
-    const text = crashReport({ budget, rows, mutants, missingCount: missing.length });
-    writeFileSync(new URL('docs/crash-report.md', repository), text);
+    const text = crashReport({
+      budget,
+      commit: kept.commit,
+      rows,
+      mutants,
+      missingCount: missing.length,
+    });
+    const name = budget === 'release' ? 'crash-report-release' : 'crash-report';
+    writeFileSync(new URL(`docs/${name}.md`, repository), text);
   }
   if (
     missing.length > 0 ||
@@ -158,9 +182,21 @@ function finish(): void {
   }
 }
 
-function engineNamed(name: string): ReportEngine | 'sequences' | 'mutants' {
+function isScenarioEngine(engine: AnyEngine): engine is ReportEngine {
+  return engineNames.some((name) => name === engine);
+}
+
+function engineNamed(name: string): AnyEngine {
   const known = allEngines.find((engine) => engine === name);
   return known ?? fail(`no engine ${name}: one of ${allEngines.join(', ')}`);
+}
+
+/** What is explored: a commit, and whether anything was changed since. */
+function commitNow(): string {
+  const cwd = fileURLToPath(repository);
+  const args = ['describe', '--always', '--dirty', '--abbrev=10', '--exclude=*'];
+  const { status, stdout } = spawnSync('git', args, { cwd, encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : 'unknown';
 }
 
 function fail(message: string): never {

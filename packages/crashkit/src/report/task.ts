@@ -1,9 +1,9 @@
-/** A piece of the report that one process works out: a scenario under an engine, or a part of the sequences. */
+/** A piece of the report that one process works out: a scenario under an engine, or a part of the generated ones. */
 import type { ScenarioModule } from '../kill/load-scenario.js';
 import { budgets, type BudgetName } from './budget.js';
 import { runEngine, type ReportEngine } from './engines.js';
+import { runGenerated, type FamilyName } from './generated.js';
 import type { ReportRow } from './row.js';
-import { runSequences } from './sequences.js';
 
 export type ReportTask = { readonly budget: BudgetName } & (
   | {
@@ -15,8 +15,9 @@ export type ReportTask = { readonly budget: BudgetName } & (
       readonly module: string;
     }
   | {
-      readonly kind: 'sequences';
-      /** Only sequences whose name contains this. */
+      readonly kind: 'generated';
+      readonly family: FamilyName;
+      /** Only scenarios whose name contains this. */
       readonly part: string;
       /** Which of how many equal parts. */
       readonly shard: number;
@@ -32,8 +33,8 @@ export function moduleUrl(path: string): string {
 
 export async function runTask(task: ReportTask): Promise<readonly ReportRow[]> {
   const budget = budgets[task.budget];
-  if (task.kind === 'sequences') {
-    const row = await runSequences(budget, task.part, task);
+  if (task.kind === 'generated') {
+    const row = await runGenerated(task.family, budget, task.part, task);
     return row ? [row] : [];
   }
   const module = moduleUrl(task.module);

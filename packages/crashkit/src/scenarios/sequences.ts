@@ -8,7 +8,8 @@ import type { HoldfastApi } from './api.js';
 import { seeTree } from './reading.js';
 import { scenarioOfSteps } from './steps.js';
 
-interface PublicCall {
+/** A public call on a path of the small set. */
+export interface PublicCall {
   readonly name: string;
   /** The argument numbers the call, so that each leaves something new. */
   readonly call: (fs: Fs, root: string, number: number) => Promise<unknown>;
@@ -17,7 +18,7 @@ interface PublicCall {
 /** Longer than a page, so that a part of it can be lost. */
 const long = (number: number): string => `${number}`.repeat(4500);
 
-function publicCalls(api: HoldfastApi): readonly PublicCall[] {
+export function publicCalls(api: HoldfastApi): readonly PublicCall[] {
   const replaceFile = (path: string): PublicCall => ({
     name: `replaceFile ${path}`,
     call: (fs, root, number) => api.replaceFile(`${root}/${path}`, long(number), { fs }),
@@ -71,11 +72,26 @@ function publicCalls(api: HoldfastApi): readonly PublicCall[] {
 /** Files that are not what a call is about, and the log, which is read by its own call. */
 const besides = /\.lock$|\.tmp$|\.staging-|journal|^log/;
 
-async function see(api: HoldfastApi, fs: Fs, root: string): Promise<string> {
+/** What a reader sees of all that the calls are about. */
+export async function see(api: HoldfastApi, fs: Fs, root: string): Promise<string> {
   const records: unknown[] = [];
   for await (const record of api.readRecords(`${root}/log`, { fs })) records.push(record);
   return `${JSON.stringify(records)} ${await seeTree(fs, root, besides)}`;
 }
+
+export async function makeNested(fs: Fs, root: string): Promise<void> {
+  await fs.mkdir(`${root}/p`);
+  await fs.mkdir(`${root}/p/q`);
+}
+
+export async function nextRun(api: HoldfastApi, fs: Fs, root: string): Promise<void> {
+  await api.appendRecords(`${root}/log`, [{ next: true }], { fs });
+  await api.replaceFile(`${root}/next`, 'next', { fs });
+  await api.sweepOrphans(root, { fs, recursive: true });
+}
+
+/** What was put aside of a torn log has a name of its own. */
+export const mayStay = (path: string): boolean => /\/log\.[^/]+$/.test(path);
 
 /** All sequences; those of one call first. */
 export function sequenceScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
@@ -94,10 +110,7 @@ function scenarioOf(api: HoldfastApi, sequence: readonly PublicCall[]): [string,
     scenarioOfSteps({
       name,
       root,
-      setup: async (fs) => {
-        await fs.mkdir(`${root}/p`);
-        await fs.mkdir(`${root}/p/q`);
-      },
+      setup: (fs) => makeNested(fs, root),
       steps: sequence.map(({ name: called, call }, index) => ({
         label: `${index + 1}. ${called}`,
         call: (fs) => call(fs, root, index + 1),
@@ -106,12 +119,8 @@ function scenarioOf(api: HoldfastApi, sequence: readonly PublicCall[]): [string,
         await api.recover(root, { fs });
       },
       observe: (fs) => see(api, fs, root),
-      mayStay: (path) => /\/log\.[^/]+$/.test(path),
-      nextRun: async (fs) => {
-        await api.appendRecords(`${root}/log`, [{ next: true }], { fs });
-        await api.replaceFile(`${root}/next`, 'next', { fs });
-        await api.sweepOrphans(root, { fs, recursive: true });
-      },
+      mayStay,
+      nextRun: (fs) => nextRun(api, fs, root),
     });
   return [name, scenarioAt];
 }

@@ -2,6 +2,9 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
+/** Asked for once: Node makes the whole map anew for each who asks. */
+const systemErrors = getSystemErrorMap();
+
 const nameOfErrno = new Map<number, string>(
   Object.entries(constants.errno).map(([name, errno]) => [errno, name]),
 );
@@ -12,7 +15,7 @@ nameOfErrno.set(constants.errno.ENOTSUP, 'ENOTSUP');
 /** Makes the error that Node would make for a failed system call, from the raw (positive) `errno`. */
 export function systemError(errno: number, syscall: string, path: string): NodeJS.ErrnoException {
   const code = nameOfErrno.get(errno) ?? `ERRNO_${errno}`;
-  const text = getSystemErrorMap().get(-errno)?.[1] ?? 'system call failed';
+  const text = systemErrors.get(-errno)?.[1] ?? 'system call failed';
   const error: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${syscall} '${path}'`);
   return Object.assign(error, { code, errno: -errno, syscall, path });
 }
