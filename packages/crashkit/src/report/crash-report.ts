@@ -1,6 +1,7 @@
 /** docs/crash-report.md: what was explored, and what was found. */
 import { count, markdownTable, tableOf, type ReportRow } from './row.js';
 import type { MutantResult } from '../mutants/mutant-engine.js';
+import type { Speed } from './speed.js';
 
 export interface CrashReport {
   readonly budget: string;
@@ -10,9 +11,17 @@ export interface CrashReport {
   readonly missingCount: number;
   readonly rows: readonly ReportRow[];
   readonly mutants: readonly MutantResult[];
+  readonly speed: Speed;
 }
 
-export function crashReport({ budget, commit, missingCount, rows, mutants }: CrashReport): string {
+export function crashReport({
+  budget,
+  commit,
+  missingCount,
+  rows,
+  mutants,
+  speed,
+}: CrashReport): string {
   const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
   const killed = mutants.filter(({ killedBy }) => killedBy !== undefined);
   const total = (pick: (row: ReportRow) => number): string =>
@@ -29,6 +38,8 @@ ${missingCount > 0 ? `\nOf this budget ${missingCount} pieces were **not** run (
 - Runs of a program with a failing call, a kill or another order of events: ${total((row) => (['error', 'kill', 'strace', 'race'].includes(row.engine) ? row.cases : 0))}.
 - Broken promises: ${violations}.
 - Mutants of the core that a scenario noticed: ${killed.length} of ${mutants.length}.
+- States that the model engine makes and tells apart in a second of one core: ${perSecond(speed.madePerSecond)}; that it
+  recovers and checks as well, each with the next run of the program: ${perSecond(speed.checkedPerSecond)}.
 
 ## Operations
 
@@ -40,6 +51,11 @@ Each is the core with one thing taken out. What noticed it is named.
 
 ${mutantTable(mutants)}
 `;
+}
+
+/** Two digits say enough of a measurement. */
+function perSecond(value: number): string {
+  return count(Number(value.toPrecision(2)));
 }
 
 function mutantTable(mutants: readonly MutantResult[]): string {

@@ -1,134 +1,111 @@
-/**
- * Proves Holdfast: every scenario under every engine, within a budget, and every mutant of the core. Prints what it found
- * and, when nothing was left out, writes docs/crash-report.md
- * (docs/crash-report-release.md for a release). Exits 1 when a promise was broken or a mutant survived.
- *
- *   npm run crash -- [--budget quick|ci|release] [--scenario PART] [--engine NAME ...] [--show N]
- *                    [--rows FILE] [--report-only]
- *
- * Engines: model, error, race, kill, strace, power (root only), sequences, side-by-side, mutants; each as far as the budget goes.
- * With `--rows` what is done is kept in a file, and not done again; with `--report-only` nothing else is.
- */
+/** Proves Holdfast, and writes what it found: see the help in arguments.ts. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import type { ScenarioAt } from '../explore/scenario.js';
 import { printViolation } from '../explore/violation.js';
-import type { ScenarioModule } from '../kill/load-scenario.js';
 import type { MutantResult } from '../mutants/mutant-engine.js';
-import { budgets, type BudgetName } from './budget.js';
-import { engineNames, filesystemsFor, type ReportEngine } from './engines.js';
+import { ArgumentError, help, parseArguments, type ReportArguments } from './arguments.js';
+import { budgets } from './budget.js';
 import { crashReport } from './crash-report.js';
-import { familyNames, joinShards, type FamilyName } from './generated.js';
+import { familyNames, joinShards } from './generated.js';
 import { KeptRows } from './kept-rows.js';
 import { runMutants } from './mutants.js';
 import { runTasks } from './pool.js';
 import { tableOf, type ReportRow } from './row.js';
-import { moduleUrl, repository, type ReportTask } from './task.js';
+import { measureSpeed } from './speed.js';
+import { repository, type ReportTask } from './task.js';
+import { allTasks, inRunOrder } from './tasks.js';
 
-/** Holdfast's own, and those of the packages above it, which this one must not know. */
-const modules = ['packages/crashkit/dist/scenarios/holdfast.js', 'test/dist/crash/tiled-vrt.js'];
-const allEngines = [...engineNames, ...familyNames, 'mutants'] as const;
-type AnyEngine = (typeof allEngines)[number];
-const SHARDS = 16;
-/** What takes long comes first, so that no process works alone in the end. */
-const runOrder: readonly AnyEngine[] = ['power', 'side-by-side', 'error', 'sequences', 'kill'];
+try {
+  const args = parseArguments(process.argv.slice(2));
+  if (args.asksForHelp) console.log(help);
+  else process.exitCode = (await prove(args)) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof ArgumentError)) throw error;
+  console.error(`crash: ${error.message} (--help says more)`);
+  process.exitCode = 2;
+}
 
-const { values } = parseArgs({
-  options: {
-    budget: { type: 'string', default: 'quick' },
-    scenario: { type: 'string' },
-    engine: { type: 'string', multiple: true },
-    show: { type: 'string', default: '3' },
-    rows: { type: 'string' },
-    'report-only': { type: 'boolean', default: false },
-  },
-});
+/** Whether every promise held and every mutant was noticed. */
+async function prove(args: ReportArguments): Promise<boolean> {
+  const begunMs = Date.now();
+  const tasks = await allTasks(args);
+  const commit = commitNow();
+  const kept = new KeptRows(args.rowsPath, commit);
+  if (!args.reportsOnly) {
+    if (kept.commit !== commit) {
+      throw new ArgumentError(`${args.rowsPath} has rows of commit ${kept.commit}, not ${commit}`);
+    }
+    await runOpen(args, tasks, kept);
+  }
+  const rows = rowsOf(tasks, kept);
+  const mutants = await mutantsOf(args, kept);
+  if (rows.length === 0 && mutants.length === 0) {
+    throw new ArgumentError('nothing matches, so nothing was explored');
+  }
+  const survivors = mutants.filter(({ killedBy }) => killedBy === undefined);
+  console.log(`\n${tableOf(rows)}\n`);
+  console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants killed`);
+  console.log(`${args.budget} budget, ${((Date.now() - begunMs) / 1000).toFixed(0)} s`);
+  const missingCount = tasks.filter((task) => kept.of(task) === undefined).length;
+  if (args.isWhole) {
+    const speed = await measureSpeed();
+    const { budget } = args;
+    writeReport(
+      args,
+      crashReport({ budget, commit: kept.commit, missingCount, rows, mutants, speed }),
+    );
+  }
+  const violations = rows.flatMap((row) => row.violations);
+  return missingCount + survivors.length + violations.length === 0;
+}
 
-const budgetName = (Object.keys(budgets) as BudgetName[]).find((name) => name === values.budget);
-const budget = budgetName ?? fail(`no budget ${values.budget}`);
-const part = values.scenario ?? '';
-const engines = (values.engine ?? allEngines).map(engineNamed);
-const runsAll = values.engine === undefined && values.scenario === undefined;
-const begunMs = Date.now();
-
-const commit = commitNow();
-const tasks = await allTasks();
-const kept = new KeptRows(values.rows, commit);
-if (!values['report-only']) {
-  if (kept.commit !== commit) fail(`${values.rows} has rows of commit ${kept.commit}`);
+async function runOpen(
+  args: ReportArguments,
+  tasks: readonly ReportTask[],
+  kept: KeptRows,
+): Promise<void> {
   const open = tasks.filter((task) => kept.of(task) === undefined);
   await runTasks(
-    open.toSorted((a, b) => placeInRun(a) - placeInRun(b)),
+    inRunOrder(open),
     (task, rows) => {
       kept.keep(task, rows);
-      for (const row of rows) announce(row);
+      for (const row of rows) announce(row, args.show);
     },
     (task, reason) => console.error(`FAILED ${JSON.stringify(task)}: ${reason}`),
   );
 }
-const missing = tasks.filter((task) => kept.of(task) === undefined);
-const rows = [...rowsOf(({ kind }) => kind === 'scenario'), ...familyNames.flatMap(rowsOfFamily)];
-const mutants = engines.includes('mutants') && budgets[budget].mutants ? await mutate() : [];
-if (rows.length === 0 && mutants.length === 0) fail('nothing matches, so nothing was explored');
-finish();
 
-async function allTasks(): Promise<readonly ReportTask[]> {
-  const ofScenarios = await Promise.all(modules.map(tasksOf));
-  return [...familyNames.flatMap(tasksOfFamily), ...ofScenarios.flat()];
+/** Says at once what a row found. */
+function announce(row: ReportRow, show: number): void {
+  for (const violation of row.violations.slice(0, show)) {
+    console.log(`\n${printViolation(violation)}`);
+  }
+  const { operation, engine, filesystem, states, cases, violations, seconds } = row;
+  console.error(
+    `${engine} on ${filesystem}  ${operation}: ${states} states, ${cases} cases, ` +
+      `${violations.length} violations, ${seconds.toFixed(1)} s`,
+  );
 }
 
-function tasksOfFamily(family: FamilyName): readonly ReportTask[] {
-  if (!engines.includes(family)) return [];
-  return Array.from({ length: SHARDS }, (_, shard) => ({
-    kind: 'generated',
-    family,
-    budget,
-    part,
-    shard,
-    shards: SHARDS,
-  }));
+function rowsOf(tasks: readonly ReportTask[], kept: KeptRows): readonly ReportRow[] {
+  const those = (wanted: (task: ReportTask) => boolean): readonly ReportRow[] =>
+    tasks.filter(wanted).flatMap((task) => kept.of(task) ?? []);
+  return [
+    ...those(({ kind }) => kind === 'scenario'),
+    ...familyNames.flatMap((family) =>
+      joinShards(those((task) => task.kind === 'generated' && task.family === family)),
+    ),
+  ];
 }
 
-async function tasksOf(module: string): Promise<readonly ReportTask[]> {
-  const { scenarios } = (await import(moduleUrl(module))) as ScenarioModule;
-  return Object.keys(scenarios)
-    .filter((name) => name.includes(part))
-    .flatMap((name) => tasksFor(module, name, scenarios[name] as ScenarioAt));
-}
-
-function tasksFor(module: string, name: string, scenarioAt: ScenarioAt): readonly ReportTask[] {
-  return engines
-    .filter((engine) => isScenarioEngine(engine))
-    .flatMap((engine) =>
-      filesystemsFor(engine, name, scenarioAt, budgets[budget]).map((filesystem) => ({
-        kind: 'scenario',
-        budget,
-        engine,
-        filesystem,
-        name,
-        module,
-      })),
-    );
-}
-
-function placeInRun(task: ReportTask): number {
-  const place = runOrder.indexOf(task.kind === 'generated' ? task.family : task.engine);
-  return place < 0 ? runOrder.length : place;
-}
-
-function rowsOf(wanted: (task: ReportTask) => boolean): readonly ReportRow[] {
-  return tasks.filter(wanted).flatMap((task) => kept.of(task) ?? []);
-}
-
-function rowsOfFamily(family: FamilyName): readonly ReportRow[] {
-  return joinShards(rowsOf((task) => task.kind === 'generated' && task.family === family));
-}
-
-async function mutate(): Promise<readonly MutantResult[]> {
+async function mutantsOf(
+  { budget, engines, part, reportsOnly }: ReportArguments,
+  kept: KeptRows,
+): Promise<readonly MutantResult[]> {
+  if (!engines.includes('mutants') || !budgets[budget].mutants) return [];
   if (kept.mutants && part === '') return kept.mutants;
-  if (values['report-only']) return [];
+  if (reportsOnly) return [];
   const results = await runMutants(fileURLToPath(repository), part, (result) => {
     console.error(mutantLine(result));
   });
@@ -144,51 +121,10 @@ function mutantLine({ name, killedBy, isExpected }: MutantResult): string {
   return `killed    ${JSON.stringify(name)}: ${JSON.stringify({ engine, scenario })},`;
 }
 
-/** Says at once what a row found. */
-function announce(row: ReportRow): void {
-  for (const violation of row.violations.slice(0, Number(values.show))) {
-    console.log(`\n${printViolation(violation)}`);
-  }
-  const { operation, engine, filesystem, states, cases, violations, seconds } = row;
-  console.error(
-    `${engine} on ${filesystem}  ${operation}: ${states} states, ${cases} cases, ` +
-      `${violations.length} violations, ${seconds.toFixed(1)} s`,
-  );
-}
-
-function finish(): void {
-  const survivors = mutants.filter(({ killedBy }) => killedBy === undefined);
-  const seconds = (Date.now() - begunMs) / 1000;
-  console.log(`\n${tableOf(rows)}\n`);
-  console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants killed`);
-  console.log(`${budget} budget, ${seconds.toFixed(0)} s`);
-  if (runsAll) {
-    const text = crashReport({
-      budget,
-      commit: kept.commit,
-      rows,
-      mutants,
-      missingCount: missing.length,
-    });
-    const name = budget === 'release' ? 'crash-report-release' : 'crash-report';
-    writeFileSync(new URL(`docs/${name}.md`, repository), text);
-  }
-  if (
-    missing.length > 0 ||
-    survivors.length > 0 ||
-    rows.some(({ violations }) => violations.length > 0)
-  ) {
-    process.exitCode = 1;
-  }
-}
-
-function isScenarioEngine(engine: AnyEngine): engine is ReportEngine {
-  return engineNames.some((name) => name === engine);
-}
-
-function engineNamed(name: string): AnyEngine {
-  const known = allEngines.find((engine) => engine === name);
-  return known ?? fail(`no engine ${name}: one of ${allEngines.join(', ')}`);
+/** A release has a report of its own, which CI does not touch. */
+function writeReport({ budget }: ReportArguments, text: string): void {
+  const name = budget === 'release' ? 'crash-report-release' : 'crash-report';
+  writeFileSync(new URL(`docs/${name}.md`, repository), text);
 }
 
 /** What is explored: a commit, and whether anything was changed since. */
@@ -197,9 +133,4 @@ function commitNow(): string {
   const args = ['describe', '--always', '--dirty', '--abbrev=10', '--exclude=*'];
   const { status, stdout } = spawnSync('git', args, { cwd, encoding: 'utf8' });
   return status === 0 ? stdout.trim() : 'unknown';
-}
-
-function fail(message: string): never {
-  console.error(`crash: ${message}`);
-  process.exit(2);
 }
