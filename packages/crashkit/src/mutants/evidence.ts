@@ -1,10 +1,20 @@
-/** What notices each mutant of the core: found by trying every scenario, kept so that it need not be found again. */
+/** What notices each mutant: found by trying every scenario, kept so that it need not be found again. */
 import type { Evidence } from './mutant-engine.js';
 import type { MutantEngine } from './mutant-run.js';
 
 /** By engine and scenario, the mutants that it notices. */
 const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly string[]>>>> = {
   race: {
+    'writeTiledVrt: two processes': [
+      'write/write-tiled-vrt.js: lock: withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs })',
+      'write/write-tiled-vrt.js: order: await publishIndex(placed, manifest); await retire(plan, placed.tilesPath);',
+    ],
+    'writeTiledVrt: while somebody recovers': [
+      'write/recover-vrt.js: lock: withLock(mosaic, () => typed(mosaic, clear), { fs, timeoutMs: lockTimeoutMs })',
+    ],
+    'writeTiledVrt: while somebody reads': [
+      "write/tiles-directory.js: lock: directory.tryLock('exclusive')",
+    ],
     'appendRecords: after a torn tail': [
       'records/log-tail.js: repair: await log.file.truncate(offsetBytes)',
     ],
@@ -135,6 +145,14 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
       'json/commit-group.js: call of a sync: await syncAndClose(await fs.openDirectory(dirname(document.path)))',
       'json/commit-group.js: call of a sync: await syncDocument(fs, document, options)',
       'json/commit-group.js: fsync: handle.sync()',
+    ],
+    'writeTiledVrt: first': [
+      "write/write-tiled-vrt.js: durability: durability = 'durable'",
+      "write/write-tiled-vrt.js: durability: durability = 'durable' (2)",
+    ],
+    'writeTiledVrt: two processes': [
+      'write/tiles-directory.js: directory sync: directory.sync()',
+      'write/tiles-directory.js: order: await directory.sync(); await unlinkIfThere(fs, join(tilesPath, manifestName));',
     ],
   },
   error: {

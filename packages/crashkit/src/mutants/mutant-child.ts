@@ -1,16 +1,20 @@
 /**
- * Runs scenarios on a copy of the core, and prints as JSON what they noticed: all of it, or the first thing.
+ * Runs scenarios on a copy of a package, and prints as JSON what they noticed: all of it, or the first thing. SCENARIOS is
+ * the URL of a module whose `scenariosOf` makes them for the copy.
  *
- *   node mutant-child.js ENTRY all|first   < JSON array of the runs to make; when it is empty, every one there is
+ *   node mutant-child.js ENTRY SCENARIOS all|first   < JSON array of the runs to make; when it is empty, every one there is
  */
 import { readFileSync } from 'node:fs';
 import type { ScenarioAt } from '../explore/scenario.js';
-import type { HoldfastApi } from '../scenarios/api.js';
-import { holdfastScenarios } from '../scenarios/index.js';
 import { mutantEnginesOf, noticed, type MutantRun } from './mutant-run.js';
 
-const [entry = '', mode = 'first'] = process.argv.slice(2);
-const scenarios = holdfastScenarios((await import(entry)) as HoldfastApi);
+interface MutableModule {
+  readonly scenariosOf: (api: unknown) => Readonly<Record<string, ScenarioAt>>;
+}
+
+const [entry = '', module = '', mode = 'first'] = process.argv.slice(2);
+const { scenariosOf } = (await import(module)) as MutableModule;
+const scenarios = scenariosOf(await import(entry));
 const given = JSON.parse(readFileSync(0, 'utf8')) as MutantRun[];
 
 const seen: (MutantRun & { readonly text: string })[] = [];

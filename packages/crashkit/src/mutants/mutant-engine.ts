@@ -1,5 +1,5 @@
 /**
- * Tests the proof: each mutant of the core must break a promise that the scenarios see. One that nothing notices is either
+ * Tests the proof: each mutant of a package must break a promise that the scenarios see. One that nothing notices is either
  * a call that is not needed or a hole in the proof, and both are worth knowing.
  *
  * The evidence (evidence.ts) names for each mutant the scenario and engine that must notice it, so that a mutant takes a
@@ -40,6 +40,10 @@ export type Evidence = Readonly<Record<string, MutantRun>>;
 export interface MutantOptions {
   /** The package to mutate: a folder with `package.json` and `dist`. */
   readonly package: string;
+  /** Which of its compiled files to take things out of. */
+  readonly files: RegExp;
+  /** The URL of the module whose `scenariosOf` makes the scenarios for a copy of it. */
+  readonly scenarios: string;
   /** Where its dependencies are. */
   readonly nodeModules: string;
   /** For each mutant by its name, what notices it. */
@@ -57,10 +61,12 @@ const RUN_TIMEOUT_MS = 60_000;
 const SEARCH_TIMEOUT_MS = 900_000;
 
 /** Every mutant of a package. */
-export function listMutants(options: Pick<MutantOptions, 'package' | 'include'>): Mutant[] {
+export function listMutants(
+  options: Pick<MutantOptions, 'package' | 'files' | 'include'>,
+): Mutant[] {
   const dist = join(options.package, 'dist');
-  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.js'),
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.js') && options.files.test(file),
   );
   return files
     .toSorted()
@@ -68,7 +74,7 @@ export function listMutants(options: Pick<MutantOptions, 'package' | 'include'>)
     .filter(({ name }) => name.includes(options.include ?? ''));
 }
 
-/** Tries each mutant. The core as it is must pass every run that is taken for evidence. */
+/** Tries each mutant. The package as it is must pass every run that is taken for evidence. */
 export async function testMutants(options: MutantOptions): Promise<MutantResult[]> {
   const mutants = listMutants(options);
   await checkUnmutated(options, mutants);
@@ -94,7 +100,7 @@ async function checkUnmutated(options: MutantOptions, mutants: readonly Mutant[]
   if (runs.size === 0) return;
   const [seen] = await runOn(options, undefined, [...runs.values()]);
   if (!seen) return;
-  throw new Error(`the core as it is fails ${seen.scenario} (${seen.engine}): ${seen.text}`);
+  throw new Error(`the package as it is fails ${seen.scenario} (${seen.engine}): ${seen.text}`);
 }
 
 async function testMutant(options: MutantOptions, mutant: Mutant): Promise<MutantResult> {
@@ -117,14 +123,19 @@ async function runOn(
     cpSync(join(options.package, 'dist'), join(copy, 'dist'), { recursive: true });
     symlinkSync(options.nodeModules, join(copy, 'node_modules'));
     if (mutant) writeFileSync(join(copy, 'dist', mutant.file), mutant.source);
-    return await runChild(join(copy, 'dist', 'index.js'), runs);
+    return await runChild(options.scenarios, join(copy, 'dist', 'index.js'), runs);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-function runChild(entry: string, runs: readonly MutantRun[]): Promise<Noticed[]> {
-  const child = spawn(process.execPath, [childProgram, entry, 'first'], { stdio: 'pipe' });
+function runChild(
+  scenarios: string,
+  entry: string,
+  runs: readonly MutantRun[],
+): Promise<Noticed[]> {
+  const args = [childProgram, entry, scenarios, 'first'];
+  const child = spawn(process.execPath, args, { stdio: 'pipe' });
   const [first = { engine: 'model', scenario: 'some scenario' } satisfies MutantRun] = runs;
   const timeoutMs = runs.length === 1 ? RUN_TIMEOUT_MS : SEARCH_TIMEOUT_MS;
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);

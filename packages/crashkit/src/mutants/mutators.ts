@@ -18,8 +18,6 @@ interface Mutator {
   readonly pattern: RegExp;
   /** What stands in its place. */
   readonly becomes: (match: string) => string;
-  /** Only in these files. */
-  readonly files?: RegExp;
 }
 
 const mutators: readonly Mutator[] = [
@@ -80,6 +78,16 @@ const mutators: readonly Mutator[] = [
     becomes: () => 'undefined',
   },
   {
+    kind: 'lock',
+    pattern: /withLock\(\w+, \(\) => (\w+\([\w, ]*\)), \{[^{}]*\}\)/g,
+    becomes: (match) => /=> (\w+\([\w, ]*\))/.exec(match)?.[1] ?? match,
+  },
+  {
+    kind: 'durability',
+    pattern: /(?<=\{ )durability = 'durable'/g,
+    becomes: () => "durability = 'atomic'",
+  },
+  {
     kind: 'pending commit',
     pattern: /(?<!function )\bisCommit(?:Pending|ted)\([^()]*\)/g,
     becomes: () => 'false',
@@ -109,15 +117,9 @@ const mutators: readonly Mutator[] = [
 /** Calls that change names or make them durable: their order matters. */
 const ordered = /rename|publish|swing|exchange|sync|unlink|remove|apply|roll|retire/i;
 
-/** What the model does not run: the real system calls, a diagnosis, and the overwrite that promises nothing. */
-const skipped = /^os\/|^directory\/probe|^file\/in-place/;
-
 /** Every mutant of one file. */
 export function mutantsOf(file: string, source: string): Mutant[] {
-  if (skipped.test(file)) return [];
-  const replaced = mutators
-    .filter(({ files }) => files === undefined || files.test(file))
-    .flatMap((mutator) => replacements(file, source, mutator));
+  const replaced = mutators.flatMap((mutator) => replacements(file, source, mutator));
   return numbered([...replaced, ...swaps(file, source)]);
 }
 

@@ -7,7 +7,7 @@
  * than the index's was left by a run that died before its commit point, an older one belonged to an earlier index.
  *
  * A dead directory is removed tiles first, then the manifest, then the directory itself, so that whatever is left at any
- * instant is still recognised, or empty. Who reads a mosaic holds a shared lock on its tiles directory, and a directory
+ * instant is still recognised, or empty; a sync before the manifest goes, so that this holds after a power loss too. Who reads a mosaic holds a shared lock on its tiles directory, and a directory
  * that is locked is not removed.
  */
 import { basename, dirname, join } from 'node:path';
@@ -191,6 +191,7 @@ export async function removeTiles(fs: Fs, tilesPath: string, manifest: Manifest)
       await unlinkIfThere(fs, join(tilesPath, name));
       if (count % REMOVALS_PER_TURN === REMOVALS_PER_TURN - 1) await setImmediate();
     }
+    await directory.sync();
     await unlinkIfThere(fs, join(tilesPath, manifestName));
     await fs.rmdir(tilesPath);
     return true;
