@@ -3,7 +3,9 @@
  * for a function. What it writes faithfully passes: plain objects, arrays, strings, booleans, null, finite numbers,
  * and whatever says by a `toJSON` method of its own how it wants to be written (a Date does).
  */
+import { HoldfastError } from '../errors.js';
 import { MAX_DEPTH } from './json-value.js';
+import { formatPointer } from './pointer.js';
 
 /** What JSON cannot hold, and where. */
 export interface Loss {
@@ -26,6 +28,23 @@ export function checkValue(value: unknown): Checked {
     loss: reason === undefined ? undefined : { tokens: walk.tokens, reason },
     isConverted: walk.isConverted,
   };
+}
+
+/**
+ * Checks a value that is to become the document at the path, or a part of it.
+ *
+ * @throws HoldfastError UNREPRESENTABLE, with the place as a JSON Pointer
+ */
+export function checkRepresentable(value: unknown, path: string): Checked {
+  const checked = checkValue(value);
+  const { loss } = checked;
+  if (loss === undefined) return checked;
+  throw new HoldfastError('UNREPRESENTABLE', {
+    message: `JSON cannot hold the new value at '${formatPointer(loss.tokens)}': ${loss.reason}.`,
+    outcome: 'unchanged',
+    step: 'check',
+    path,
+  });
 }
 
 type ToJson = (key: string) => unknown;

@@ -20,8 +20,7 @@ import type { Lock } from '../lock/lock.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 import { dirname } from '../os/paths.js';
-import { encodeText } from './decode.js';
-import type { Document } from './document.js';
+import type { Content, Document } from './document.js';
 import { rememberWritten, WrittenDocument } from './last-written.js';
 import { loadDocument } from './load-document.js';
 import type { LockedDocument } from './locked-document.js';
@@ -65,7 +64,7 @@ async function runUpdate(
   try {
     const { initial = {}, schema } = update.options;
     const given = document.takeValue(initial);
-    if (schema && document.text !== undefined) {
+    if (schema && document.content !== undefined) {
       await validate(schema, given, 'The document', document.path);
     }
     const returned = await update.run(given, lock);
@@ -114,11 +113,7 @@ export async function makeUpdate(
   const made = new Map<PendingUpdate, unknown>();
   await runUpdate(update, document, lock, made);
   if (made.size === 0) await update.result;
-  return document.isChanged ? bytesOf(document) : undefined;
-}
-
-function bytesOf(document: Document): Buffer {
-  return encodeText(document.text as string, document.format.hasByteOrderMark);
+  return document.isChanged ? document.encode() : undefined;
 }
 
 async function writeDocument(
@@ -127,8 +122,8 @@ async function writeDocument(
   document: Document,
   { durability, mode, secret, inPlace }: UpdateJsonOptions<unknown>,
 ): Promise<void> {
-  const { path, text = '', format } = document;
-  const written = new WrittenDocument(path, bytesOf(document), text, format);
+  const { path, content, format } = document;
+  const written = new WrittenDocument(path, document.encode(), content as Content, format);
   // Who found its own text is in a run of updates, and will need a value of this one.
   if (document.wasOwn) written.prepareWhenIdle();
   const options = { durability, mode, secret, inPlace };

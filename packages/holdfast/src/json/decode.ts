@@ -2,7 +2,7 @@
 import { Buffer, constants, isAscii, isUtf8 } from 'node:buffer';
 import { HoldfastError } from '../errors.js';
 
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+export const BYTE_ORDER_MARK: Buffer = Buffer.from([0xef, 0xbb, 0xbf]);
 const LINE_FEED = 0x0a;
 
 export interface DecodedText {

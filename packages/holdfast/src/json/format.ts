@@ -52,7 +52,39 @@ export function isSameFormat(a: JsonFormat | undefined, b: JsonFormat): boolean 
 /** The text of a value, as the layout wants it. The value must have passed checkValue. */
 export function formatDocument(value: unknown, format: JsonFormat): string {
   const body = format.indent === '' ? onOneLine(value, format.isSpaced) : indented(value, format);
-  return format.endsWithNewline ? body + format.lineEnd : body;
+  return body + endOf(format);
+}
+
+/** The text of the members of an object, without the frame. They must have passed checkValue. */
+export function formatMembers(object: object, format: JsonFormat): string {
+  const { open, close } = frameOf(format);
+  return formatDocument(object, format).slice(open.length, -close.length);
+}
+
+/** The text of an object of which each member's text is known: the same that formatDocument makes. */
+export function joinMembers(texts: readonly string[], format: JsonFormat): string {
+  const { open, separator, close } = frameOf(format);
+  return texts.length === 0 ? formatDocument({}, format) : open + texts.join(separator) + close;
+}
+
+/** What stands before, between and after the members of a document. All of it is ASCII. */
+export interface Frame {
+  readonly open: string;
+  readonly separator: string;
+  readonly close: string;
+}
+
+export function frameOf(format: JsonFormat): Frame {
+  const { indent, lineEnd } = format;
+  const end = endOf(format);
+  if (indent === '')
+    return { open: '{', separator: format.isSpaced ? ', ' : ',', close: `}${end}` };
+  const newLine = lineEnd + indent;
+  return { open: `{${newLine}`, separator: `,${newLine}`, close: `${lineEnd}}${end}` };
+}
+
+function endOf({ endsWithNewline, lineEnd }: JsonFormat): string {
+  return endsWithNewline ? lineEnd : '';
 }
 
 // Inside the strings of JSON a line feed or a tab is always escaped, so bare ones are layout and can be replaced.

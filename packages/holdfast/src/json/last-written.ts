@@ -4,7 +4,8 @@
  * a file's times and size may stay as they are when its content changes.
  */
 import type { Fs } from '../os/fs.js';
-import type { JsonFormat } from './format.js';
+import { inMembers, textOf, valueOf, type Content } from './document.js';
+import { detectFormat, type JsonFormat } from './format.js';
 
 /** Documents that are longer are not kept: they would hold the memory for a gain that is spent rarely. */
 const LONGEST_BYTES = 16 * 1024 * 1024;
@@ -12,23 +13,36 @@ const LONGEST_BYTES = 16 * 1024 * 1024;
 export class WrittenDocument {
   readonly path: string;
   readonly bytes: Buffer;
-  readonly text: string;
   /** The layout that it was written in. */
   readonly format: JsonFormat;
+  #content: Content;
   #prepared: { readonly value: unknown } | undefined;
   #isTaken = false;
 
-  constructor(path: string, bytes: Buffer, text: string, format: JsonFormat) {
+  constructor(path: string, bytes: Buffer, content: Content, format: JsonFormat) {
     this.path = path;
     this.bytes = bytes;
-    this.text = text;
     this.format = format;
+    this.#content = content;
   }
 
-  /** Parses a value for the next updater as soon as the event loop is idle, which it is while the disk is syncing. */
+  get content(): Content {
+    return this.#content;
+  }
+
+  /** The layout that the text shows to who reads it; that of an empty object is none. */
+  get shownFormat(): JsonFormat {
+    const content = this.#content;
+    if (typeof content !== 'string' && !content.isEmpty) return this.format;
+    return detectFormat(textOf(content), this.format.hasByteOrderMark);
+  }
+
+  /** Makes a value for the next updater as soon as the event loop is idle, which it is while the disk is syncing. */
   prepareWhenIdle(): void {
     setImmediate(() => {
-      if (!this.#isTaken) this.#prepared = { value: JSON.parse(this.text) };
+      if (this.#isTaken) return;
+      this.#content = inMembers(this.#content, this.format, this.path);
+      this.#prepared = { value: valueOf(this.#content) };
     });
   }
 
@@ -37,7 +51,7 @@ export class WrittenDocument {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     this.#isTaken = true;
-    return prepared ? prepared.value : JSON.parse(this.text);
+    return prepared ? prepared.value : valueOf(this.#content);
   }
 }
 

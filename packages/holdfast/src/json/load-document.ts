@@ -4,8 +4,8 @@ import { isHoldfastError } from '../errors.js';
 import type { ResolvedName } from '../lock/follow-symlinks.js';
 import type { Fs } from '../os/fs.js';
 import { decodeText } from './decode.js';
-import { Document } from './document.js';
-import { defaultFormat, detectFormat, type JsonFormat } from './format.js';
+import { Document, textOf } from './document.js';
+import { defaultFormat, detectFormat, isSameFormat, type JsonFormat } from './format.js';
 import { writtenLast, type WrittenDocument } from './last-written.js';
 import { parseDocument } from './parse.js';
 import { readBytes } from './read-bytes.js';
@@ -46,9 +46,11 @@ export async function loadDocument(
 
 /** A document as this process left it: nothing in it is lost by reading. */
 function loadOwn(own: WrittenDocument, { indent }: LoadOptions): Document {
-  const { path, text, format: writtenIn } = own;
-  const format = withIndent(detectFormat(text, writtenIn.hasByteOrderMark), indent);
-  return new Document(path, format, { text, value: own.takeValue(), writtenIn });
+  const { path } = own;
+  const format = withIndent(own.shownFormat, indent);
+  const value = own.takeValue();
+  const content = isSameFormat(own.format, format) ? own.content : textOf(own.content);
+  return new Document(path, format, { content, value, written: own });
 }
 
 function loadForeign(path: string, bytes: Buffer | undefined, { indent }: LoadOptions): Document {
@@ -59,7 +61,7 @@ function loadForeign(path: string, bytes: Buffer | undefined, { indent }: LoadOp
   const format = withIndent(detectFormat(text, hasByteOrderMark), indent);
   if (text === '') return new Document(path, format, undefined);
   const value = parseDocument(text, path);
-  return new Document(path, format, { text, value, writtenIn: undefined });
+  return new Document(path, format, { content: text, value, written: undefined });
 }
 
 function withIndent(format: JsonFormat, indent: number | string | undefined): JsonFormat {

@@ -43,7 +43,7 @@ async function readOrInitial(fs: Fs, path: string, initial: unknown): Promise<un
     if (initial !== undefined && isNotFound(error)) return { document: undefined };
     throw error;
   });
-  if (document?.text !== undefined) return document.takeValue(undefined);
+  if (document?.content !== undefined) return document.takeValue(undefined);
   if (initial !== undefined) return initial;
   throw notThere(path);
 }

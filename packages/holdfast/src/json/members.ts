@@ -1,0 +1,172 @@
+/**
+ * The content of a document whose top level is an object, kept while updates follow each other: the text of each of its
+ * members, and a value of it that nobody else has. A new value is compared with it member by member; what differs is
+ * checked and made into text and bytes, and the rest is taken over. A value for the next updater is copied from it, with
+ * the same strings. So an update of a long document costs a comparison and a copy in place of a check, a text, its bytes
+ * and a parse (docs/decisions/0012-members-of-a-run-of-updates.md).
+ *
+ * Invariant: nothing in here ever changes, or is shared with a value that somebody else has; and text and bytes are those
+ * that formatDocument makes of the value.
+ */
+import { Buffer } from 'node:buffer';
+import { checkRepresentable } from './check.js';
+import { BYTE_ORDER_MARK, encodeText } from './decode.js';
+import { formatMembers, frameOf, joinMembers, type JsonFormat } from './format.js';
+import { setMember, type JsonObject, type JsonValue } from './json-value.js';
+import { copyOf, isPlainObject, isSame } from './plain-value.js';
+
+/** A longer document is not kept in pieces: it would hold the memory for a gain that is spent rarely. */
+const LONGEST_TEXT = 16 * 1024 * 1024;
+
+interface Member {
+  readonly key: string;
+  /** What its text holds. */
+  readonly value: JsonValue;
+  /** Key and value. */
+  readonly text: string;
+  /** Of the text in UTF-8. */
+  readonly sizeBytes: number;
+}
+
+/** What became of a new value. */
+export interface Accepted {
+  readonly members: Members;
+  /** Whether reading the members back gives something else than the value. */
+  readonly isConverted: boolean;
+}
+
+export class Members {
+  readonly #format: JsonFormat;
+  readonly #members: readonly Member[];
+
+  private constructor(format: JsonFormat, members: readonly Member[]) {
+    this.#format = format;
+    this.#members = members;
+  }
+
+  /** The members of a text that is JSON; `undefined` if its top level is no object, or it is too long to be kept. */
+  static ofText(text: string, format: JsonFormat, path: string): Members | undefined {
+    if (text.length > LONGEST_TEXT || !text.startsWith('{')) return undefined;
+    return new Members(format, []).accept(JSON.parse(text), path)?.members;
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.length === 0;
+  }
+
+  /** The text of the whole document. */
+  toText(): string {
+    return joinMembers(textsOf(this.#members), this.#format);
+  }
+
+  /** A value that nobody else has. */
+  copy(): unknown {
+    const copy: JsonObject = {};
+    for (const { key, value } of this.#members) setMember(copy, key, copyOf(value) as JsonValue);
+    return copy;
+  }
+
+  isSameAs(other: Members): boolean {
+    const members = this.#members;
+    const others = other.#members;
+    return members.length === others.length && countSame(members, others) === members.length;
+  }
+
+  /**
+   * The members after the document became `value`; `undefined` for a value that is more, or less, than an object with
+   * members.
+   *
+   * @throws HoldfastError UNREPRESENTABLE
+   */
+  accept(value: unknown, path: string): Accepted | undefined {
+    if (!isPlainObject(value) || typeof value['toJSON'] === 'function') return undefined;
+    const keys = Object.keys(value);
+    const find = this.#finder(keys);
+    const members: Member[] = [];
+    let isConverted = false;
+    for (let index = 0; index < keys.length; index += 1) {
+      const key = keys[index] as string;
+      const member = value[key];
+      if (member === undefined) return undefined;
+      const old = find(index, key);
+      if (old && isSame(member, old.value)) {
+        members.push(old);
+      } else {
+        const made = makeMember(key, member, this.#format, path);
+        members.push(made.member);
+        isConverted ||= made.isConverted;
+      }
+    }
+    return { members: new Members(this.#format, members), isConverted };
+  }
+
+  /** Finds a member by its name. As a rule those that were there are in their places, and others follow. */
+  #finder(keys: readonly string[]): (index: number, key: string) => Member | undefined {
+    const members = this.#members;
+    if (members.every(({ key }, index) => key === keys[index])) return (index) => members[index];
+    const named = new Map(members.map((member) => [member.key, member]));
+    return (_, key) => named.get(key);
+  }
+
+  /**
+   * The bytes of the document. Those before the first change and after the last one are taken from the bytes that it had
+   * before.
+   */
+  encode(earlier: Members, bytes: Buffer): Buffer {
+    const before = earlier.#members;
+    const members = this.#members;
+    const { hasByteOrderMark } = this.#format;
+    if (before.length === 0 || members.length === 0) {
+      return encodeText(this.toText(), hasByteOrderMark);
+    }
+    const { open, separator, close } = frameOf(this.#format);
+    const head = countSame(before, members);
+    const tail = countSameAtEnd(before, members, Math.max(head, 1));
+    const changed = textsOf(members.slice(head, members.length - tail)).join(separator);
+    const start = head === 0 ? open : changed === '' ? '' : separator;
+    const mark = hasByteOrderMark ? BYTE_ORDER_MARK.length : 0;
+    const sizeOf = (some: readonly Member[]): number =>
+      some.reduce((sum, { sizeBytes }) => sum + separator.length + sizeBytes, 0);
+    const headBytes =
+      head === 0 ? 0 : open.length - separator.length + sizeOf(members.slice(0, head));
+    const tailBytes = close.length + sizeOf(members.slice(members.length - tail));
+    return Buffer.concat([
+      bytes.subarray(0, mark + headBytes),
+      encodeText(start + changed, false),
+      bytes.subarray(bytes.length - tailBytes),
+    ]);
+  }
+}
+
+function textsOf(members: readonly Member[]): readonly string[] {
+  return members.map(({ text }) => text);
+}
+
+/** How many are the same from the beginning. */
+function countSame(a: readonly Member[], b: readonly Member[]): number {
+  let count = 0;
+  while (count < a.length && a[count]?.text === b[count]?.text) count += 1;
+  return count;
+}
+
+/** How many are the same from the end on, apart from those in the first places. */
+function countSameAtEnd(a: readonly Member[], b: readonly Member[], first: number): number {
+  const most = Math.min(a.length, b.length) - first;
+  let count = 0;
+  while (count < most && a.at(-1 - count)?.text === b.at(-1 - count)?.text) count += 1;
+  return count;
+}
+
+function makeMember(
+  key: string,
+  member: unknown,
+  format: JsonFormat,
+  path: string,
+): { readonly member: Member; readonly isConverted: boolean } {
+  const alone = { [key]: member };
+  const { isConverted } = checkRepresentable(alone, path);
+  const text = formatMembers(alone, format);
+  const isItself = !isConverted && typeof member !== 'object';
+  const value = (isItself ? alone : JSON.parse(joinMembers([text], format)))[key];
+  return { member: { key, value, text, sizeBytes: Buffer.byteLength(text) }, isConverted };
+}
