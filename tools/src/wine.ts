@@ -47,6 +47,8 @@ const environment = {
   WINEPREFIX: `${home}/prefix`,
   WINEDEBUG: '-all',
   NODE_SKIP_PLATFORM_CHECK: '1',
+  // Wine shows no symlinks, so looking for them in the path of every module costs a quarter of Node's start for nothing.
+  NODE_OPTIONS: '--preserve-symlinks --preserve-symlinks-main',
 };
 
 /** What became of one file: its tests by name, and what is wrong with it. */

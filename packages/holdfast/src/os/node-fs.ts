@@ -38,6 +38,12 @@ const fdatasync = promisify(nodeFs.fdatasync);
 const ftruncate = promisify(nodeFs.ftruncate);
 const readdir = promisify(nodeFs.readdir);
 
+/** Node's call, or the one of the native layer where Node's may hide a failure. */
+async function syncWith(sync: typeof fsync, fd: number, path: string): Promise<void> {
+  const full = process.platform === 'darwin' ? native().fullSync?.(fd, path) : undefined;
+  await (full ?? callAsync(sync(fd)));
+}
+
 class NodeHandle implements FsHandle {
   readonly path: string;
   protected readonly fd: number;
@@ -51,7 +57,7 @@ class NodeHandle implements FsHandle {
     return call(() => fromStats(nodeFs.fstatSync(this.fd, { bigint: true })));
   }
   async sync(): Promise<void> {
-    await callAsync(fsync(this.fd));
+    await syncWith(fsync, this.fd, this.path);
   }
   async chmod(mode: number): Promise<void> {
     call(() => nodeFs.fchmodSync(this.fd, mode));
@@ -141,7 +147,7 @@ class NodeFile extends NodeHandle implements FsFile {
     await callAsync(ftruncate(this.fd, sizeBytes));
   }
   async dataSync(): Promise<void> {
-    await callAsync(fdatasync(this.fd));
+    await syncWith(fdatasync, this.fd, this.path);
   }
 }
 

@@ -62,6 +62,24 @@ test('extended attributes are read with position and options, in the size that t
   assert.deepEqual(calls.find(([name]) => name === 'fgetxattr')?.slice(-2), [0, 0]);
 });
 
+test('a sync is F_FULLFSYNC, where a filesystem has none fsync, and no other failure is hidden by that', async () => {
+  const done = recorded({});
+  await done.native.fullSync?.(7, 'p');
+  assert.deepEqual(done.calls, [['fcntl', 7, 51]]);
+  const remote = recorded({ fcntl: () => -1 }, constants.errno.ENOTSUP);
+  await remote.native.fullSync?.(7, 'p');
+  assert.deepEqual(remote.calls, [
+    ['fcntl', 7, 51],
+    ['fsync', 7],
+  ]);
+  const broken = recorded({ fcntl: () => -1 }, constants.errno.EIO);
+  await assert.rejects(broken.native.fullSync?.(7, 'p') as Promise<void>, {
+    code: 'EIO',
+    path: 'p',
+  });
+  assert.deepEqual(broken.calls, [['fcntl', 7, 51]]);
+});
+
 test('there is no syncfs, which is an error with its name', async () => {
   await assert.rejects(recorded({}).native.syncFilesystem(7, 'p'), { code: 'ENOSYS' });
 });

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { systemError } from '../system-error.js';
 import { loadTickets } from './linux-tickets.js';
 import type { Native } from './native.js';
-import { unixNative } from './unix.js';
+import { onPool, unixNative } from './unix.js';
 
 type Koffi = typeof import('koffi');
 
@@ -53,15 +53,9 @@ export function loadLinux(): Native {
       // It keeps no error to itself: the fsync that follows reports whatever could not be written.
       syncFileRange(fd, 0, WRITE_OUT_BYTES, SYNC_FILE_RANGE_WRITE);
     },
-    syncFilesystem(fd, path) {
-      return new Promise((resolve, reject) => {
-        // errno is read on the pool's thread by koffi and handed over with the result's error.
-        syncfs.async(fd, (error: unknown, result: number) => {
-          if (error) reject(error);
-          else if (result < 0) reject(systemError(koffi.errno(), 'syncfs', path));
-          else resolve();
-        });
-      });
+    async syncFilesystem(fd, path) {
+      const errno = await onPool(koffi, syncfs, fd);
+      if (errno !== 0) throw systemError(errno, 'syncfs', path);
     },
     tickets: loadTickets(libc),
   };

@@ -10,6 +10,8 @@ export interface Native {
   startWriteOut?(fd: number): void;
   /** May take long, so it runs on the thread pool. */
   syncFilesystem(fd: number, path: string): Promise<void>;
+  /** Where Node's fsync may hide a failure (macOS): a sync that does not. Runs on the thread pool too. */
+  fullSync?(fd: number, path: string): Promise<void>;
   listXattrs(fd: number, path: string): readonly string[];
   getXattr(fd: number, name: string, path: string): Uint8Array;
   setXattr(fd: number, name: string, value: Uint8Array, path: string): void;

@@ -29,6 +29,20 @@ export type UnixNative = Omit<
   readonly check: (result: number, syscall: string, path: string) => void;
 };
 
+/** Makes a call on the thread pool; gives 0, or what errno says there when it has failed. */
+export function onPool(
+  koffi: Koffi,
+  call: ReturnType<Library['func']>,
+  ...args: readonly number[]
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    call.async(...args, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else resolve(result < 0 ? koffi.errno() : 0);
+    });
+  });
+}
+
 export function unixNative(koffi: Koffi, libc: Library, xattr: XattrCalls): UnixNative {
   const flock = libc.func('int flock(int fd, int operation)');
 
