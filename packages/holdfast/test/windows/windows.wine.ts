@@ -3,8 +3,6 @@
  * Wine is not Windows. What is the same everywhere is in the unit tests, which are run there too.
  */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -18,7 +16,6 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import koffi from 'koffi';
 import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
 import {
@@ -31,20 +28,7 @@ import {
   withLock,
 } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
-
-const program = fileURLToPath(new URL('windows-child.js', import.meta.url));
-const WRITERS = 50;
-const TIMES = 20;
-/** More at a time only wait longer for each other. */
-const AT_A_TIME = 10;
-
-function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [program, ...args], { stdio: 'ignore' });
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-}
+import { ended, start } from './windows-process.js';
 
 /** Another process that has a file open, so that nobody may replace it. */
 async function holdOpen(file: string): Promise<() => Promise<void>> {
@@ -60,34 +44,6 @@ async function holdOpen(file: string): Promise<() => Promise<void>> {
     await ended(holder);
   };
 }
-
-test('50 processes x 20 updates of one document: none is lost', async (t) => {
-  const file = `${temporaryDirectory(t)}/count.json`;
-  const waiting = Array.from({ length: WRITERS }, () => file);
-  const work = async (): Promise<void> => {
-    while (waiting.pop()) await ended(start('count', file, String(TIMES)));
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { n: WRITERS * TIMES });
-});
-
-test('an update whose process is terminated at any step is made or not, and nothing is left after the next', async (t) => {
-  const directory = temporaryDirectory(t);
-  const file = `${directory}/a.json`;
-  writeFileSync(file, '{"n":0}');
-  let before = 0;
-  for (let step = 0; !existsSync(`${file}.end`); step += 1) {
-    await ended(start('die', file, String(step)));
-    const { n } = JSON.parse(readFileSync(file, 'utf8')) as { n: number };
-    assert.ok(n === before || n === before + 1, `step ${step}: ${n} after ${before}`);
-    before = n;
-  }
-  assert.ok(before > 0);
-  rmSync(`${file}.end`);
-  // A filesystem of its own sweeps again, as a new process would.
-  await updateJson(file, () => ({ n: -1 }), { fs: observeFs(nodeFileSystem, {}) });
-  assert.deepEqual(readdirSync(directory), ['a.json', 'a.json.lock']);
-});
 
 test('a file that another program has open is replaced when it is closed, within the time of a write', async (t) => {
   const file = `${temporaryDirectory(t)}/a`;
