@@ -75,6 +75,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     generated: {
       sequences: { most: 30, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 16 },
       'side-by-side': { most: 10, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 16 },
+      wide: { most: Infinity, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 50 },
     },
     mutants: false,
   },
@@ -97,6 +98,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     generated: {
       sequences: { most: Infinity, seeds: [1], exhaustiveUpTo: 4, randomPerStep: 4 },
       'side-by-side': { most: 90, seeds: [1], exhaustiveUpTo: 6, randomPerStep: 8 },
+      wide: { most: Infinity, seeds: [1], exhaustiveUpTo: 8, randomPerStep: 500 },
     },
     mutants: true,
   },
@@ -124,6 +126,8 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
         exhaustiveUpTo: 11,
         randomPerStep: 400,
       },
+      // So many pages are pending at once, and every subset of them is made.
+      wide: { most: Infinity, seeds: [1], exhaustiveUpTo: 21, randomPerStep: 1000 },
     },
     mutants: true,
   },

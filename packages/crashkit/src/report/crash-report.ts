@@ -6,7 +6,7 @@ import type { Speed } from './speed.js';
 export interface CrashReport {
   readonly budget: string;
   /** What was explored. */
-  readonly commit: string;
+  readonly commits: readonly string[];
   /** How many tasks of the budget were not done. */
   readonly missingCount: number;
   readonly rows: readonly ReportRow[];
@@ -16,7 +16,7 @@ export interface CrashReport {
 
 export function crashReport({
   budget,
-  commit,
+  commits,
   missingCount,
   rows,
   mutants,
@@ -30,7 +30,7 @@ export function crashReport({
   const violations = rows.reduce((sum, row) => sum + row.violations.length, 0);
   return `# Crash report
 
-Written by \`npm run crash -- --budget ${budget}\` at commit ${commit} (${seconds.toFixed(0)} seconds of work); do not edit.
+Written by \`npm run crash -- --budget ${budget}\` at commit ${commits.join(', then ')} (${seconds.toFixed(0)} seconds of work); do not edit.
 [crash-testing.md](crash-testing.md) says what the engines do.
 ${missingCount > 0 ? `\nOf this budget ${missingCount} pieces were **not** run (a scenario on an engine and filesystem each): what is not in the tables was not seen.\n` : ''}
 - Distinct states that a crash may leave, each checked: ${total((row) => (row.engine === 'power' ? 0 : row.states))}.

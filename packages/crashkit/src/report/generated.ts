@@ -7,11 +7,12 @@ import { Random } from '../random.js';
 import type { HoldfastApi } from '../scenarios/api.js';
 import { sequenceScenarios } from '../scenarios/sequences.js';
 import { sideBySideScenarios } from '../scenarios/side-by-side.js';
+import { wideScenarios } from '../scenarios/wide.js';
 import type { Budget } from './budget.js';
 import { MODEL_ROOT, oneOfEachKind } from './engines.js';
 import type { ReportRow } from './row.js';
 
-export const familyNames = ['sequences', 'side-by-side'] as const;
+export const familyNames = ['sequences', 'side-by-side', 'wide'] as const;
 export type FamilyName = (typeof familyNames)[number];
 
 interface Family {
@@ -22,6 +23,7 @@ interface Family {
 const families: Readonly<Record<FamilyName, Family>> = {
   sequences: { operation: 'sequences of up to 3 calls', scenarios: sequenceScenarios },
   'side-by-side': { operation: '2, 3 and 4 calls side by side', scenarios: sideBySideScenarios },
+  wide: { operation: 'calls that write much at once', scenarios: wideScenarios },
 };
 
 /** One of several equal parts of a family. */

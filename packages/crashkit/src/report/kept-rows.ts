@@ -12,26 +12,30 @@ type Line =
   | { readonly mutants: readonly MutantResult[] };
 
 export class KeptRows {
-  /** What was explored. */
-  readonly commit: string;
   #mutants: readonly MutantResult[] | undefined;
   readonly #path: string | undefined;
+  readonly #commits = new Set<string>();
   readonly #rows = new Map<string, readonly ReportRow[]>();
 
-  /**
-   * @param path - a file of an earlier run, if there was one; without a path nothing is kept
-   * @param commit - what is explored now
-   */
-  constructor(path: string | undefined, commit: string) {
+  /** @param path - a file of an earlier run, if there was one; without a path nothing is kept */
+  constructor(path: string | undefined) {
     this.#path = path;
-    const lines = linesOf(path);
-    const begin = lines.find((line) => 'commit' in line);
-    this.commit = begin?.commit ?? commit;
-    if (!begin) this.#append({ commit });
-    for (const line of lines) {
-      if ('mutants' in line) this.#mutants = line.mutants;
-      else if ('task' in line) this.#rows.set(line.task, line.rows);
+    for (const line of linesOf(path)) {
+      if ('commit' in line) this.#commits.add(line.commit);
+      else if ('mutants' in line) this.#mutants = line.mutants;
+      else this.#rows.set(line.task, line.rows);
     }
+  }
+
+  /** Notes what is explored from here on. */
+  begin(commit: string): void {
+    this.#commits.add(commit);
+    this.#append({ commit });
+  }
+
+  /** What was explored: one commit, or several where a run was gone on with after a change. */
+  get commits(): readonly string[] {
+    return [...this.#commits];
   }
 
   /** The rows of a task, if it is done. */

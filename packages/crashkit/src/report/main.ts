@@ -30,14 +30,8 @@ try {
 async function prove(args: ReportArguments): Promise<boolean> {
   const begunMs = Date.now();
   const tasks = await allTasks(args);
-  const commit = commitNow();
-  const kept = new KeptRows(args.rowsPath, commit);
-  if (!args.reportsOnly) {
-    if (kept.commit !== commit) {
-      throw new ArgumentError(`${args.rowsPath} has rows of commit ${kept.commit}, not ${commit}`);
-    }
-    await runOpen(args, tasks, kept);
-  }
+  const kept = new KeptRows(args.rowsPath);
+  if (!args.reportsOnly) await runOpen(args, tasks, kept);
   const rows = rowsOf(tasks, kept);
   const mutants = await mutantsOf(args, kept);
   if (rows.length === 0 && mutants.length === 0) {
@@ -53,7 +47,7 @@ async function prove(args: ReportArguments): Promise<boolean> {
     const { budget } = args;
     writeReport(
       args,
-      crashReport({ budget, commit: kept.commit, missingCount, rows, mutants, speed }),
+      crashReport({ budget, commits: kept.commits, missingCount, rows, mutants, speed }),
     );
   }
   const violations = rows.flatMap((row) => row.violations);
@@ -66,6 +60,7 @@ async function runOpen(
   kept: KeptRows,
 ): Promise<void> {
   const open = tasks.filter((task) => kept.of(task) === undefined);
+  kept.begin(commitNow());
   await runTasks(
     inRunOrder(open),
     (task, rows) => {
