@@ -17,14 +17,19 @@ const TASKS = 16;
 const ROUNDS = 5;
 
 /** Runs the benchmark and prints its tables. */
-export async function benchRecords({ quick }: BenchOptions): Promise<void> {
+export async function benchRecords({ quick, only = '' }: BenchOptions): Promise<void> {
   const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
   const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
   const rounds = quick ? 1 : ROUNDS;
+  const count = quick ? 50 : 1000;
+  const logMb = Number(process.env['HOLDFAST_BENCH_LOG_MB'] ?? (quick ? 5 : 1000));
+  const tables: Readonly<Record<string, () => Promise<void>>> = {
+    alone: () => benchAlone(root, count, rounds),
+    together: () => benchTogether(root, count, rounds),
+    read: () => benchRead(`${root}/read.jsonl`, logMb, quick ? 1 : 3),
+  };
   try {
-    await benchAppend(root, quick ? 50 : 1000, rounds);
-    const logMb = Number(process.env['HOLDFAST_BENCH_LOG_MB'] ?? (quick ? 5 : 1000));
-    await benchRead(`${root}/read.jsonl`, logMb, quick ? 1 : 3);
+    for (const [title, table] of Object.entries(tables)) if (title.includes(only)) await table();
   } finally {
     nodeFs.rmSync(root, { recursive: true, force: true });
   }
@@ -32,7 +37,8 @@ export async function benchRecords({ quick }: BenchOptions): Promise<void> {
 
 const recordOf = (n: number): object => ({ n, at: '2026-01-01T00:00:00Z', text: 'x'.repeat(60) });
 
-async function benchAppend(root: string, count: number, rounds: number): Promise<void> {
+/** One call after the other. */
+async function benchAlone(root: string, count: number, rounds: number): Promise<void> {
   const alone: readonly Contender[] = [
     onDescriptor('floor: write + fdatasync, bare calls', root, count, writeAndSync),
     onDescriptor('write + fdatasync, sync on the pool', root, count, writeAndSyncOnPool),
@@ -42,7 +48,10 @@ async function benchAppend(root: string, count: number, rounds: number): Promise
     },
   ];
   printTimes(`${count} records, one after the other`, alone, await medianTimesMs(alone, rounds));
-  const perTask = count;
+}
+
+/** Tasks that each await their own calls, so that at most one call of each shares a sync; and calls that nobody awaits in between. */
+async function benchTogether(root: string, perTask: number, rounds: number): Promise<void> {
   const total = perTask * TASKS;
   const together: readonly Contender[] = [
     {

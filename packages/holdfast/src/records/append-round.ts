@@ -50,7 +50,7 @@ export async function appendRound(
     if (text !== '') {
       const bytes = Buffer.from(start.text + text);
       await appendBytes(fs, path, file, bytes, log);
-      await remember(fs, path, file, start.head, log.endBytes + bytes.length);
+      await remember(fs, path, file, log, start.head, log.endBytes + bytes.length);
     }
     return { refused, result: { repairs: log.repairs } };
   } finally {
@@ -91,7 +91,7 @@ async function appendBytes(
       await syncData(file);
       offsetBytes += piece.length;
     }
-    if (!log.isKnown) await syncName(fs, path);
+    if (!log.known) await syncName(fs, path);
   } catch (error) {
     throw await cutBack(file, log.endBytes, failure('write', path, error));
   }

@@ -34,9 +34,13 @@ export const jsonLines: LogFormat = {
 };
 
 function prepare(records: Iterable<object>, path: string): PreparedRecords {
-  const lines = Array.from(records, (record, index) => encodeLine(record, index, path));
-  const text = lines.join('');
-  return { count: lines.length, fieldNames: [], encode: () => text };
+  let count = 0;
+  let text = '';
+  for (const record of records) {
+    text += encodeLine(record, count, path);
+    count += 1;
+  }
+  return { count, fieldNames: [], encode: () => text };
 }
 
 function encodeLine(record: object, index: number, path: string): string {

@@ -20,14 +20,16 @@ export interface PreparedLog {
   readonly head: LogHead | undefined;
   readonly endBytes: number;
   readonly repairs: readonly LogRepair[];
-  /** Whether this process has made the name of this very file durable. */
-  readonly isKnown: boolean;
+  readonly inode: Inode;
+  /** Set when this process has appended to this very file, and so has made its name durable. */
+  readonly known: KnownLog | undefined;
 }
+
+type Inode = Pick<FileStat, 'dev' | 'ino'>;
 
 /** What this process knows of a log since its last append. */
 interface KnownLog {
-  readonly dev: bigint;
-  readonly ino: bigint;
+  readonly inode: Inode;
   readonly endBytes: number;
   readonly head: LogHead;
   readonly headBytes: Buffer;
@@ -68,7 +70,10 @@ export async function prepareLog(log: TailContext): Promise<PreparedLog> {
   const stat = await log.file.stat();
   if (stat.kind !== 'file') throw notAFile(log.path);
   const known = await recall(log, stat);
-  return known ? continueLog(log, known, stat.sizeBytes) : meetLog(log, stat.sizeBytes);
+  const found = await (known
+    ? continueLog(log, known, stat.sizeBytes)
+    : meetLog(log, stat.sizeBytes));
+  return { ...found, inode: stat, known };
 }
 
 /** The log as this process knows it; `undefined` when it does not, or no longer. */
@@ -77,11 +82,10 @@ async function recall(
   stat: FileStat,
 ): Promise<KnownLog | undefined> {
   const known = knownLogs.get(fs)?.get(path);
-  const isSame =
-    known?.ino === stat.ino && known.dev === stat.dev && known.endBytes <= stat.sizeBytes;
-  if (!known || !isSame) return undefined;
-  const head = await readHeadBytes(file, known.head);
-  return head.equals(known.headBytes) ? known : undefined;
+  if (!known || known.endBytes > stat.sizeBytes) return undefined;
+  const { inode, head, headBytes } = known;
+  if (!(inode.ino === stat.ino && inode.dev === stat.dev)) return undefined;
+  return headBytes.equals(await readHeadBytes(file, head)) ? known : undefined;
 }
 
 /** Keeps what the next append of this process need not look up again. Never fails: what cannot be kept is looked up. */
@@ -89,14 +93,15 @@ export async function remember(
   fs: Fs,
   path: string,
   file: FsFile,
+  { inode, known }: PreparedLog,
   head: LogHead,
   endBytes: number,
 ): Promise<void> {
   const ofFs = knownLogs.get(fs) ?? new Map<string, KnownLog>();
   knownLogs.set(fs, ofFs);
   try {
-    const { dev, ino } = await file.stat();
-    ofFs.set(path, { dev, ino, endBytes, head, headBytes: await readHeadBytes(file, head) });
+    const headBytes = known?.headBytes ?? (await readHeadBytes(file, head));
+    ofFs.set(path, { inode, endBytes, head, headBytes });
   } catch {
     ofFs.delete(path);
   }
@@ -108,29 +113,26 @@ async function readHeadBytes(file: FsFile, head: LogHead): Promise<Buffer> {
   return bytes;
 }
 
+type FoundLog = Pick<PreparedLog, 'head' | 'endBytes' | 'repairs'>;
+
 /** A log that this process has appended to: only what others wrote since can have to be mended. */
 async function continueLog(
   log: TailContext,
-  known: KnownLog,
+  { head, endBytes: leftBytes }: KnownLog,
   endBytes: number,
-): Promise<PreparedLog> {
-  const { head } = known;
-  const isWhole = endBytes === known.endBytes || (await endsInLineFeed(log.file, endBytes));
-  if (isWhole) return { head, endBytes, repairs: [], isKnown: true };
-  const mended = await mendTail(log, known.endBytes, endBytes);
-  return { head, ...mended, isKnown: true };
+): Promise<FoundLog> {
+  const isWhole = endBytes === leftBytes || (await endsInLineFeed(log.file, endBytes));
+  if (isWhole) return { head, endBytes, repairs: [] };
+  return { head, ...(await mendTail(log, leftBytes, endBytes)) };
 }
 
 /** A log that this process meets for the first time. */
-async function meetLog(log: TailContext, endBytes: number): Promise<PreparedLog> {
+async function meetLog(log: TailContext, endBytes: number): Promise<FoundLog> {
   const head = await log.format.readHead(log.file, endBytes);
-  if (head) {
-    const mended = await mendTail(log, head.sizeBytes, endBytes);
-    return { head, ...mended, isKnown: false };
-  }
+  if (head) return { head, ...(await mendTail(log, head.sizeBytes, endBytes)) };
   const start = await readByteOrderMark(log.file, endBytes);
   const mended = await mendHeadless(log, start, endBytes);
-  return { head: await log.format.readHead(log.file, mended.endBytes), ...mended, isKnown: false };
+  return { head: await log.format.readHead(log.file, mended.endBytes), ...mended };
 }
 
 function notAFile(path: string): HoldfastError {

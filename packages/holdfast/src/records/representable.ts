@@ -1,5 +1,8 @@
 /** Finds what JSON would drop or bend in silence, so that a record reads back as it was given or is refused. */
 
+/** How deep a record may nest, as deep as a JSON document; what contains itself nests without end. */
+const MAX_DEPTH = 1000;
+
 /** Where a value is lost, and how. */
 export interface Loss {
   /** The place in the record, such as `tags[2].name`; empty for the record itself. */
@@ -10,22 +13,19 @@ export interface Loss {
 /** The first loss in a record; `undefined` when JSON holds all of it. A field that is `undefined` counts as absent. */
 export function findLoss(record: unknown): Loss | undefined {
   if (!isPlainObject(record)) return { place: '', reason: 'a record must be a plain object' };
-  const loss = lossIn(record, []);
+  const loss = lossIn(record, 0);
   return loss && { ...loss, place: loss.place.replace(/^\./, '') };
 }
 
 /** The place is put together on the way back, so that a record without a loss costs no strings. */
-function lossIn(value: unknown, ancestors: unknown[]): Loss | undefined {
+function lossIn(value: unknown, depth: number): Loss | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
   if (typeof value === 'number') return numberLoss(value);
   if (typeof value !== 'object') return lossHere(`JSON has no ${typeof value}`);
-  if (ancestors.includes(value)) return lossHere('it contains itself');
-  ancestors.push(value);
-  const loss = Array.isArray(value)
-    ? lossInItems(value, ancestors)
-    : lossInObject(value, ancestors);
-  ancestors.pop();
-  return loss;
+  if (depth >= MAX_DEPTH) {
+    return lossHere(`it nests deeper than ${MAX_DEPTH} levels, or contains itself`);
+  }
+  return Array.isArray(value) ? lossInItems(value, depth + 1) : lossInObject(value, depth + 1);
 }
 
 function lossHere(reason: string): Loss {
@@ -37,22 +37,25 @@ function numberLoss(value: number): Loss | undefined {
   return Number.isFinite(value) ? undefined : lossHere(`JSON has no ${value}`);
 }
 
-function lossInItems(items: readonly unknown[], ancestors: unknown[]): Loss | undefined {
+function lossInItems(items: readonly unknown[], depth: number): Loss | undefined {
   for (let index = 0; index < items.length; index += 1) {
-    const loss = lossIn(items[index], ancestors);
+    const loss = lossIn(items[index], depth);
     if (loss) return { ...loss, place: `[${index}]${loss.place}` };
   }
   return undefined;
 }
 
-function lossInObject(object: object, ancestors: unknown[]): Loss | undefined {
+function lossInObject(object: object, depth: number): Loss | undefined {
   if (!isPlainObject(object)) {
     return lossHere(`JSON has no ${object.constructor.name}; give what it stands for`);
   }
   if ('toJSON' in object) return lossHere('its toJSON would write something else');
+  if (Object.getOwnPropertySymbols(object).length > 0) {
+    return lossHere('JSON has no place for a field that is named by a symbol');
+  }
   for (const name of Object.keys(object)) {
     const value = object[name];
-    const loss = value === undefined ? undefined : lossIn(value, ancestors);
+    const loss = value === undefined ? undefined : lossIn(value, depth);
     if (loss) return { ...loss, place: `.${name}${loss.place}` };
   }
   return undefined;

@@ -35,6 +35,7 @@ test('any record comes back as it was, from one line that is one for every progr
 test('what JSON would drop or bend is refused, and the place is named', () => {
   const cyclic: Record<string, unknown> = {};
   cyclic['self'] = { again: cyclic };
+  const deep: unknown = JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`);
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [{ a: { b: [1, Number.NaN] } }, /field 'a\.b\[1\]'.*NaN/],
     [{ when: new Date() }, /field 'when'.*Date/],
@@ -43,7 +44,9 @@ test('what JSON would drop or bend is refused, and the place is named', () => {
     [{ m: new Map() }, /field 'm'.*Map/],
     [{ list: [undefined] }, /field 'list\[0\]'.*undefined/],
     [{ zero: -0 }, /field 'zero'.*-0/],
+    [{ at: { [Symbol('hidden')]: 1 } }, /field 'at'.*symbol/],
     [cyclic, /contains itself/],
+    [{ deep }, /deeper than 1000/],
     [[1], /must be a plain object/],
     ['text', /must be a plain object/],
   ];
@@ -54,6 +57,7 @@ test('what JSON would drop or bend is refused, and the place is named', () => {
         isHoldfastError(error, 'UNREPRESENTABLE') &&
         error.outcome === 'unchanged' &&
         error.message.startsWith('Record 1') &&
+        error.message.length < 500 &&
         message.test(error.message),
     );
   }
