@@ -74,6 +74,9 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
       'records/append-round.js: fsync: file.dataSync()',
       'records/append-round.js: fsync: opened.sync()',
     ],
+    'appendRecords: another program replaces the log': [
+      'records/open-log.js: inode check: inode.ino === stat.ino && inode.dev === stat.dev',
+    ],
     'publishDirectory: one sync of the filesystem': [
       'directory/sync-tree.js: filesystem sync: stage.handle.syncFilesystem()',
     ],

@@ -28,6 +28,8 @@ interface LogPlan {
   readonly before?: readonly Entry[];
   /** Rounds one after another, each of calls side by side. */
   readonly rounds: readonly (readonly (readonly Entry[])[])[];
+  /** What another program puts in the place of the log after the first round, without making its name durable. */
+  readonly replacement?: string;
 }
 
 const line = (entry: Entry): string => `${JSON.stringify(entry)}\n`;
@@ -53,6 +55,11 @@ const plans: Readonly<Record<string, LogPlan>> = {
     before: [old],
     rounds: [[[short('a')]]],
   },
+  'appendRecords: another program replaces the log': {
+    file: 'log.jsonl',
+    rounds: [[[short('a')]], [[short('b')]]],
+    replacement: `${line(short('a'))}\n`,
+  },
   'appendRecords: CSV': { file: 'log.csv', rounds: [[[long('a')]], [[short('b'), long('c')]]] },
 };
 
@@ -69,6 +76,8 @@ function appendScenario(api: HoldfastApi, name: string, plan: LogPlan, root: str
   return {
     name,
     root,
+    // What another program does is not to fail.
+    ...(plan.replacement === undefined ? {} : { engines: ['model'] }),
     setup: (fs) => (plan.content === undefined ? Promise.resolve() : put(fs, path, plan.content)),
     async run({ fs, acknowledge }) {
       for (const [round, calls] of plan.rounds.entries()) {
@@ -78,6 +87,8 @@ function appendScenario(api: HoldfastApi, name: string, plan: LogPlan, root: str
           );
         });
         await Promise.all(appended);
+        if (round === 0 && plan.replacement !== undefined)
+          await replace(fs, path, plan.replacement);
       }
     },
     async check(fs, acknowledged) {
@@ -161,8 +172,14 @@ async function outcomeOf(call: Promise<unknown>): Promise<string> {
   }
 }
 
+async function replace(fs: Fs, path: string, content: string): Promise<void> {
+  await put(fs, `${path}.new`, content);
+  await fs.rename(`${path}.new`, path);
+}
+
 async function put(fs: Fs, path: string, content: string): Promise<void> {
   const file = await fs.open(path, { access: 'write', create: 'exclusive' });
   await file.write(Buffer.from(content), 0);
+  await file.sync();
   await file.close();
 }
