@@ -115,14 +115,14 @@ function terrain(inputs: string, dataType: (typeof dataTypes)[number], sizePx: n
 }
 
 function contendersOf(root: string, input: string, setting: Setting): readonly Contender[] {
-  const target = `${root}/target`;
+  let target = root;
   const prepare = (): void => {
-    nodeFs.rmSync(target, { recursive: true, force: true });
-    nodeFs.mkdirSync(target);
+    if (target !== root) emptyFiles(target);
+    target = nodeFs.mkdtempSync(`${root}/target-`);
     spawnSync('sync');
   };
-  const path = `${target}/out.vrt`;
   const write = (durability: 'durable' | 'atomic', environment = {}): void => {
+    const path = `${target}/out.vrt`;
     runJob(
       { do: 'tile', input, path, options: { ...setting, predictor: 1, durability } },
       environment,
@@ -140,6 +140,15 @@ function contendersOf(root: string, input: string, setting: Setting): readonly C
   };
   const all = setting.compression === 'deflate' ? { ...ways, ...fallback } : ways;
   return Object.entries(all).map(([name, run]) => ({ name, prepare, run }));
+}
+
+/**
+ * Gives the room of a run back, but keeps its files: where many were removed, ext4 goes over all of their inodes for each
+ * file that is made in the next minutes, and the next run would pay for it.
+ */
+function emptyFiles(directory: string): void {
+  for (const entry of nodeFs.readdirSync(directory, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) nodeFs.truncateSync(`${entry.parentPath}/${entry.name}`);
 }
 
 function creation({ compression, level, tileSizePx }: Setting): readonly string[] {

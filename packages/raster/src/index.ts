@@ -1,7 +1,7 @@
 /**
  * @holdfast/raster: rasters tiled into GeoTIFFs under a GDAL VRT index, written whole or not at all.
  *
- * What reads mosaics is loaded at its first call, since it takes as long as Node needs to start, and most programs write.
+ * What reads or recovers mosaics is loaded at its first call, since it takes as long as Node needs to start, and most programs write.
  */
 export type {
   BandInfo,
@@ -36,7 +36,6 @@ export type { TileOptions } from './tiff/tile-format.js';
 export { overviewMethods } from './overview/downsample.js';
 export type { OverviewMethod } from './overview/downsample.js';
 export type { OverviewOptions } from './overview/pyramid.js';
-export { recoverVrt } from './write/recover-vrt.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type { WrittenMosaic } from './write/write-tiled-vrt.js';
@@ -49,5 +48,7 @@ export const openVrt: typeof import('./read/open-vrt.js').openVrt = async (...ar
   (await import('./read/open-vrt.js')).openVrt(...args);
 export const renderPreview: typeof import('./preview/preview.js').renderPreview = async (...args) =>
   (await import('./preview/preview.js')).renderPreview(...args);
+export const recoverVrt: typeof import('./write/recover-vrt.js').recoverVrt = async (...args) =>
+  (await import('./write/recover-vrt.js')).recoverVrt(...args);
 export const verifyVrt: typeof import('./verify/verify-vrt.js').verifyVrt = async (...args) =>
   (await import('./verify/verify-vrt.js')).verifyVrt(...args);

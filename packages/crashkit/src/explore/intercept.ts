@@ -38,6 +38,7 @@ export const readingCalls: ReadonlySet<string> = new Set([
   'statFilesystem',
   'listXattrs',
   'getXattr',
+  'startWriteOut',
 ]);
 
 const synchronousCalls: ReadonlySet<string> = new Set([
@@ -47,6 +48,7 @@ const synchronousCalls: ReadonlySet<string> = new Set([
   'getXattr',
   'setXattr',
   'removeXattr',
+  'startWriteOut',
 ]);
 
 export function interceptFs(fs: Fs, hooks: Hooks): Fs {

@@ -110,6 +110,11 @@ export interface FsFile extends FsHandle {
   /** `pwrite(2)`: how many bytes were taken, which on a full disk is fewer than given, without an error. */
   write(data: Uint8Array, offsetBytes: number): Promise<number>;
   truncate(sizeBytes: number): Promise<void>;
+  /**
+   * `sync_file_range(2)`: the disk may begin with what has been written, so that a sync has less to wait for. Makes
+   * nothing durable and never fails. Absent where nothing is gained by it.
+   */
+  startWriteOut?(): void;
   /** `fdatasync(2)`: the data, and of the metadata only what is needed to read it back (the size). */
   dataSync(): Promise<void>;
 }

@@ -70,10 +70,10 @@ const MOST_THREADS = 1024;
  * @throws HoldfastError INVALID_ARGUMENT for a number of threads that is none
  */
 export function openEncoderPool(format: TileFormat, options: EncoderPoolOptions = {}): EncoderPool {
-  const { sync = false, skipEmpty = false, statistics = false, pyramid } = options;
+  const { writeOut = false, skipEmpty = false, statistics = false, pyramid } = options;
   const { fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
-  const taskOptions = { sync, skipEmpty, statistics, pyramid };
+  const taskOptions = { writeOut, skipEmpty, statistics, pyramid };
   const setup = { format, options: taskOptions };
   if (threads === 0 || fs !== nodeFileSystem) return new InlinePool({ ...setup, fs });
   return new WorkerPool({ ...setup, plain: options.plain }, threads);

@@ -11,8 +11,8 @@ import { writeTileFile } from './write-tile-file.js';
 
 /** How all tiles of a pool are written. */
 export interface TileTaskOptions {
-  /** Whether each file is durable when its task is done; else the owner of the stage syncs it. */
-  readonly sync: boolean;
+  /** Whether the owner of the stage will sync the files, so that the disk may begin with each as soon as it is written. */
+  readonly writeOut: boolean;
   /** Whether tiles that hold nothing but nodata are left out. */
   readonly skipEmpty: boolean;
   /** Whether the samples of each tile are gone over for statistics. */
@@ -64,7 +64,7 @@ export async function runTileTask(
   pixels: Pixels,
   { format, options, fs }: TaskSetup,
 ): Promise<WrittenTile | undefined> {
-  const { sync } = options;
+  const { writeOut } = options;
   const { skipEmpty, statistics: wanted, pyramid } = task.isPlain ? PLAIN : options;
   if (skipEmpty && isEmptyTile(pixels.data, format.nodata)) return undefined;
   // Before encoding, which may change the samples in place.
@@ -74,7 +74,7 @@ export async function runTileTask(
   try {
     const hash = createHash('sha256');
     for (const piece of tile.parts) hash.update(piece);
-    await writeTileFile(fs, task.path, tile.parts, sync);
+    await writeTileFile(fs, task.path, tile.parts, writeOut);
     return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics, part };
   } finally {
     tile.release();

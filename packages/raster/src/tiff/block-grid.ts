@@ -1,8 +1,10 @@
 /** How one tile file is cut into TIFF blocks, and how a block's samples are gathered out of a tile's. */
 import type { Pixels } from '../model.js';
 import type { PredictRow, Words } from '../codec/predictor.js';
-import { BLOCK_MULTIPLE_PX, type TileFormat } from './tile-format.js';
+import type { TileFormat } from './tile-format.js';
 
+/** TIFF 6.0, page 67: widths and heights of blocks are multiples of 16. */
+export const BLOCK_MULTIPLE_PX = 16;
 const MOST_BLOCK_PX = 512;
 
 /** The blocks of one tile file. */

@@ -17,7 +17,8 @@ import {
 } from './block-grid.js';
 import { alignToBlock, headerBytes, writeHeader, type Field } from './directory.js';
 import { overviewFields } from './overview-fields.js';
-import { transformFields } from './georeference-fields.js';
+import { replaceNaN } from './replace-nan.js';
+import { transformFields } from './transform-fields.js';
 import { tags, tiffVariants, type TiffVariant } from './tags.js';
 import type { TileFormat } from './tile-format.js';
 
@@ -285,18 +286,6 @@ function checkPixels(pixels: Pixels, format: TileFormat): void {
   if (!(data instanceof dataTypes[format.dataType].array)) {
     throw new TypeError(`a tile's samples are not ${format.dataType} as its raster's are`);
   }
-}
-
-function replaceNaN(pixels: Pixels, substitute: number | undefined): Pixels {
-  const { data } = pixels;
-  const floats = data instanceof Float32Array || data instanceof Float64Array;
-  if (substitute === undefined || !floats || !hasNaN(data)) return pixels;
-  return { ...pixels, data: data.map((value) => (Number.isNaN(value) ? substitute : value)) };
-}
-
-function hasNaN(data: Float32Array | Float64Array): boolean {
-  for (let i = 0; i < data.length; i += 1) if (Number.isNaN(data[i])) return true;
-  return false;
 }
 
 function bytesOf(data: RasterArray): Uint8Array {

@@ -10,6 +10,7 @@ import {
   type CompressionOptions,
 } from '../codec/compressions.js';
 import { openCodec } from '../codec/open-codec.js';
+import { geoKeysOf } from '../crs/geo-keys.js';
 import {
   dataTypes,
   type DataType,
@@ -17,10 +18,11 @@ import {
   type Nodata,
   type RasterInfo,
 } from '../model.js';
+import { BLOCK_MULTIPLE_PX } from './block-grid.js';
 import { colourFields, untoldColours } from './colour-fields.js';
 import { textField, type Field } from './directory.js';
 import { gdalMetadataXml } from './gdal-metadata.js';
-import { crsFields } from './georeference-fields.js';
+import { geoKeyFields } from './geo-key-directory.js';
 import { checkNodata, nodataText } from './nodata.js';
 import { tags } from './tags.js';
 
@@ -67,8 +69,6 @@ export interface TileFormat {
   readonly fields: readonly Field[];
 }
 
-/** TIFF 6.0, page 67: widths and heights of blocks are multiples of 16. */
-export const BLOCK_MULTIPLE_PX = 16;
 const LARGEST_BLOCK_PX = 4096;
 const PLANAR = { pixel: 1, band: 2 } as const;
 /** The tag counts samples in 16 bits (TIFF 6.0, SamplesPerPixel). */
@@ -181,7 +181,7 @@ function commonFields(
     short(tags.planarConfiguration, [PLANAR[interleave]]),
     short(tags.sampleFormat, each(sampleFormat)),
     ...colourFields(raster.bands, raster.dataType),
-    ...crsFields(raster.georeferencing),
+    ...geoKeyFields(geoKeysOf(raster.georeferencing)),
     ...(metadata === undefined ? [] : [textField(tags.gdalMetadata, metadata)]),
     ...(nodata === undefined ? [] : [textField(tags.gdalNodata, nodataText(nodata))]),
     ...(compression.name === 'lerc' ? [LERC_PARAMETERS] : []),

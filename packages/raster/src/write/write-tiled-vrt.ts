@@ -91,7 +91,8 @@ export async function writeTiledVrt(
   const { fs, format, pyramid } = plan;
   const { threads, skipEmpty = false, statistics = false, signal } = options;
   const { plain } = source;
-  const poolOptions = { fs, threads, skipEmpty, statistics, pyramid, plain };
+  const writeOut = options.durability !== 'atomic';
+  const poolOptions = { fs, threads, writeOut, skipEmpty, statistics, pyramid, plain };
   const pool = openEncoderPool(format, poolOptions);
   try {
     pool.start(plan.tileCount);

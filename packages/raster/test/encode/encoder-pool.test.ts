@@ -25,13 +25,13 @@ const format = tileFormat('test', {
   georeferencing: {},
 });
 
-function pixels(seed: number): Pixels {
-  const data = Float32Array.from({ length: SIZE_PX ** 2 }, (_, i) => Math.sin(i * seed) * 100);
-  return { data, widthPx: SIZE_PX, heightPx: SIZE_PX, bandCount: 1, interleave: 'pixel' };
+function pixels(seed: number, sizePx = SIZE_PX): Pixels {
+  const data = Float32Array.from({ length: sizePx ** 2 }, (_, i) => Math.sin(i * seed) * 100);
+  return { data, widthPx: sizePx, heightPx: sizePx, bandCount: 1, interleave: 'pixel' };
 }
 
 for (const [where, options] of [
-  ['on worker threads', { threads: 2, sync: true }],
+  ['on worker threads', { threads: 2, writeOut: true }],
   ['on the calling thread', { threads: 0 }],
 ] as readonly [string, EncoderPoolOptions][]) {
   test(`a pool ${where} writes the same bytes as the encoder, and tells their checksum`, async (t) => {
@@ -134,6 +134,27 @@ test('a disk that takes fewer bytes than given is a full disk, never a shorter t
   const failure: unknown = await pool.writeTile(path, pixels(1)).catch((error: unknown) => error);
   assert.ok(isHoldfastError(failure, 'NO_SPACE') && failure.path === path);
   await pool.close();
+});
+
+test('the disk begins with a large tile that will be synced as soon as it is written, and not with others', async (t) => {
+  const directory = temporaryDirectory(t);
+  const begun: string[] = [];
+  const fs: Fs = {
+    ...nodeFileSystem,
+    async open(...args) {
+      const file = await nodeFileSystem.open(...args);
+      file.startWriteOut = () => void begun.push(file.path);
+      return file;
+    },
+  };
+  const large = pixels(1, 4 * SIZE_PX);
+  for (const writeOut of [true, false]) {
+    const pool = openEncoderPool(format, { fs, writeOut });
+    await pool.writeTile(join(directory, `large, ${writeOut}`), large);
+    await pool.writeTile(join(directory, `small, ${writeOut}`), pixels(1));
+    await pool.close();
+  }
+  assert.deepEqual(begun, [join(directory, 'large, true')]);
 });
 
 test('an error keeps its class, fields, cause and stack on its way between threads', () => {

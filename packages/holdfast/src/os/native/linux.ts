@@ -13,8 +13,7 @@ const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 // <fcntl.h>, sync_file_range(2).
 const SYNC_FILE_RANGE_WRITE = 2;
-/** A bound on how much is handed to the disk at once, since a full queue of the disk would make the call wait. */
-const WRITE_OUT_BYTES = 64 * 1024;
+const TO_THE_END = 0;
 
 export function loadLinux(): Native {
   // koffi is CommonJS and loads its binary synchronously; require keeps this function synchronous too.
@@ -49,9 +48,9 @@ export function loadLinux(): Native {
     exchange(a, b) {
       rename2(a, b, RENAME_EXCHANGE);
     },
-    startWriteOut(fd) {
-      // It keeps no error to itself: the fsync that follows reports whatever could not be written.
-      syncFileRange(fd, 0, WRITE_OUT_BYTES, SYNC_FILE_RANGE_WRITE);
+    startWriteOut(fd, mostBytes = TO_THE_END) {
+      // It keeps no error to itself: the sync that follows reports whatever could not be written.
+      syncFileRange(fd, 0, mostBytes, SYNC_FILE_RANGE_WRITE);
     },
     async syncFilesystem(fd, path) {
       const errno = await onPool(koffi, syncfs, fd);

@@ -6,8 +6,11 @@ export interface Native {
   unlock(fd: number, path: string): void;
   renameNoReplace(from: string, to: string): void;
   exchange(a: string, b: string): void;
-  /** Lets the kernel begin to write out the beginning of a file, without waiting for it. Absent where it cannot be asked. */
-  startWriteOut?(fd: number): void;
+  /**
+   * Lets the kernel begin to write out a file, or the beginning of it, without waiting for it; but a full queue of the disk
+   * makes it wait. Absent where it cannot be asked.
+   */
+  startWriteOut?(fd: number, mostBytes?: number): void;
   /** May take long, so it runs on the thread pool. */
   syncFilesystem(fd: number, path: string): Promise<void>;
   /** Where Node's fsync may hide a failure (macOS): a sync that does not. Runs on the thread pool too. */

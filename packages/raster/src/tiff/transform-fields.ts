@@ -1,14 +1,7 @@
-/** The fields that place a tile on the ground: the transform as tags, and the CRS as GeoKeys (OGC 19-008r4, 7.1 and 7.2). */
-import type { Georeferencing, Transform } from '../model.js';
-import { geoKeysOf } from '../crs/geo-keys.js';
-import { geoKeyFields } from './geo-key-directory.js';
+/** The transform of a tile as tags (OGC 19-008r4, 7.1). */
+import type { Transform } from '../model.js';
 import type { Field } from './directory.js';
 import { tags } from './tags.js';
-
-/** The fields of the CRS and of what a pixel stands for: the same for all tiles of a raster. */
-export function crsFields(georeferencing: Georeferencing): readonly Field[] {
-  return geoKeyFields(geoKeysOf(georeferencing));
-}
 
 /**
  * The fields of a transform. Upright and east-bound ones take a scale and a tie point, which every reader knows; all others
