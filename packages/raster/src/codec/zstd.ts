@@ -6,10 +6,12 @@ import * as zlib from 'node:zlib';
 import { damagedBlock, type Codec } from './codec.js';
 import { libraryMissing, systemLibrary, type Library } from './system-library.js';
 
+type ZstdCall = (input: Uint8Array, options: object) => Uint8Array;
+
 /** The two calls that @types/node 20 does not know. */
 interface ZlibWithZstd {
-  readonly zstdCompressSync?: (input: Uint8Array, options: object) => Uint8Array;
-  readonly zstdDecompressSync?: (input: Uint8Array, options: object) => Uint8Array;
+  readonly zstdCompressSync?: ZstdCall;
+  readonly zstdDecompressSync?: ZstdCall;
 }
 
 /** `ZSTD_c_compressionLevel` of zstd.h. */
@@ -30,12 +32,20 @@ export function openZstd(level: number): Codec {
       return bytes.length;
     },
     decompress(input, output) {
-      const bytes = zstdDecompressSync(input, { maxOutputLength: Math.max(1, output.length) });
+      const bytes = decompressed(zstdDecompressSync, input, output.length);
       if (bytes.length !== output.length) throw damagedBlock('zstd', 'its size is wrong');
       output.set(bytes);
     },
     close() {},
   };
+}
+
+function decompressed(call: ZstdCall, input: Uint8Array, sizeBytes: number): Uint8Array {
+  try {
+    return call(input, { maxOutputLength: Math.max(1, sizeBytes) });
+  } catch (error) {
+    throw damagedBlock('zstd', String(error));
+  }
 }
 
 function openLibzstd(library: Library, level: number): Codec {

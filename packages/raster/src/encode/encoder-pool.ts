@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { invalidArgument } from 'holdfast/options';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import type { Pixels, Transform, Window } from '../model.js';
-import type { PlainSamples } from '../source/plain-samples.js';
+import type { RawSamples } from '../source/raw-samples.js';
 import { TileEncoder } from '../tiff/tile-encoder.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import { arrivedError } from './carried-error.js';
@@ -25,15 +25,15 @@ import {
 export interface EncoderPool {
   /** How many tiles are worth having under way at once; more only wait, and cost memory. */
   readonly capacity: number;
-  /** Whether the threads read plain samples by themselves: then a tile is given as its window. */
-  readonly readsPlain: boolean;
+  /** Whether the threads read raw samples by themselves: then a tile is given as its window. */
+  readonly readsRaw: boolean;
   /** Starts the threads that so many tiles will need, so that they are there when the first tile is. */
   start(tileCount: number): void;
   /**
    * Encodes a tile and writes it to a new file. Samples are the pool's from then on: their buffer may move to another
    * thread and must not be used again.
    *
-   * @param samples - the tile's own; or its window, where the pool reads plain samples
+   * @param samples - the tile's own; or its window, where the pool reads raw samples
    * @returns what was written, or `undefined` for an empty tile that was left out
    * @throws the error of the tile, with the stack of the thread where it was thrown; after one the pool goes on
    */
@@ -43,7 +43,7 @@ export interface EncoderPool {
     transform?: Transform,
   ): Promise<WrittenTile | undefined>;
   /** The same for a file of samples alone: without statistics and overviews, and also if all of them are nodata. */
-  writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
+  writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
   /** A buffer for samples: one that a written tile has given back, or a new one. What is in it is left over. */
   readonly takeBuffer: (sizeBytes: number) => ArrayBuffer;
   /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. May be called again. */
@@ -53,8 +53,8 @@ export interface EncoderPool {
 export interface EncoderPoolOptions extends Partial<TileTaskOptions> {
   /** Worker threads, one a core by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
-  /** Where the samples lie plainly in a file, if they do. */
-  readonly plain?: PlainSamples | undefined;
+  /** Where the samples lie in a file, if they are raw. */
+  readonly raw?: RawSamples | undefined;
   /**
    * The filesystem to work on; the machine's own by default. Any other lives in the calling thread, and so tiles are
    * encoded there.
@@ -76,7 +76,7 @@ export function openEncoderPool(format: TileFormat, options: EncoderPoolOptions 
   const taskOptions = { writeOut, skipEmpty, statistics, pyramid };
   const setup = { format, options: taskOptions };
   if (threads === 0 || fs !== nodeFileSystem) return new InlinePool({ ...setup, fs });
-  return new WorkerPool({ ...setup, plain: options.plain }, threads);
+  return new WorkerPool({ ...setup, raw: options.raw }, threads);
 }
 
 function checkThreads(threads: number): number {
@@ -90,7 +90,7 @@ function checkThreads(threads: number): number {
 /** Encodes on the calling thread. */
 class InlinePool implements EncoderPool {
   readonly capacity = 2;
-  readonly readsPlain = false;
+  readonly readsRaw = false;
   readonly #setup: TaskSetup;
   readonly #buffers = new SpareBuffers(this.capacity + 1);
   readonly #underWay = new Set<Promise<unknown>>();
@@ -111,8 +111,8 @@ class InlinePool implements EncoderPool {
     return this.#write({ path, transform }, samples);
   }
 
-  async writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
-    return (await this.#write({ path, transform, isPlain: true }, pixels)) as WrittenTile;
+  async writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
+    return (await this.#write({ path, transform, samplesOnly: true }, pixels)) as WrittenTile;
   }
 
   async #write(task: Omit<TileTask, 'samples'>, samples: Pixels): Promise<WrittenTile | undefined> {
@@ -147,7 +147,7 @@ const JOBS_PER_WORKER = 2;
 
 class WorkerPool implements EncoderPool {
   readonly capacity: number;
-  readonly readsPlain: boolean;
+  readonly readsRaw: boolean;
   readonly #setup: WorkerSetup;
   readonly #threads: number;
   readonly #workers = new Set<PoolWorker>();
@@ -161,7 +161,7 @@ class WorkerPool implements EncoderPool {
     this.#setup = setup;
     this.#threads = threads;
     this.capacity = threads * JOBS_PER_WORKER;
-    this.readsPlain = setup.plain !== undefined;
+    this.readsRaw = setup.raw !== undefined;
     this.#buffers = new SpareBuffers(this.capacity + 1);
   }
 
@@ -177,8 +177,13 @@ class WorkerPool implements EncoderPool {
     return this.#write({ path, samples, transform });
   }
 
-  async writePlain(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
-    return (await this.#write({ path, samples: pixels, transform, isPlain: true })) as WrittenTile;
+  async writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
+    return (await this.#write({
+      path,
+      samples: pixels,
+      transform,
+      samplesOnly: true,
+    })) as WrittenTile;
   }
 
   async #write(given: TileTask): Promise<WrittenTile | undefined> {

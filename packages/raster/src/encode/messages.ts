@@ -1,5 +1,5 @@
 /** What a pool and its worker threads say to each other. */
-import type { PlainSamples } from '../source/plain-samples.js';
+import type { RawSamples } from '../source/raw-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import type { CarriedError } from './carried-error.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
@@ -9,7 +9,7 @@ export interface WorkerSetup {
   readonly format: TileFormat;
   readonly options: TileTaskOptions;
   /** Where the samples lie of tasks that do not bring any. */
-  readonly plain: PlainSamples | undefined;
+  readonly raw: RawSamples | undefined;
 }
 
 /** To a worker: a tile to write, or that there will be no more. */

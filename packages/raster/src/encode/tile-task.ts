@@ -28,7 +28,7 @@ export interface TileTask {
   readonly samples: Pixels | Window;
   readonly transform: Transform | undefined;
   /** Only the samples: without statistics and overviews, and also if all of them are nodata. */
-  readonly isPlain?: boolean | undefined;
+  readonly samplesOnly?: boolean | undefined;
 }
 
 /** Whether samples are given, and not just where they lie. */
@@ -47,7 +47,7 @@ export interface WrittenTile {
   readonly part: Pixels | undefined;
 }
 
-const PLAIN = { skipEmpty: false, statistics: false, pyramid: undefined };
+const SAMPLES_ONLY = { skipEmpty: false, statistics: false, pyramid: undefined };
 const NO_OVERVIEWS = { own: [], part: undefined };
 
 /** What all tasks of a thread have in common. */
@@ -65,7 +65,7 @@ export async function runTileTask(
   { format, options, fs }: TaskSetup,
 ): Promise<WrittenTile | undefined> {
   const { writeOut } = options;
-  const { skipEmpty, statistics: wanted, pyramid } = task.isPlain ? PLAIN : options;
+  const { skipEmpty, statistics: wanted, pyramid } = task.samplesOnly ? SAMPLES_ONLY : options;
   if (skipEmpty && isEmptyTile(pixels.data, format.nodata)) return undefined;
   // Before encoding, which may change the samples in place.
   const statistics = wanted ? tileStatistics(pixels, format.nodata) : undefined;

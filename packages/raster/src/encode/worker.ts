@@ -1,11 +1,11 @@
 /**
  * A worker thread that encodes and writes tiles, one after another: it has its own codec and buffers, and its own door to
- * the disk, where it reads plain samples too. It is given the next tile while it is at work, and so need not wait for it.
+ * the disk, where it reads raw samples too. It is given the next tile while it is at work, and so need not wait for it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { inlineFileSystem } from 'holdfast/os';
 import { dataTypes, type Pixels, type Window } from '../model.js';
-import { PlainReader } from '../source/plain-samples.js';
+import { RawReader } from '../source/raw-samples.js';
 import { TileEncoder } from '../tiff/tile-encoder.js';
 import { carryError } from './carried-error.js';
 import type { Order, Reply, WorkerSetup } from './messages.js';
@@ -14,9 +14,9 @@ import { areGiven, runTileTask, type TileTask, type WrittenTile } from './tile-t
 const port = parentPort;
 if (!port) throw new Error('encode/worker.js is the body of a worker thread');
 
-const { format, options, plain } = workerData as WorkerSetup;
+const { format, options, raw } = workerData as WorkerSetup;
 const setup = { format, options, fs: inlineFileSystem };
-const reader = plain && new PlainReader(inlineFileSystem, plain);
+const reader = raw && new RawReader(inlineFileSystem, raw);
 let encoder: TileEncoder | undefined;
 /** Where the samples of the tile before were. */
 let room: ArrayBuffer | undefined;
@@ -51,13 +51,13 @@ async function writeTile(
 ): Promise<WrittenTile | undefined> {
   if (areGiven(task.samples)) return runTileTask(tileEncoder, task, task.samples, setup);
   const buffer = takeRoom(task.samples);
-  const pixels = await readPlain(task.samples, buffer);
+  const pixels = await readRaw(task.samples, buffer);
   const written = await runTileTask(tileEncoder, task, pixels, setup);
   room = buffer;
   return written;
 }
 
-async function readPlain(window: Window, buffer: ArrayBuffer): Promise<Pixels> {
+async function readRaw(window: Window, buffer: ArrayBuffer): Promise<Pixels> {
   if (!reader) throw new Error('a worker was given no samples and not told where they lie');
   return reader.read(window, buffer);
 }

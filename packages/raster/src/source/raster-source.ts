@@ -10,7 +10,7 @@ import {
   type Window,
 } from '../model.js';
 import type { Grid } from './grid.js';
-import type { PlainSamples } from './plain-samples.js';
+import type { RawSamples } from './raw-samples.js';
 
 /** Gives a buffer of just this size; what is in it is left over from its last use. */
 export type TakeBuffer = (sizeBytes: number) => ArrayBuffer;
@@ -35,7 +35,7 @@ export interface RasterSource {
    */
   read(window: Window, signal?: AbortSignal, takeBuffer?: TakeBuffer): Promise<Pixels>;
   /** Where the samples lie in a file as `read` gives them, if they do: for threads that read them by themselves. */
-  readonly plain?: PlainSamples | undefined;
+  readonly raw?: RawSamples | undefined;
   /**
    * Tells these samples from others: the same text for the same samples, at any time and in any process. A source
    * without it cannot be resumed.

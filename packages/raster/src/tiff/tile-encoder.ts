@@ -82,9 +82,9 @@ export class TileEncoder {
     checkPixels(given, this.#format);
     const pixels = replaceNaN(given, this.#format.nanBecomes);
     const grid = blockGrid(this.#format, pixels.widthPx, pixels.heightPx);
-    const isPlain = this.#format.compression.name === 'none' && isWholeBlock(grid, pixels);
-    const predictor = isPlain ? 1 : choosePredictor(this.#format, this.#codec, grid, pixels);
-    return { pixels, grid, isPlain, predictor, ownFields };
+    const isWrapped = this.#format.compression.name === 'none' && isWholeBlock(grid, pixels);
+    const predictor = isWrapped ? 1 : choosePredictor(this.#format, this.#codec, grid, pixels);
+    return { pixels, grid, isWrapped, predictor, ownFields };
   }
 
   /** The most bytes that an image takes in a classic file. */
@@ -92,8 +92,8 @@ export class TileEncoder {
     return headerBytes(tiffVariants.classic, emptyFields(image)) + this.#mostDataBytes(image);
   }
 
-  #mostDataBytes({ pixels, grid, isPlain }: Image): number {
-    if (isPlain) return pixels.data.byteLength;
+  #mostDataBytes({ pixels, grid, isWrapped }: Image): number {
+    if (isWrapped) return pixels.data.byteLength;
     return this.#codec.boundBytes(this.#blockBytes(grid)) * blockCount(grid);
   }
 
@@ -109,7 +109,7 @@ export class TileEncoder {
     isLast: boolean,
   ): EncodedImage {
     const headBytes = headerBytes(variant, emptyFields(image), { startBytes, nextBytes: 0 });
-    const blocks = image.isPlain
+    const blocks = image.isWrapped
       ? this.#wrapped(image, headBytes)
       : this.#compressed(image, headBytes);
     const { output, endBytes } = blocks;
@@ -118,8 +118,12 @@ export class TileEncoder {
     const offsets = blocks.starts.map((start) => startBytes + start);
     const nextBytes = isLast ? 0 : startBytes + sizeBytes;
     writeHeader(variant, fieldsOf(image, offsets, blocks.sizes), output, { startBytes, nextBytes });
-    const own = output.subarray(0, image.isPlain ? headBytes : sizeBytes);
-    return { output, parts: image.isPlain ? [own, bytesOf(image.pixels.data)] : [own], sizeBytes };
+    const own = output.subarray(0, image.isWrapped ? headBytes : sizeBytes);
+    return {
+      output,
+      parts: image.isWrapped ? [own, bytesOf(image.pixels.data)] : [own],
+      sizeBytes,
+    };
   }
 
   /** An image that is its own only block needs no copy: its array follows the header as it is. */
@@ -191,7 +195,7 @@ interface Image {
   readonly pixels: Pixels;
   readonly grid: BlockGrid;
   /** Not compressed, and its array is its only block. */
-  readonly isPlain: boolean;
+  readonly isWrapped: boolean;
   readonly predictor: 1 | 2 | 3;
   /** The fields that do not come from its size and blocks. */
   readonly ownFields: readonly Field[];

@@ -138,7 +138,7 @@ async function takeOrWriteTile(
       if (taken.tile) await merged?.addFromFile(cell, join(stage.path, name));
       return { ...taken, resumed: true };
     }
-    const samples = pool.readsPlain
+    const samples = pool.readsRaw
       ? cell.window
       : await plan.source.read(cell.window, signal, pool.takeBuffer);
     signal.throwIfAborted();

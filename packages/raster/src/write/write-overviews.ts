@@ -110,7 +110,7 @@ export async function writeOverviews(
     const path = join(stage.path, name);
     if (stage.resumed) await unlinkIfThere(fs, path);
     const transform = scaledTransform(source.info.georeferencing.transform, factor);
-    const writing = pool.writePlain(path, images[index] as Pixels, transform);
+    const writing = pool.writeSamples(path, images[index] as Pixels, transform);
     const { sizeBytes, sha256 } = await writing.catch((cause: unknown) => {
       throw overviewError(path, cause);
     });

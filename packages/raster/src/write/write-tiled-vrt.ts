@@ -90,9 +90,9 @@ export async function writeTiledVrt(
   checkResumable('writeTiledVrt', plan);
   const { fs, format, pyramid } = plan;
   const { threads, skipEmpty = false, statistics = false, signal } = options;
-  const { plain } = source;
+  const { raw } = source;
   const writeOut = options.durability !== 'atomic';
-  const poolOptions = { fs, threads, writeOut, skipEmpty, statistics, pyramid, plain };
+  const poolOptions = { fs, threads, writeOut, skipEmpty, statistics, pyramid, raw };
   const pool = openEncoderPool(format, poolOptions);
   try {
     pool.start(plan.tileCount);

@@ -10,8 +10,9 @@ import {
   type CompressionOptions,
 } from '#src/codec/compressions.js';
 import { openCodec } from '#src/codec/open-codec.js';
-import { systemLibrary, type LibraryName } from '#src/codec/system-library.js';
+import type { LibraryName } from '#src/codec/system-library.js';
 import { type DataType } from '#src/model.js';
+import { isHere } from './is-here.js';
 
 const libraryOf: Partial<Record<CompressionName, LibraryName>> = {
   deflate: 'libdeflate',
@@ -20,11 +21,6 @@ const libraryOf: Partial<Record<CompressionName, LibraryName>> = {
   lerc: 'libLerc',
 };
 const hasZstd = 'zstdCompressSync' in (await import('node:zlib'));
-/** Whether this machine has what the compression needs; the tests of the others must hold everywhere. */
-const isHere = (name: CompressionName): boolean =>
-  !(name === 'zstd' || name === 'lz4' || name === 'lerc') ||
-  systemLibrary(libraryOf[name] as LibraryName) !== undefined ||
-  (name === 'zstd' && hasZstd);
 
 const open = (options: CompressionOptions, dataType: DataType = 'uint8') =>
   openCodec(checkCompression('test', options, dataType), dataType);

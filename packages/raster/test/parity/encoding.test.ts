@@ -10,11 +10,11 @@ import { temporaryDirectory } from '@holdfast/tools/testing';
 import { fromArrayBuffer, type GeoTIFFImage } from 'geotiff';
 import { isHoldfastError } from 'holdfast';
 import { compressions, type CompressionName } from '#src/codec/compressions.js';
-import { systemLibrary } from '#src/codec/system-library.js';
 import { dataTypeNames, dataTypes, type DataType, type RasterArray } from '#src/model.js';
 import { type ArrayRaster, fromArray } from '#src/source/from-array.js';
 import type { WriteOptions } from '#src/write/mosaic-plan.js';
 import { writeTiledVrt } from '#src/write/write-tiled-vrt.js';
+import { isHere } from '../codec/is-here.js';
 
 const WIDTH = 20;
 const HEIGHT = 18;
@@ -71,7 +71,7 @@ const stable = ['none', 'deflate', 'zstd', 'lzw', 'packbits'] as const;
 test('codecs: none, deflate, zstd, lzw and packbits are stable, each with its registered tag', async (t) => {
   for (const compression of stable) {
     assert.equal(compressions[compression].experimental, false);
-    if (compression === 'zstd' && !systemLibrary('libzstd')) continue;
+    if (!isHere(compression)) continue;
     const image = await tileOf(t, raster('float32'), { compression });
     assert.equal(await tag(image, 'Compression'), compressions[compression].tag);
     const [read] = (await image.readRasters()) as unknown as RasterArray[];
@@ -122,7 +122,7 @@ test('codecs: LERC alone takes a largest error, of 0 or more', async (t) => {
 });
 
 test('codecs: LERC keeps within its largest error, in several bands that a source gives together too', async (t) => {
-  if (!systemLibrary('libLerc')) return;
+  if (!isHere('lerc')) return;
   const data = Float32Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => Math.sin(i) * 100);
   const array = { data, width: WIDTH, height: HEIGHT, bandCount: 3, interleave: 'pixel' } as const;
   const image = await tileOf(t, array, { compression: 'lerc', maxZError: 0.5 });

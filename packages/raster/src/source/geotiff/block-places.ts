@@ -110,7 +110,7 @@ function piecesOf(
         heightPx - block * places.heightPx,
       ),
     );
-    return encoding.isPlain ? merged(blocks) : blocks;
+    return encoding.isUncompressed ? merged(blocks) : blocks;
   }).flat();
 }
 

@@ -30,7 +30,7 @@ export interface BlockEncoding {
   /** Planes of blocks: one for each band that lies alone. */
   readonly planes: number;
   /** Stored uncompressed, so that blocks which follow each other decode as one. */
-  readonly isPlain: boolean;
+  readonly isUncompressed: boolean;
   readonly isYCbCr: boolean;
   /** What geotiff.js's decoders want to know of the file. */
   readonly decoderParameters: Parameters<typeof getDecoder>[1];

@@ -12,7 +12,7 @@ import type { RasterSource } from '../raster-source.js';
 import { type BlockEncoding, dataTypeOfTiff } from './decode-block.js';
 import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
 import { blockLoader, placesOf } from './block-places.js';
-import { plainSamplesOf } from './plain-strips.js';
+import { rawSamplesOf } from './raw-strips.js';
 import { notATiff } from './corrupt.js';
 import { directories } from './directories.js';
 import { Tags } from './image-tags.js';
@@ -43,10 +43,10 @@ export async function fromGeoTiff(
   const file = await openFile(fs, path);
   try {
     const image = await imageOf(file, path, options.overview);
-    const { plain, ...source } = await sourceOf(file, path, image, cacheBytes);
+    const { raw, ...source } = await sourceOf(file, path, image, cacheBytes);
     const fingerprint = () => fingerprintOf(fs, file);
     // Other threads have no filesystem but the machine's own.
-    return { ...source, fingerprint, plain: fs === nodeFileSystem ? plain : undefined };
+    return { ...source, fingerprint, raw: fs === nodeFileSystem ? raw : undefined };
   } catch (error) {
     await file.close();
     throw isHoldfastError(error) ? error : notATiff(path, error);
@@ -121,7 +121,7 @@ async function sourceOf(
     blocks,
     tiling: 'tileSize',
     read: (window, signal, takeBuffer) => reader.read(window, signal, takeBuffer),
-    plain: await plainSamplesOf(file, info, places, encoding),
+    raw: await rawSamplesOf(file, info, places, encoding),
     close: () => file.close(),
   };
 }
@@ -170,7 +170,7 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
     dataType,
     bandsTogether: planar === 2 ? 1 : samplesPerPixel,
     planes: planar === 2 ? samplesPerPixel : 1,
-    isPlain: compression === 1,
+    isUncompressed: compression === 1,
     isYCbCr: isJpeg && (await tags.number('photometricInterpretation')) === 6,
     decoderParameters: {
       tileWidth: (await tags.number('tileWidth')) ?? (await tags.number('imageWidth')) ?? 0,

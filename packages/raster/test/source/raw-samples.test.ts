@@ -67,7 +67,7 @@ for (const planar of ['together', 'apart'] as const) {
     writeFileSync(input, stripTiff(planar));
     const source = await fromGeoTiff(input);
     t.after(() => source.close());
-    assert.equal(source.plain?.planeOffsetsBytes.length, planar === 'apart' ? 2 : 1);
+    assert.equal(source.raw?.planeOffsetsBytes.length, planar === 'apart' ? 2 : 1);
     const options = { tileSizePx: 64, compression: 'none' } as const;
     const alone = await writeTiledVrt(join(directory, 'a.vrt'), source, { ...options, threads: 2 });
     const given = await writeTiledVrt(join(directory, 'b.vrt'), source, { ...options, threads: 0 });
@@ -82,7 +82,7 @@ test('samples in the other byte order, or in a file of a filesystem of its own, 
   writeFileSync(input, stripTiff('together', false));
   const source = await fromGeoTiff(input);
   t.after(() => source.close());
-  assert.equal(source.plain, undefined);
+  assert.equal(source.raw, undefined);
   const { data } = await source.read({ xPx: 1, yPx: 1, widthPx: 1, heightPx: 1 });
   assert.deepEqual([...data], [(302 * 7919) % 65_536, (303 * 7919) % 65_536]);
 });

@@ -1,22 +1,22 @@
-/** Whether the samples of a GeoTIFF lie plainly: uncompressed strips that follow each other, in the machine's byte order. */
+/** Whether the samples of a GeoTIFF are raw: uncompressed strips that follow each other, in the machine's byte order. */
 import { resolve } from 'node:path';
 import type { FsFile } from 'holdfast/os';
 import { dataTypes, type RasterInfo } from '../../model.js';
-import type { PlainSamples } from '../plain-samples.js';
+import type { RawSamples } from '../raw-samples.js';
 import type { BlockPlaces } from './block-places.js';
 import type { BlockEncoding } from './decode-block.js';
 
-export async function plainSamplesOf(
+export async function rawSamplesOf(
   file: FsFile,
   info: RasterInfo,
   places: BlockPlaces,
   encoding: BlockEncoding,
-): Promise<PlainSamples | undefined> {
-  const { dataType, bandsTogether, planes, isPlain, littleEndian, bitsPerSample } = encoding;
+): Promise<RawSamples | undefined> {
+  const { dataType, bandsTogether, planes, isUncompressed, littleEndian, bitsPerSample } = encoding;
   const { bytes } = dataTypes[dataType];
   const pixelBytes = bytes * bandsTogether;
   const rowBytes = info.widthPx * pixelBytes;
-  const asInMemory = isPlain && (littleEndian || bytes === 1) && bitsPerSample === 8 * bytes;
+  const asInMemory = isUncompressed && (littleEndian || bytes === 1) && bitsPerSample === 8 * bytes;
   if (!asInMemory || !places.cut || !areInOrder(places, info.heightPx, rowBytes)) return undefined;
   const { dev, ino } = await file.stat();
   return {

@@ -1,5 +1,5 @@
 /**
- * Samples that lie in a file as they lie in memory: uncompressed, row after row, in the byte order of the machine. An
+ * Raw samples lie in a file as they lie in memory: uncompressed, row after row, in the byte order of the machine. An
  * encoder thread reads them there by itself, straight into the buffer that it encodes, and nothing is handed over.
  */
 import type { Fs, FsFile } from 'holdfast/os';
@@ -7,8 +7,8 @@ import { type DataType, dataTypes, type Interleave, type Pixels, type Window } f
 import { corrupt } from './geotiff/corrupt.js';
 import { readFully } from './geotiff/read-fully.js';
 
-/** Where samples lie plainly. What another thread can be told: no file that is open, but which file it is. */
-export interface PlainSamples {
+/** Where raw samples lie. What another thread can be told: no file that is open, but which file it is. */
+export interface RawSamples {
   readonly path: string;
   /** The file that the source has open; another one at the path is not meant. */
   readonly dev: bigint;
@@ -23,13 +23,13 @@ export interface PlainSamples {
   readonly pixelBytes: number;
 }
 
-/** Reads windows of plain samples, through its own descriptor. */
-export class PlainReader {
+/** Reads windows of raw samples, through its own descriptor. */
+export class RawReader {
   readonly #fs: Fs;
-  readonly #samples: PlainSamples;
+  readonly #samples: RawSamples;
   #file: FsFile | undefined;
 
-  constructor(fs: Fs, samples: PlainSamples) {
+  constructor(fs: Fs, samples: RawSamples) {
     this.#fs = fs;
     this.#samples = samples;
   }
