@@ -33,18 +33,20 @@ const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
 const syncfs = koffi.load(null).func('int syncfs(int fd)');
 
 /** Runs the benchmark and prints its tables. */
-export async function benchDirectory({ quick }: BenchOptions): Promise<void> {
+export async function benchDirectory({ quick, only = '' }: BenchOptions): Promise<void> {
   const parent = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? tmpdir();
   const root = nodeFs.mkdtempSync(`${parent}/holdfast-bench-`);
   const divisor = quick ? QUICK_DIVISOR : 1;
   try {
     for (const { fileCount, fileBytes, rounds } of cases) {
       const scaled = { fileCount: fileCount / divisor, fileBytes };
+      const title = `publish ${scaled.fileCount} files of ${fileBytes} bytes`;
+      if (!title.includes(only)) continue;
       const contenders = contendersOf(root, scaled);
       const timesMs = await medianTimesMs(contenders, quick ? 1 : rounds);
-      printTimes(`publish ${scaled.fileCount} files of ${fileBytes} bytes`, contenders, timesMs);
+      printTimes(title, contenders, timesMs);
     }
-    printMemory(root, MEMORY_FILE_COUNT / divisor);
+    if ('memory'.includes(only)) printMemory(root, MEMORY_FILE_COUNT / divisor);
   } finally {
     nodeFs.rmSync(root, { recursive: true, force: true });
   }

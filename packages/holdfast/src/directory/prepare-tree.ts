@@ -4,7 +4,6 @@
  * 1. make the stage and lock it, or take over the one that a run with `resume` kept
  * 2. fill it; wait until everything that was started has settled, also when one of them failed
  * 3. survey and sync it (sync-tree.ts)
- * 4. give it a name of its own, if it had the one that is taken over: from here on it may turn into an old tree
  *
  * Invariant: nothing of the caller's runs any more when this ends, whichever way it ends.
  * A crash leaves an unlocked stage: an orphan, or with `resume` the stage that the next run takes over.
@@ -96,8 +95,7 @@ export async function prepareTree<T>(
     const survey = await surveyTree(fs, stage);
     if (mode !== undefined) await giveMode(stage, mode);
     if (options.durability !== 'atomic') await makeDurable(fs, stage, survey, options);
-    const named = options.resume ? await giveOwnName(fs, stage, parent, freshName()) : stage;
-    return { stage: named, value, fileCount: survey.fileCount };
+    return { stage, value, fileCount: survey.fileCount };
   } catch (error) {
     await giveUp(fs, stage, error, options.resume ?? false);
     throw stepFailed(error, 'fill', stage.path);
@@ -207,10 +205,11 @@ async function madeDirectory(fs: Fs, path: string): Promise<boolean> {
 }
 
 /**
- * Under the name that is taken over, an old tree that comes out of an exchange would pass for a stage. The new name is
- * made durable first: were it lost, and the exchange not, the other name would lead to the target itself.
+ * Gives a stage that runs take over a name of its own, before an old tree comes to lie there, which would pass for a
+ * stage. The new name is made durable first: were it lost, and the exchange not, the other name would lead to the target
+ * itself. From here on a kill leaves an orphan, not a stage to be resumed.
  */
-async function giveOwnName(
+export async function giveOwnName(
   fs: Fs,
   stage: OwnedDirectory,
   parent: string,

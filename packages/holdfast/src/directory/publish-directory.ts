@@ -26,6 +26,7 @@ import { removeOldTree } from './old-tree.js';
 import { sweepStagesAt } from './orphans.js';
 import {
   discardTree,
+  giveOwnName,
   keepForResume,
   prepareTree,
   refuseAborted,
@@ -125,7 +126,7 @@ async function publishOnto<T>(
     const freshName = (): string => stageNameFor(target, options.keepPrevious ?? 0);
     const tree = await prepareTree(fs, target.parent, target.name, fill, options, freshName);
     try {
-      const oldPath = await publish(fs, target, tree, options);
+      const oldPath = await publish(fs, target, tree, freshName, options);
       if (options.durability !== 'atomic') await syncParent(parent);
       const previousPath = oldPath && (await retire(fs, target, oldPath, parent, options));
       return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };
@@ -142,14 +143,18 @@ async function publish(
   fs: Fs,
   target: DirectoryTarget,
   tree: PreparedTree<unknown>,
+  freshName: () => string,
   options: PublishDirectoryOptions,
 ): Promise<string | undefined> {
   const { ifExists = 'fail' } = options;
   const withoutExchange = wayWithoutExchange(fs, options);
-  const { stage } = tree;
+  let { stage } = tree;
   try {
     refuseAborted(options.signal, target.path);
     options.onProgress?.({ phase: 'publish', fileCount: tree.fileCount, sizeBytes: 0 });
+    if (options.resume && target.old) {
+      stage = await giveOwnName(fs, stage, target.parent, freshName());
+    }
     return await swing(fs, target, stage, { ifExists, withoutExchange });
   } catch (error) {
     if (options.resume) await keepForResume(fs, stage, target.parent, target.name);

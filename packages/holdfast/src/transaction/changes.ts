@@ -7,6 +7,7 @@ import { refuseMountPoint } from '../directory/mount-info.js';
 import { sweepStagesOf } from '../directory/orphans.js';
 import {
   discardTree,
+  giveOwnName,
   keepForResume,
   prepareTree,
   type Fill,
@@ -14,6 +15,7 @@ import {
 } from '../directory/prepare-tree.js';
 import type { Place } from '../directory/previous.js';
 import { HoldfastError } from '../errors.js';
+import { failure } from '../failure.js';
 import { lookAgain } from '../file/resolve-target.js';
 import { lookAt } from '../journal/inode.js';
 import { below } from '../journal/journal-file.js';
@@ -22,6 +24,7 @@ import { makeUpdate } from '../json/commit-group.js';
 import { PendingUpdate } from '../json/pending-update.js';
 import type { JsonUpdater, UpdateJsonOptions } from '../json/update-options.js';
 import type { Lock } from '../lock/lock.js';
+import { closeQuietly } from '../os/close-quietly.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { basename, dirname } from '../os/paths.js';
 import type { FileData } from '../stage/file-data.js';
@@ -173,10 +176,27 @@ async function prepareSwept(
 ): Promise<OwnedDirectory> {
   try {
     await sweepStagesOf(fs, target.parent, target.name);
-    return (await prepareTree(fs, target.parent, target.name, fill, options, freshName)).stage;
+    const { parent, name } = target;
+    const { stage } = await prepareTree(fs, parent, name, fill, options, freshName);
+    return options.resume ? await giveOwnNameOrClose(fs, stage, parent, freshName()) : stage;
   } catch (error) {
     await target.old?.handle.close().catch(() => undefined);
     throw error;
+  }
+}
+
+/** The journal will name the stage, so no later run may take it over. */
+async function giveOwnNameOrClose(
+  fs: Fs,
+  stage: OwnedDirectory,
+  parent: string,
+  name: string,
+): Promise<OwnedDirectory> {
+  try {
+    return await giveOwnName(fs, stage, parent, name);
+  } catch (error) {
+    await closeQuietly(stage.handle);
+    throw failure('stage', stage.path, error);
   }
 }
 

@@ -437,6 +437,19 @@ test('a failed run with resume keeps its stage, and the next one goes on from it
   assert.deepEqual(treeOf(`${root}/out`), { first: '2', second: '2' });
 });
 
+test('a first publish with resume keeps its stage to be resumed up to the rename that publishes it', async (t) => {
+  const root = temporaryDirectory(t);
+  const atRename: string[][] = [];
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call }) => {
+      if (call === 'rename') atRename.push(readdirSync(root));
+    },
+  });
+  await publishDirectory(`${root}/out`, (stage) => stage.write('a', '1'), { resume: true, fs });
+  assert.deepEqual(atRename, [['.out.staging-resume']]);
+  assert.deepEqual(treeOf(`${root}/out`), { a: '1' });
+});
+
 test('a stage to be resumed is taken over by one run at a time, and not after a failed sync', async (t) => {
   const root = temporaryDirectory(t);
   await assert.rejects(
