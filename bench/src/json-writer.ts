@@ -3,14 +3,18 @@
  *
  *   json-writer.js holdfast|pair PATH NAME COUNT
  *
- * It says `ready`, waits for a line, makes its updates, and says how many milliseconds they took.
+ * It updates a document of its own once, so that everything is loaded, says `ready`, waits for a line, makes its updates,
+ * and says how many milliseconds they took.
  */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { ways } from './json-ways.js';
 
 const [way = '', path = '', name = '', count = '0'] = process.argv.slice(2);
 const update = ways[way];
 if (!update) throw new Error(`no way '${way}'`);
+writeFileSync(`${path}.${name}`, '{}');
+await update(`${path}.${name}`, name);
 process.stdout.write('ready\n');
 await once(process.stdin, 'data');
 const began = performance.now();

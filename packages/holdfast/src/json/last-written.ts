@@ -9,6 +9,8 @@ import { detectFormat, type JsonFormat } from './format.js';
 
 /** Documents that are longer are not kept: they would hold the memory for a gain that is spent rarely. */
 const LONGEST_BYTES = 16 * 1024 * 1024;
+/** A shorter document is parsed about as fast as its members are made and compared. */
+const SHORTEST_BYTES_IN_MEMBERS = 64 * 1024;
 
 export class WrittenDocument {
   readonly path: string;
@@ -41,7 +43,9 @@ export class WrittenDocument {
   prepareWhenIdle(): void {
     setImmediate(() => {
       if (this.#isTaken) return;
-      this.#content = inMembers(this.#content, this.format, this.path);
+      if (this.bytes.length >= SHORTEST_BYTES_IN_MEMBERS) {
+        this.#content = inMembers(this.#content, this.format, this.path);
+      }
       this.#prepared = { value: valueOf(this.#content) };
     });
   }

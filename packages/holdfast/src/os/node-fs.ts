@@ -165,7 +165,7 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
 
 const posixFileSystem: Fs = {
   async open(path, flags, mode = 0o666) {
-    await letEventLoopTurn();
+    if (mustTurn()) await turnEventLoop();
     return call(() => openFile(path, flags, mode, INLINE_BYTES));
   },
   async openDirectory(path) {
@@ -259,8 +259,11 @@ function ofPlatform(posix: Fs): Fs {
 let turnedAt = 0;
 
 /** Calls made inline settle in one turn of the event loop. A loop of awaited ones must not keep timers from running. */
-async function letEventLoopTurn(): Promise<void> {
-  if (performance.now() - turnedAt < LONGEST_RUN_MS) return;
+function mustTurn(): boolean {
+  return performance.now() - turnedAt >= LONGEST_RUN_MS;
+}
+
+async function turnEventLoop(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   turnedAt = performance.now();
 }
