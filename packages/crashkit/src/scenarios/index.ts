@@ -5,9 +5,11 @@ import { directoryScenarios } from './directory.js';
 import { fileScenarios } from './file.js';
 import { interferenceScenarios } from './interference.js';
 import { jsonScenarios } from './json.js';
+import { lostLockScenarios } from './lost-locks.js';
 import { orphanScenarios } from './orphans.js';
 import { recordRepairScenarios } from './record-repairs.js';
 import { recordsScenarios } from './records.js';
+import { sweepScenarios } from './sweeps.js';
 import { transactionScenarios } from './transaction.js';
 
 export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, ScenarioAt>> {
@@ -19,6 +21,10 @@ export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, Sce
     ...directoryScenarios(api),
     ...orphanScenarios(api),
     ...transactionScenarios(api),
-    ...interferenceScenarios(api),
+    ...Object.fromEntries([
+      ...sweepScenarios(api),
+      ...lostLockScenarios(api),
+      ...interferenceScenarios(api),
+    ]),
   };
 }
