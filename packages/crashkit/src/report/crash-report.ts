@@ -37,25 +37,29 @@ ${missingCount > 0 ? `\nOf this budget ${missingCount} pieces were **not** run (
 - Images of a real filesystem, cut by a power loss, mounted and checked: ${count(images.reduce((sum, row) => sum + row.states, 0))}.
 - Runs of a program with a failing call, a kill or another order of events: ${total((row) => (['error', 'kill', 'strace', 'race'].includes(row.engine) ? row.cases : 0))}.
 - Broken promises: ${violations}.
-- Mutants of the core that a scenario noticed: ${killed.length} of ${mutants.length}.
+- Mutants that a scenario noticed: ${mutants.length === 0 ? 'none was tried' : `${killed.length} of ${mutants.length}`}.
 - States that the model engine makes and tells apart in a second of one core: ${perSecond(speed.madePerSecond)}; that it
   recovers and checks as well, each with the next run of the program: ${perSecond(speed.checkedPerSecond)}.
 
 ## Operations
 
 ${tableOf(rows)}
-
-## Mutants
-
-Each is the core with one thing taken out. What noticed it is named.
-
-${mutantTable(mutants)}
-`;
+${mutants.length === 0 ? '' : mutantSection(mutants)}`;
 }
 
 /** Two digits say enough of a measurement. */
 function perSecond(value: number): string {
   return count(Number(value.toPrecision(2)));
+}
+
+function mutantSection(mutants: readonly MutantResult[]): string {
+  return `
+## Mutants
+
+Each is the core, or what writes a mosaic, with one thing taken out. What noticed it is named.
+
+${mutantTable(mutants)}
+`;
 }
 
 function mutantTable(mutants: readonly MutantResult[]): string {
