@@ -179,7 +179,7 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
     ],
     'transaction: without exchange': [
       "journal/roll-forward.js: call of a sync: await syncDirectory(fs, dirname(to), 'committed')",
-      "journal/roll-forward.js: order: await syncDirectory(fs, dirname(to), 'committed'); await fs.rename(below(root, move.trash), to);",
+      "journal/roll-forward.js: order: await syncDirectory(fs, dirname(to), 'committed'); await fs.rename(trash, to);",
     ],
   },
 };
