@@ -1,4 +1,4 @@
-/** Ways to set one member of a JSON document. */
+/** Ways to change one member of a JSON document. */
 import { readFileSync } from 'node:fs';
 import { updateJson } from 'holdfast';
 import { properLockfile, writeFileAtomic } from './peer-packages.js';
@@ -7,7 +7,7 @@ export type SetMember = (path: string, key: string) => Promise<unknown>;
 
 export const ways: Readonly<Record<string, SetMember>> = {
   holdfast: (path, key) =>
-    updateJson<Record<string, number>>(path, (document) => void (document[key] = 1), { indent: 0 }),
+    updateJson<Record<string, number>>(path, (document) => countUp(document, key), { indent: 0 }),
   pair: async (path, key) => {
     const unlock = await properLockfile.lock(path, {
       retries: { retries: 100_000, minTimeout: 1, maxTimeout: 20 },
@@ -16,10 +16,15 @@ export const ways: Readonly<Record<string, SetMember>> = {
     });
     try {
       const document = JSON.parse(readFileSync(path, 'utf8')) as Record<string, number>;
-      document[key] = 1;
+      countUp(document, key);
       await writeFileAtomic(path, JSON.stringify(document));
     } finally {
       await unlock();
     }
   },
 };
+
+/** A value of its own each time: a document that stays as it is would not be written. */
+function countUp(document: Record<string, number>, key: string): void {
+  document[key] = (document[key] ?? 0) + 1;
+}

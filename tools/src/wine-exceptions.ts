@@ -63,6 +63,7 @@ export const failingTests: Readonly<Record<string, string>> = {
   'a target that another program replaced meanwhile is left as that program made it': removed,
   'a tree that another program put there right before the exchange is put back': exchange,
   'a FIFO in the stage is refused, a symlink is kept and not followed': linuxOnly,
+  'a socket in the stage is refused': linuxOnly,
   'a path that leaves the stage is refused, through a symlink too': links,
   'a replaced directory keeps its mode, also one that its owner may not write': modes,
   // transaction/

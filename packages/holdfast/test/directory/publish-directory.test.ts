@@ -14,6 +14,8 @@ import {
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import {
   HoldfastError,
   isHoldfastError,
@@ -346,6 +348,20 @@ test('a FIFO in the stage is refused, a symlink is kept and not followed', async
   );
   assert.deepEqual(readdirSync(root), ['outside']);
   assert.deepEqual(treeOf(`${root}/outside`), { file: 'untouched' });
+});
+
+test('a socket in the stage is refused', async (t) => {
+  const root = temporaryDirectory(t);
+  const server = createServer();
+  t.after(() => server.close());
+  await assert.rejects(
+    publishDirectory(`${root}/out`, async (stage) => {
+      server.listen(`${stage.path}/socket`);
+      await once(server, 'listening');
+    }),
+    holdfastError('UNSUPPORTED_TARGET'),
+  );
+  assert.deepEqual(readdirSync(root), []);
 });
 
 test('a path that leaves the stage is refused, through a symlink too', async (t) => {
