@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { commandGroups } from '#src/commands/index.js';
 import { Command } from 'commander';
 
@@ -22,7 +23,7 @@ test('--version says the version of the package', () => {
   const { version } = JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as {
     version: string;
   };
-  const program = new URL('bin/holdfast.js', packageRoot).pathname;
+  const program = fileURLToPath(new URL('bin/holdfast.js', packageRoot));
   assert.equal(
     execFileSync(process.execPath, [program, '--version'], { encoding: 'utf8' }).trim(),
     version,

@@ -75,6 +75,11 @@ function writes(
   };
 }
 
+async function mustSee(api: RasterApi, fs: Fs, path: string, value: string): Promise<void> {
+  const seen = await see(api, fs, path);
+  if (seen !== value) throw new Error(`a reader sees ${seen}`);
+}
+
 /** A crash may leave the number of a tiles directory unused, so that the next one has a higher number. */
 function isTiles(path: string): boolean {
   return /\/out_tiles\.\d+(\/|$)/u.test(path);
@@ -170,8 +175,7 @@ function readMeanwhile(api: RasterApi, name: string): ScenarioAt {
         if (seen !== '1') throw new Error(`the reader of the old mosaic sees ${seen}`);
       },
       async check(fs) {
-        const seen = await see(api, fs, path);
-        if (seen !== '2') throw new Error(`a reader sees ${seen}`);
+        await mustSee(api, fs, path, '2');
       },
     };
   };
@@ -195,8 +199,7 @@ function recoverMeanwhile(api: RasterApi, name: string): ScenarioAt {
         await write(api, writer, path, sourceOf(1));
       },
       async check(fs) {
-        const seen = await see(api, fs, path);
-        if (seen !== '1') throw new Error(`a reader sees ${seen}`);
+        await mustSee(api, fs, path, '1');
       },
     };
   };

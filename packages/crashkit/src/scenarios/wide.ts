@@ -20,100 +20,72 @@ function pages(count: number, seed: string): string {
   ).join('');
 }
 
+/** One write that is wide, after one that is not. */
+interface WideWrite {
+  readonly file: string;
+  readonly data: string;
+  readonly write: (fs: Fs, path: string, data: string) => Promise<unknown>;
+  readonly observe: (fs: Fs, path: string) => Promise<string>;
+  readonly mayStay?: (left: string) => boolean;
+}
+
 export function wideScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
-  const file = (name: string): ScenarioAt => {
-    return (root) => {
-      const path = `${root}/data`;
-      const save = (fs: Fs, data: string): Promise<unknown> => api.replaceFile(path, data, { fs });
-      return scenarioOfSteps({
-        name,
-        root,
-        setup: async (fs) => {
-          await save(fs, 'old');
-        },
-        steps: [{ label: 'replace', call: (fs) => save(fs, pages(FILE_PAGES, 'new')) }],
-        observe: (fs) => seeFile(fs, path),
-        nextRun: async (fs) => {
-          await save(fs, 'next');
-        },
-      });
-    };
-  };
-
-  const document = (name: string): ScenarioAt => {
-    return (root) => {
-      const path = `${root}/state.json`;
-      const change = (fs: Fs, text: string): Promise<unknown> =>
-        api.updateJson<object>(path, () => ({ text }), { fs, initial: {} });
-      return scenarioOfSteps({
-        name,
-        root,
-        setup: async (fs) => {
-          await change(fs, 'old');
-        },
-        steps: [{ label: 'update', call: (fs) => change(fs, pages(FILE_PAGES, 'new').slice(100)) }],
-        observe: (fs) => seeFile(fs, path),
-        nextRun: async (fs) => {
-          await change(fs, 'next');
-        },
-      });
-    };
-  };
-
-  const log = (name: string): ScenarioAt => {
-    return (root) => {
-      const path = `${root}/log.jsonl`;
-      const append = (fs: Fs, text: string): Promise<unknown> =>
-        api.appendRecords(path, [{ text }], { fs });
-      return scenarioOfSteps({
-        name,
-        root,
-        setup: async (fs) => {
-          await append(fs, 'old');
-        },
-        steps: [{ label: 'append', call: (fs) => append(fs, pages(LOG_PAGES, 'new')) }],
-        observe: async (fs) => {
-          const lengths: number[] = [];
-          for await (const { text } of api.readRecords<{ text: string }>(path, { fs })) {
-            lengths.push(text.length);
-          }
-          return lengths.join(' ');
-        },
-        mayStay: (left) => /\/log\.[^/]+$/.test(left),
-        nextRun: async (fs) => {
-          await append(fs, 'next');
-        },
-      });
-    };
-  };
-
-  const tree = (name: string): ScenarioAt => {
-    return (root) => {
-      const path = `${root}/tree`;
-      const publish = (fs: Fs, text: string): Promise<unknown> =>
+  const filePages = pages(FILE_PAGES, 'new');
+  return Object.fromEntries([
+    named('wide: replaceFile', {
+      file: 'data',
+      data: filePages,
+      write: (fs, path, data) => api.replaceFile(path, data, { fs }),
+      observe: seeFile,
+    }),
+    named('wide: updateJson', {
+      file: 'state.json',
+      // With the text of the document around it, as many pages.
+      data: filePages.slice(100),
+      write: (fs, path, text) =>
+        api.updateJson<object>(path, () => ({ text }), { fs, initial: {} }),
+      observe: seeFile,
+    }),
+    named('wide: appendRecords', {
+      file: 'log.jsonl',
+      data: pages(LOG_PAGES, 'new'),
+      write: (fs, path, text) => api.appendRecords(path, [{ text }], { fs }),
+      observe: async (fs, path) => {
+        const lengths: number[] = [];
+        for await (const { text } of api.readRecords<{ text: string }>(path, { fs })) {
+          lengths.push(text.length);
+        }
+        return lengths.join(' ');
+      },
+      mayStay: (left) => /\/log\.[^/]+$/.test(left),
+    }),
+    named('wide: publishDirectory', {
+      file: 'tree',
+      data: filePages,
+      write: (fs, path, text) =>
         api.publishDirectory(path, (stage) => stage.write('leaf', text), {
           fs,
           ifExists: 'replace',
-        });
-      return scenarioOfSteps({
-        name,
-        root,
-        setup: async (fs) => {
-          await publish(fs, 'old');
-        },
-        steps: [{ label: 'publish', call: (fs) => publish(fs, pages(FILE_PAGES, 'new')) }],
-        observe: (fs) => seeTree(fs, path),
-        nextRun: async (fs) => {
-          await publish(fs, 'next');
-        },
-      });
-    };
-  };
+        }),
+      observe: seeTree,
+    }),
+  ]);
+}
 
-  return {
-    'wide: replaceFile': file('wide: replaceFile'),
-    'wide: updateJson': document('wide: updateJson'),
-    'wide: appendRecords': log('wide: appendRecords'),
-    'wide: publishDirectory': tree('wide: publishDirectory'),
+function named(name: string, wide: WideWrite): readonly [string, ScenarioAt] {
+  const { file, data, write, observe, mayStay } = wide;
+  const scenarioAt: ScenarioAt = (root) => {
+    const path = `${root}/${file}`;
+    const put = async (fs: Fs, text: string): Promise<void> => void (await write(fs, path, text));
+    return scenarioOfSteps({
+      name,
+      root,
+      setup: (fs) => put(fs, 'old'),
+      steps: [{ label: 'write', call: (fs) => put(fs, data) }],
+      observe: (fs) => observe(fs, path),
+      nextRun: (fs) => put(fs, 'next'),
+      ...(mayStay && { mayStay }),
+    });
   };
+  return [name, scenarioAt];
 }
