@@ -22,7 +22,8 @@ const unpack = `
   ln -s $PWD/lib/libstdc++-* lib/libstdc++.so.6
   ln -s $PWD/lib/libgcc_s-* lib/libgcc_s.so.1
   keys=/usr/share/keyrings/debian-archive-keyring.gpg
-  echo "deb [signed-by=$keys] http://deb.debian.org/debian trixie main" >apt/sources.list
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Created-By: Packages' | head -1)
+  echo "deb [signed-by=$keys] $mirror trixie main" >apt/sources.list
   places="-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=/dev/null
     -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt -o APT::Sandbox::User=root"
   apt-get -qq $places update

@@ -1,8 +1,7 @@
 /** The arguments of the crash report, and the help that explains them. */
 import { parseArgs } from 'node:util';
-import { budgets, type BudgetName } from './budget.js';
+import { budgets, familyNames, type BudgetName, type FamilyName } from './budget.js';
 import { engineNames, type ReportEngine } from './engines.js';
-import { familyNames, type FamilyName } from './generated.js';
 
 const anyEngine: readonly AnyEngine[] = [...engineNames, ...familyNames, 'mutants'];
 

@@ -2,7 +2,10 @@
 import type { FaultCase } from '../errors/error-engine.js';
 import type { SubsetLimits } from '../explore/subsets.js';
 import { killMoments, type KillMoment } from '../kill/kill-point.js';
-import type { FamilyName } from './generated.js';
+
+/** The families of generated scenarios. */
+export const familyNames = ['sequences', 'side-by-side', 'wide'] as const;
+export type FamilyName = (typeof familyNames)[number];
 
 export interface Budget {
   /** Each scenario is explored once with each. */

@@ -8,12 +8,9 @@ import type { HoldfastApi } from '../scenarios/api.js';
 import { sequenceScenarios } from '../scenarios/sequences.js';
 import { sideBySideScenarios } from '../scenarios/side-by-side.js';
 import { wideScenarios } from '../scenarios/wide.js';
-import type { Budget } from './budget.js';
+import type { Budget, FamilyName } from './budget.js';
 import { MODEL_ROOT, oneOfEachKind } from './engines.js';
 import type { ReportRow } from './row.js';
-
-export const familyNames = ['sequences', 'side-by-side', 'wide'] as const;
-export type FamilyName = (typeof familyNames)[number];
 
 interface Family {
   readonly operation: string;

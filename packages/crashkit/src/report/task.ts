@@ -1,8 +1,8 @@
 /** A piece of the report that one process works out: a scenario under an engine, or a part of the generated ones. */
 import type { ScenarioModule } from '../kill/load-scenario.js';
-import { budgets, type BudgetName } from './budget.js';
+import { budgets, type BudgetName, type FamilyName } from './budget.js';
 import { runEngine, type ReportEngine } from './engines.js';
-import { runGenerated, type FamilyName } from './generated.js';
+import { runGenerated } from './generated.js';
 import type { ReportRow } from './row.js';
 
 export type ReportTask = { readonly budget: BudgetName } & (

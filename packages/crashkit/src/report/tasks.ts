@@ -2,9 +2,8 @@
 import type { ScenarioAt } from '../explore/scenario.js';
 import type { ScenarioModule } from '../kill/load-scenario.js';
 import type { AnyEngine, ReportArguments } from './arguments.js';
-import { budgets } from './budget.js';
+import { budgets, familyNames, type FamilyName } from './budget.js';
 import { engineNames, filesystemsFor } from './engines.js';
-import { familyNames, type FamilyName } from './generated.js';
 import { moduleUrl, type ReportTask } from './task.js';
 
 /** Holdfast's own, and those of the packages above it, which this one must not know. */

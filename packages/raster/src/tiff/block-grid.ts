@@ -1,11 +1,18 @@
 /** How one tile file is cut into TIFF blocks, and how a block's samples are gathered out of a tile's. */
-import type { Pixels } from '../model.js';
+import type { Interleave, Pixels } from '../model.js';
 import type { PredictRow, Words } from '../codec/predictor.js';
-import type { TileFormat } from './tile-format.js';
 
 /** TIFF 6.0, page 67: widths and heights of blocks are multiples of 16. */
 export const BLOCK_MULTIPLE_PX = 16;
 const MOST_BLOCK_PX = 512;
+
+/** What a tile's format says of its blocks. */
+interface BlockLayout {
+  readonly bandCount: number;
+  readonly interleave: Interleave;
+  /** Width and height; by default as large as the tile allows, up to 512. */
+  readonly blockSizePx: number | undefined;
+}
 
 /** The blocks of one tile file. */
 export interface BlockGrid {
@@ -26,7 +33,7 @@ export interface Block {
 }
 
 /** The grid for a tile of this size. Blocks never reach further past its edges than they must. */
-export function blockGrid(format: TileFormat, widthPx: number, heightPx: number): BlockGrid {
+export function blockGrid(format: BlockLayout, widthPx: number, heightPx: number): BlockGrid {
   const blockWidthPx = blockLength(widthPx, format.blockSizePx);
   const blockHeightPx = blockLength(heightPx, format.blockSizePx);
   return {

@@ -7,8 +7,8 @@
  * than the index's was left by a run that died before its commit point, an older one belonged to an earlier index.
  *
  * A dead directory is removed tiles first, then the manifest, then the directory itself, so that whatever is left at any
- * instant is still recognised, or empty; a sync before the manifest goes, so that this holds after a power loss too. Who reads a mosaic holds a shared lock on its tiles directory, and a directory
- * that is locked is not removed.
+ * instant is still recognised, or empty; a sync before the manifest goes, so that this holds after a power loss too. Who
+ * reads a mosaic holds a shared lock on its tiles directory, and a directory that is locked is not removed.
  */
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
