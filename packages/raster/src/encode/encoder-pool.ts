@@ -282,7 +282,7 @@ class PoolWorker {
   constructor(setup: WorkerSetup, events: PoolEvents) {
     this.#events = events;
     // Options of the program's own start, such as --input-type, are not for this file.
-    this.#thread = new Worker(new URL('./worker.js', import.meta.url), {
+    this.#thread = new Worker(new URL('./start-worker.cjs', import.meta.url), {
       workerData: setup,
       execArgv: [],
     });

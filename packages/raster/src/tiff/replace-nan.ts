@@ -1,6 +1,10 @@
 /** Writes `NaN` samples as the nodata value. */
 import type { Pixels } from '../model.js';
 
+/** IEEE 754: without the sign, the bits of every NaN are above those of infinity, and all others are not. */
+const INFINITY_BITS = 0x7f800000;
+const WITHOUT_SIGN = 0x7fffffff;
+
 /** The same pixels if there is nothing to replace; samples are never changed in place. */
 export function replaceNaN(pixels: Pixels, substitute: number | undefined): Pixels {
   const { data } = pixels;
@@ -9,17 +13,23 @@ export function replaceNaN(pixels: Pixels, substitute: number | undefined): Pixe
   return { ...pixels, data: data.map((value) => (Number.isNaN(value) ? substitute : value)) };
 }
 
-/** A sum is `NaN` if a term is. Four sums beside each other take a third of the time of looking at each sample. */
 function hasNaN(data: Float32Array | Float64Array): boolean {
-  const last = data.length - 3;
-  let [a, b, c, d, i] = [0, 0, 0, 0, 0];
+  if (data instanceof Float64Array) return data.includes(Number.NaN);
+  return hasNaNBits(new Int32Array(data.buffer, data.byteOffset, data.length));
+}
+
+/** The sign of a difference tells a NaN. Four samples at a time take a third of the time of `includes`. */
+function hasNaNBits(bits: Int32Array): boolean {
+  const last = bits.length - 3;
+  let signs = 0;
+  let i = 0;
   for (; i < last; i += 4) {
-    a += data[i]!;
-    b += data[i + 1]!;
-    c += data[i + 2]!;
-    d += data[i + 3]!;
+    signs |=
+      (INFINITY_BITS - (bits[i]! & WITHOUT_SIGN)) |
+      (INFINITY_BITS - (bits[i + 1]! & WITHOUT_SIGN)) |
+      (INFINITY_BITS - (bits[i + 2]! & WITHOUT_SIGN)) |
+      (INFINITY_BITS - (bits[i + 3]! & WITHOUT_SIGN));
   }
-  for (; i < data.length; i += 1) a += data[i]!;
-  // Infinities of both signs add up to `NaN` too.
-  return Number.isNaN(a + b + c + d) && data.includes(Number.NaN);
+  for (; i < bits.length; i += 1) signs |= INFINITY_BITS - (bits[i]! & WITHOUT_SIGN);
+  return signs < 0;
 }
