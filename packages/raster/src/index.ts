@@ -38,7 +38,7 @@ export type { OverviewMethod } from './overview/downsample.js';
 export type { OverviewOptions } from './overview/pyramid.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
-export type { WrittenMosaic } from './write/write-tiled-vrt.js';
+export type { WrittenMosaic } from './write/write-mosaic.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
 export type { Preview, PreviewOptions, PreviewStyle } from './preview/preview.js';

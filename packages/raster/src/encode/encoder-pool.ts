@@ -7,19 +7,10 @@ import { Worker } from 'node:worker_threads';
 import { invalidArgument } from 'holdfast/options';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import type { Pixels, Transform, Window } from '../model.js';
-import type { RawSamples } from '../source/raw-samples.js';
-import { TileEncoder } from '../tiff/tile-encoder.js';
-import type { TileFormat } from '../tiff/tile-format.js';
 import { arrivedError } from './carried-error.js';
-import type { Order, Reply, WorkerSetup } from './messages.js';
-import {
-  areGiven,
-  runTileTask,
-  type TaskSetup,
-  type TileTask,
-  type TileTaskOptions,
-  type WrittenTile,
-} from './tile-task.js';
+import type { Order, PoolSetup, Reply } from './messages.js';
+import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
+import type { TileWriter } from './tile-writer.js';
 
 /** Writes tiles of one format. */
 export interface EncoderPool {
@@ -29,6 +20,8 @@ export interface EncoderPool {
   readonly readsRaw: boolean;
   /** Starts the threads that so many tiles will need, so that they are there when the first tile is. */
   start(tileCount: number): void;
+  /** Says what the tiles have in common: once, before the first. */
+  prepare(setup: PoolSetup): Promise<void>;
   /**
    * Encodes a tile and writes it to a new file. Samples are the pool's from then on: their buffer may move to another
    * thread and must not be used again.
@@ -50,11 +43,9 @@ export interface EncoderPool {
   close(): Promise<void>;
 }
 
-export interface EncoderPoolOptions extends Partial<TileTaskOptions> {
+export interface EncoderPoolOptions {
   /** Worker threads, one a core by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
-  /** Where the samples lie in a file, if they are raw. */
-  readonly raw?: RawSamples | undefined;
   /**
    * The filesystem to work on; the machine's own by default. Any other lives in the calling thread, and so tiles are
    * encoded there.
@@ -65,18 +56,14 @@ export interface EncoderPoolOptions extends Partial<TileTaskOptions> {
 const MOST_THREADS = 1024;
 
 /**
- * Opens a pool. Threads are started by the first tiles, or before.
+ * Opens a pool. It starts threads when it is told to, or with the first tiles; what encodes is loaded by the threads alone.
  *
  * @throws HoldfastError INVALID_ARGUMENT for a number of threads that is none
  */
-export function openEncoderPool(format: TileFormat, options: EncoderPoolOptions = {}): EncoderPool {
-  const { writeOut = false, skipEmpty = false, statistics = false, pyramid } = options;
+export function openEncoderPool(options: EncoderPoolOptions = {}): EncoderPool {
   const { fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
-  const taskOptions = { writeOut, skipEmpty, statistics, pyramid };
-  const setup = { format, options: taskOptions };
-  if (threads === 0 || fs !== nodeFileSystem) return new InlinePool({ ...setup, fs });
-  return new WorkerPool({ ...setup, raw: options.raw }, threads);
+  return threads === 0 || fs !== nodeFileSystem ? new InlinePool(fs) : new WorkerPool(threads);
 }
 
 function checkThreads(threads: number): number {
@@ -91,16 +78,21 @@ function checkThreads(threads: number): number {
 class InlinePool implements EncoderPool {
   readonly capacity = 2;
   readonly readsRaw = false;
-  readonly #setup: TaskSetup;
+  readonly #fs: Fs;
   readonly #buffers = new SpareBuffers(this.capacity + 1);
   readonly #underWay = new Set<Promise<unknown>>();
-  #encoder: TileEncoder | undefined;
+  #writer: TileWriter | undefined;
 
-  constructor(setup: TaskSetup) {
-    this.#setup = setup;
+  constructor(fs: Fs) {
+    this.#fs = fs;
   }
 
   start(): void {}
+
+  async prepare({ format, options }: PoolSetup): Promise<void> {
+    const { TileWriter: Writer } = await import('./tile-writer.js');
+    this.#writer = new Writer(format, options, this.#fs);
+  }
 
   async writeTile(
     path: string,
@@ -116,8 +108,8 @@ class InlinePool implements EncoderPool {
   }
 
   async #write(task: Omit<TileTask, 'samples'>, samples: Pixels): Promise<WrittenTile | undefined> {
-    this.#encoder ??= new TileEncoder(this.#setup.format);
-    const written = runTileTask(this.#encoder, task, samples, this.#setup);
+    if (!this.#writer) throw new Error('the encoder pool is not prepared');
+    const written = this.#writer.write(task, samples);
     this.#underWay.add(written);
     return written.finally(() => {
       this.#underWay.delete(written);
@@ -129,8 +121,7 @@ class InlinePool implements EncoderPool {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#underWay);
-    this.#encoder?.close();
-    this.#encoder = undefined;
+    this.#writer?.close();
   }
 }
 
@@ -147,26 +138,32 @@ const JOBS_PER_WORKER = 2;
 
 class WorkerPool implements EncoderPool {
   readonly capacity: number;
-  readonly readsRaw: boolean;
-  readonly #setup: WorkerSetup;
   readonly #threads: number;
   readonly #workers = new Set<PoolWorker>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #waiting: Job[] = [];
   readonly #buffers: SpareBuffers;
+  #setup: PoolSetup | undefined;
   #nextId = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(setup: WorkerSetup, threads: number) {
-    this.#setup = setup;
+  constructor(threads: number) {
     this.#threads = threads;
     this.capacity = threads * JOBS_PER_WORKER;
-    this.readsRaw = setup.raw !== undefined;
     this.#buffers = new SpareBuffers(this.capacity + 1);
+  }
+
+  get readsRaw(): boolean {
+    return this.#setup?.raw !== undefined;
   }
 
   start(tileCount: number): void {
     while (this.#workers.size < Math.min(this.#threads, tileCount)) this.#hire();
+  }
+
+  async prepare(setup: PoolSetup): Promise<void> {
+    this.#setup = setup;
+    for (const worker of this.#workers) worker.prepare(setup);
   }
 
   async writeTile(
@@ -228,7 +225,7 @@ class WorkerPool implements EncoderPool {
   }
 
   #hire(): PoolWorker {
-    const worker: PoolWorker = new PoolWorker(this.#setup, {
+    const worker: PoolWorker = new PoolWorker({
       free: (buffer) => {
         if (buffer) this.#buffers.give(buffer);
         this.#dispatch();
@@ -239,6 +236,7 @@ class WorkerPool implements EncoderPool {
         this.#dispatch();
       },
     });
+    if (this.#setup) worker.prepare(this.#setup);
     this.#workers.add(worker);
     return worker;
   }
@@ -279,13 +277,10 @@ class PoolWorker {
   readonly #ended: Promise<void>;
   #hadJobs = false;
 
-  constructor(setup: WorkerSetup, events: PoolEvents) {
+  constructor(events: PoolEvents) {
     this.#events = events;
     // Options of the program's own start, such as --input-type, are not for this file.
-    this.#thread = new Worker(new URL('./start-worker.cjs', import.meta.url), {
-      workerData: setup,
-      execArgv: [],
-    });
+    this.#thread = new Worker(new URL('./start-worker.cjs', import.meta.url), { execArgv: [] });
     this.#thread.unref();
     this.#thread.on('message', (reply: Reply) => this.#finish(reply));
     this.#thread.on('error', (error) => this.#fail(error));
@@ -299,6 +294,10 @@ class PoolWorker {
 
   get load(): number {
     return this.#jobs.size;
+  }
+
+  prepare(setup: PoolSetup): void {
+    this.#thread.postMessage(setup, []);
   }
 
   start(job: Job): void {

@@ -4,15 +4,15 @@ import type { TileFormat } from '../tiff/tile-format.js';
 import type { CarriedError } from './carried-error.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
 
-/** What a worker is given when it starts. */
-export interface WorkerSetup {
+/** What the tiles of a pool have in common: the first message to a worker. */
+export interface PoolSetup {
   readonly format: TileFormat;
   readonly options: TileTaskOptions;
-  /** Where the samples lie of tasks that do not bring any. */
-  readonly raw: RawSamples | undefined;
+  /** Where the samples lie of tasks that do not bring any, if they are raw. */
+  readonly raw?: RawSamples | undefined;
 }
 
-/** To a worker: a tile to write, or that there will be no more. */
+/** Then to a worker: a tile to write, or that there will be no more. */
 export type Order = { readonly id: number; readonly task: TileTask } | 'close';
 
 /** From a worker. The task's buffer comes back with it, to be used again. */

@@ -1,13 +1,7 @@
-/** What is done with one tile, on whichever thread: look whether it is empty, encode it, take its checksum, write it. */
-import { createHash } from 'node:crypto';
-import type { Fs } from 'holdfast/os';
+/** What is asked for one tile, and what is told of it when it is written. */
 import type { Pixels, Transform, Window } from '../model.js';
-import { type BandStatistics, tileStatistics } from '../statistics/band-statistics.js';
-import { type Pyramid, tileOverviews } from '../overview/pyramid.js';
-import { isEmptyTile } from '../tiff/empty-tile.js';
-import type { TileEncoder } from '../tiff/tile-encoder.js';
-import type { TileFormat } from '../tiff/tile-format.js';
-import { writeTileFile } from './write-tile-file.js';
+import type { BandStatistics } from '../statistics/band-statistics.js';
+import type { Pyramid } from '../overview/pyramid.js';
 
 /** How all tiles of a pool are written. */
 export interface TileTaskOptions {
@@ -45,38 +39,4 @@ export interface WrittenTile {
   readonly statistics: readonly BandStatistics[] | undefined;
   /** Its part of the first merged overview, if there is one. */
   readonly part: Pixels | undefined;
-}
-
-const SAMPLES_ONLY = { skipEmpty: false, statistics: false, pyramid: undefined };
-const NO_OVERVIEWS = { own: [], part: undefined };
-
-/** What all tasks of a thread have in common. */
-export interface TaskSetup {
-  readonly format: TileFormat;
-  readonly options: TileTaskOptions;
-  readonly fs: Fs;
-}
-
-/** Runs a task; `undefined` for an empty tile that was left out. */
-export async function runTileTask(
-  encoder: TileEncoder,
-  task: Omit<TileTask, 'samples'>,
-  pixels: Pixels,
-  { format, options, fs }: TaskSetup,
-): Promise<WrittenTile | undefined> {
-  const { writeOut } = options;
-  const { skipEmpty, statistics: wanted, pyramid } = task.samplesOnly ? SAMPLES_ONLY : options;
-  if (skipEmpty && isEmptyTile(pixels.data, format.nodata)) return undefined;
-  // Before encoding, which may change the samples in place.
-  const statistics = wanted ? tileStatistics(pixels, format.nodata) : undefined;
-  const { own, part } = pyramid ? tileOverviews(pixels, pyramid, format.nodata) : NO_OVERVIEWS;
-  const tile = encoder.encode(pixels, task.transform, own);
-  try {
-    const hash = createHash('sha256');
-    for (const piece of tile.parts) hash.update(piece);
-    await writeTileFile(fs, task.path, tile.parts, writeOut);
-    return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics, part };
-  } finally {
-    tile.release();
-  }
 }

@@ -13,7 +13,7 @@ import {
   joinStatistics,
   noStatistics,
 } from '../statistics/band-statistics.js';
-import { FinishedTiles } from './finished-tiles.js';
+import type { FinishedTiles } from './finished-tiles.js';
 import type { KeptWork } from './kept-work.js';
 import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
@@ -45,7 +45,7 @@ export async function fillStage(
   kept: KeptWork | undefined,
 ): Promise<FilledStage> {
   const tilesName = basename(plan.tilesPath);
-  const finished = kept && (await FinishedTiles.open(plan, tilesName, stage, kept));
+  const finished = kept && (await openFinished(plan, tilesName, stage, kept));
   try {
     const merged = MergedOverview.of(plan);
     const writer = { plan, stage, pool, finished, merged, failures };
@@ -64,6 +64,13 @@ export async function fillStage(
   } finally {
     await finished?.close();
   }
+}
+
+async function openFinished(
+  ...about: Parameters<typeof FinishedTiles.open>
+): Promise<FinishedTiles> {
+  const { FinishedTiles: Finished } = await import('./finished-tiles.js');
+  return Finished.open(...about);
 }
 
 /** Joined in the order of the grid, so that the same samples give the same digits. */

@@ -5,7 +5,7 @@ import { checkOptions, invalidArgument } from 'holdfast/options';
 import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { srsText } from '../crs/crs.js';
 import { type Crs, dataTypes, type Transform, type Window } from '../model.js';
-import { type Cell, columnCount, type Grid, regularGrid, rowCount } from '../source/grid.js';
+import { type Cell, columnCount, type Grid, rowCount } from '../source/grid.js';
 import { type OverviewOptions, planPyramid, type Pyramid } from '../overview/pyramid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import {
@@ -15,6 +15,7 @@ import {
   type TileOptions,
 } from '../tiff/tile-format.js';
 import { vrtLines } from '../vrt/vrt-text.js';
+import { tileGrid } from './tile-grid.js';
 
 /** How far a write has come. */
 export interface WriteProgress {
@@ -112,7 +113,6 @@ export interface MosaicPlan {
   tileTransform(window: Window): Transform | undefined;
 }
 
-const DEFAULT_TILE_PX = 512;
 /** Decoded samples that may be in flight; what a tile takes while it is compressed comes on top. */
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 const LEAST_DIGITS = 2;
@@ -126,10 +126,9 @@ export function planMosaic(path: string, source: RasterSource, options: WriteOpt
   const call = 'writeTiledVrt';
   checkOptions(call, options, [...tileOptionNames, ...ownOptionNames]);
   const stem = stemOf(call, path);
-  const tileSizePx = checkTileSize(call, options.tileSizePx);
   checkConcurrency(call, options.concurrency);
   checkReplacement(call, options);
-  const grid = gridOf(source, tileSizePx);
+  const grid = tileGrid(call, source, options.tileSizePx);
   const digits = digitsFor(grid);
   const format = formatOf(call, source, options);
   const srs = checkCrs(call, source.info.georeferencing.crs);
@@ -159,16 +158,6 @@ function stemOf(call: string, path: string): string {
   throw invalidArgument(call, `the index must be named SOMETHING.vrt, not '${name}'`, path);
 }
 
-function checkTileSize(call: string, tileSizePx = DEFAULT_TILE_PX): number {
-  const legal =
-    Number.isInteger(tileSizePx) && tileSizePx >= 16 && tileSizePx <= 4096 && tileSizePx % 16 === 0;
-  if (legal) return tileSizePx;
-  throw invalidArgument(
-    call,
-    `tileSizePx is a multiple of 16 from 16 to 4096, not ${String(tileSizePx)}`,
-  );
-}
-
 function checkConcurrency(call: string, concurrency: number | undefined): void {
   if (concurrency === undefined || (Number.isSafeInteger(concurrency) && concurrency > 0)) return;
   throw invalidArgument(call, `concurrency is a whole number of at least 1, not ${concurrency}`);
@@ -180,12 +169,6 @@ function checkReplacement(call: string, { ifExists, keepPrevious }: WriteOptions
   if (keepPrevious === undefined || (Number.isSafeInteger(keepPrevious) && keepPrevious >= 0))
     return;
   throw invalidArgument(call, `keepPrevious is a whole number of at least 0, not ${keepPrevious}`);
-}
-
-function gridOf(source: RasterSource, tileSizePx: number): Grid {
-  if (source.tiling === 'blocks') return source.blocks;
-  const { widthPx, heightPx } = source.info;
-  return regularGrid(widthPx, heightPx, tileSizePx, tileSizePx);
 }
 
 /** The CRS in the words of the index; one that the index could not say is refused, rather than lost. */

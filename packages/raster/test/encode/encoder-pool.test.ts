@@ -8,7 +8,12 @@ import { isHoldfastError } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { arrivedError, carryError } from '#src/encode/carried-error.js';
-import { openEncoderPool, type EncoderPoolOptions } from '#src/encode/encoder-pool.js';
+import {
+  type EncoderPool,
+  type EncoderPoolOptions,
+  openEncoderPool,
+} from '#src/encode/encoder-pool.js';
+import type { TileTaskOptions } from '#src/encode/tile-task.js';
 import type { Pixels } from '#src/model.js';
 import { encodeTile } from '#src/tiff/tile-encoder.js';
 import { tileFormat } from '#src/tiff/tile-format.js';
@@ -30,13 +35,22 @@ function pixels(seed: number, sizePx = SIZE_PX): Pixels {
   return { data, widthPx: sizePx, heightPx: sizePx, bandCount: 1, interleave: 'pixel' };
 }
 
+type PoolOptions = EncoderPoolOptions & Partial<TileTaskOptions>;
+
+async function openPool(options: PoolOptions): Promise<EncoderPool> {
+  const { writeOut = false, skipEmpty = false, statistics = false, pyramid, ...where } = options;
+  const pool = openEncoderPool(where);
+  await pool.prepare({ format, options: { writeOut, skipEmpty, statistics, pyramid } });
+  return pool;
+}
+
 for (const [where, options] of [
   ['on worker threads', { threads: 2, writeOut: true }],
   ['on the calling thread', { threads: 0 }],
-] as readonly [string, EncoderPoolOptions][]) {
+] as readonly [string, PoolOptions][]) {
   test(`a pool ${where} writes the same bytes as the encoder, and tells their checksum`, async (t) => {
     const directory = temporaryDirectory(t);
-    const pool = openEncoderPool(format, options);
+    const pool = await openPool(options);
     const seeds = Array.from({ length: 20 }, (_, seed) => seed);
     const written = await Promise.all(
       seeds.map(async (seed) => pool.writeTile(join(directory, `${seed}`), pixels(seed))),
@@ -57,7 +71,7 @@ for (const [where, options] of [
 
   test(`a tile that fails ${where} rejects with the system's own error, and the others are written`, async (t) => {
     const directory = temporaryDirectory(t);
-    const pool = openEncoderPool(format, options);
+    const pool = await openPool(options);
     const paths = ['a', 'missing/b', 'c'].map((name) => join(directory, name));
     const settled = await Promise.allSettled(
       paths.map(async (path) => pool.writeTile(path, pixels(1))),
@@ -73,7 +87,7 @@ for (const [where, options] of [
 
   test(`with skipEmpty a pool ${where} leaves out a tile of nothing but nodata`, async (t) => {
     const directory = temporaryDirectory(t);
-    const pool = openEncoderPool(format, { ...options, skipEmpty: true });
+    const pool = await openPool({ ...options, skipEmpty: true });
     const empty = { ...pixels(1), data: new Float32Array(SIZE_PX ** 2).fill(-1) };
     assert.equal(await pool.writeTile(join(directory, 'empty'), empty), undefined);
     await pool.close();
@@ -83,7 +97,7 @@ for (const [where, options] of [
 
 test('closing a pool waits for the tiles that were given to it', async (t) => {
   const directory = temporaryDirectory(t);
-  const pool = openEncoderPool(format, { threads: 1 });
+  const pool = await openPool({ threads: 1 });
   const writes = [1, 2, 3, 4, 5].map(async (n) =>
     pool.writeTile(join(directory, `${n}`), pixels(n)),
   );
@@ -99,7 +113,9 @@ test('an idle pool that nobody closed does not keep the process alive', () => {
     import { openEncoderPool } from ${from('#src/encode/encoder-pool.js')};
     import { tileFormat } from ${from('#src/tiff/tile-format.js')};
     const info = { widthPx: 16, heightPx: 16, dataType: 'float32', bands: [{}], georeferencing: {} };
-    const pool = openEncoderPool(tileFormat('test', info), { threads: 1 });
+    const pool = openEncoderPool({ threads: 1 });
+    const options = { writeOut: false, skipEmpty: false, statistics: false, pyramid: undefined };
+    await pool.prepare({ format: tileFormat('test', info), options });
     const pixels = { data: new Float32Array(256), widthPx: 16, heightPx: 16, bandCount: 1, interleave: 'pixel' };
     await pool.writeTile('/dev/null/none', pixels).catch((error) => console.log(error.code));`;
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
@@ -111,7 +127,7 @@ test('an idle pool that nobody closed does not keep the process alive', () => {
 
 test('a buffer that a tile gave back is used again', async (t) => {
   const directory = temporaryDirectory(t);
-  const pool = openEncoderPool(format, { threads: 1 });
+  const pool = await openPool({ threads: 1 });
   const tile = pixels(1);
   await pool.writeTile(join(directory, 'a'), tile);
   assert.equal(tile.data.length, 0, 'its buffer has moved');
@@ -130,7 +146,7 @@ test('a disk that takes fewer bytes than given is a full disk, never a shorter t
       return file;
     },
   };
-  const pool = openEncoderPool(format, { fs: short });
+  const pool = await openPool({ fs: short });
   const failure: unknown = await pool.writeTile(path, pixels(1)).catch((error: unknown) => error);
   assert.ok(isHoldfastError(failure, 'NO_SPACE') && failure.path === path);
   await pool.close();
@@ -149,7 +165,7 @@ test('the disk begins with a large tile that will be synced as soon as it is wri
   };
   const large = pixels(1, 4 * SIZE_PX);
   for (const writeOut of [true, false]) {
-    const pool = openEncoderPool(format, { fs, writeOut });
+    const pool = await openPool({ fs, writeOut });
     await pool.writeTile(join(directory, `large, ${writeOut}`), large);
     await pool.writeTile(join(directory, `small, ${writeOut}`), pixels(1));
     await pool.close();

@@ -7,7 +7,7 @@ import { dataTypes, type RasterArray, type RasterInfo } from '../../model.js';
 import type { Block } from '../block-reader.js';
 import type { Cell } from '../grid.js';
 import { corrupt } from './corrupt.js';
-import { type BlockEncoding, decodeBlock } from './decode-block.js';
+import type { BlockEncoding } from './decode-block.js';
 import { readFully } from './read-fully.js';
 import type { Tags } from './image-tags.js';
 
@@ -152,6 +152,7 @@ async function loadPiece(
   const count = await readFully(file, encoded, offset);
   if (count < sizeBytes)
     throw new Error(`the file ends ${sizeBytes - count} bytes before the block does`);
+  const { decodeBlock } = await import('./decode-block.js');
   return decodeBlock(encoded, places.widthPx, heightPx, encoding);
 }
 

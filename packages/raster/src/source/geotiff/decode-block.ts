@@ -169,15 +169,3 @@ function rgbOf(yCbCr: Uint8Array): Uint8Array {
   }
   return new Uint8Array(rgb.buffer);
 }
-
-/** The type that holds a file's samples, or `undefined` for one that none does (complex numbers, 24-bit floats). */
-export function dataTypeOfTiff(sampleFormat: number, bitsPerSample: number): DataType | undefined {
-  if (sampleFormat === 1 && bitsPerSample < 8) return 'uint8';
-  if (sampleFormat === 1 && bitsPerSample === 12) return 'uint16';
-  if (sampleFormat === 3 && bitsPerSample === 16) return 'float32';
-  const names = Object.keys(dataTypes) as DataType[];
-  return names.find((name) => {
-    const { bytes, sampleFormat: format } = dataTypes[name];
-    return bytes * 8 === bitsPerSample && format === sampleFormat;
-  });
-}

@@ -5,11 +5,11 @@
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions } from 'holdfast/options';
 import { type Fs, type FsFile, nodeFileSystem } from 'holdfast/os';
-import type { DataType, RasterInfo } from '../../model.js';
+import { type DataType, dataTypes, type RasterInfo } from '../../model.js';
 import { BlockReader } from '../block-reader.js';
 import { regularGrid } from '../grid.js';
 import type { RasterSource } from '../raster-source.js';
-import { type BlockEncoding, dataTypeOfTiff } from './decode-block.js';
+import type { BlockEncoding } from './decode-block.js';
 import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
 import { blockLoader, placesOf } from './block-places.js';
 import { rawSamplesOf } from './raw-strips.js';
@@ -186,4 +186,16 @@ async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Prom
       LercParameters: await tags.numbers('lercParameters'),
     } as BlockEncoding['decoderParameters'],
   };
+}
+
+/** The type that holds a file's samples, or `undefined` for one that none does (complex numbers, 24-bit floats). */
+function dataTypeOfTiff(sampleFormat: number, bitsPerSample: number): DataType | undefined {
+  if (sampleFormat === 1 && bitsPerSample < 8) return 'uint8';
+  if (sampleFormat === 1 && bitsPerSample === 12) return 'uint16';
+  if (sampleFormat === 3 && bitsPerSample === 16) return 'float32';
+  const names = Object.keys(dataTypes) as DataType[];
+  return names.find((name) => {
+    const { bytes, sampleFormat: format } = dataTypes[name];
+    return bytes * 8 === bitsPerSample && format === sampleFormat;
+  });
 }

@@ -1,0 +1,57 @@
+/** What is done with one tile, on whichever thread: look whether it is empty, encode it, take its checksum, write it. */
+import { createHash } from 'node:crypto';
+import type { Fs } from 'holdfast/os';
+import type { Pixels } from '../model.js';
+import { tileOverviews } from '../overview/pyramid.js';
+import { tileStatistics } from '../statistics/band-statistics.js';
+import { isEmptyTile } from '../tiff/empty-tile.js';
+import { TileEncoder } from '../tiff/tile-encoder.js';
+import type { TileFormat } from '../tiff/tile-format.js';
+import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
+import { writeTileFile } from './write-tile-file.js';
+
+const SAMPLES_ONLY = { skipEmpty: false, statistics: false, pyramid: undefined };
+const NO_OVERVIEWS = { own: [], part: undefined };
+
+/** Writes tiles of one format, on one thread. */
+export class TileWriter {
+  readonly #format: TileFormat;
+  readonly #options: TileTaskOptions;
+  readonly #fs: Fs;
+  #encoder: TileEncoder | undefined;
+
+  constructor(format: TileFormat, options: TileTaskOptions, fs: Fs) {
+    this.#format = format;
+    this.#options = options;
+    this.#fs = fs;
+  }
+
+  /** Writes a tile; `undefined` for an empty one that was left out. A library that is missing is the error of a tile. */
+  async write(
+    { path, transform, samplesOnly }: Omit<TileTask, 'samples'>,
+    pixels: Pixels,
+  ): Promise<WrittenTile | undefined> {
+    const { nodata } = this.#format;
+    const { skipEmpty, statistics: wanted, pyramid } = samplesOnly ? SAMPLES_ONLY : this.#options;
+    this.#encoder ??= new TileEncoder(this.#format);
+    if (skipEmpty && isEmptyTile(pixels.data, nodata)) return undefined;
+    // Before encoding, which may change the samples in place.
+    const statistics = wanted ? tileStatistics(pixels, nodata) : undefined;
+    const { own, part } = pyramid ? tileOverviews(pixels, pyramid, nodata) : NO_OVERVIEWS;
+    const tile = this.#encoder.encode(pixels, transform, own);
+    try {
+      const hash = createHash('sha256');
+      for (const piece of tile.parts) hash.update(piece);
+      await writeTileFile(this.#fs, path, tile.parts, this.#options.writeOut);
+      return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics, part };
+    } finally {
+      tile.release();
+    }
+  }
+
+  /** Frees the codec. */
+  close(): void {
+    this.#encoder?.close();
+    this.#encoder = undefined;
+  }
+}
