@@ -5,7 +5,7 @@ import { followSymlinks } from '../lock/follow-symlinks.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { WRITE_BYTES, type LogFormat, type LogHead, type PreparedRecords } from './log-format.js';
-import { LINE_FEED } from './log-lines.js';
+import { wholeLinePieces } from './log-lines.js';
 import type { LogRepair } from './log-tail.js';
 import { openLog, prepareLog, remember, removeEmpty, type PreparedLog } from './open-log.js';
 import { writeWhole } from './log-bytes.js';
@@ -86,7 +86,7 @@ async function appendBytes(
 ): Promise<void> {
   try {
     let offsetBytes = log.endBytes;
-    for (const piece of wholeLinePieces(bytes)) {
+    for (const piece of wholeLinePieces(bytes, WRITE_BYTES)) {
       await writeWhole(file, piece, offsetBytes);
       await syncData(file);
       offsetBytes += piece.length;
@@ -95,22 +95,6 @@ async function appendBytes(
   } catch (error) {
     throw await cutBack(file, log.endBytes, failure('write', path, error));
   }
-}
-
-/** Whole lines, as many as WRITE_BYTES hold, or one that is longer. */
-function* wholeLinePieces(bytes: Buffer): Generator<Buffer> {
-  for (let start = 0; start < bytes.length;) {
-    const end = pieceEnd(bytes, start);
-    yield bytes.subarray(start, end);
-    start = end;
-  }
-}
-
-function pieceEnd(bytes: Buffer, start: number): number {
-  const limit = start + WRITE_BYTES;
-  if (limit >= bytes.length) return bytes.length;
-  const feed = bytes.lastIndexOf(LINE_FEED, limit - 1);
-  return (feed >= start ? feed : bytes.indexOf(LINE_FEED, limit)) + 1;
 }
 
 async function syncData(file: FsFile): Promise<void> {

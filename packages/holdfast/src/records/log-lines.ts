@@ -4,6 +4,11 @@ import type { FsFile } from '../os/fs.js';
 import { readWhole } from './log-bytes.js';
 
 const CHUNK_BYTES = 512 * 1024;
+/**
+ * What is made of a run is alive until its last line is used. Of a whole chunk, so much would outlive the collection of
+ * young garbage that reading could take up to a third longer.
+ */
+const RUN_BYTES = 32 * 1024;
 export const LINE_FEED = 0x0a;
 
 /** Whole lines, one after another as they are in the file. The bytes are only valid until the next run is asked for. */
@@ -32,10 +37,12 @@ export async function* readLineRuns(
     if (got === 0) break;
     const cut = lastLineFeed(buffer, searchFrom, held) + 1;
     if (cut === 0) continue;
-    yield { bytes: buffer.subarray(0, cut), offsetBytes, isUnterminated: false };
+    for (const bytes of wholeLinePieces(buffer.subarray(0, cut), RUN_BYTES)) {
+      yield { bytes, offsetBytes, isUnterminated: false };
+      offsetBytes += bytes.length;
+    }
     buffer.copyWithin(0, cut, held);
     held -= cut;
-    offsetBytes += cut;
   }
   if (held > 0) yield { bytes: buffer.subarray(0, held), offsetBytes, isUnterminated: true };
 }
@@ -44,6 +51,21 @@ function grown(buffer: Buffer): Buffer<ArrayBuffer> {
   const larger = Buffer.allocUnsafe(buffer.length * 2);
   buffer.copy(larger);
   return larger;
+}
+
+/** Whole lines, as many as a number of bytes holds, or one that is longer. */
+export function* wholeLinePieces(bytes: Buffer, pieceBytes: number): Generator<Buffer> {
+  for (let start = 0; start < bytes.length;) {
+    const end = pieceEnd(bytes, start, start + pieceBytes);
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
+function pieceEnd(bytes: Buffer, start: number, limit: number): number {
+  if (limit >= bytes.length) return bytes.length;
+  const feed = bytes.lastIndexOf(LINE_FEED, limit - 1);
+  return (feed >= start ? feed : bytes.indexOf(LINE_FEED, limit)) + 1;
 }
 
 /** The index of the last line feed in [from, to), or -1. */

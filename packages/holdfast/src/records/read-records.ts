@@ -8,8 +8,9 @@ import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import { sizeOf } from './log-bytes.js';
 import { judge, type DamagePolicy } from './log-damage.js';
-import { readEntries } from './log-entries.js';
+import { readEntries, type LogEntry } from './log-entries.js';
 import type { LogRecord } from './log-format.js';
+import { OneByOne } from './one-by-one.js';
 
 export interface ReadRecordsOptions extends LogOptions {
   /**
@@ -35,23 +36,39 @@ export interface ReadRecordsOptions extends LogOptions {
  * @throws HoldfastError CORRUPT_DOCUMENT naming the line (see `onDamage`), or when the CSV header is not one;
  *   INVALID_ARGUMENT; IO
  */
-export async function* readRecords<T extends object = LogRecord>(
+export function readRecords<T extends object = LogRecord>(
   path: string,
   options: ReadRecordsOptions = {},
 ): AsyncGenerator<T, void, undefined> {
+  return new OneByOne(readBatches(path, options) as AsyncGenerator<Iterable<T>, void, undefined>);
+}
+
+/** The records in the groups in which they are read. */
+async function* readBatches(
+  path: string,
+  options: ReadRecordsOptions,
+): AsyncGenerator<Iterable<LogRecord>, void, undefined> {
   checkOptions('readRecords', options, [...logOptionNames, 'onDamage', 'fs']);
   const format = chooseFormat('readRecords', path, options);
   const file = await openLog(options.fs ?? nodeFileSystem, path);
   if (!file) return;
   try {
     for await (const entries of readEntries(file, format, await sizeOf(file))) {
-      for (const entry of entries) {
-        const record = judge(path, entry, options.onDamage ?? 'error');
-        if (record) yield record as T;
-      }
+      yield recordsOf(path, entries, options.onDamage ?? 'error');
     }
   } finally {
     await closeQuietly(file);
+  }
+}
+
+function* recordsOf(
+  path: string,
+  entries: readonly LogEntry[],
+  policy: DamagePolicy,
+): Generator<LogRecord, void, undefined> {
+  for (const entry of entries) {
+    const record = judge(path, entry, policy);
+    if (record) yield record;
   }
 }
 
