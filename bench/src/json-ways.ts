@@ -1,13 +1,14 @@
 /** Ways to change one member of a JSON document. */
 import { readFileSync } from 'node:fs';
 import { updateJson } from 'holdfast';
+import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
 import { properLockfile, writeFileAtomic } from './peer-packages.js';
 
 export type SetMember = (path: string, key: string) => Promise<unknown>;
 
 export const ways: Readonly<Record<string, SetMember>> = {
-  holdfast: (path, key) =>
-    updateJson<Record<string, number>>(path, (document) => countUp(document, key), { indent: 0 }),
+  holdfast: setBy(nodeFileSystem),
+  inline: setBy(inlineFileSystem),
   pair: async (path, key) => {
     const unlock = await properLockfile.lock(path, {
       retries: { retries: 100_000, minTimeout: 1, maxTimeout: 20 },
@@ -23,6 +24,14 @@ export const ways: Readonly<Record<string, SetMember>> = {
     }
   },
 };
+
+function setBy(fs: Fs): SetMember {
+  return (path, key) =>
+    updateJson<Record<string, number>>(path, (document) => countUp(document, key), {
+      indent: 0,
+      fs,
+    });
+}
 
 /** A value of its own each time: a document that stays as it is would not be written. */
 function countUp(document: Record<string, number>, key: string): void {

@@ -1,7 +1,7 @@
 /**
  * A program for the benchmark: one of several processes that update a document.
  *
- *   json-writer.js holdfast|pair PATH NAME COUNT
+ *   json-writer.js holdfast|inline|pair PATH NAME COUNT
  *
  * It updates a document of its own once, so that everything is loaded, says `ready`, waits for a line, makes its updates,
  * and says how many milliseconds they took.

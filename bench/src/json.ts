@@ -26,6 +26,7 @@ const LARGE_BYTES = 5_000_000;
 
 const names: Readonly<Record<string, string>> = {
   holdfast: 'holdfast',
+  inline: 'holdfast on inlineFileSystem',
   pair: 'proper-lockfile + write-file-atomic',
 };
 

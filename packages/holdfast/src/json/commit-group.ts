@@ -20,7 +20,7 @@ import type { Lock } from '../lock/lock.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 import { dirname } from '../os/paths.js';
-import type { Content, Document } from './document.js';
+import type { Document } from './document.js';
 import { rememberWritten, WrittenDocument } from './last-written.js';
 import { loadDocument } from './load-document.js';
 import type { LockedDocument } from './locked-document.js';
@@ -122,10 +122,8 @@ async function writeDocument(
   document: Document,
   { durability, mode, secret, inPlace }: UpdateJsonOptions<unknown>,
 ): Promise<void> {
-  const { path, content, format } = document;
-  const written = new WrittenDocument(path, document.encode(), content as Content, format);
-  // Who found its own text is in a run of updates, and will need a value of this one.
-  if (document.wasOwn) written.prepareWhenIdle();
+  const written = new WrittenDocument(document);
+  written.prepareWhenIdle();
   const options = { durability, mode, secret, inPlace };
   await replaceTarget(fs, await lookAgain(fs, target), written.bytes, options);
   rememberWritten(fs, written);

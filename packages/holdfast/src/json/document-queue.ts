@@ -40,7 +40,7 @@ class DocumentQueue {
   readonly #onIdle: () => void;
   #waiting: PendingUpdate[] = [];
   #isRunning = false;
-  #acquisition = new AbortController();
+  #acquisition: AbortController | undefined;
 
   constructor(fs: Fs, path: string, lockPath: string | undefined, onIdle: () => void) {
     this.#fs = fs;
@@ -58,7 +58,7 @@ class DocumentQueue {
 
   #leave(update: PendingUpdate): void {
     this.#waiting = this.#waiting.filter((other) => other !== update);
-    if (this.#waiting.length === 0) this.#acquisition.abort();
+    if (this.#waiting.length === 0) this.#acquisition?.abort();
   }
 
   /** A caller that holds the document's lock would wait for itself. */
@@ -89,7 +89,7 @@ class DocumentQueue {
       }
     } catch (error) {
       // Nobody waited any more; who has come since begins anew.
-      if (group.length === 0 && this.#acquisition.signal.aborted) return;
+      if (group.length === 0 && this.#acquisition?.signal.aborted) return;
       // Before a group was taken, the error is the lock's, and concerns all who wait for it.
       const concerned = group.length > 0 ? group : this.#waiting.splice(0);
       for (const update of concerned) update.reject(failure('update', this.#path, error));
@@ -106,8 +106,8 @@ class DocumentQueue {
 
   /** Takes the lock; ends when nobody waits for it any more. Missing directories are made first. */
   async #acquire(): Promise<LockedDocument> {
-    this.#acquisition = new AbortController();
-    const options = { lockPath: this.#lockPath, signal: this.#acquisition.signal };
+    const { signal } = (this.#acquisition = new AbortController());
+    const options = { lockPath: this.#lockPath, signal };
     try {
       return await lockDocument(this.#fs, this.#path, options);
     } catch (error) {

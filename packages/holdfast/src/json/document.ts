@@ -11,13 +11,20 @@ import { Members } from './members.js';
 /** What a document holds: its text, or, in a run of updates, its members. */
 export type Content = string | Members;
 
+/** A document as this process wrote it. */
+interface Written {
+  readonly format: JsonFormat;
+  readonly bytes: Buffer;
+  readonly run: number;
+}
+
 /** A document as it was found. */
 export interface Found {
   readonly content: Content;
   /** What it holds, for the first updater. */
   readonly value: unknown;
   /** How this process wrote it; `undefined` when somebody else did. */
-  readonly written: { readonly format: JsonFormat; readonly bytes: Buffer } | undefined;
+  readonly written: Written | undefined;
 }
 
 export class Document {
@@ -42,9 +49,10 @@ export class Document {
     return this.#content;
   }
 
-  /** Whether it was found as this process had left it. */
-  get wasOwn(): boolean {
-    return this.#found?.written !== undefined;
+  /** How many updates in a row, this one among them, found the document as this process had left it. */
+  get run(): number {
+    const written = this.#found?.written;
+    return written ? written.run + 1 : 0;
   }
 
   /** A value that nobody else has. */

@@ -4,28 +4,36 @@
  * a file's times and size may stay as they are when its content changes.
  */
 import type { Fs } from '../os/fs.js';
-import { inMembers, textOf, valueOf, type Content } from './document.js';
+import { inMembers, textOf, valueOf, type Content, type Document } from './document.js';
 import { detectFormat, type JsonFormat } from './format.js';
 
 /** Documents that are longer are not kept: they would hold the memory for a gain that is spent rarely. */
 const LONGEST_BYTES = 16 * 1024 * 1024;
-/** A shorter document is parsed about as fast as its members are made and compared. */
-const SHORTEST_BYTES_IN_MEMBERS = 64 * 1024;
+/**
+ * Making the members of a document costs about as much as they save in some updates. A long document is worth that at
+ * once; a short one in a run of updates that has lasted for a while, as it does not when processes take turns.
+ */
+const LONG_BYTES = 64 * 1024;
+const LONG_RUN = 8;
 
 export class WrittenDocument {
   readonly path: string;
   readonly bytes: Buffer;
   /** The layout that it was written in. */
   readonly format: JsonFormat;
+  /** How many updates in a row, this one among them, found the document as this process had left it. */
+  readonly run: number;
   #content: Content;
   #prepared: { readonly value: unknown } | undefined;
   #isTaken = false;
 
-  constructor(path: string, bytes: Buffer, content: Content, format: JsonFormat) {
-    this.path = path;
-    this.bytes = bytes;
-    this.format = format;
-    this.#content = content;
+  /** @param document - what is to be written, with a content */
+  constructor(document: Document) {
+    this.path = document.path;
+    this.bytes = document.encode();
+    this.format = document.format;
+    this.run = document.run;
+    this.#content = document.content as Content;
   }
 
   get content(): Content {
@@ -39,11 +47,15 @@ export class WrittenDocument {
     return detectFormat(textOf(content), this.format.hasByteOrderMark);
   }
 
-  /** Makes a value for the next updater as soon as the event loop is idle, which it is while the disk is syncing. */
+  /**
+   * Who found its own document is in a run of updates, and will need a value of this one too: it is made as soon as the
+   * event loop is idle, which it is while the disk is syncing.
+   */
   prepareWhenIdle(): void {
+    if (this.run === 0) return;
     setImmediate(() => {
       if (this.#isTaken) return;
-      if (this.bytes.length >= SHORTEST_BYTES_IN_MEMBERS) {
+      if (this.bytes.length >= LONG_BYTES || this.run >= LONG_RUN) {
         this.#content = inMembers(this.#content, this.format, this.path);
       }
       this.#prepared = { value: valueOf(this.#content) };

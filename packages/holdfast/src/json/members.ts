@@ -38,6 +38,7 @@ export interface Accepted {
 export class Members {
   readonly #format: JsonFormat;
   readonly #members: readonly Member[];
+  #byName: ReadonlyMap<string, Member> | undefined;
 
   private constructor(format: JsonFormat, members: readonly Member[]) {
     this.#format = format;
@@ -81,15 +82,21 @@ export class Members {
   accept(value: unknown, path: string): Accepted | undefined {
     if (!isPlainObject(value) || typeof value['toJSON'] === 'function') return undefined;
     const keys = Object.keys(value);
-    const find = this.#finder(keys);
+    const before = this.#members;
     const members: Member[] = [];
     let isConverted = false;
+    // As a rule the members that were there are in their places, and others follow.
+    let inPlace = true;
     for (let index = 0; index < keys.length; index += 1) {
       const key = keys[index] as string;
       const member = value[key];
       if (member === undefined) return undefined;
-      const old = find(index, key);
-      if (old && isSame(member, old.value)) {
+      let old = before[index];
+      if (old?.key !== key) {
+        inPlace &&= index >= before.length;
+        old = inPlace ? undefined : this.#named(key);
+      }
+      if (old !== undefined && isSame(member, old.value)) {
         members.push(old);
       } else {
         const made = makeMember(key, member, this.#format, path);
@@ -100,12 +107,9 @@ export class Members {
     return { members: new Members(this.#format, members), isConverted };
   }
 
-  /** Finds a member by its name. As a rule those that were there are in their places, and others follow. */
-  #finder(keys: readonly string[]): (index: number, key: string) => Member | undefined {
-    const members = this.#members;
-    if (members.every(({ key }, index) => key === keys[index])) return (index) => members[index];
-    const named = new Map(members.map((member) => [member.key, member]));
-    return (_, key) => named.get(key);
+  #named(key: string): Member | undefined {
+    this.#byName ??= new Map(this.#members.map((member) => [member.key, member]));
+    return this.#byName.get(key);
   }
 
   /**

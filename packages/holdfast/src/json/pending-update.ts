@@ -65,10 +65,10 @@ export class PendingUpdate {
   async run(value: unknown, lock: Lock): Promise<unknown> {
     try {
       const returned: unknown = this.#context.runInAsyncScope(() =>
-        runHolding(lock, () => this.#updater(value)),
+        runHolding(lock, () => asPromise(this.#updater(value))),
       );
       // The result is settled at this time only when the signal rejects it.
-      return isThenable(returned) ? await Promise.race([returned, this.result]) : returned;
+      return returned instanceof Promise ? await Promise.race([returned, this.result]) : returned;
     } catch (error) {
       throw this.#isSettled ? error : updaterFailed(this.path, error);
     }
@@ -95,12 +95,13 @@ export class PendingUpdate {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
+/** A promise for what can be awaited, whoever's it is; anything else as it is. */
+function asPromise(value: unknown): unknown {
+  const isThenable =
     typeof value === 'object' &&
     value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
+    typeof (value as { then?: unknown }).then === 'function';
+  return isThenable ? Promise.resolve(value) : value;
 }
 
 /** An error of ours that says the disk is unchanged is passed on: it is true of this document as well. */

@@ -16,6 +16,8 @@ import { failure } from '../failure.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import type { FileStat, Fs, FsFile, LockMode } from '../os/fs.js';
 
+/** A little longer than a turn (lock-queue.ts): after that the first in line should be another one. */
+const EXPECTED_MS = 22;
 /** Longer than any poll (lock-queue.ts), so that one who has waited longer would have come by then. */
 const PASS_OVER_MS = 32;
 
@@ -28,8 +30,7 @@ export class KernelLock {
   /** An open file keeps its device and inode, whatever becomes of its name. */
   #identity: FileStat | undefined;
   #ticket: bigint | undefined;
-  /** Who has waited longer but does not come, and since when the lock was free for them. */
-  #ahead: { readonly ticket: bigint; readonly sinceMs: number } | undefined;
+  #ahead: Ahead | undefined;
   #isReleased = false;
 
   private constructor(fs: Fs, file: FsFile) {
@@ -41,14 +42,22 @@ export class KernelLock {
     return new KernelLock(fs, await openLockFile(fs, lockPath));
   }
 
-  /** Tries once. Who may not barge leaves a free lock to those who have waited longer, and draws a ticket. */
+  /**
+   * Tries once. Who may not barge lets those pass who have waited longer, and draws a ticket. It does not so much as try
+   * then: one that takes a lock only to give it back keeps it from the one whose turn it is.
+   */
   async tryTake(mode: LockMode, mayBarge: boolean): Promise<TryResult> {
+    const ahead = mayBarge ? undefined : this.#lookAhead();
+    if (ahead?.isExpected(performance.now())) {
+      this.#drawTicket();
+      return 'notOurTurn';
+    }
     if (!this.#tryLock(mode)) {
-      this.#ahead = undefined;
+      ahead?.foundHeld();
       this.#drawTicket();
       return 'held';
     }
-    if (!mayBarge && !this.#isOurTurn()) {
+    if (ahead && !ahead.isPassedOver(performance.now())) {
       this.#file.unlock();
       this.#drawTicket();
       return 'notOurTurn';
@@ -100,16 +109,12 @@ export class KernelLock {
     await closeQuietly(this.#file);
   }
 
-  /**
-   * A free lock is ours when nobody has waited longer. One who has waited longer but does not come (its process is
-   * stopped, or its event loop is busy) is passed over when the lock was found free for longer than any poll takes.
-   */
-  #isOurTurn(): boolean {
+  /** The one who has waited longest, unless that is this descriptor. */
+  #lookAhead(): Ahead | undefined {
     const ticket = this.firstAhead();
-    if (ticket === undefined) return true;
-    const now = performance.now();
-    if (this.#ahead?.ticket !== ticket) this.#ahead = { ticket, sinceMs: now };
-    return now - this.#ahead.sinceMs >= PASS_OVER_MS;
+    if (ticket === undefined) this.#ahead = undefined;
+    else if (this.#ahead?.ticket !== ticket) this.#ahead = new Ahead(ticket);
+    return this.#ahead;
   }
 
   #drawTicket(): void {
@@ -122,7 +127,6 @@ export class KernelLock {
     if (this.#ticket === undefined) return;
     this.#file.tickets?.drop(this.#ticket);
     this.#ticket = undefined;
-    this.#ahead = undefined;
   }
 
   #tryLock(mode: LockMode): boolean {
@@ -131,6 +135,35 @@ export class KernelLock {
     } catch (error) {
       throw flockFailure(this.#file.path, error);
     }
+  }
+}
+
+/**
+ * One who has waited longer. If it does not come (its process is stopped, or its event loop is busy), it is passed over
+ * when the lock was found free for longer than any poll takes.
+ */
+class Ahead {
+  readonly ticket: bigint;
+  readonly #sinceMs = performance.now();
+  #freeSinceMs: number | undefined;
+
+  constructor(ticket: bigint) {
+    this.ticket = ticket;
+  }
+
+  /** Whether it is too soon to wonder where it stays. */
+  isExpected(nowMs: number): boolean {
+    return nowMs - this.#sinceMs < EXPECTED_MS;
+  }
+
+  foundHeld(): void {
+    this.#freeSinceMs = undefined;
+  }
+
+  /** For a lock that was found free. */
+  isPassedOver(nowMs: number): boolean {
+    this.#freeSinceMs ??= nowMs;
+    return nowMs - this.#freeSinceMs >= PASS_OVER_MS;
   }
 }
 

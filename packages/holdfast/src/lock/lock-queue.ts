@@ -5,7 +5,7 @@
  * fsync from running. So nobody blocks: the first in the queue tries, sleeps, and tries again.
  *
  * Between processes: a process that holds the lock may take it again and again, or hand it from call to call, for one
- * turn (10 ms), which saves the time in which a lock lies free until the next process finds out. After its turn it lets
+ * turn (20 ms), which saves the time in which a lock lies free until the next process finds out. After its turn it lets
  * those go first who wait in other processes (kernel-lock.ts). Waiters of other programs sleep in the kernel and cannot
  * be seen, so after a long run the lock is left free for a moment in any case.
  */
@@ -15,7 +15,7 @@ import type { Fs, LockMode } from '../os/fs.js';
 import { KernelLock } from './kernel-lock.js';
 
 /** How long a process may keep taking the lock while others wait. */
-const TURN_MS = 10;
+const TURN_MS = 20;
 /** How long a process may keep taking the lock before it leaves it free for those that it cannot see. */
 const LONG_RUN_MS = 100;
 /** A lock that was free for this long is no part of the run before. */
@@ -28,7 +28,7 @@ const FIRST_POLL_MS = 1;
 const LAST_POLL_MS = 24;
 const POLL_GROWTH = 1.15;
 /** One who is not the next in line polls at leisure: the next one has a turn of its own to notice its place. */
-const BACKGROUND_POLL_MS = 6;
+const BACKGROUND_POLL_MS = 10;
 /** A lock file that is replaced as often as it is opened cannot be locked. */
 const MAX_REPLACEMENTS = 100;
 

@@ -36,31 +36,43 @@ const EARLY_BYTES = 64 * 1024;
 /** How long inline calls may follow each other before the event loop turns. */
 const LONGEST_RUN_MS = 10;
 
-const fsync = promisify(nodeFs.fsync);
-const fdatasync = promisify(nodeFs.fdatasync);
+/** One sync, in both manners. */
+interface Sync {
+  readonly inline: (fd: number) => void;
+  readonly onPool: (fd: number) => Promise<void>;
+}
+
+const fsync: Sync = { inline: nodeFs.fsyncSync, onPool: promisify(nodeFs.fsync) };
+const fdatasync: Sync = { inline: nodeFs.fdatasyncSync, onPool: promisify(nodeFs.fdatasync) };
 const ftruncate = promisify(nodeFs.ftruncate);
 const readdir = promisify(nodeFs.readdir);
 
-/** Node's call, or the one of the native layer where Node's may hide a failure. */
-async function syncWith(sync: typeof fsync, fd: number, path: string): Promise<void> {
-  const full = process.platform === 'darwin' ? native().fullSync?.(fd, path) : undefined;
-  await (full ?? callAsync(sync(fd)));
+/** What is made inline, and what on the thread pool. */
+interface Manner {
+  /** Reads and writes up to this size are made inline. */
+  readonly inlineBytes: number;
+  readonly syncsInline: boolean;
 }
+
+const pooled: Manner = { inlineBytes: INLINE_BYTES, syncsInline: false };
+const inline: Manner = { inlineBytes: Number.POSITIVE_INFINITY, syncsInline: true };
 
 class NodeHandle implements FsHandle {
   readonly path: string;
   protected readonly fd: number;
+  protected readonly manner: Manner;
 
-  constructor(fd: number, path: string) {
+  constructor(fd: number, path: string, manner: Manner) {
     this.fd = fd;
     this.path = path;
+    this.manner = manner;
   }
 
   async stat(): Promise<FileStat> {
     return call(() => fromStats(nodeFs.fstatSync(this.fd, { bigint: true })));
   }
   async sync(): Promise<void> {
-    await syncWith(fsync, this.fd, this.path);
+    await this.syncBy(fsync);
   }
   async chmod(mode: number): Promise<void> {
     call(() => nodeFs.fchmodSync(this.fd, mode));
@@ -89,24 +101,26 @@ class NodeHandle implements FsHandle {
   async close(): Promise<void> {
     call(() => nodeFs.closeSync(this.fd));
   }
+
+  /** By Node's call, or by the one of the native layer where Node's may hide a failure. */
+  protected async syncBy(sync: Sync): Promise<void> {
+    const full =
+      process.platform === 'darwin' ? native().fullSync?.(this.fd, this.path) : undefined;
+    if (full) await full;
+    else if (this.manner.syncsInline) call(() => sync.inline(this.fd));
+    else await callAsync(sync.onPool(this.fd));
+  }
 }
 
 class NodeFile extends NodeHandle implements FsFile {
-  /** Larger reads and writes go through the thread pool. */
-  readonly #inlineBytes: number;
   #tickets: { readonly offered: LockTickets | undefined } | undefined;
-
-  constructor(fd: number, path: string, inlineBytes: number) {
-    super(fd, path);
-    this.#inlineBytes = inlineBytes;
-  }
 
   get tickets(): LockTickets | undefined {
     this.#tickets ??= { offered: ticketsOf(this.fd, this.path) };
     return this.#tickets.offered;
   }
   async read(buffer: Uint8Array, offsetBytes: number): Promise<number> {
-    if (buffer.length <= this.#inlineBytes) {
+    if (buffer.length <= this.manner.inlineBytes) {
       return call(() => nodeFs.readSync(this.fd, buffer, 0, buffer.length, offsetBytes));
     }
     return callAsync(
@@ -132,7 +146,7 @@ class NodeFile extends NodeHandle implements FsFile {
     });
   }
   async write(data: Uint8Array, offsetBytes: number): Promise<number> {
-    if (data.length <= this.#inlineBytes) {
+    if (data.length <= this.manner.inlineBytes) {
       return call(() => nodeFs.writeSync(this.fd, data, 0, data.length, offsetBytes));
     }
     return callAsync(
@@ -143,7 +157,7 @@ class NodeFile extends NodeHandle implements FsFile {
   }
   /** Syncs of many small files wait for the few threads of the pool; the disk has their data meanwhile. */
   override async sync(): Promise<void> {
-    native().startWriteOut?.(this.fd, EARLY_BYTES);
+    if (!this.manner.syncsInline) native().startWriteOut?.(this.fd, EARLY_BYTES);
     await super.sync();
   }
   async truncate(sizeBytes: number): Promise<void> {
@@ -153,7 +167,7 @@ class NodeFile extends NodeHandle implements FsFile {
     native().startWriteOut?.(this.fd);
   }
   async dataSync(): Promise<void> {
-    await syncWith(fdatasync, this.fd, this.path);
+    await this.syncBy(fdatasync);
   }
 }
 
@@ -163,15 +177,7 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
   }
 }
 
-const posixFileSystem: Fs = {
-  async open(path, flags, mode = 0o666) {
-    if (mustTurn()) await turnEventLoop();
-    return call(() => openFile(path, flags, mode, INLINE_BYTES));
-  },
-  async openDirectory(path) {
-    const flags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
-    return call(() => new NodeDirectory(nodeFs.openSync(path, flags), path));
-  },
+const callsByPath: Omit<Fs, 'open' | 'openDirectory'> = {
   async stat(path) {
     return call(() => fromStats(nodeFs.statSync(path, { bigint: true })));
   },
@@ -225,10 +231,6 @@ const posixFileSystem: Fs = {
   },
 };
 
-function openFile(path: string, flags: OpenFlags, mode: number, inlineBytes: number): NodeFile {
-  return new NodeFile(nodeFs.openSync(path, openFlags(flags), mode), path, inlineBytes);
-}
-
 /** Tickets are a hint, so a filesystem that cannot be asked (its name is gone) simply has none. */
 function ticketsOf(fd: number, path: string): LockTickets | undefined {
   try {
@@ -239,20 +241,27 @@ function ticketsOf(fd: number, path: string): LockTickets | undefined {
 }
 
 /** The machine's own filesystem. */
-export const nodeFileSystem: Fs = ofPlatform(posixFileSystem);
+export const nodeFileSystem: Fs = fileSystem(pooled);
 
 /**
- * The same for a thread that has nothing else to do meanwhile, such as a worker: reads and writes of any size are made
- * inline, without a hop through the thread pool that all threads share.
+ * The same for a thread that has nothing else to do meanwhile, such as a worker, or a program that does one thing after
+ * the other: reads, writes and syncs are made inline, without a hop through the thread pool. The event loop waits for
+ * the disk.
  */
-export const inlineFileSystem: Fs = ofPlatform({
-  ...posixFileSystem,
-  async open(path, flags, mode = 0o666) {
-    return call(() => openFile(path, flags, mode, Number.POSITIVE_INFINITY));
-  },
-});
+export const inlineFileSystem: Fs = fileSystem(inline);
 
-function ofPlatform(posix: Fs): Fs {
+function fileSystem(manner: Manner): Fs {
+  const posix: Fs = {
+    ...callsByPath,
+    async open(path, flags, mode = 0o666) {
+      if (mustTurn()) await turnEventLoop();
+      return call(() => new NodeFile(nodeFs.openSync(path, openFlags(flags), mode), path, manner));
+    },
+    async openDirectory(path) {
+      const flags = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
+      return call(() => new NodeDirectory(nodeFs.openSync(path, flags), path, manner));
+    },
+  };
   return process.platform === 'win32' ? windowsFileSystem(posix, nativeOfWindows) : posix;
 }
 

@@ -157,6 +157,24 @@ test('a chain of calls that would wait for itself gets an error, also through a 
   });
 });
 
+test('a chain is told apart while others begin and end', async (t) => {
+  const path = `${temporaryDirectory(t)}/a.json`;
+  await withLock(path, async () => {
+    await withLock(`${path}.sync`, () => undefined);
+    await withLock(`${path}.async`, () => Promise.resolve());
+    await assert.rejects(
+      withLock(`${path}.failing`, () => {
+        throw new Error('mine');
+      }),
+      /mine/,
+    );
+    await assert.rejects(
+      withLock(path, () => undefined),
+      code('LOCK_NESTED'),
+    );
+  });
+});
+
 test('a reader inside a reader is let in, even when a writer waits between them', async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
   let nest = (): void => undefined;
