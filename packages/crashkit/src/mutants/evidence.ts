@@ -6,8 +6,8 @@ import type { MutantEngine } from './mutant-run.js';
 const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly string[]>>>> = {
   race: {
     'writeTiledVrt: two processes': [
-      'write/write-tiled-vrt.js: lock: withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs })',
-      'write/write-tiled-vrt.js: order: await publishIndex(placed, manifest); await retire(plan, placed.tilesPath);',
+      'write/write-mosaic.js: lock: withLock(path, () => writeLocked(plan, pool), { fs, signal, timeoutMs })',
+      'write/write-mosaic.js: order: await publishIndex(placed, manifest); await retire(plan, placed.tilesPath);',
     ],
     'writeTiledVrt: while somebody recovers': [
       'write/recover-vrt.js: lock: withLock(mosaic, () => typed(mosaic, clear), { fs, timeoutMs: lockTimeoutMs })',
@@ -150,8 +150,8 @@ const noticedBy: Readonly<Record<MutantEngine, Readonly<Record<string, readonly 
       'json/commit-group.js: fsync: handle.sync()',
     ],
     'writeTiledVrt: first': [
-      "write/write-tiled-vrt.js: durability: durability = 'durable'",
-      "write/write-tiled-vrt.js: durability: durability = 'durable' (2)",
+      "write/write-mosaic.js: durability: durability = 'durable'",
+      "write/write-mosaic.js: durability: durability = 'durable' (2)",
     ],
     'writeTiledVrt: two processes': [
       'write/tiles-directory.js: directory sync: directory.sync()',

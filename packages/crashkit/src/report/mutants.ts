@@ -15,7 +15,7 @@ export const mutable: readonly [Mutable, ...Mutable[]] = [
   {
     package: 'packages/raster',
     // Not what is kept for `resume`: it is believed only after it was read again, so nothing of it can be lost.
-    files: /^write\/(?:write-tiled-vrt|tiles-directory|recover-vrt)\./,
+    files: /^write\/(?:write-mosaic|tiles-directory|recover-vrt)\./,
     scenarios: 'test/dist/crash/tiled-vrt.js',
   },
 ];
