@@ -135,10 +135,12 @@ class NodeFile extends NodeHandle implements FsFile {
     offsetBytes: number,
     strideBytes: number,
   ): Promise<number> {
+    const readAt = native().readAt ?? nodeReadAt;
     return call(() => {
       let done = 0;
       for (let offset = offsetBytes; done < buffer.length; offset += strideBytes) {
-        const count = nodeFs.readSync(this.fd, buffer, done, pieceBytes, offset);
+        const piece = buffer.subarray(done, done + pieceBytes);
+        const count = readAt(this.fd, piece, offset, this.path);
         done += count;
         if (count < pieceBytes) break;
       }
@@ -175,6 +177,10 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
   async syncFilesystem(): Promise<void> {
     await native().syncFilesystem(this.fd, this.path);
   }
+}
+
+function nodeReadAt(fd: number, buffer: Uint8Array, offsetBytes: number): number {
+  return nodeFs.readSync(fd, buffer, 0, buffer.length, offsetBytes);
 }
 
 const callsByPath: Omit<Fs, 'open' | 'openDirectory'> = {

@@ -22,7 +22,14 @@ const STRUCT_FLOCK_BYTES = 32;
 const TYPE = 0;
 const START = 1;
 const LENGTH = 2;
-const ARCHITECTURES_OF_64_BITS = ['x64', 'arm64', 'riscv64', 'loong64', 'ppc64', 's390x'];
+export const ARCHITECTURES_OF_64_BITS: readonly string[] = [
+  'x64',
+  'arm64',
+  'riscv64',
+  'loong64',
+  'ppc64',
+  's390x',
+];
 /** Bytes from here on are tickets. No program that locks parts of a file locks parts this far out. */
 const FIRST_BYTE = 1n << 62n;
 

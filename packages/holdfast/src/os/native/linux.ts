@@ -1,7 +1,7 @@
 /** The native layer of Linux (glibc and musl): flock(2), renameat2(2), syncfs(2), fgetxattr(2) and kin. */
 import { createRequire } from 'node:module';
 import { systemError } from '../system-error.js';
-import { loadTickets } from './linux-tickets.js';
+import { ARCHITECTURES_OF_64_BITS, loadTickets } from './linux-tickets.js';
 import type { Native } from './native.js';
 import { onPool, unixNative } from './unix.js';
 
@@ -26,6 +26,7 @@ export function loadLinux(): Native {
   const syncFileRange = libc.func(
     'int sync_file_range(int fd, int64_t offset, int64_t size, unsigned int flags)',
   );
+  const pread = libc.func('long pread(int fd, uint8_t *buffer, size_t size, int64_t offset)');
   const fsetxattr = libc.func(
     'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',
   );
@@ -52,6 +53,14 @@ export function loadLinux(): Native {
       // It keeps no error to itself: the sync that follows reports whatever could not be written.
       syncFileRange(fd, 0, mostBytes, SYNC_FILE_RANGE_WRITE);
     },
+    // Elsewhere off_t may have 32 bits.
+    ...(ARCHITECTURES_OF_64_BITS.includes(process.arch) && {
+      readAt(fd, buffer, offsetBytes, path) {
+        const count = pread(fd, buffer, buffer.length, offsetBytes) as number;
+        if (count < 0) throw systemError(koffi.errno(), 'pread', path);
+        return count;
+      },
+    }),
     async syncFilesystem(fd, path) {
       const errno = await onPool(koffi, syncfs, fd);
       if (errno !== 0) throw systemError(errno, 'syncfs', path);

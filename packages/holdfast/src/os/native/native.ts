@@ -11,6 +11,11 @@ export interface Native {
    * makes it wait. Absent where it cannot be asked.
    */
   startWriteOut?(fd: number, mostBytes?: number): void;
+  /**
+   * `pread(2)` for many small pieces: at 0.6 us a call of 2 KB it takes two thirds of the time of Node's own. Absent where
+   * Node's is as good.
+   */
+  readonly readAt?: (fd: number, buffer: Uint8Array, offsetBytes: number, path: string) => number;
   /** May take long, so it runs on the thread pool. */
   syncFilesystem(fd: number, path: string): Promise<void>;
   /** Where Node's fsync may hide a failure (macOS): a sync that does not. Runs on the thread pool too. */
