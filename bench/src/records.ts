@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { appendRecords, readRecords } from 'holdfast';
+import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
 import type { BenchOptions } from './bench-options.js';
 import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 
@@ -44,7 +45,11 @@ async function benchAlone(root: string, count: number, rounds: number): Promise<
     onDescriptor('write + fdatasync, sync on the pool', root, count, writeAndSyncOnPool),
     {
       name: 'appendRecords, awaited one by one',
-      run: () => appendInTurn(`${root}/alone.jsonl`, 0, count),
+      run: () => appendInTurn(nodeFileSystem, `${root}/alone.jsonl`, 0, count),
+    },
+    {
+      name: 'the same on inlineFileSystem',
+      run: () => appendInTurn(inlineFileSystem, `${root}/inline.jsonl`, 0, count),
     },
   ];
   printTimes(`${count} records, one after the other`, alone, await medianTimesMs(alone, rounds));
@@ -58,7 +63,7 @@ async function benchTogether(root: string, perTask: number, rounds: number): Pro
       name: `appendRecords, ${TASKS} tasks`,
       async run() {
         const tasks = Array.from({ length: TASKS }, (_, task) =>
-          appendInTurn(`${root}/together.jsonl`, task * perTask, perTask),
+          appendInTurn(nodeFileSystem, `${root}/together.jsonl`, task * perTask, perTask),
         );
         await Promise.all(tasks);
       },
@@ -77,8 +82,8 @@ async function benchTogether(root: string, perTask: number, rounds: number): Pro
   printTimes(`${total} records`, together, await medianTimesMs(together, rounds));
 }
 
-async function appendInTurn(path: string, first: number, count: number): Promise<void> {
-  for (let n = first; n < first + count; n += 1) await appendRecords(path, [recordOf(n)]);
+async function appendInTurn(fs: Fs, path: string, first: number, count: number): Promise<void> {
+  for (let n = first; n < first + count; n += 1) await appendRecords(path, [recordOf(n)], { fs });
 }
 
 /** Makes lines on a descriptor that stays open. */
