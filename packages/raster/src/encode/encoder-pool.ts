@@ -133,6 +133,7 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
+const YOUNG_MB = 6;
 /** One tile is encoded while another is written. */
 const JOBS_PER_WORKER = 2;
 
@@ -279,8 +280,12 @@ class PoolWorker {
 
   constructor(events: PoolEvents) {
     this.#events = events;
-    // Options of the program's own start, such as --input-type, are not for this file.
-    this.#thread = new Worker(new URL('./start-worker.cjs', import.meta.url), { execArgv: [] });
+    this.#thread = new Worker(new URL('./start-worker.cjs', import.meta.url), {
+      // Options of the program's own start, such as --input-type, are not for this file.
+      execArgv: [],
+      // The samples lie outside of the heap; with room for more, what is dead already would stay for long.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     this.#thread.unref();
     this.#thread.on('message', (reply: Reply) => this.#finish(reply));
     this.#thread.on('error', (error) => this.#fail(error));

@@ -52,7 +52,7 @@ export async function fillStage(
     const { tiles: written, resumedTileCount } = await writeTiles(writer);
     if (failures[0]) throw failures[0].error;
     stage.signal.throwIfAborted();
-    const tiles = [...cells(plan.grid)].flatMap((cell) => written.get(plan.tileName(cell)) ?? []);
+    const tiles = inOrder(plan, written);
     const names = new Set(written.keys());
     const overviews = await writeOverviews(plan, stage, pool, merged, names);
     const files = [...tiles, ...overviews];
@@ -64,6 +64,18 @@ export async function fillStage(
   } finally {
     await finished?.close();
   }
+}
+
+function inOrder(
+  plan: MosaicPlan,
+  written: ReadonlyMap<string, FinishedTile>,
+): readonly FinishedTile[] {
+  const tiles: FinishedTile[] = [];
+  for (const cell of cells(plan.grid)) {
+    const tile = written.get(plan.tileName(cell));
+    if (tile) tiles.push(tile);
+  }
+  return tiles;
 }
 
 async function openFinished(
