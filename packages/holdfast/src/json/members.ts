@@ -38,7 +38,6 @@ export interface Accepted {
 export class Members {
   readonly #format: JsonFormat;
   readonly #members: readonly Member[];
-  #byName: ReadonlyMap<string, Member> | undefined;
 
   private constructor(format: JsonFormat, members: readonly Member[]) {
     this.#format = format;
@@ -85,16 +84,16 @@ export class Members {
     const before = this.#members;
     const members: Member[] = [];
     let isConverted = false;
-    // As a rule the members that were there are in their places, and others follow.
-    let inPlace = true;
+    // As a rule the members that were there are in their places, and others follow; else they are found by name.
+    let byName: ReadonlyMap<string, Member> | undefined;
     for (let index = 0; index < keys.length; index += 1) {
       const key = keys[index] as string;
       const member = value[key];
       if (member === undefined) return undefined;
       let old = before[index];
       if (old?.key !== key) {
-        inPlace &&= index >= before.length;
-        old = inPlace ? undefined : this.#named(key);
+        if (index < before.length) byName ??= new Map(before.map((one) => [one.key, one]));
+        old = byName?.get(key);
       }
       if (old !== undefined && isSame(member, old.value)) {
         members.push(old);
@@ -105,11 +104,6 @@ export class Members {
       }
     }
     return { members: new Members(this.#format, members), isConverted };
-  }
-
-  #named(key: string): Member | undefined {
-    this.#byName ??= new Map(this.#members.map((member) => [member.key, member]));
-    return this.#byName.get(key);
   }
 
   /**

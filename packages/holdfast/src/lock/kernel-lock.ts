@@ -21,7 +21,7 @@ const EXPECTED_MS = 22;
 /** Longer than any poll (lock-queue.ts), so that one who has waited longer would have come by then. */
 const PASS_OVER_MS = 32;
 
-/** What a try found. `notOurTurn`: the lock is free, but someone has waited longer. `replaced`: the file is another. */
+/** What a try found. `notOurTurn`: someone has waited longer. `replaced`: the file is another. */
 export type TryResult = 'taken' | 'held' | 'notOurTurn' | 'replaced';
 
 export class KernelLock {

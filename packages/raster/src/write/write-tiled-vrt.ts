@@ -23,8 +23,8 @@ import type { WrittenMosaic } from './write-mosaic.js';
  *
  * @param path - the index, `SOMETHING.vrt`; its directory must exist
  * @throws HoldfastError ALREADY_EXISTS for an index, for a tiles directory that is not ours or in use, or with `resume`
- *   for the kept work of another job; INVALID_ARGUMENT; UPDATER_FAILED when the source fails; ABORTED; LOCK_TIMEOUT; NO_SPACE; and what publishDirectory
- *   and replaceFile throw
+ *   for the kept work of another job; INVALID_ARGUMENT; UPDATER_FAILED when the source fails; ABORTED; LOCK_TIMEOUT;
+ *   NO_SPACE; and what publishDirectory and replaceFile throw
  */
 export async function writeTiledVrt(
   path: string,
