@@ -247,6 +247,21 @@ test('an update inside its own updater is refused, not waited for', async (t) =>
   );
 });
 
+test('what an updater returns is awaited, whoever made the promise, and belongs to its chain', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  let inner: unknown;
+  const lazy = {
+    // oxlint-disable-next-line unicorn/no-thenable -- query builders are such objects
+    async then(resolve: (made: Counter) => void): Promise<void> {
+      inner = await updateJson(path, increment('inner')).catch((error: unknown) => error);
+      resolve({ outer: 1 });
+    },
+  };
+  await updateJson<Counter>(path, () => lazy as unknown as Promise<Counter>);
+  assert.ok(refusal('LOCK_NESTED')(inner));
+  assert.deepEqual(await readJson(path), { outer: 1 });
+});
+
 test('the nested call of one caller does not concern the others', async (t) => {
   const path = `${temporaryDirectory(t)}/doc.json`;
   const [entered, held] = [gate(), gate()];
