@@ -82,7 +82,7 @@ for (const [where, options] of [
     assert.ok(failed?.status === 'rejected');
     assert.equal(errnoOf(failed.reason), 'ENOENT');
     assert.equal((failed.reason as NodeJS.ErrnoException).path, paths[1]);
-    assert.match((failed.reason as Error).stack ?? '', /node-fs|tile-file/);
+    assert.match((failed.reason as Error).stack ?? '', /at async writeTileFile /);
   });
 
   test(`with skipEmpty a pool ${where} leaves out a tile of nothing but nodata`, async (t) => {
