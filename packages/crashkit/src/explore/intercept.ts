@@ -29,6 +29,7 @@ export interface Hooks {
 /** Calls that change nothing and make nothing durable. */
 export const readingCalls: ReadonlySet<string> = new Set([
   'stat',
+  'modifiedMs',
   'lstat',
   'exists',
   'read',

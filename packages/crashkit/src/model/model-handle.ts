@@ -20,7 +20,6 @@ export function statOf(disk: ModelDisk, ino: number): FileStat {
     uid: node.uid,
     gid: node.gid,
     linkCount: disk.linkCount(ino),
-    mtimeMs: disk.nowMs(),
   };
 }
 
@@ -177,6 +176,11 @@ export class ModelFile extends ModelHandle implements FsFile {
     await this.turn('ftruncate');
     this.#checkWritable('ftruncate');
     this.resize(sizeBytes);
+  }
+
+  async modifiedMs(): Promise<number> {
+    await this.turn('fstat');
+    return this.disk.nowMs();
   }
 
   async dataSync(): Promise<void> {

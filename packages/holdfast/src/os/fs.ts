@@ -17,20 +17,22 @@ export type FileKind =
   | 'characterDevice'
   | 'unknown';
 
-/** The identity and attributes of a file (`stat(2)`). */
+/** The identity and attributes of a file (`stat(2)`), without its times ({@link FsFile.modifiedMs}). */
 export interface FileStat {
   readonly kind: FileKind;
   /** Device and inode together identify the file on this machine. */
   readonly dev: bigint;
   readonly ino: bigint;
   readonly sizeBytes: number;
-  /** Permission bits only (`mode & 0o7777`). */
+  /** Permission bits only ({@link PERMISSION_BITS}). */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   readonly linkCount: number;
-  readonly mtimeMs: number;
 }
+
+/** The bits of `st_mode` that are permissions, setuid, setgid and the sticky bit (`inode(7)`). */
+export const PERMISSION_BITS = 0o7777;
 
 /** One name in a directory. */
 export interface DirectoryEntry {
@@ -110,6 +112,8 @@ export interface FsFile extends FsHandle {
   /** `pwrite(2)`: how many bytes were taken, which on a full disk is fewer than given, without an error. */
   write(data: Uint8Array, offsetBytes: number): Promise<number>;
   truncate(sizeBytes: number): Promise<void>;
+  /** When the data was last changed (`st_mtime`), in milliseconds since 1970. A look that makes the next write dearer. */
+  modifiedMs(): Promise<number>;
   /**
    * `sync_file_range(2)`: the disk may begin with what has been written, so that a sync has less to wait for. Makes
    * nothing durable and never fails. Absent where nothing is gained by it.

@@ -8,25 +8,25 @@
  */
 import * as nodeFs from 'node:fs';
 import { promisify } from 'node:util';
-import type {
-  DirectoryEntry,
-  FileKind,
-  FileStat,
-  FilesystemStat,
-  Fs,
-  FsDirectory,
-  FsFile,
-  FsHandle,
-  LockMode,
-  LockTickets,
-  OpenFlags,
+import {
+  PERMISSION_BITS,
+  type DirectoryEntry,
+  type FileKind,
+  type FileStat,
+  type FilesystemStat,
+  type Fs,
+  type FsDirectory,
+  type FsFile,
+  type FsHandle,
+  type LockMode,
+  type LockTickets,
+  type OpenFlags,
 } from './fs.js';
-import { native, nativeOfWindows } from './native/load.js';
+import { native, nativeIfLoaded, nativeOfWindows } from './native/load.js';
 import { withKnownCode } from './system-error.js';
 import { windowsFileSystem } from './windows-fs.js';
 
 const { constants } = nodeFs;
-const PERMISSION_BITS = 0o7777;
 /** Reads and writes up to this size are made inline: copying them takes about as long as a hop through the pool. */
 const INLINE_BYTES = 64 * 1024;
 
@@ -69,7 +69,7 @@ class NodeHandle implements FsHandle {
   }
 
   async stat(): Promise<FileStat> {
-    return call(() => fromStats(nodeFs.fstatSync(this.fd, { bigint: true })));
+    return call(() => statOfFile(this.fd, this.path));
   }
   async sync(): Promise<void> {
     await this.syncBy(fsync);
@@ -165,6 +165,9 @@ class NodeFile extends NodeHandle implements FsFile {
   async truncate(sizeBytes: number): Promise<void> {
     await callAsync(ftruncate(this.fd, sizeBytes));
   }
+  async modifiedMs(): Promise<number> {
+    return call(() => Number(nodeFs.fstatSync(this.fd, { bigint: true }).mtimeMs));
+  }
   startWriteOut(): void {
     native().startWriteOut?.(this.fd);
   }
@@ -185,10 +188,10 @@ function nodeReadAt(fd: number, buffer: Uint8Array, offsetBytes: number): number
 
 const callsByPath: Omit<Fs, 'open' | 'openDirectory'> = {
   async stat(path) {
-    return call(() => fromStats(nodeFs.statSync(path, { bigint: true })));
+    return call(() => statOfPath(path, 'stat'));
   },
   async lstat(path) {
-    return call(() => fromStats(nodeFs.lstatSync(path, { bigint: true })));
+    return call(() => statOfPath(path, 'lstat'));
   },
   async exists(path) {
     return call(() => nodeFs.lstatSync(path, { throwIfNoEntry: false }) !== undefined);
@@ -331,6 +334,19 @@ function openFlags(flags: OpenFlags): number {
   );
 }
 
+/** By the native layer where that is loaded; whoever only reads does without it. */
+function statOfFile(fd: number, path: string): FileStat {
+  const own = nativeIfLoaded()?.stat;
+  return own ? own.ofFile(fd, path) : fromStats(nodeFs.fstatSync(fd, { bigint: true }));
+}
+
+function statOfPath(path: string, way: 'stat' | 'lstat'): FileStat {
+  const own = nativeIfLoaded()?.stat;
+  // Node refuses a path with a NUL.
+  if (own && !path.includes('\0')) return own.ofPath(path, way);
+  return fromStats(nodeFs[`${way}Sync`](path, { bigint: true }));
+}
+
 function fromStats(stats: nodeFs.BigIntStats): FileStat {
   return {
     kind: kindOf(stats),
@@ -341,7 +357,6 @@ function fromStats(stats: nodeFs.BigIntStats): FileStat {
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     linkCount: Number(stats.nlink),
-    mtimeMs: Number(stats.mtimeMs),
   };
 }
 

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as nodeFs from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { nodeFileSystem as fs, type FsFile } from 'holdfast/os';
+
+const isUnix = process.platform !== 'win32';
 
 async function opened(path: string, access: 'read' | 'readWrite' = 'readWrite'): Promise<FsFile> {
   return fs.open(path, { access, ...(access === 'readWrite' && { create: 'ifMissing' }) });
@@ -82,4 +85,44 @@ test('syncFilesystem resolves, and names the error of a descriptor that is none'
   await directory.syncFilesystem();
   await directory.close();
   await assert.rejects(directory.syncFilesystem(), { code: 'EBADF', syscall: 'syncfs' });
+});
+
+test('a stat without times says what the one of Node says, of every kind of file', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = `${directory}/a`;
+  const made = await opened(path);
+  // Loads the native layer, which is then asked.
+  made.tryLock('shared');
+  await made.truncate(isUnix ? 5_000_000_000 : 5);
+  await made.close();
+  linkSync(path, `${directory}/b`);
+  chmodSync(path, 0o640);
+  if (isUnix) symlinkSync('a', `${directory}/link`);
+  const places = [path, directory, ...(isUnix ? [`${directory}/link`, '/dev/null', '/'] : [])];
+  for (const place of places) {
+    for (const call of ['stat', 'lstat'] as const) {
+      const expected = nodeFs[`${call}Sync`](place, { bigint: true });
+      const { kind, ...found } = await fs[call](place);
+      assert.deepEqual(found, {
+        dev: expected.dev,
+        ino: expected.ino,
+        sizeBytes: Number(expected.size),
+        mode: Number(expected.mode & 0o7777n),
+        uid: Number(expected.uid),
+        gid: Number(expected.gid),
+        linkCount: Number(expected.nlink),
+      });
+      const is = { file: 'isFile', directory: 'isDirectory', symlink: 'isSymbolicLink' } as const;
+      const asks = kind === 'characterDevice' ? 'isCharacterDevice' : is[kind as keyof typeof is];
+      assert.ok(expected[asks]());
+    }
+  }
+  const file = await opened(path, 'read');
+  assert.deepEqual(await file.stat(), await fs.stat(path));
+  assert.equal(await file.modifiedMs(), Math.floor(nodeFs.statSync(path).mtimeMs));
+  await file.close();
+  await assert.rejects(file.stat(), { code: 'EBADF', syscall: 'fstat', path });
+  await assert.rejects(fs.lstat(`${path}/x`), { code: 'ENOTDIR', syscall: 'lstat' });
+  await assert.rejects(fs.stat(`${directory}/none`), { code: 'ENOENT', syscall: 'stat' });
+  await assert.rejects(fs.stat(`${path}\0b`), { code: 'ERR_INVALID_ARG_VALUE' });
 });

@@ -1,6 +1,7 @@
 /** The native layer of Linux (glibc and musl): flock(2), renameat2(2), syncfs(2), fgetxattr(2) and kin. */
 import { createRequire } from 'node:module';
 import { systemError } from '../system-error.js';
+import { loadStat } from './linux-stat.js';
 import { ARCHITECTURES_OF_64_BITS, loadTickets } from './linux-tickets.js';
 import type { Native } from './native.js';
 import { onPool, unixNative } from './unix.js';
@@ -65,6 +66,7 @@ export function loadLinux(): Native {
       const errno = await onPool(koffi, syncfs, fd);
       if (errno !== 0) throw systemError(errno, 'syncfs', path);
     },
+    stat: loadStat(koffi, libc),
     tickets: loadTickets(libc),
   };
 }

@@ -18,6 +18,11 @@ export function native(): Native {
   return loaded;
 }
 
+/** The same if it has been loaded already: for a call that Node has too, and that is not worth loading it. */
+export function nativeIfLoaded(): Native | undefined {
+  return loaded;
+}
+
 let loadedWindows: WindowsNative | undefined;
 
 /** The native layer of Windows, for what only Windows has. */

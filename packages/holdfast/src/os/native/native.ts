@@ -1,4 +1,4 @@
-import type { LockMode, LockTickets } from '../fs.js';
+import type { FileStat, LockMode, LockTickets } from '../fs.js';
 
 /** What a platform's native layer must give. A descriptor is one that Node opened. Failures throw system errors. */
 export interface Native {
@@ -16,6 +16,8 @@ export interface Native {
    * Node's is as good.
    */
   readonly readAt?: (fd: number, buffer: Uint8Array, offsetBytes: number, path: string) => number;
+  /** Absent where Node's is as good. */
+  readonly stat?: NativeStat | undefined;
   /** May take long, so it runs on the thread pool. */
   syncFilesystem(fd: number, path: string): Promise<void>;
   /** Where Node's fsync may hide a failure (macOS): a sync that does not. Runs on the thread pool too. */
@@ -26,4 +28,11 @@ export interface Native {
   removeXattr(fd: number, name: string, path: string): void;
   /** Undefined where the platform or the filesystem with this `statfs` magic has no marks on files. */
   tickets(fd: number, filesystemMagic: number): LockTickets | undefined;
+}
+
+/** `stat(2)` that does not look at times. */
+export interface NativeStat {
+  ofFile(fd: number, path: string): FileStat;
+  /** @param path - without a NUL, where a C string would end */
+  ofPath(path: string, call: 'stat' | 'lstat'): FileStat;
 }

@@ -69,8 +69,8 @@ async function openFile(fs: Fs, path: string): Promise<FsFile> {
 
 /** Which file it is and when it last changed: whoever changes samples in place moves its time. */
 async function fingerprintOf(fs: Fs, file: FsFile): Promise<string> {
-  const { sizeBytes, mtimeMs } = await file.stat();
-  return JSON.stringify([await fs.realpath(file.path), sizeBytes, mtimeMs]);
+  const { sizeBytes } = await file.stat();
+  return JSON.stringify([await fs.realpath(file.path), sizeBytes, await file.modifiedMs()]);
 }
 
 async function imageOf(file: FsFile, path: string, overview: number | undefined): Promise<Tags> {
