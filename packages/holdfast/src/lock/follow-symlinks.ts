@@ -64,8 +64,8 @@ async function resolveName(fs: Fs, path: string): Promise<ResolvedName> {
 }
 
 /** The one spelling of a path on a filesystem where several name one file. */
-export async function spelled(fs: Fs, path: string): Promise<string> {
-  return (await fs.spelling?.(path)) ?? path;
+export function spelled(fs: Fs, path: string): string | Promise<string> {
+  return fs.spelling?.(path) ?? path;
 }
 
 /** The parent of the path as the kernel sees it: `a/link/../b` lies beside what `link` leads to. */

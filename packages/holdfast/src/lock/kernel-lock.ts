@@ -97,16 +97,16 @@ export class KernelLock {
   }
 
   /** Frees the lock and the ticket, at once, also when a child process inherited the descriptor. */
-  async release(): Promise<void> {
+  release(): Promise<void> {
     // A number that was closed may be another file's by now.
-    if (this.#isReleased) return;
+    if (this.#isReleased) return Promise.resolve();
     this.#isReleased = true;
     try {
       this.#file.unlock();
     } catch {
       // Closing frees it as well, unless a child process has the descriptor; there is nothing a caller could do.
     }
-    await closeQuietly(this.#file);
+    return closeQuietly(this.#file);
   }
 
   /** The one who has waited longest, unless that is this descriptor. */

@@ -24,10 +24,11 @@ export async function resolveLockPath(
       path,
     );
   }
-  return lockPathBeside(fs, (await followSymlinks(fs, path)).path);
+  const { path: canonical } = await followSymlinks(fs, path);
+  return await lockPathBeside(fs, canonical);
 }
 
 /** The lock file of a file whose canonical path is known. */
-export function lockPathBeside(fs: Fs, canonicalPath: string): Promise<string> {
+export function lockPathBeside(fs: Fs, canonicalPath: string): string | Promise<string> {
   return spelled(fs, canonicalPath + LOCK_SUFFIX);
 }

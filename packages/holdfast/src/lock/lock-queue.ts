@@ -123,11 +123,13 @@ export class LockQueue {
 
   async #serveFirst(next: LockRequest): Promise<void> {
     try {
-      if (await this.#mayKeepFor(next)) {
-        if (this.#waiting[0] === next) this.#grant(next);
-        return;
+      if (this.#kernel) {
+        if (await this.#mayKeep(this.#kernel, next.mode)) {
+          if (this.#waiting[0] === next) this.#grant(next);
+          return;
+        }
+        await this.#letGo();
       }
-      await this.#letGo();
       await this.#take();
     } catch (error) {
       this.#refuse(next, failure('lock', this.lockPath, error));
@@ -136,7 +138,7 @@ export class LockQueue {
 
   /** Polls the kernel on behalf of whoever is first in the queue, until the lock is theirs or nobody waits any more. */
   async #take(): Promise<void> {
-    await this.#pauseAfterLongRun();
+    if (this.#hasRunLong()) await this.#pause();
     let kernel = await KernelLock.open(this.#fs, this.lockPath);
     const pace = new Pace();
     try {
@@ -211,9 +213,8 @@ export class LockQueue {
   }
 
   /** Whether the kernel's lock can go from the last holder of this process to the next without being freed. */
-  async #mayKeepFor(next: LockRequest): Promise<boolean> {
-    const kernel = this.#kernel;
-    if (kernel === undefined || this.#mode !== next.mode) return false;
+  async #mayKeep(kernel: KernelLock, mode: LockMode): Promise<boolean> {
+    if (this.#mode !== mode) return false;
     if (performance.now() - this.#runBeganAt > LONG_RUN_MS) return false;
     if (!this.#isOurTurn()) {
       if (kernel.othersWait()) return false;
@@ -230,10 +231,14 @@ export class LockQueue {
     await kernel.release();
   }
 
-  async #pauseAfterLongRun(): Promise<void> {
+  /** Whether this process has had the lock for long, freed it for moments at most, and is about to take it again. */
+  #hasRunLong(): boolean {
     const now = performance.now();
     if (now - this.#freeSince > RUN_GAP_MS) this.#runBeganAt = now;
-    if (now - this.#runBeganAt <= LONG_RUN_MS) return;
+    return now - this.#runBeganAt > LONG_RUN_MS;
+  }
+
+  async #pause(): Promise<void> {
     await this.#sleep(this.#pauseMs ?? PAUSE_FOR_SLEEPERS_MS);
     this.#runBeganAt = performance.now();
   }

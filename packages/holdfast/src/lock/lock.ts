@@ -54,7 +54,7 @@ export const lockOptionNames = ['mode', 'timeoutMs', 'signal', 'lockPath', 'fs']
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   checkLockOptions('acquireLock', path, options);
   const lockPath = await resolveLockPath(options.fs ?? nodeFileSystem, path, options.lockPath);
-  return acquireLockFile(path, lockPath, options);
+  return await acquireLockFile(path, lockPath, options);
 }
 
 /**

@@ -71,8 +71,8 @@ class NodeHandle implements FsHandle {
   async stat(): Promise<FileStat> {
     return call(() => statOfFile(this.fd, this.path));
   }
-  async sync(): Promise<void> {
-    await this.syncBy(fsync);
+  sync(): Promise<void> {
+    return this.syncBy(fsync);
   }
   async chmod(mode: number): Promise<void> {
     call(() => nodeFs.fchmodSync(this.fd, mode));
@@ -171,8 +171,8 @@ class NodeFile extends NodeHandle implements FsFile {
   startWriteOut(): void {
     native().startWriteOut?.(this.fd);
   }
-  async dataSync(): Promise<void> {
-    await this.syncBy(fdatasync);
+  dataSync(): Promise<void> {
+    return this.syncBy(fdatasync);
   }
 }
 

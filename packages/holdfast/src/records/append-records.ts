@@ -65,7 +65,7 @@ export async function appendRecords(
   if (prepared.count === 0) return { repairs: [] };
   const { fs = nodeFileSystem, columns, delimiter, mode, lockPath, timeoutMs, signal } = options;
   if (locksOfThisChain().length > 0) await refuseNested(fs, path, lockPath);
-  return queueAppend(fs, resolve(path), lockPath, {
+  return await queueAppend(fs, resolve(path), lockPath, {
     format,
     records: prepared,
     mode,

@@ -36,7 +36,7 @@ export async function appendRound(
 ): Promise<RoundResult> {
   const [first] = calls;
   if (!first) throw new Error('a round without calls');
-  await first.format.load();
+  await first.format.load?.();
   const { file, isNew } = await openLog(fs, path, first.mode);
   try {
     const log = await prepareLog({ fs, path, file, format: first.format, next: first.records });

@@ -177,7 +177,7 @@ async function findWinners(
       contend(winners, record, entry, rule, path);
     }
   }
-  await format.load();
+  await format.load?.();
   const headBytes = (await format.readHead(file, endBytes))?.sizeBytes ?? endBytes;
   const inOrder = [...winners.values()].toSorted((a, b) => a.offsetBytes - b.offsetBytes);
   const last = inOrder.at(-1);

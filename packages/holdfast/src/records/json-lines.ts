@@ -14,7 +14,6 @@ const otherLineBreaks = /[\u0085\u2028\u2029]/g;
 
 export const jsonLines: LogFormat = {
   name: 'jsonl',
-  async load() {},
   prepare,
   async readHead(file, endBytes) {
     return { format: 'jsonl', sizeBytes: await readByteOrderMark(file, endBytes) };

@@ -26,7 +26,7 @@ export async function* readEntries(
   format: LogFormat,
   endBytes: number,
 ): AsyncGenerator<readonly LogEntry[]> {
-  await format.load();
+  await format.load?.();
   const head = await format.readHead(file, endBytes);
   if (!head) return;
   let line = 1 + (await countLines(file, head.sizeBytes));

@@ -65,8 +65,8 @@ export class DamagedLine {
 /** A format of logs. */
 export interface LogFormat {
   readonly name: LogFormatName;
-  /** Loads what the format needs; called before any of the calls below it. */
-  load(): Promise<void>;
+  /** Loads what the format needs; called before any of the calls below it. Absent where there is nothing to load. */
+  load?(): Promise<void>;
   /** Takes the records as they are now. Throws UNREPRESENTABLE when the format cannot hold one. */
   prepare(records: Iterable<object>, path: string): PreparedRecords;
   /** The head of the log in a file; `undefined` when the file ends before its head does. */

@@ -54,12 +54,14 @@ function grown(buffer: Buffer): Buffer<ArrayBuffer> {
 }
 
 /** Whole lines, as many as a number of bytes holds, or one that is longer. */
-export function* wholeLinePieces(bytes: Buffer, pieceBytes: number): Generator<Buffer> {
+export function wholeLinePieces(bytes: Buffer, pieceBytes: number): readonly Buffer[] {
+  const pieces: Buffer[] = [];
   for (let start = 0; start < bytes.length;) {
     const end = pieceEnd(bytes, start, start + pieceBytes);
-    yield bytes.subarray(start, end);
+    pieces.push(bytes.subarray(start, end));
     start = end;
   }
+  return pieces;
 }
 
 function pieceEnd(bytes: Buffer, start: number, limit: number): number {

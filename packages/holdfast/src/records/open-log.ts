@@ -70,10 +70,10 @@ export async function prepareLog(log: TailContext): Promise<PreparedLog> {
   const stat = await log.file.stat();
   if (stat.kind !== 'file') throw notAFile(log.path);
   const known = await recall(log, stat);
-  const found = await (known
+  const { head, endBytes, repairs } = await (known
     ? continueLog(log, known, stat.sizeBytes)
     : meetLog(log, stat.sizeBytes));
-  return { ...found, inode: stat, known };
+  return { head, endBytes, repairs, inode: stat, known };
 }
 
 /** The log as this process knows it; `undefined` when it does not, or no longer. */
@@ -85,7 +85,8 @@ async function recall(
   if (!known || known.endBytes > stat.sizeBytes) return undefined;
   const { inode, head, headBytes } = known;
   if (!(inode.ino === stat.ino && inode.dev === stat.dev)) return undefined;
-  return headBytes.equals(await readHeadBytes(file, head)) ? known : undefined;
+  const isSame = head.sizeBytes === 0 || headBytes.equals(await readHeadBytes(file, head));
+  return isSame ? known : undefined;
 }
 
 /** Keeps what the next append of this process need not look up again. Never fails: what cannot be kept is looked up. */
