@@ -22,11 +22,11 @@ import { claim } from '../stage/ownership.js';
 import {
   isResumableStageName,
   isStagedDirectoryName,
-  lstatIfThere,
   parseStagedName,
 } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { filesystemType } from '../os/filesystem-type.js';
+import { lookAt } from '../os/look-at.js';
 import { keepOrphan } from './previous.js';
 import { readEntries, syncDirectory } from './tree.js';
 import { isWholeOldTree, removeOldTree } from './old-tree.js';
@@ -246,9 +246,9 @@ async function isPutBack(
 ): Promise<boolean> {
   const staged = parseStagedName(basename(path));
   if (staged?.old === undefined) return false;
-  const there = await lstatIfThere(fs, path);
+  const there = await lookAt(fs, path);
   const target = join(dirname(path), targetName ?? staged.targetName);
-  if (there?.ino !== staged.old.inode || (await lstatIfThere(fs, target))) return false;
+  if (there?.ino !== staged.old.inode || (await lookAt(fs, target))) return false;
   if (!(await isWholeOldTree(fs, path)) || (await isCommitted(fs, path))) return false;
   await fs.rename(path, target);
   await syncDirectory(fs, dirname(path));
@@ -293,7 +293,7 @@ async function salvage(fs: Fs, path: string, salvageTo: string): Promise<string>
   const base = join(salvageTo, basename(path).slice(1));
   for (let number = 1; ; number += 1) {
     const to = number === 1 ? base : `${base}-${number}`;
-    if (await lstatIfThere(fs, to)) continue;
+    if (await lookAt(fs, to)) continue;
     await fs.rename(path, to);
     for (const directory of [salvageTo, dirname(path)]) await syncDirectory(fs, directory);
     return to;

@@ -13,10 +13,10 @@ import type { Fs } from '../os/fs.js';
 import { join } from '../os/paths.js';
 import { giveAttributes } from '../stage/attributes.js';
 import { closeQuietly } from '../os/close-quietly.js';
+import { lookAt } from '../os/look-at.js';
 import {
   createStagedDirectory,
   isSameFile,
-  lstatIfThere,
   ownDirectory,
   resumableStageName,
   stagedDirectoryName,
@@ -148,7 +148,7 @@ async function takeAttributes(
   stage: OwnedDirectory,
   target: string,
 ): Promise<number | undefined> {
-  const existing = await lstatIfThere(fs, target);
+  const existing = await lookAt(fs, target);
   if (existing?.kind !== 'directory') return undefined;
   const source = { path: target, existing, mode: undefined };
   await giveAttributes(fs, source, stage.handle, stage.stat);
@@ -241,7 +241,7 @@ export async function keepForResume(
   name: string,
 ): Promise<void> {
   try {
-    const named = await lstatIfThere(fs, stage.path);
+    const named = await lookAt(fs, stage.path);
     if (!named || !isSameFile(named, stage.stat)) return;
     await fs.rename(stage.path, join(parent, resumableStageName(name)));
   } catch {
@@ -252,7 +252,7 @@ export async function keepForResume(
 /** Removes a stage, if it still is what its path names. What cannot be removed is an orphan for a later sweep. */
 export async function discardTree(fs: Fs, stage: OwnedDirectory): Promise<void> {
   try {
-    const named = await lstatIfThere(fs, stage.path);
+    const named = await lookAt(fs, stage.path);
     if (named && isSameFile(named, stage.stat)) await removeTree(fs, stage.path);
   } catch {
     // The error that made the caller discard the stage is the one to tell.

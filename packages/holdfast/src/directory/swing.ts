@@ -23,10 +23,10 @@ import { errnoOf, HoldfastError } from '../errors.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import { basename, join } from '../os/paths.js';
+import { lookAt } from '../os/look-at.js';
 import {
   createStagedDirectory,
   isSameFile,
-  lstatIfThere,
   oldTreeName,
   parseStagedName,
   stagedDirectoryName,
@@ -117,7 +117,7 @@ async function ownOldTree(fs: Fs, target: DirectoryTarget, old: OpenedTree): Pro
     }
     await setTimeout(OWN_POLL_MS);
   }
-  const named = await lstatIfThere(fs, target.path);
+  const named = await lookAt(fs, target.path);
   if (named && isSameFile(named, old.stat)) return;
   throw targetGone(target.path, undefined);
 }
@@ -228,7 +228,7 @@ async function lookAfterExchange(
   stage: OwnedDirectory,
 ): Promise<FileStat | undefined> {
   try {
-    return await lstatIfThere(fs, stage.path);
+    return await lookAt(fs, stage.path);
   } catch (error) {
     throw stepFailed(error, 'publish', target.path, 'unknown');
   }

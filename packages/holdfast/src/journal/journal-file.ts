@@ -11,7 +11,7 @@ import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { FileStat, Fs, FsFile, FsHandle } from '../os/fs.js';
-import { lookAt } from './inode.js';
+import { lookAt } from '../os/look-at.js';
 import { decodeJournal, encodeJournal, type Journal } from './journal.js';
 
 /** The name of the journal in its root; its lock is `.holdfast-journal.lock`. */

@@ -12,7 +12,7 @@ import { acquireLock, type Lock } from '../lock/lock.js';
 import { failure } from '../failure.js';
 import type { Fs } from '../os/fs.js';
 import { dirname } from '../os/paths.js';
-import { lookAt } from './inode.js';
+import { lookAt } from '../os/look-at.js';
 import { isTrusted, journalPathOf, readJournal, syncDirectory } from './journal-file.js';
 import {
   discardsOf,

@@ -24,7 +24,7 @@ import { errnoOf, type Outcome } from '../errors.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { dirname } from '../os/paths.js';
-import { lookAt } from './inode.js';
+import { lookAt } from '../os/look-at.js';
 import { below, journalPathOf, refusal, removeJournal, syncDirectory } from './journal-file.js';
 import type { ChangeKind, Journal, Move } from './journal.js';
 

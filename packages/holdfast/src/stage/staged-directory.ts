@@ -137,16 +137,6 @@ export function isSameFile(a: FileStat, b: FileStat): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-/** The stat of what a path names, symlinks not followed; `undefined` when it names nothing. */
-export async function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined> {
-  try {
-    return await fs.lstat(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 async function openIfThere(fs: Fs, path: string): Promise<FsDirectory | undefined> {
   try {
     return await fs.openDirectory(path);

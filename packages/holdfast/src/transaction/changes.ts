@@ -17,7 +17,7 @@ import type { Place } from '../directory/previous.js';
 import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import { lookAgain } from '../file/resolve-target.js';
-import { lookAt } from '../journal/inode.js';
+import { lookAt } from '../os/look-at.js';
 import { below } from '../journal/journal-file.js';
 import type { ChangeKind } from '../journal/journal.js';
 import { makeUpdate } from '../json/commit-group.js';

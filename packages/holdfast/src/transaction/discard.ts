@@ -1,7 +1,7 @@
 /** Discards what a commit has replaced or removed, once its journal is gone. */
 import { keepOrphan, removeTooMany, type Place } from '../directory/previous.js';
 import { removeTree } from '../directory/tree.js';
-import { lookAt } from '../journal/inode.js';
+import { lookAt } from '../os/look-at.js';
 import type { Discard } from '../journal/roll-forward.js';
 import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs } from '../os/fs.js';

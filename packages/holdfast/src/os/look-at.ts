@@ -1,6 +1,5 @@
-/** What is at a name: the one question that a roll-forward asks the disk. */
 import { errnoOf } from '../errors.js';
-import type { FileStat, Fs } from '../os/fs.js';
+import type { FileStat, Fs } from './fs.js';
 
 /** The stat of what a path names, symlinks not followed; `undefined` when it names nothing. */
 export async function lookAt(fs: Fs, path: string): Promise<FileStat | undefined> {
