@@ -89,6 +89,14 @@ export interface Pixels {
   readonly interleave: Interleave;
 }
 
+/** What the samples of a window take in memory. */
+export function sampleBytes(
+  { widthPx, heightPx }: Window,
+  { dataType, bandCount }: { readonly dataType: DataType; readonly bandCount: number },
+): number {
+  return widthPx * heightPx * bandCount * dataTypes[dataType].bytes;
+}
+
 /**
  * GDAL's geotransform. The outer corner of the upper left pixel is at `(t[0], t[3])`, and the corner of pixel
  * `(x, y)` at `(t[0] + x * t[1] + y * t[2], t[3] + x * t[4] + y * t[5])`. Always of the corner, also when

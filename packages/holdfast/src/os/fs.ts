@@ -100,12 +100,13 @@ export interface FsFile extends FsHandle {
   /** `pread(2)`: how many bytes were read; 0 at the end. */
   read(buffer: Uint8Array, offsetBytes: number): Promise<number>;
   /**
-   * Many `pread(2)`: pieces of `pieceBytes` that lie `strideBytes` apart, one after another into the buffer; how many bytes
-   * were read, which is fewer than the buffer holds only at the end of the file. Absent where nothing is gained by it.
+   * A `preadv(2)` for each of `rowCount` rows that lie `strideBytes` apart: the pieces of a row go to one buffer after
+   * another, each its share (its size divided by `rowCount`), and lie there one after another. How many bytes were read,
+   * which is fewer than the buffers hold only at the end of the file. Absent where nothing is gained by it.
    */
   readStrided?(
-    buffer: Uint8Array,
-    pieceBytes: number,
+    buffers: readonly Uint8Array[],
+    rowCount: number,
     offsetBytes: number,
     strideBytes: number,
   ): Promise<number>;

@@ -130,22 +130,13 @@ class NodeFile extends NodeHandle implements FsFile {
     );
   }
   async readStrided(
-    buffer: Uint8Array,
-    pieceBytes: number,
+    buffers: readonly Uint8Array[],
+    rowCount: number,
     offsetBytes: number,
     strideBytes: number,
   ): Promise<number> {
-    const readAt = native().readAt ?? nodeReadAt;
-    return call(() => {
-      let done = 0;
-      for (let offset = offsetBytes; done < buffer.length; offset += strideBytes) {
-        const piece = buffer.subarray(done, done + pieceBytes);
-        const count = readAt(this.fd, piece, offset, this.path);
-        done += count;
-        if (count < pieceBytes) break;
-      }
-      return done;
-    });
+    const readRows = native().readRows ?? nodeReadRows;
+    return call(() => readRows(this.fd, buffers, rowCount, offsetBytes, strideBytes, this.path));
   }
   async write(data: Uint8Array, offsetBytes: number): Promise<number> {
     if (data.length <= this.manner.inlineBytes) {
@@ -182,8 +173,25 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
   }
 }
 
-function nodeReadAt(fd: number, buffer: Uint8Array, offsetBytes: number): number {
-  return nodeFs.readSync(fd, buffer, 0, buffer.length, offsetBytes);
+function nodeReadRows(
+  fd: number,
+  buffers: readonly Uint8Array[],
+  rowCount: number,
+  offsetBytes: number,
+  strideBytes: number,
+): number {
+  const rowBytes = buffers.reduce((sum, { length }) => sum + length / rowCount, 0);
+  let done = 0;
+  for (let row = 0; row < rowCount; row += 1) {
+    const pieces = buffers.map((buffer) => {
+      const pieceBytes = buffer.length / rowCount;
+      return buffer.subarray(row * pieceBytes, (row + 1) * pieceBytes);
+    });
+    const count = nodeFs.readvSync(fd, pieces, offsetBytes + row * strideBytes);
+    done += count;
+    if (count < rowBytes) break;
+  }
+  return done;
 }
 
 const callsByPath: Omit<Fs, 'open' | 'openDirectory'> = {

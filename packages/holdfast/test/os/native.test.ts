@@ -4,6 +4,7 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSyn
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { nodeFileSystem as fs, type FsFile } from 'holdfast/os';
+import { native } from '#src/os/native/load.js';
 
 const isUnix = process.platform !== 'win32';
 
@@ -126,3 +127,25 @@ test('a stat without times says what the one of Node says, of every kind of file
   await assert.rejects(fs.stat(`${directory}/none`), { code: 'ENOENT', syscall: 'stat' });
   await assert.rejects(fs.stat(`${path}\0b`), { code: 'ERR_INVALID_ARG_VALUE' });
 });
+
+for (const [by, readRows] of [
+  ['by the call of the platform', native().readRows],
+  ["by Node's own", undefined],
+] as const) {
+  test(`rows of several pieces are read ${by}, and of a file that ends early as far as it goes`, async (t) => {
+    const loaded = native() as { readRows?: typeof readRows };
+    const before = loaded.readRows;
+    t.after(() => Object.assign(loaded, { readRows: before }));
+    loaded.readRows = readRows;
+    const path = `${temporaryDirectory(t)}/a`;
+    writeFileSync(path, 'abcdefghijklmnopqrstuvwxyz');
+    const file = await opened(path, 'read');
+    const [left, right] = [new Uint8Array(9), new Uint8Array(6).subarray(3)];
+    assert.equal(await file.readStrided?.([left, right], 3, 1, 6), 12);
+    assert.equal(Buffer.from(left).toString(), 'bcdhijnop');
+    assert.equal(Buffer.from(right).toString(), 'ekq');
+    assert.equal(await file.readStrided?.([left, right], 3, 13, 6), 4 + 4 + 1);
+    assert.equal(Buffer.from(left).toString(), 'noptuvzop');
+    await file.close();
+  });
+}

@@ -12,8 +12,17 @@ export interface PoolSetup {
   readonly raw?: RawSamples | undefined;
 }
 
-/** Then to a worker: a tile to write, or that there will be no more. */
-export type Order = { readonly id: number; readonly task: TileTask } | 'close';
+/** A tile to write. */
+export interface TileOrder {
+  readonly id: number;
+  readonly task: TileTask;
+}
+
+/**
+ * Then to a worker: a tile whose samples are given, or some that lie side by side and whose raw samples are to be read
+ * together; or that there will be no more.
+ */
+export type Order = readonly TileOrder[] | 'close';
 
 /** From a worker. The task's buffer comes back with it, to be used again. */
 export interface Reply {

@@ -1,14 +1,14 @@
 /**
  * A worker thread that encodes and writes tiles, one after another: it has its own codec and buffers, and its own door to
- * the disk, where it reads raw samples too. It is given the next tile while it is at work, and so need not wait for it.
+ * the disk, where it reads raw samples too. It is given the next tiles while it is at work, and so need not wait for them.
  */
 import { parentPort } from 'node:worker_threads';
 import { inlineFileSystem } from 'holdfast/os';
-import { dataTypes, type Pixels, type Window } from '../model.js';
+import { type Pixels, sampleBytes, type Window } from '../model.js';
 import { RawReader } from '../source/raw-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import { carryError } from './carried-error.js';
-import type { Order, PoolSetup, Reply } from './messages.js';
+import type { Order, PoolSetup, Reply, TileOrder } from './messages.js';
 import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
 import { TileWriter } from './tile-writer.js';
 
@@ -17,29 +17,32 @@ if (!port) throw new Error('encode/worker.js is the body of a worker thread');
 
 port.once('message', (setup: PoolSetup) => {
   const writer = new ThreadWriter(setup);
+  let work = Promise.resolve();
   port.on('message', (order: Order) => {
     if (order === 'close') {
       writer.close();
       port.close();
-    } else void obey(writer, order.id, order.task);
+    } else work = work.then(async () => obey(writer, order));
   });
 });
 
-async function obey(writer: ThreadWriter, id: number, task: TileTask): Promise<void> {
-  const buffer = givenBuffer(task);
-  const reply = await attempt(writer, id, task);
-  port?.postMessage({ ...reply, buffer } satisfies Reply, buffer ? [buffer] : []);
+async function obey(writer: ThreadWriter, orders: readonly TileOrder[]): Promise<void> {
+  const reading = writer.read(orders.map(({ task }) => task));
+  for (const [index, { id, task }] of orders.entries()) {
+    const buffer = givenBuffer(task);
+    const writing = reading.then(async (pixels) => writer.write(task, pixels[index] as Pixels));
+    const reply = await outcomeOf(writing);
+    port?.postMessage({ id, ...reply, buffer } satisfies Reply, buffer ? [buffer] : []);
+  }
 }
 
-async function attempt(
-  writer: ThreadWriter,
-  id: number,
-  task: TileTask,
-): Promise<Omit<Reply, 'buffer'>> {
+async function outcomeOf(
+  writing: Promise<WrittenTile | undefined>,
+): Promise<Pick<Reply, 'written' | 'error'>> {
   try {
-    return { id, written: await writer.write(task), error: undefined };
+    return { written: await writing, error: undefined };
   } catch (error) {
-    return { id, written: undefined, error: carryError(error) };
+    return { written: undefined, error: carryError(error) };
   }
 }
 
@@ -55,8 +58,8 @@ class ThreadWriter {
   readonly #format: TileFormat;
   readonly #writer: TileWriter;
   readonly #reader: RawReader | undefined;
-  /** Where the samples of the tile before were. */
-  #room: ArrayBuffer | undefined;
+  /** Where the samples of the tiles before were. */
+  readonly #rooms: ArrayBuffer[] = [];
 
   constructor({ format, options, raw }: PoolSetup) {
     this.#format = format;
@@ -64,12 +67,19 @@ class ThreadWriter {
     this.#reader = raw && new RawReader(inlineFileSystem, raw);
   }
 
-  async write(task: TileTask): Promise<WrittenTile | undefined> {
-    if (areGiven(task.samples)) return this.#writer.write(task, task.samples);
-    const buffer = this.#takeRoom(task.samples);
-    const written = await this.#writer.write(task, await this.#read(task.samples, buffer));
-    this.#room = buffer;
-    return written;
+  /** The samples of tiles: those that are given, or those that lie side by side in the file. Good until the next call. */
+  async read(tasks: readonly TileTask[]): Promise<readonly Pixels[]> {
+    const given: Pixels[] = [];
+    const windows: Window[] = [];
+    for (const { samples } of tasks) {
+      if (areGiven(samples)) given.push(samples);
+      else windows.push(samples);
+    }
+    return windows.length > 0 ? this.#readRaw(windows) : given;
+  }
+
+  async write(task: TileTask, pixels: Pixels): Promise<WrittenTile | undefined> {
+    return this.#writer.write(task, pixels);
   }
 
   close(): void {
@@ -77,17 +87,19 @@ class ThreadWriter {
     void this.#reader?.close();
   }
 
-  async #read(window: Window, buffer: ArrayBuffer): Promise<Pixels> {
+  async #readRaw(windows: readonly Window[]): Promise<Pixels[]> {
     if (!this.#reader) throw new Error('a worker was given no samples and not told where they lie');
-    return this.#reader.read(window, buffer);
+    return this.#reader.read(
+      windows,
+      windows.map((window, index) => this.#room(window, index)),
+    );
   }
 
-  /** Room for the samples of a window: the room of the tile before, which is written by now. */
-  #takeRoom({ widthPx, heightPx }: Window): ArrayBuffer {
-    const { bandCount, dataType } = this.#format;
-    const sizeBytes = widthPx * heightPx * bandCount * dataTypes[dataType].bytes;
-    const taken = this.#room?.byteLength === sizeBytes ? this.#room : new ArrayBuffer(sizeBytes);
-    this.#room = undefined;
-    return taken;
+  /** Room for the samples of a window: that of a tile before, which is written by now. */
+  #room(window: Window, index: number): ArrayBuffer {
+    const sizeBytes = sampleBytes(window, this.#format);
+    const room = this.#rooms[index];
+    if (room?.byteLength === sizeBytes) return room;
+    return (this.#rooms[index] = new ArrayBuffer(sizeBytes));
   }
 }

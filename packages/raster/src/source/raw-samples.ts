@@ -35,26 +35,27 @@ export class RawReader {
   }
 
   /**
-   * Reads a window into a buffer that has just its size.
+   * Reads windows that lie side by side, each into a buffer that has just its size: what lies side by side in the file is
+   * read by one call.
    *
    * @throws HoldfastError CORRUPT_DOCUMENT when the file is another one by now, ends early or cannot be read
    */
-  async read(window: Window, buffer: ArrayBuffer): Promise<Pixels> {
+  async read(windows: readonly Window[], buffers: readonly ArrayBuffer[]): Promise<Pixels[]> {
     const { path, dataType, bandCount, interleave, planeOffsetsBytes } = this.#samples;
-    const bytes = new Uint8Array(buffer);
-    const planeBytes = bytes.length / planeOffsetsBytes.length;
+    const planeCount = planeOffsetsBytes.length;
     try {
       this.#file ??= await this.#open();
       for (const [plane, offset] of planeOffsetsBytes.entries()) {
-        const target = bytes.subarray(plane * planeBytes, (plane + 1) * planeBytes);
-        await this.#readPlane(this.#file, offset, window, target);
+        const targets = buffers.map((buffer) => planeOf(buffer, plane, planeCount));
+        await this.#readPlane(this.#file, offset, windows, targets);
       }
     } catch (error) {
       throw corrupt(path, 'The samples could not be read; check the file with gdalinfo.', error);
     }
-    const { widthPx, heightPx } = window;
-    const data = new dataTypes[dataType].array(buffer);
-    return { data, widthPx, heightPx, bandCount, interleave };
+    return windows.map(({ widthPx, heightPx }, index) => {
+      const data = new dataTypes[dataType].array(buffers[index] as ArrayBuffer);
+      return { data, widthPx, heightPx, bandCount, interleave };
+    });
   }
 
   async close(): Promise<void> {
@@ -71,27 +72,49 @@ export class RawReader {
     throw new Error('another file has taken its place');
   }
 
-  async #readPlane(file: FsFile, start: number, window: Window, target: Uint8Array): Promise<void> {
+  async #readPlane(
+    file: FsFile,
+    start: number,
+    windows: readonly Window[],
+    targets: readonly Uint8Array[],
+  ): Promise<void> {
+    const [{ xPx, yPx, widthPx, heightPx }] = windows as [Window];
+    const [target] = targets as [Uint8Array];
     const { rowBytes, pixelBytes } = this.#samples;
-    const first = start + window.yPx * rowBytes + window.xPx * pixelBytes;
-    const windowRowBytes = window.widthPx * pixelBytes;
-    if (windowRowBytes === rowBytes) return readWhole(file, target, first);
-    if (file.readStrided) {
-      const count = await file.readStrided(target, windowRowBytes, first, rowBytes);
-      return checkCount(count, target);
-    }
-    for (let row = 0; row < window.heightPx; row += 1) {
-      const to = row * windowRowBytes;
-      await readWhole(file, target.subarray(to, to + windowRowBytes), first + row * rowBytes);
-    }
+    const first = start + yPx * rowBytes + xPx * pixelBytes;
+    const sizeBytes = targets.reduce((sum, { length }) => sum + length, 0);
+    const count =
+      widthPx * pixelBytes === rowBytes
+        ? await readFully(file, target, first)
+        : await readRows(file, targets, heightPx, first, rowBytes);
+    if (count < sizeBytes) throw new Error(`the file ends ${sizeBytes - count} bytes too early`);
   }
 }
 
-function checkCount(count: number, target: Uint8Array): void {
-  if (count < target.length)
-    throw new Error(`the file ends ${target.length - count} bytes too early`);
+/** The bytes of one plane in a buffer that holds them all. */
+function planeOf(buffer: ArrayBuffer, plane: number, planeCount: number): Uint8Array {
+  const planeBytes = buffer.byteLength / planeCount;
+  return new Uint8Array(buffer, plane * planeBytes, planeBytes);
 }
 
-async function readWhole(file: FsFile, target: Uint8Array, offsetBytes: number): Promise<void> {
-  checkCount(await readFully(file, target, offsetBytes), target);
+/** As `FsFile.readStrided` says. */
+async function readRows(
+  file: FsFile,
+  targets: readonly Uint8Array[],
+  rowCount: number,
+  offsetBytes: number,
+  rowBytes: number,
+): Promise<number> {
+  if (file.readStrided) return file.readStrided(targets, rowCount, offsetBytes, rowBytes);
+  let done = 0;
+  let left = offsetBytes;
+  for (const target of targets) {
+    const pieceBytes = target.length / rowCount;
+    for (let row = 0; row < rowCount; row += 1) {
+      const piece = target.subarray(row * pieceBytes, (row + 1) * pieceBytes);
+      done += await readFully(file, piece, left + row * rowBytes);
+    }
+    left += pieceBytes;
+  }
+  return done;
 }

@@ -27,7 +27,9 @@ export function loadLinux(): Native {
   const syncFileRange = libc.func(
     'int sync_file_range(int fd, int64_t offset, int64_t size, unsigned int flags)',
   );
-  const pread = libc.func('long pread(int fd, uint8_t *buffer, size_t size, int64_t offset)');
+  const preadv = libc.func(
+    'long preadv(int fd, const uint64_t *vector, int count, int64_t offset)',
+  );
   const fsetxattr = libc.func(
     'int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)',
   );
@@ -40,6 +42,11 @@ export function loadLinux(): Native {
 
   function rename2(from: string, to: string, flags: number): void {
     check(renameat2(AT_FDCWD, from, AT_FDCWD, to, flags), 'renameat2', from);
+  }
+
+  /** Where the bytes of a buffer lie. Asked for its `buffer`, a small one moves out of the heap, where it would not stay. */
+  function addressOf({ buffer, byteOffset }: Uint8Array): bigint {
+    return koffi.address(new Uint8Array(buffer)) + BigInt(byteOffset);
   }
 
   return {
@@ -56,10 +63,30 @@ export function loadLinux(): Native {
     },
     // Elsewhere off_t may have 32 bits.
     ...(ARCHITECTURES_OF_64_BITS.includes(process.arch) && {
-      readAt(fd, buffer, offsetBytes, path) {
-        const count = pread(fd, buffer, buffer.length, offsetBytes) as number;
-        if (count < 0) throw systemError(koffi.errno(), 'pread', path);
-        return count;
+      readRows(fd, buffers, rowCount, offsetBytes, strideBytes, path) {
+        // struct iovec of <sys/uio.h>: the address and the size of each piece.
+        const vector = new BigUint64Array(2 * buffers.length);
+        let rowBytes = 0;
+        for (const [index, buffer] of buffers.entries()) {
+          const pieceBytes = buffer.length / rowCount;
+          vector[2 * index] = addressOf(buffer);
+          vector[2 * index + 1] = BigInt(pieceBytes);
+          rowBytes += pieceBytes;
+        }
+        let done = 0;
+        for (let row = 0; row < rowCount; row += 1) {
+          const count = preadv(
+            fd,
+            vector,
+            buffers.length,
+            offsetBytes + row * strideBytes,
+          ) as number;
+          if (count < 0) throw systemError(koffi.errno(), 'preadv', path);
+          done += count;
+          if (count < rowBytes) break;
+          for (let at = 0; at < vector.length; at += 2) vector[at]! += vector[at + 1]!;
+        }
+        return done;
       },
     }),
     async syncFilesystem(fd, path) {
