@@ -6,6 +6,7 @@
  */
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { appendRecords, readRecords } from 'holdfast';
@@ -16,6 +17,8 @@ import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 const fdatasync = promisify(nodeFs.fdatasync);
 const TASKS = 16;
 const ROUNDS = 5;
+/** The disk's own pace drifts from second to second, so what is told apart by tenths takes turns often. */
+const ALONE_ROUNDS = 25;
 
 /** Runs the benchmark and prints its tables. */
 export async function benchRecords({ quick, only = '' }: BenchOptions): Promise<void> {
@@ -25,7 +28,7 @@ export async function benchRecords({ quick, only = '' }: BenchOptions): Promise<
   const count = quick ? 50 : 1000;
   const logMb = Number(process.env['HOLDFAST_BENCH_LOG_MB'] ?? (quick ? 5 : 1000));
   const tables: Readonly<Record<string, () => Promise<void>>> = {
-    alone: () => benchAlone(root, count, rounds),
+    alone: () => benchAlone(root, quick ? 50 : 250, quick ? 1 : ALONE_ROUNDS),
     together: () => benchTogether(root, count, rounds),
     read: () => benchRead(`${root}/read.jsonl`, logMb, quick ? 1 : 3),
   };
@@ -38,17 +41,27 @@ export async function benchRecords({ quick, only = '' }: BenchOptions): Promise<
 
 const recordOf = (n: number): object => ({ n, at: '2026-01-01T00:00:00Z', text: 'x'.repeat(60) });
 
+const lineOf = (n: number): Buffer => Buffer.from(`${JSON.stringify(recordOf(n))}\n`);
+
 /** One call after the other. */
 async function benchAlone(root: string, count: number, rounds: number): Promise<void> {
   const alone: readonly Contender[] = [
     onDescriptor('floor: write + fdatasync, bare calls', root, count, writeAndSync),
     onDescriptor('write + fdatasync, sync on the pool', root, count, writeAndSyncOnPool),
     {
+      name: 'the system calls of an append, and no more',
+      run: () => callInTurn(nodeFileSystem, `${root}/calls.jsonl`, count),
+    },
+    {
       name: 'appendRecords, awaited one by one',
       run: () => appendInTurn(nodeFileSystem, `${root}/alone.jsonl`, 0, count),
     },
     {
-      name: 'the same on inlineFileSystem',
+      name: 'its system calls, on inlineFileSystem',
+      run: () => callInTurn(inlineFileSystem, `${root}/inline-calls.jsonl`, count),
+    },
+    {
+      name: 'appendRecords, on inlineFileSystem',
       run: () => appendInTurn(inlineFileSystem, `${root}/inline.jsonl`, 0, count),
     },
   ];
@@ -86,6 +99,32 @@ async function appendInTurn(fs: Fs, path: string, first: number, count: number):
   for (let n = first; n < first + count; n += 1) await appendRecords(path, [recordOf(n)], { fs });
 }
 
+async function callInTurn(fs: Fs, path: string, count: number): Promise<void> {
+  nodeFs.closeSync(nodeFs.openSync(path, 'a'));
+  for (let n = 0; n < count; n += 1) await callOnly(fs, path, lineOf(n));
+}
+
+/** What an append asks of the kernel to keep its promises beside other processes. */
+async function callOnly(fs: Fs, path: string, line: Buffer): Promise<void> {
+  await fs.realpath(dirname(path));
+  await fs.lstat(path);
+  const lock = await fs.open(`${path}.lock`, { access: 'readWrite', create: 'ifMissing' });
+  lock.tryLock('exclusive');
+  await lock.stat();
+  await fs.stat(lock.path);
+  for (let above = dirname(path); ; above = dirname(above)) {
+    await fs.exists(`${above}/.holdfast-journal`);
+    if (above === dirname(above)) break;
+  }
+  const log = await fs.open(path, { access: 'readWrite' });
+  const { sizeBytes } = await log.stat();
+  await log.write(line, sizeBytes);
+  await log.dataSync();
+  await log.close();
+  lock.unlock();
+  await lock.close();
+}
+
 /** Makes lines on a descriptor that stays open. */
 function onDescriptor(
   name: string,
@@ -98,7 +137,7 @@ function onDescriptor(
     async run() {
       const fd = nodeFs.openSync(`${root}/${name.replaceAll(/\W/g, '')}`, 'a');
       for (let n = 0; n < count; n += 1) {
-        await append(fd, Buffer.from(`${JSON.stringify(recordOf(n))}\n`));
+        await append(fd, lineOf(n));
       }
       nodeFs.closeSync(fd);
     },

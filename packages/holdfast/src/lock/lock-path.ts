@@ -1,7 +1,7 @@
 /** Which file is the lock of a path. */
 import { invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
-import { basename, resolve } from '../os/paths.js';
+import { basename } from '../os/paths.js';
 import { canonicalName, followSymlinks, spelled } from './follow-symlinks.js';
 
 /** The ending of every lock file. */
@@ -17,14 +17,14 @@ export async function resolveLockPath(
   lockPath: string | undefined,
 ): Promise<string> {
   if (lockPath !== undefined) return (await canonicalName(fs, lockPath)).path;
-  if (path !== '' && basename(resolve(path)) === '') {
+  const { path: canonical } = await followSymlinks(fs, path);
+  if (basename(canonical) === '') {
     throw invalidArgument(
       'lock',
       'the root directory has no name beside which a lock file could lie',
       path,
     );
   }
-  const { path: canonical } = await followSymlinks(fs, path);
   return await lockPathBeside(fs, canonical);
 }
 
