@@ -62,7 +62,7 @@ export class Document {
     this.#unused = undefined;
     if (unused) return unused.value;
     // Who needs a second value of one text is in a run of updates.
-    this.#content = inMembers(this.#content, this.format, this.path);
+    this.#content = inMembers(this.#content, this.format);
     return valueOf(this.#content);
   }
 
@@ -123,9 +123,9 @@ export function textOf(content: Content): string {
 }
 
 /** The content member by member, where that is possible. */
-export function inMembers(content: Content, format: JsonFormat, path: string): Content {
+export function inMembers(content: Content, format: JsonFormat): Content {
   if (typeof content !== 'string') return content;
-  return Members.ofText(content, format, path) ?? content;
+  return Members.ofText(content, format) ?? content;
 }
 
 /** Whether both, in one layout, have the same text. */

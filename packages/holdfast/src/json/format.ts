@@ -61,12 +61,6 @@ export function formatMembers(object: object, format: JsonFormat): string {
   return formatDocument(object, format).slice(open.length, -close.length);
 }
 
-/** The text of an object of which each member's text is known: the same that formatDocument makes. */
-export function joinMembers(texts: readonly string[], format: JsonFormat): string {
-  const { open, separator, close } = frameOf(format);
-  return texts.length === 0 ? formatDocument({}, format) : open + texts.join(separator) + close;
-}
-
 /** What stands before, between and after the members of a document. All of it is ASCII. */
 export interface Frame {
   readonly open: string;

@@ -56,7 +56,7 @@ export class WrittenDocument {
     setImmediate(() => {
       if (this.#isTaken) return;
       if (this.bytes.length >= LONG_BYTES || this.run >= LONG_RUN) {
-        this.#content = inMembers(this.#content, this.format, this.path);
+        this.#content = inMembers(this.#content, this.format);
       }
       this.#prepared = { value: valueOf(this.#content) };
     });

@@ -11,21 +11,32 @@
 import { Buffer } from 'node:buffer';
 import { checkRepresentable } from './check.js';
 import { BYTE_ORDER_MARK, encodeText } from './decode.js';
-import { formatMembers, frameOf, joinMembers, type JsonFormat } from './format.js';
+import { formatDocument, formatMembers, frameOf, type JsonFormat } from './format.js';
 import { setMember, type JsonObject, type JsonValue } from './json-value.js';
 import { copyOf, isPlainObject, isSame } from './plain-value.js';
 
 /** A longer document is not kept in pieces: it would hold the memory for a gain that is spent rarely. */
 const LONGEST_TEXT = 16 * 1024 * 1024;
 
-interface Member {
+/** One name of the document and what it holds. Its text is made when it is asked for, since few ever are. */
+class Member {
   readonly key: string;
-  /** What its text holds. */
   readonly value: JsonValue;
+  readonly #format: JsonFormat;
+  #text: string | undefined;
+
+  constructor(key: string, value: JsonValue, format: JsonFormat, text?: string) {
+    this.key = key;
+    this.value = value;
+    this.#format = format;
+    this.#text = text;
+  }
+
   /** Key and value. */
-  readonly text: string;
-  /** Of the text in UTF-8. */
-  readonly sizeBytes: number;
+  get text(): string {
+    this.#text ??= formatMembers({ [this.key]: this.value }, this.#format);
+    return this.#text;
+  }
 }
 
 /** What became of a new value. */
@@ -45,9 +56,13 @@ export class Members {
   }
 
   /** The members of a text that is JSON; `undefined` if its top level is no object, or it is too long to be kept. */
-  static ofText(text: string, format: JsonFormat, path: string): Members | undefined {
+  static ofText(text: string, format: JsonFormat): Members | undefined {
     if (text.length > LONGEST_TEXT || !text.startsWith('{')) return undefined;
-    return new Members(format, []).accept(JSON.parse(text), path)?.members;
+    const entries = Object.entries(JSON.parse(text) as JsonObject);
+    return new Members(
+      format,
+      entries.map(([key, value]) => new Member(key, value, format)),
+    );
   }
 
   get isEmpty(): boolean {
@@ -56,7 +71,7 @@ export class Members {
 
   /** The text of the whole document. */
   toText(): string {
-    return joinMembers(textsOf(this.#members), this.#format);
+    return formatDocument(this.copy(), this.#format);
   }
 
   /** A value that nobody else has. */
@@ -120,18 +135,27 @@ export class Members {
     const { open, separator, close } = frameOf(this.#format);
     const head = countSame(before, members);
     const tail = countSameAtEnd(before, members, Math.max(head, 1));
-    const changed = textsOf(members.slice(head, members.length - tail)).join(separator);
-    const start = head === 0 ? open : changed === '' ? '' : separator;
-    const mark = hasByteOrderMark ? BYTE_ORDER_MARK.length : 0;
+    const between = (all: readonly Member[]): string => {
+      const changed = textsOf(all.slice(head, all.length - tail)).join(separator);
+      if (head === 0) return open + changed;
+      return changed === '' ? '' : separator + changed;
+    };
+    const unchangedBytes = bytes.length - Buffer.byteLength(between(before));
     const sizeOf = (some: readonly Member[]): number =>
-      some.reduce((sum, { sizeBytes }) => sum + separator.length + sizeBytes, 0);
-    const headBytes =
-      head === 0 ? 0 : open.length - separator.length + sizeOf(members.slice(0, head));
-    const tailBytes = close.length + sizeOf(members.slice(members.length - tail));
+      some.reduce((sum, { text }) => sum + separator.length + Buffer.byteLength(text), 0);
+    // The shorter side tells where the longer one ends.
+    let headBytes: number;
+    if (head > tail) {
+      headBytes = unchangedBytes - close.length - sizeOf(members.slice(members.length - tail));
+    } else {
+      const mark = hasByteOrderMark ? BYTE_ORDER_MARK.length : 0;
+      const start = head === 0 ? 0 : open.length - separator.length;
+      headBytes = mark + start + sizeOf(members.slice(0, head));
+    }
     return Buffer.concat([
-      bytes.subarray(0, mark + headBytes),
-      encodeText(start + changed, false),
-      bytes.subarray(bytes.length - tailBytes),
+      bytes.subarray(0, headBytes),
+      encodeText(between(members), false),
+      bytes.subarray(bytes.length - (unchangedBytes - headBytes)),
     ]);
   }
 }
@@ -142,8 +166,9 @@ function textsOf(members: readonly Member[]): readonly string[] {
 
 /** How many are the same from the beginning. */
 function countSame(a: readonly Member[], b: readonly Member[]): number {
+  const most = Math.min(a.length, b.length);
   let count = 0;
-  while (count < a.length && a[count]?.text === b[count]?.text) count += 1;
+  while (count < most && isSameMember(a[count] as Member, b[count] as Member)) count += 1;
   return count;
 }
 
@@ -151,8 +176,15 @@ function countSame(a: readonly Member[], b: readonly Member[]): number {
 function countSameAtEnd(a: readonly Member[], b: readonly Member[], first: number): number {
   const most = Math.min(a.length, b.length) - first;
   let count = 0;
-  while (count < most && a.at(-1 - count)?.text === b.at(-1 - count)?.text) count += 1;
+  while (count < most && isSameMember(a.at(-1 - count) as Member, b.at(-1 - count) as Member)) {
+    count += 1;
+  }
   return count;
+}
+
+/** One that was taken over is the same object. */
+function isSameMember(a: Member, b: Member): boolean {
+  return a === b || a.text === b.text;
 }
 
 function makeMember(
@@ -165,6 +197,6 @@ function makeMember(
   const { isConverted } = checkRepresentable(alone, path);
   const text = formatMembers(alone, format);
   const isItself = !isConverted && typeof member !== 'object';
-  const value = (isItself ? alone : JSON.parse(joinMembers([text], format)))[key];
-  return { member: { key, value, text, sizeBytes: Buffer.byteLength(text) }, isConverted };
+  const value = (isItself ? alone : JSON.parse(`{${text}}`))[key];
+  return { member: new Member(key, value, format, text), isConverted };
 }

@@ -58,7 +58,7 @@ const seen = (some: unknown): string => JSON.stringify(some);
 test('any run of updates has the text, the bytes and the values of the whole document', () => {
   fc.assert(
     fc.property(format, document, fc.array(edit, { maxLength: 8 }), (layout, first, edits) => {
-      let members = Members.ofText(formatDocument(first, layout), layout, 'doc');
+      let members = Members.ofText(formatDocument(first, layout), layout);
       let bytes = encodeText(formatDocument(first, layout), layout.hasByteOrderMark);
       for (const made of edits) {
         assert.ok(members);
@@ -84,7 +84,7 @@ test('nothing that is done to a value before or after reaches the members', () =
   fc.assert(
     fc.property(document, fc.array(edit, { maxLength: 5 }), (first, edits) => {
       const layout = { ...oneLine };
-      const members = Members.ofText('{}', layout, 'doc')?.accept(first, 'doc')?.members;
+      const members = Members.ofText('{}', layout)?.accept(first, 'doc')?.members;
       assert.ok(members);
       const text = members.toText();
       for (const made of edits) {
@@ -112,7 +112,7 @@ function changed(
   text: string,
   change: (document: Plain) => unknown,
 ): ReturnType<Members['accept']> {
-  const members = Members.ofText(text, oneLine, 'doc');
+  const members = Members.ofText(text, oneLine);
   const current = members?.copy() as Plain;
   change(current);
   return members?.accept(current, 'doc');
@@ -164,8 +164,8 @@ test('what is no object with members is left to those who look at it whole', () 
     Object.create(null),
   ];
   for (const other of others) {
-    const members = Members.ofText('{"a":1}', oneLine, 'doc');
+    const members = Members.ofText('{"a":1}', oneLine);
     assert.equal(members?.accept(other, 'doc'), undefined);
   }
-  assert.equal(Members.ofText('[{"a":1}]', oneLine, 'doc'), undefined);
+  assert.equal(Members.ofText('[{"a":1}]', oneLine), undefined);
 });
