@@ -6,14 +6,20 @@
  * Who holds the journal's lock never waits for another lock, so waiting for it cannot deadlock, whatever the waiting
  * caller holds. A journal whose owner lives is gone, or free to be rolled forward, by the time the lock is had.
  */
-import { errnoOf } from '../errors.js';
+import { HoldfastError, errnoOf } from '../errors.js';
 import { LOCK_SUFFIX } from '../lock/lock-path.js';
 import { acquireLock, type Lock } from '../lock/lock.js';
 import { failure } from '../failure.js';
 import type { Fs } from '../os/fs.js';
-import { dirname } from '../os/paths.js';
+import { basename, dirname } from '../os/paths.js';
 import { lookAt } from '../os/look-at.js';
-import { isTrusted, journalPathOf, readJournal, syncDirectory } from './journal-file.js';
+import {
+  JOURNAL_NAME,
+  isTrusted,
+  journalPathOf,
+  readJournal,
+  syncDirectory,
+} from './journal-file.js';
 import {
   discardsOf,
   lookAtMoves,
@@ -48,7 +54,7 @@ export interface RecoveryMade extends Recovery {
  *
  * @param path - absolute and canonical; it need not exist
  * @returns whether there was one, so that what the caller knew of the path may have changed
- * @throws HoldfastError DAMAGED_JOURNAL; LOCK_TIMEOUT or ABORTED while another process commits or recovers; IO when a
+ * @throws HoldfastError PATH_CONFLICT when the path is itself that of a journal; DAMAGED_JOURNAL; LOCK_TIMEOUT or ABORTED while another process commits or recovers; IO when a
  *   step of the recovery fails, and then the next call tries again
  */
 export async function recoverPending(
@@ -56,11 +62,23 @@ export async function recoverPending(
   path: string,
   options: PendingOptions = {},
 ): Promise<boolean> {
+  refuseJournal(path);
   const root = await pendingRoot(fs, path);
   if (root === undefined) return false;
   await recoverRoot(fs, root, options);
   await recoverPending(fs, path, options);
   return true;
+}
+
+/** Who holds the lock of a journal's own path would wait for itself, and what is written there stops every other call. */
+function refuseJournal(path: string): void {
+  if (!basename(path).startsWith(JOURNAL_NAME)) return;
+  throw new HoldfastError('PATH_CONFLICT', {
+    message: 'Holdfast keeps this name for the journals of transactions.',
+    outcome: 'unchanged',
+    step: 'look for a journal',
+    path,
+  });
 }
 
 /**

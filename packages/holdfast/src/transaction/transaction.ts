@@ -11,7 +11,7 @@ import type { Fill } from '../directory/prepare-tree.js';
 import { TaskGroup } from '../directory/task-group.js';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
-import { journalPathOf } from '../journal/journal-file.js';
+import { below } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
 import type { JsonObject } from '../json/json-value.js';
 import {
@@ -137,7 +137,7 @@ export async function transaction<T>(
   checkTransactionOptions(root, fn, options);
   const fs = options.fs ?? nodeFileSystem;
   const directory = await canonicalRoot(fs, root);
-  await recoverPending(fs, journalPathOf(directory), options);
+  await recoverPending(fs, below(directory, 'any'), options);
   const open = new OpenTransaction(fs, directory, options);
   const value = await open.collect(fn);
   await open.commit();

@@ -280,3 +280,22 @@ test('what a journal may still publish is no orphan, though its owner is dead', 
   await sweepStagesOf(nodeFileSystem, root, 'tree');
   assert.equal(existsSync(tree), false);
 });
+
+test('the names of journals are refused at once, and nobody waits for them afterwards', async (t) => {
+  const root = temporaryDirectory(t);
+  for (const name of ['.holdfast-journal', '.holdfast-journal.lock']) {
+    const path = join(root, name);
+    const calls = [
+      () => replaceFile(path, 'text'),
+      () => updateJson(path, () => undefined, { timeoutMs: 5000 }),
+      () => appendRecords(path, [{ a: 1 }], { format: 'jsonl', timeoutMs: 5000 }),
+      () => withLock(path, () => undefined, { timeoutMs: 5000 }),
+      () => publishDirectory(path, () => undefined),
+    ];
+    for (const call of calls) {
+      await assert.rejects(call, (error: unknown) => isHoldfastError(error, 'PATH_CONFLICT'));
+    }
+  }
+  assert.ok(!existsSync(join(root, '.holdfast-journal')));
+  await updateJson(join(root, 'other.json'), () => undefined, { timeoutMs: 5000 });
+});
