@@ -13,6 +13,7 @@ import {
   type LogRecord,
   type LogRepair,
 } from 'holdfast';
+import { parseJson } from 'holdfast/json';
 
 interface LogFlags {
   readonly format?: LogFormatName;
@@ -145,10 +146,11 @@ async function* jsonLinesInput(): AsyncGenerator<LogRecord> {
 
 function parseLine(line: string, number: number): LogRecord {
   try {
-    const value: unknown = JSON.parse(line);
+    const value = parseJson(line, 'the line');
     if (typeof value === 'object' && value !== null) return value as LogRecord;
-  } catch (cause) {
-    throw new InputError(`Line ${number} of standard input is not JSON.`, { cause });
+  } catch {
+    const reason = 'or would lose something: an integer past 2^53, a member that is there twice';
+    throw new InputError(`Line ${number} of standard input is not JSON, ${reason}.`);
   }
   throw new InputError(`Line ${number} of standard input is not a JSON object.`);
 }

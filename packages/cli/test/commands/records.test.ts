@@ -22,6 +22,16 @@ test('append takes JSON Lines, read prints them, compact keeps the last of each 
   assert.equal(readFileSync(`${directory}/log.jsonl`, 'utf8'), '{"id":2}\n{"id":1,"v":"new"}\n');
 });
 
+test('append refuses what reading would bend: an integer past 2^53, a member that is there twice', (t) => {
+  const directory = temporaryDirectory(t);
+  for (const line of ['{"id":9007199254740993}', '{"id":1,"id":2}']) {
+    const { status, stderr } = records(directory, `{"id":0}\n${line}\n`, 'append', 'log.jsonl');
+    assert.equal(status, 2);
+    assert.match(stderr, /Line 2 .*lose something.* appended before it: 1\./);
+  }
+  assert.equal(readFileSync(`${directory}/log.jsonl`, 'utf8'), '{"id":0}\n{"id":0}\n');
+});
+
 test('append takes CSV for a CSV log in its own dialect', (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(`${directory}/log.csv`, 'id;note\n');

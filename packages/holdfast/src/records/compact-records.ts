@@ -81,7 +81,7 @@ const optionNames = [
  * holds every key once, and no record.
  *
  * @throws HoldfastError NOT_FOUND when there is no log; CORRUPT_DOCUMENT naming the line that is damaged, or whose
- *   record lacks the key or the field of `latestBy`; LOCK_TIMEOUT, LOCK_NESTED, ABORTED, INVALID_ARGUMENT; those of
+ *   record lacks the key or the field of `latestBy`, or has an integer past 2^53 as its key; LOCK_TIMEOUT, LOCK_NESTED, ABORTED, INVALID_ARGUMENT; those of
  *   `replaceFile`
  */
 export async function compactRecords(
@@ -206,7 +206,10 @@ function contend(
   path: string,
 ): void {
   const key = rule.keyOf(record);
-  if (key === undefined) throw corruptLog(path, `The record in line ${entry.line} has no key.`);
+  if (key === undefined) {
+    const message = `The record in line ${entry.line} has no key, or a number past 2^53 as one, which cannot be told from its neighbours.`;
+    throw corruptLog(path, message);
+  }
   const rank = rule.rankOf(record);
   if (rank === undefined) {
     const message = `The record in line ${entry.line} has no number or text that tells when it was written.`;

@@ -6,7 +6,7 @@ import type { LogFormatName, LogRecord } from './log-format.js';
 export type Rank = string | number;
 
 export interface CompactRule {
-  /** `undefined` when the record has no key. */
+  /** `undefined` when the record has no key, or none that is its own. */
   keyOf(record: LogRecord): string | undefined;
   /** `undefined` when the record has no rank. */
   rankOf(record: LogRecord): Rank | undefined;
@@ -23,7 +23,7 @@ export function keyFunction(key: KeyChoice): CompactRule['keyOf'] {
   }
   return (record) => {
     const values = fields.map((field) => ownField(record, field));
-    return values.includes(undefined) ? undefined : JSON.stringify(values);
+    return values.every(isTold) ? JSON.stringify(values) : undefined;
   };
 }
 
@@ -40,6 +40,13 @@ export function rankFunction(
 
 function ownField(record: LogRecord, name: string): unknown {
   return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/** Another program's integers past 2^53 may have become one number when they were read: two keys would be one. */
+function isTold(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isInteger(value) || Number.isSafeInteger(value);
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(isTold);
+  return value !== undefined;
 }
 
 function asKey(value: unknown): string | undefined {

@@ -32,6 +32,8 @@ export interface ReadRecordsOptions extends LogOptions {
  * Takes no lock, so it also works where nothing can be written; it may see records of an append that is under way and
  * not acknowledged yet.
  *
+ * Numbers are what JavaScript makes of them: of an integer past 2^53 that another program wrote, the last digits are lost.
+ *
  * @param path - the log; symlinks are followed
  * @throws HoldfastError CORRUPT_DOCUMENT naming the line (see `onDamage`), or when the CSV header is not one;
  *   INVALID_ARGUMENT; IO

@@ -95,6 +95,8 @@ test('damage, a missing key, or times that cannot be compared: the log stays as 
   const cases: readonly (readonly [string, RegExp])[] = [
     ['{"id":1,"at":1}\n{"id":\n{"id":1,"at":2}\n', /Line 2 /],
     ['{"id":1,"at":1}\n{"at":2}\n', /line 2 has no key/],
+    ['{"id":9007199254740993,"at":1}\n{"id":9007199254740992,"at":2}\n', /line 1 .*past 2\^53/],
+    ['{"id":[9007199254740993],"at":1}\n', /line 1 .*past 2\^53/],
     ['{"id":1,"at":1}\n{"id":1}\n', /line 2 .*when it was written/],
     ['{"id":1,"at":1}\n{"id":1,"at":"2"}\n', /line 2 .*string.*number/],
   ];
