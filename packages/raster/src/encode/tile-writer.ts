@@ -26,6 +26,12 @@ export class TileWriter {
     this.#fs = fs;
   }
 
+  /** Loads what compresses and takes checksums, which the first tile does otherwise. */
+  open(): void {
+    this.#encoder ??= new TileEncoder(this.#format);
+    createHash('sha256');
+  }
+
   /** Writes a tile; `undefined` for an empty one that was left out. A library that is missing is the error of a tile. */
   async write(
     { path, transform, samplesOnly }: Omit<TileTask, 'samples'>,

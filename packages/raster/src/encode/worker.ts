@@ -17,7 +17,7 @@ if (!port) throw new Error('encode/worker.js is the body of a worker thread');
 
 port.once('message', (setup: PoolSetup) => {
   const writer = new ThreadWriter(setup);
-  let work = Promise.resolve();
+  let work = writer.warmUp();
   port.on('message', (order: Order) => {
     if (order === 'close') {
       writer.close();
@@ -65,6 +65,16 @@ class ThreadWriter {
     this.#format = format;
     this.#writer = new TileWriter(format, options, inlineFileSystem);
     this.#reader = raw && new RawReader(inlineFileSystem, raw);
+  }
+
+  /** Loads what a tile needs while the stage for the first one is still being made. What fails now fails again then. */
+  async warmUp(): Promise<void> {
+    try {
+      if (this.#reader) await this.#readRaw([{ xPx: 0, yPx: 0, widthPx: 1, heightPx: 1 }]);
+      this.#writer.open();
+    } catch {
+      // Told by the first tile.
+    }
   }
 
   /** The samples of tiles: those that are given, or those that lie side by side in the file. Good until the next call. */
