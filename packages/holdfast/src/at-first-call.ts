@@ -2,6 +2,7 @@
  * Functions whose modules are loaded by their first call. Holdfast has some hundred modules; to load them all would take
  * longer than Node needs to start, and most programs use a few of its calls.
  */
+import { hearFailure } from './failure.js';
 
 /** The function itself as far as types and documentation go; calls are made in the order in which they come. */
 export function atFirstCall<F extends (...args: never[]) => Promise<unknown>>(
@@ -12,6 +13,7 @@ export function atFirstCall<F extends (...args: never[]) => Promise<unknown>>(
   let early = 0;
   const callLater = async (args: Parameters<F>): Promise<unknown> => {
     early += 1;
+    args.forEach(hearFailure);
     try {
       loaded = await (loading ??= load());
     } finally {

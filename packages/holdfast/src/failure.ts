@@ -55,3 +55,15 @@ export function aborted(step: string, path: string, signal: AbortSignal): Holdfa
 function describe(step: string, cause: unknown): string {
   return `The step '${step}' failed: ${cause instanceof Error ? cause.message : String(cause)}.`;
 }
+
+/**
+ * Listens to a stream from now on, if the value is one: a stream that fails before it is read (its file is missing) would
+ * end the process, since nobody else listens yet. Who reads it gets the same error.
+ */
+export function hearFailure(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const { on, pipe } = value as { on?: unknown; pipe?: unknown };
+  if (typeof on === 'function' && typeof pipe === 'function') {
+    on.call(value, 'error', () => undefined);
+  }
+}

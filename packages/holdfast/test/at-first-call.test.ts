@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { atFirstCall, atFirstItem } from '#src/at-first-call.js';
 
@@ -18,6 +20,16 @@ test('a function is loaded by its first call, once, and calls keep their order',
   assert.equal(loads, 0);
   assert.deepEqual(await Promise.all([1, 2, 3].map(call)), [2, 4, 6]);
   assert.deepEqual([loads, order], [1, [1, 2, 3]]);
+});
+
+test('a stream that fails before the function is loaded fails the call and not the process', async () => {
+  const stream = new Readable({ read: () => undefined });
+  const call = atFirstCall(async () => {
+    stream.destroy(new Error('no such file'));
+    await setImmediate();
+    return async (data: Readable) => data.toArray();
+  });
+  await assert.rejects(call(stream), /no such file/);
 });
 
 test('an iterable is loaded by its first item, and closed when its reader stops early', async () => {
@@ -52,7 +64,12 @@ test('importing the package loads no module of a call that is not made, nor nati
   for (const heavy of ['crypto', 'child_process']) {
     assert.ok(!run.stdout.includes(`NativeModule ${heavy} `), heavy);
   }
-  assert.deepEqual(modulesIn(coverage), ['at-first-call.js', 'errors.js', 'index.js']);
+  assert.deepEqual(modulesIn(coverage), [
+    'at-first-call.js',
+    'errors.js',
+    'failure.js',
+    'index.js',
+  ]);
 });
 
 /** The names of our modules that a run has loaded; V8 lists every script in its coverage. */

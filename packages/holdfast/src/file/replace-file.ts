@@ -9,6 +9,7 @@
  * the existing file, unless the caller asks for it by name (in-place.ts).
  */
 import { isHoldfastError } from '../errors.js';
+import { hearFailure } from '../failure.js';
 import { recoverPending } from '../journal/pending.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
@@ -79,6 +80,7 @@ export async function replaceFile(
   data: FileData,
   options: ReplaceFileOptions = {},
 ): Promise<void> {
+  hearFailure(data);
   checkReplaceOptions(path, options);
   const { fs = nodeFileSystem } = options;
   await replaceTarget(fs, await settledTarget(fs, path, options), data, options);

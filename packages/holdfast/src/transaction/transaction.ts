@@ -10,7 +10,7 @@ import { checkPublishOptions } from '../directory/check-publish-options.js';
 import type { Fill } from '../directory/prepare-tree.js';
 import { TaskGroup } from '../directory/task-group.js';
 import { HoldfastError, isHoldfastError } from '../errors.js';
-import { aborted, failure } from '../failure.js';
+import { aborted, failure, hearFailure } from '../failure.js';
 import { below } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
 import type { JsonObject } from '../json/json-value.js';
@@ -161,6 +161,7 @@ class OpenTransaction implements Transaction {
   }
 
   replaceFile(path: string, data: FileData, options: TransactionFileOptions = {}): Promise<void> {
+    hearFailure(data);
     return this.#add(async () => {
       checkOptions('tx.replaceFile', options, fileOptionNames);
       const target = await this.#paths.claim(path, { follow: true });

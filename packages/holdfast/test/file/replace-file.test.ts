@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  createReadStream,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -13,7 +14,14 @@ import {
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import { isHoldfastError, replaceFile, type FileData } from 'holdfast';
+import {
+  isHoldfastError,
+  publishDirectory,
+  replaceFile,
+  transaction,
+  type FileData,
+} from 'holdfast';
+import { errnoOf } from '#src/errors.js';
 import { nodeFileSystem, systemError, type Fs, type FsFile } from 'holdfast/os';
 
 const code = (name: Parameters<typeof isHoldfastError>[1]) => (error: unknown) =>
@@ -321,13 +329,29 @@ test('half a surrogate pair is refused, not replaced in silence', async (t) => {
   assert.equal(readFileSync(`${directory}/a`, 'utf8'), 'a😀b');
 });
 
+test('a file that is streamed and missing fails every call that takes a stream, and not the process', async (t) => {
+  const root = temporaryDirectory(t);
+  const missing = (): Readable => createReadStream(`${root}/missing`);
+  const calls = [
+    () => replaceFile(`${root}/a`, missing()),
+    () => transaction(root, (tx) => tx.replaceFile('a', missing())),
+    () => publishDirectory(`${root}/d`, (stage) => stage.write('b/c/a', missing())),
+  ];
+  for (const call of calls) {
+    await assert.rejects(
+      call,
+      (error: unknown) =>
+        isHoldfastError(error, 'UPDATER_FAILED') && errnoOf(error.cause) === 'ENOENT',
+    );
+  }
+});
+
 test('a signal ends the call while a stream keeps it waiting, and the stream is closed', async (t) => {
   const directory = temporaryDirectory(t);
   const controller = new AbortController();
-  const source = new Readable({ read: () => undefined });
+  const source = new Readable({ read: () => void setImmediate(() => controller.abort()) });
   source.push(Buffer.from('first'));
   const writing = replaceFile(`${directory}/a`, source, { signal: controller.signal });
-  setImmediate(() => controller.abort());
   await assert.rejects(writing, code('ABORTED'));
   await new Promise(setImmediate);
   assert.equal(source.destroyed, true);
