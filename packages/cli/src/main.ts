@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { errorCodes } from 'holdfast';
+import { endWithOutput } from './outputs.js';
 import { reportError } from './report-error.js';
 import { commandGroups } from './commands/index.js';
 
@@ -23,6 +24,7 @@ const program = new Command('holdfast')
   // A list of commands has room for the first sentence of each.
   .configureHelp({ subcommandDescription: (command) => firstSentence(command.description()) });
 
+endWithOutput();
 for (const addTo of commandGroups) addTo(program);
 
 try {

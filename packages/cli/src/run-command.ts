@@ -1,5 +1,5 @@
 /** Runs a program with the terminal of this one, and hands on the signals that would end this one. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { constants } from 'node:os';
 
 /** The program could not be started, failed, or was ended by a signal. */
@@ -36,7 +36,7 @@ export async function runCommand(
   // Before the program starts: a signal in between would end this process and leave the program alone.
   for (const signal of FORWARDED) process.on(signal, forward);
   try {
-    child = spawn(program, rest, {
+    child = start(program, rest, {
       stdio: ['inherit', output === 'stderr' ? process.stderr : 'inherit', 'inherit'],
       env: environment,
     });
@@ -46,12 +46,23 @@ export async function runCommand(
   }
 }
 
+/** What Node refuses before it asks the kernel, an empty name for one, it throws. */
+function start(program: string, rest: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return spawn(program, rest, options);
+  } catch (error) {
+    throw cannotBeRun(program, error as NodeJS.ErrnoException);
+  }
+}
+
+function cannotBeRun(program: string, error: NodeJS.ErrnoException): CommandFailed {
+  const status = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+  return new CommandFailed(`'${program}' cannot be run: ${error.message}`, status);
+}
+
 function endOf(child: ChildProcess, program: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const status = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
-      reject(new CommandFailed(`'${program}' cannot be run: ${error.message}`, status));
-    });
+    child.once('error', (error: NodeJS.ErrnoException) => reject(cannotBeRun(program, error)));
     child.once('exit', (status, signal) => {
       if (status === 0) resolve();
       else if (signal) {

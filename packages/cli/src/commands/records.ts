@@ -208,20 +208,11 @@ Examples:
 }
 
 async function printRecords(file: string, flags: LogFlags): Promise<void> {
-  endQuietlyWhenNobodyReads();
   const { format, delimiter } = flags;
   const onDamage = flags.skipDamaged ? tellDamage : 'error';
   for await (const record of readRecords(file, { format, delimiter, onDamage })) {
     if (!process.stdout.write(`${JSON.stringify(record)}\n`)) await once(process.stdout, 'drain');
   }
-}
-
-/** As `head` does to its left in a pipe. */
-function endQuietlyWhenNobodyReads(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
 }
 
 function tellDamage({ line, reason }: LogDamage): void {

@@ -156,8 +156,19 @@ function dataOf(change: Description): FileData {
   const given = ['data', 'base64', 'from'].filter((name) => name in change);
   if (given.length !== 1) throw malformed('replaceFile needs one of data, base64 and from');
   if ('data' in change) return string(change, 'data');
-  if ('base64' in change) return Buffer.from(string(change, 'base64'), 'base64');
+  if ('base64' in change) return bytesOf(string(change, 'base64'));
   return createReadStream(string(change, 'from'));
+}
+
+/** Buffer.from passes over what is no base64, and would give other bytes than were meant. */
+function bytesOf(base64: string): Uint8Array {
+  const bytes = Buffer.from(base64, 'base64');
+  const digits = base64
+    .replace(/\s|=+$/g, '')
+    .replaceAll('-', '+')
+    .replaceAll('_', '/');
+  if (bytes.toString('base64').replace(/=+$/, '') === digits) return bytes;
+  throw malformed('base64 holds characters that are none of its digits, or ends in the middle');
 }
 
 function changed(value: JsonValue, change: Description): JsonValue {

@@ -85,6 +85,8 @@ test('lock hands the command its own options and says when it cannot be run', (t
   const missing = run(root, '', 'lock', 'a', '--', '/no/such/program');
   assert.equal(missing.status, 127);
   assert.match(missing.err, /cannot be run/u);
+  const nameless = run(root, '', 'lock', 'a', '--', '');
+  assert.deepEqual([nameless.status, nameless.err.split('\n').length], [126, 2]);
   assert.equal(run(root, '', 'lock', 'a', '--', 'sh', '-c', 'kill -9 $$').status, 128 + 9);
   assert.equal(run(root, '', 'lock', '--timeout', 'soon', 'a', '--', 'true').status, 2);
   assert.equal(run(root, '', 'lock', 'missing/a', '--', 'true').status, 3);

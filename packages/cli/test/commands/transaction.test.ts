@@ -74,6 +74,21 @@ test('a malformed description is refused with status 2, and nothing is staged', 
   }
 });
 
+test('a file to copy that is missing, and bytes that are none, change nothing and are told in a sentence', (t) => {
+  const root = temporaryDirectory(t);
+  const missing = run(root, ['transaction', '.'], [{ replaceFile: 'a', from: 'missing' }]);
+  assert.deepEqual([missing.status, readdirSync(root)], [11, []]);
+  assert.match(missing.err, /^holdfast: The stream .* failed.*\n  because: ENOENT.*\n$/);
+  for (const base64 of ['!', 'AAE=AAE=', 'A']) {
+    const { status, err } = run(root, ['transaction', '.'], [{ replaceFile: 'a', base64 }]);
+    assert.deepEqual([status, readdirSync(root)], [2, []], base64);
+    assert.match(err, /none of its digits/);
+  }
+  const lax = [{ replaceFile: 'a', base64: ' AA\nE' }];
+  assert.equal(run(root, ['transaction', '.'], lax).status, 0);
+  assert.deepEqual([...readFileSync(`${root}/a`)], [0, 1]);
+});
+
 test('recover says what it found, and refuses a foreign journal with status 12', (t) => {
   const root = temporaryDirectory(t);
   const nothing = run(root, ['recover', '.', '--json']);
