@@ -69,22 +69,19 @@ export function spelled(fs: Fs, path: string): string | Promise<string> {
 }
 
 /** The parent of the path as the kernel sees it: `a/link/../b` lies beside what `link` leads to. */
-async function resolveDirectory(fs: Fs, path: string): Promise<string> {
-  try {
-    return await fs.realpath(dirname(path));
-  } catch (error) {
-    throw failure('resolve', dirname(path), error);
-  }
+function resolveDirectory(fs: Fs, path: string): Promise<string> {
+  const directory = dirname(path);
+  return fs.realpath(directory).catch((error: unknown) => {
+    throw failure('resolve', directory, error);
+  });
 }
 
 /** What is at a path now; a symlink is not followed. */
-export async function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined> {
-  try {
-    return await fs.lstat(path);
-  } catch (error) {
+export function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined> {
+  return fs.lstat(path).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw failure('resolve', path, error);
-  }
+  });
 }
 
 function checkPath(path: string): void {

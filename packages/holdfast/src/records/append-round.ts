@@ -97,12 +97,10 @@ async function appendBytes(
   }
 }
 
-async function syncData(file: FsFile): Promise<void> {
-  try {
-    await file.dataSync();
-  } catch (error) {
+function syncData(file: FsFile): Promise<void> {
+  return file.dataSync().catch((error: unknown) => {
     throw syncFailed(file.path, error);
-  }
+  });
 }
 
 async function syncName(fs: Fs, path: string): Promise<void> {
