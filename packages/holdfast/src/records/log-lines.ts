@@ -58,6 +58,7 @@ export function wholeLinePieces(bytes: Buffer, pieceBytes: number): readonly Buf
   const pieces: Buffer[] = [];
   for (let start = 0; start < bytes.length;) {
     const end = pieceEnd(bytes, start, start + pieceBytes);
+    if (end <= start) throw new Error(`a piece that begins at ${start} ends at ${end}`);
     pieces.push(bytes.subarray(start, end));
     start = end;
   }
