@@ -40,10 +40,18 @@ async function writeStream(
       sizeBytes += await writePieces(file, chunk, sizeBytes, signal);
     }
   } catch (error) {
-    // Not awaited: a source that hangs may never answer, and its failure to close must not mask the first error.
-    void Promise.resolve(chunks.return?.()).catch(() => undefined);
+    close(data, chunks);
     throw error;
   }
+}
+
+/**
+ * Frees the source of a stream. Not awaited: one that hangs may never answer, and its failure to close must not mask the
+ * first error. A stream of Node that keeps a reader waiting would not hear of its iterator's end before its next chunk.
+ */
+function close(data: object, chunks: Chunks): void {
+  if ('destroy' in data && typeof data.destroy === 'function') data.destroy();
+  else void Promise.resolve(chunks.return?.()).catch(() => undefined);
 }
 
 /**
