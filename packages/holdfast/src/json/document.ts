@@ -15,7 +15,6 @@ export type Content = string | Members;
 interface Written {
   readonly format: JsonFormat;
   readonly bytes: Buffer;
-  readonly run: number;
 }
 
 /** A document as it was found. */
@@ -49,10 +48,9 @@ export class Document {
     return this.#content;
   }
 
-  /** How many updates in a row, this one among them, found the document as this process had left it. */
-  get run(): number {
-    const written = this.#found?.written;
-    return written ? written.run + 1 : 0;
+  /** Whether it was found as this process had left it. */
+  get isOwn(): boolean {
+    return this.#found?.written !== undefined;
   }
 
   /** A value that nobody else has. */

@@ -9,20 +9,14 @@ import { detectFormat, type JsonFormat } from './format.js';
 
 /** Documents that are longer are not kept: they would hold the memory for a gain that is spent rarely. */
 const LONGEST_BYTES = 16 * 1024 * 1024;
-/**
- * Making the members of a document costs about as much as they save in some updates. A long document is worth that at
- * once; a short one in a run of updates that has lasted for a while, as it does not when processes take turns.
- */
-const LONG_BYTES = 64 * 1024;
-const LONG_RUN = 8;
 
 export class WrittenDocument {
   readonly path: string;
   readonly bytes: Buffer;
   /** The layout that it was written in. */
   readonly format: JsonFormat;
-  /** How many updates in a row, this one among them, found the document as this process had left it. */
-  readonly run: number;
+  /** Whether it was made of one that this process had written too. */
+  readonly #isInRun: boolean;
   #content: Content;
   #prepared: { readonly value: unknown } | undefined;
   #isTaken = false;
@@ -32,7 +26,7 @@ export class WrittenDocument {
     this.path = document.path;
     this.bytes = document.encode();
     this.format = document.format;
-    this.run = document.run;
+    this.#isInRun = document.isOwn;
     this.#content = document.content as Content;
   }
 
@@ -52,13 +46,9 @@ export class WrittenDocument {
    * event loop is idle, which it is while the disk is syncing.
    */
   prepareWhenIdle(): void {
-    if (this.run === 0) return;
+    if (!this.#isInRun) return;
     setImmediate(() => {
-      if (this.#isTaken) return;
-      if (this.bytes.length >= LONG_BYTES || this.run >= LONG_RUN) {
-        this.#content = inMembers(this.#content, this.format);
-      }
-      this.#prepared = { value: valueOf(this.#content) };
+      if (!this.#isTaken) this.#prepared = { value: this.#makeValue() };
     });
   }
 
@@ -67,7 +57,12 @@ export class WrittenDocument {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     this.#isTaken = true;
-    return prepared ? prepared.value : valueOf(this.#content);
+    return prepared ? prepared.value : this.#makeValue();
+  }
+
+  #makeValue(): unknown {
+    if (this.#isInRun) this.#content = inMembers(this.#content, this.format);
+    return valueOf(this.#content);
   }
 }
 
