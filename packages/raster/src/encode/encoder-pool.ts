@@ -143,7 +143,8 @@ const MOST_BYTES_READ_TOGETHER = 4 * 1024 * 1024;
 class WorkerPool implements EncoderPool {
   readonly #threads: number;
   readonly #workers = new Set<PoolWorker>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** A list, as are the jobs of a worker: a set or map that much passes through keeps it from the collector for long. */
+  readonly #underWay: Promise<unknown>[] = [];
   readonly #waiting: Job[] = [];
   readonly #buffers: SpareBuffers;
   #setup: PoolSetup | undefined;
@@ -198,8 +199,10 @@ class WorkerPool implements EncoderPool {
       this.#nextId += 1;
       this.#dispatch();
     });
-    this.#underWay.add(written);
-    return written.finally(() => this.#underWay.delete(written));
+    this.#underWay.push(written);
+    return written.finally(() => {
+      void this.#underWay.splice(this.#underWay.indexOf(written), 1);
+    });
   }
 
   readonly takeBuffer = (sizeBytes: number): ArrayBuffer => this.#buffers.take(sizeBytes);
@@ -239,7 +242,8 @@ class WorkerPool implements EncoderPool {
   }
 
   #freeWorker(): PoolWorker | undefined {
-    const least = [...this.#workers].toSorted((a, b) => a.load - b.load)[0];
+    let least: PoolWorker | undefined;
+    for (const worker of this.#workers) if (!least || worker.load < least.load) least = worker;
     if (this.#workers.size < this.#threads && (!least || least.load > 0)) return this.#hire();
     return least && least.load < JOBS_PER_WORKER ? least : undefined;
   }
@@ -292,7 +296,7 @@ interface PoolEvents {
 /** One worker thread and the jobs it has. It keeps the process alive only while it has some. */
 class PoolWorker {
   readonly #thread: Worker;
-  readonly #jobs = new Map<number, Job>();
+  readonly #jobs: Job[] = [];
   readonly #events: PoolEvents;
   readonly #ended: Promise<void>;
   #hadJobs = false;
@@ -317,7 +321,7 @@ class PoolWorker {
   }
 
   get load(): number {
-    return this.#jobs.size;
+    return this.#jobs.length;
   }
 
   prepare(setup: PoolSetup): void {
@@ -326,7 +330,7 @@ class PoolWorker {
 
   start(jobs: readonly Job[]): void {
     this.#hadJobs = true;
-    for (const job of jobs) this.#jobs.set(job.id, job);
+    this.#jobs.push(...jobs);
     this.#thread.ref();
     const order: Order = jobs.map(({ id, task }) => ({ id, task }));
     try {
@@ -353,14 +357,14 @@ class PoolWorker {
   }
 
   #settle(id: number): Job | undefined {
-    const job = this.#jobs.get(id);
-    this.#jobs.delete(id);
+    const index = this.#jobs.findIndex((each) => each.id === id);
+    const [job] = index < 0 ? [] : this.#jobs.splice(index, 1);
     if (this.load === 0) this.#thread.unref();
     return job;
   }
 
   #fail(error: unknown): void {
-    const jobs = [...this.#jobs.keys()].map((id) => this.#settle(id));
+    const jobs = [...this.#jobs].map(({ id }) => this.#settle(id));
     this.#events.died();
     for (const job of jobs) job?.reject(error);
   }
