@@ -35,7 +35,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'setAt',
   ],
   'holdfast/os': ['errnoOf', 'inlineFileSystem', 'nodeFileSystem', 'systemError'],
-  'holdfast/options': ['checkOptions', 'invalidArgument'],
+  'holdfast/options': ['checkOptions', 'checkPath', 'invalidArgument'],
   '@holdfast/raster': [
     'compressionNames',
     'fromArray',

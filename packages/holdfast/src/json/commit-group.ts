@@ -12,7 +12,6 @@
  * call of the group was acknowledged before. A call that fails in 2 leaves no trace in what the others read and write.
  */
 import { HoldfastError, isHoldfastError } from '../errors.js';
-import { failure } from '../failure.js';
 import { replaceTarget } from '../file/replace-file.js';
 import { lookAgain } from '../file/resolve-target.js';
 import type { ResolvedName } from '../lock/follow-symlinks.js';
@@ -24,7 +23,7 @@ import type { Document } from './document.js';
 import { rememberWritten, WrittenDocument } from './last-written.js';
 import { loadDocument } from './load-document.js';
 import type { LockedDocument } from './locked-document.js';
-import type { PendingUpdate } from './pending-update.js';
+import { updaterFailed, type PendingUpdate } from './pending-update.js';
 import { quarantine } from './quarantine.js';
 import { validate } from './standard-schema.js';
 import type { UpdateJsonOptions } from './update-options.js';
@@ -77,7 +76,8 @@ async function runUpdate(
     made.set(update, document.accept(value));
     update.startCommitting();
   } catch (error) {
-    update.reject(isHoldfastError(error) ? error : failure('update', document.path, error));
+    // What is not ours is the caller's own: a getter, a toJSON, a schema.
+    update.reject(isHoldfastError(error) ? error : updaterFailed(document.path, error));
   }
 }
 

@@ -105,7 +105,7 @@ function asPromise(value: unknown): unknown {
 }
 
 /** An error of ours that says the disk is unchanged is passed on: it is true of this document as well. */
-function updaterFailed(path: string, cause: unknown): HoldfastError {
+export function updaterFailed(path: string, cause: unknown): HoldfastError {
   if (isHoldfastError(cause) && cause.outcome === 'unchanged') return cause;
   const said = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError('UPDATER_FAILED', {

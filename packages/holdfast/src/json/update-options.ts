@@ -1,6 +1,6 @@
 /** What the callers of updateJson give. */
 import { checkReplacement } from '../file/replace-file.js';
-import { checkOptions, invalidArgument } from '../options.js';
+import { checkOptions, checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import type { Durability } from '../stage/staged-file.js';
 import type { StandardSchema } from './standard-schema.js';
@@ -67,20 +67,15 @@ export function checkUpdateArguments(
   const refuse = (message: string): never => {
     throw invalidArgument('updateJson', message, path);
   };
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    refuse('a path must be a string that is not empty');
-  }
+  checkPath('updateJson', path);
   checkReplacement('updateJson', path, options);
   if (typeof updater !== 'function') refuse('updateJson needs an updater function');
-  const { indent, onCorrupt, timeoutMs, schema } = options;
+  const { indent, onCorrupt, schema } = options;
   if (indent !== undefined && !isIndent(indent)) {
     refuse(`indent is a number of spaces from 0 to ${MAX_INDENT}, or a text of spaces and tabs`);
   }
   if (onCorrupt !== undefined && onCorrupt !== 'error' && onCorrupt !== 'quarantine') {
     refuse(`onCorrupt is 'error' or 'quarantine', not '${String(onCorrupt)}'`);
-  }
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
-    refuse('timeoutMs is a number of milliseconds, 0 or more');
   }
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     refuse('schema must follow Standard Schema v1 (zod 3.24, valibot 1, arktype 2, or later)');

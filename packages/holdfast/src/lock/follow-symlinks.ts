@@ -1,7 +1,7 @@
 /** Finds the one name behind a path: symlinks followed, dangling ones too, and the parent directory made canonical. */
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
-import { invalidArgument } from '../options.js';
+import { checkPath } from '../options.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { basename, dirname, isAbsolute, join } from '../os/paths.js';
 
@@ -30,7 +30,7 @@ export async function followSymlinks(
   given: string,
   options: { readonly follow: boolean } = { follow: true },
 ): Promise<ResolvedName> {
-  checkPath(given);
+  checkPath('resolve', given);
   let path = given;
   for (let followed = 0; followed < MAX_SYMLINKS; followed += 1) {
     const name = await resolveName(fs, path);
@@ -51,7 +51,7 @@ async function readLink(fs: Fs, path: string): Promise<string> {
 
 /** The canonical path of a directory and a name in it, which need not exist. */
 export async function canonicalName(fs: Fs, path: string): Promise<ResolvedName> {
-  checkPath(path);
+  checkPath('resolve', path);
   return resolveName(fs, path);
 }
 
@@ -82,10 +82,4 @@ export function lstatIfThere(fs: Fs, path: string): Promise<FileStat | undefined
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw failure('resolve', path, error);
   });
-}
-
-function checkPath(path: string): void {
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw invalidArgument('resolve', 'a path must be a string that is not empty', path);
-  }
 }

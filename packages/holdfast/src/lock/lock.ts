@@ -217,11 +217,8 @@ function startTimer(timeoutMs: number, onTimeout: () => void): NodeJS.Timeout | 
 
 function checkLockOptions(call: string, path: string, options: LockOptions): void {
   checkOptions(call, options, lockOptionNames);
-  const { mode, timeoutMs } = options;
+  const { mode } = options;
   if (mode !== undefined && mode !== 'shared' && mode !== 'exclusive') {
     throw invalidArgument(call, `mode is 'shared' or 'exclusive', not '${String(mode)}'`, path);
-  }
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
-    throw invalidArgument(call, 'timeoutMs is a number of milliseconds, 0 or more', path);
   }
 }

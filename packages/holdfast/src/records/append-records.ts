@@ -15,7 +15,7 @@
 import { HoldfastError } from '../errors.js';
 import { locksOfThisChain } from '../lock/held-locks.js';
 import { resolveLockPath } from '../lock/lock-path.js';
-import { checkOptions } from '../options.js';
+import { checkOptions, checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { resolve } from '../os/paths.js';
@@ -60,6 +60,8 @@ export async function appendRecords(
   options: AppendRecordsOptions = {},
 ): Promise<AppendResult> {
   checkOptions('appendRecords', options, optionNames);
+  checkPath('appendRecords', path);
+  refuseOne(records, path);
   const format = chooseFormat('appendRecords', path, options);
   const prepared = format.prepare(records, path);
   if (prepared.count === 0) return { repairs: [] };
@@ -73,6 +75,12 @@ export async function appendRecords(
     timeoutMs,
     signal,
   });
+}
+
+function refuseOne(records: unknown, path: string): void {
+  if (typeof records === 'object' && records !== null && Symbol.iterator in records) return;
+  const message = 'records is an array, or another iterable, of objects; for one record, [record]';
+  throw invalidArgument('appendRecords', message, path);
 }
 
 /** Equal for calls that can share a round. */

@@ -10,7 +10,7 @@ import { HoldfastError } from '../errors.js';
 import { below, JOURNAL_NAME } from '../journal/journal-file.js';
 import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
 import { LOCK_SUFFIX } from '../lock/lock-path.js';
-import { invalidArgument } from '../options.js';
+import { checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { basename, dirname, isAbsolute, normalize } from '../os/paths.js';
 import { isTemporaryName } from '../stage/names.js';
@@ -58,9 +58,7 @@ export class ClaimedPaths {
 }
 
 function checkGiven(given: string): void {
-  if (typeof given !== 'string' || given === '' || given.includes('\0')) {
-    throw invalidArgument('transaction', 'a path must be a string that is not empty');
-  }
+  checkPath('transaction', given);
   const path = normalize(given);
   if (['.', './', '/'].includes(path) || /^\.\.(\/|$)/.test(path)) throw escapes(given);
   if (['.', '..'].includes(basename(given))) {

@@ -20,8 +20,10 @@ import {
   type UpdateJsonOptions,
 } from '../json/update-options.js';
 import { checkOptions, invalidArgument } from '../options.js';
-import type { Fs } from '../os/fs.js';
+import type { ResolvedName } from '../lock/follow-symlinks.js';
+import type { FileKind, Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { withSlashes } from '../os/paths.js';
 import type { FileData } from '../stage/file-data.js';
 import {
   publishDirectoryChange,
@@ -165,7 +167,7 @@ class OpenTransaction implements Transaction {
     return this.#add(async () => {
       checkOptions('tx.replaceFile', options, fileOptionNames);
       const target = await this.#paths.claim(path, { follow: true });
-      refuseOther(target.path, target.existing?.kind ?? 'file', 'file');
+      refuseOther(target.path, kindNamed(path, target), 'file');
       const { signal } = this.#calls;
       return replaceFileChange(this.#fs, target, data, { ...options, signal });
     });
@@ -180,7 +182,7 @@ class OpenTransaction implements Transaction {
       checkOptions('tx.updateJson', options, jsonOptionNames);
       checkUpdateArguments(path, updater, options);
       const target = await this.#paths.claim(path, { follow: true });
-      refuseOther(target.path, target.existing?.kind ?? 'file', 'file');
+      refuseOther(target.path, kindNamed(path, target), 'file');
       const { signal } = this.#options;
       const all = { ...options, signal } as StagedUpdateOptions;
       return updateJsonChange(this.#fs, target, updater as JsonUpdater<unknown>, all);
@@ -275,6 +277,11 @@ async function canonicalRoot(fs: Fs, root: string): Promise<string> {
   }
 }
 
+/** What the path says that it names; a slash at its end means a directory, as for the kernel. */
+function kindNamed(path: string, { existing }: ResolvedName): FileKind {
+  return withSlashes(path).endsWith('/') ? 'directory' : (existing?.kind ?? 'file');
+}
+
 function refuseOther(path: string, kind: string, wanted: 'file' | 'directory'): void {
   if (kind === wanted) return;
   throw new HoldfastError('UNSUPPORTED_TARGET', {
@@ -302,8 +309,4 @@ function callFailed(root: string, first: unknown, rest: readonly unknown[]): unk
 function checkTransactionOptions(root: string, fn: unknown, options: TransactionOptions): void {
   checkOptions('transaction', options, optionNames);
   if (typeof fn !== 'function') throw invalidArgument('transaction', 'it needs a function', root);
-  const { timeoutMs } = options;
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
-    throw invalidArgument('transaction', 'timeoutMs is a number of milliseconds, 0 or more', root);
-  }
 }

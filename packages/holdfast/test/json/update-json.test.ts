@@ -699,3 +699,20 @@ test('a loop of updates without a sync lets timers run', async (t) => {
     await updateJson(path, increment('n'), { durability: 'atomic' });
   }
 });
+
+test('an accessor or toJSON that throws is the updater failing, not the disk', async (t) => {
+  const path = `${temporaryDirectory(t)}/a.json`;
+  const own = new Error('mine');
+  const fail = (): never => {
+    throw own;
+  };
+  for (const member of [
+    Object.defineProperty({}, 'b', { enumerable: true, get: fail }),
+    { toJSON: fail },
+  ]) {
+    await assert.rejects(
+      updateJson(path, () => ({ member }) as object as JsonObject),
+      (error: unknown) => isHoldfastError(error, 'UPDATER_FAILED') && error.cause === own,
+    );
+  }
+});

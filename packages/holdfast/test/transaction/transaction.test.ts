@@ -304,6 +304,21 @@ test('without an exchange, a file whose replacement is refused is left with one 
   assert.equal(statSync(join(root, 'deep/b.txt')).nlink, 1);
 });
 
+test('a path with a slash at its end names a directory, and so no file that could be replaced', async (t) => {
+  const root = temporaryDirectory(t);
+  const isRefused = (error: unknown): boolean => isHoldfastError(error, 'UNSUPPORTED_TARGET');
+  await assert.rejects(
+    transaction(root, (tx) => tx.replaceFile('a/', 'x')),
+    isRefused,
+  );
+  await assert.rejects(
+    transaction(root, (tx) => tx.updateJson('a/', () => undefined)),
+    isRefused,
+  );
+  await transaction(root, (tx) => tx.publishDirectory('a/', (stage) => stage.write('b', 'x')));
+  assert.equal(readFileSync(join(root, 'a/b'), 'utf8'), 'x');
+});
+
 test('options that do not exist are refused', async (t) => {
   const root = temporaryDirectory(t);
   const misspelt = { timeout: 5 } as object;
