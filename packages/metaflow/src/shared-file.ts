@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, isHoldfastError, readJson, type Fs, type JsonObject } from 'holdfast';
+import { invalidArgument } from 'holdfast/options';
 import type { FsFile } from 'holdfast/os';
 
 /** How long a file may stay locked, broken or empty before that is taken for its state. */
@@ -88,6 +89,7 @@ export function objectOf(value: unknown, path: string): JsonObject {
  * @throws HoldfastError PATH_ESCAPES
  */
 export function checkInside(name: string, what: string): void {
+  if (typeof name !== 'string') throw invalidArgument('resolve', `${what} is a string`);
   const parts = name.split('/');
   if (parts.includes('') || parts.includes('.') || parts.includes('..')) throw escapes(name, what);
   // Python could not name a file so either; Node would write another name without a word.

@@ -73,6 +73,12 @@ test('a prefix that leaves the directory is refused, and nothing is made', async
     await assert.rejects(store.load(prefix), isRefused);
     assert.throws(() => store.new(prefix), isRefused);
   }
+  for (const unfit of [undefined, 5] as unknown[] as string[]) {
+    const isUnfit = (error: unknown): boolean => isHoldfastError(error, 'INVALID_ARGUMENT');
+    await assert.rejects(store.store(unfit, 't'), isUnfit);
+    await assert.rejects(store.load(unfit), isUnfit);
+    assert.throws(() => store.new(unfit), isUnfit);
+  }
   assert.deepEqual(readdirSync(root, { recursive: true }), ['home']);
 });
 
