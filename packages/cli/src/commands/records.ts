@@ -6,6 +6,7 @@ import {
   HoldfastError,
   appendRecords,
   compactRecords,
+  isHoldfastError,
   readRecords,
   type AppendResult,
   type LogDamage,
@@ -89,17 +90,31 @@ async function appendFromInput(file: string, flags: AppendFlags): Promise<void> 
   };
   const appender = new Appender((record) => appendRecords(file, [record], options));
   const input = flags.from === 'csv' ? csvInput() : jsonLinesInput();
-  try {
-    for await (const record of input) await appender.append(record);
-    await appender.settle();
-  } catch (error) {
-    await appender.settle();
-    throw error instanceof InputError ? badInput(error, appender.count) : error;
-  }
+  const brokenInput = await appendAll(appender, input);
+  await appender.settle();
+  appender.throwFailed(file);
+  if (brokenInput) throw badInput(brokenInput, appender.count);
   tellRepairs(appender.repairs);
   if (!flags.json) return;
   const result = { appended: appender.count, repairs: appender.repairs };
   process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** Appends until the input ends, stops being records, or a record fails. */
+async function appendAll(
+  appender: Appender,
+  input: AsyncIterable<LogRecord>,
+): Promise<InputError | undefined> {
+  try {
+    for await (const record of input) {
+      await appender.append(record);
+      if (appender.hasFailed) break;
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
 }
 
 /** Appends record after record, many on their way at once, and says of a failure how far it came. */
@@ -108,22 +123,45 @@ class Appender {
   readonly repairs: LogRepair[] = [];
   readonly #append: (record: LogRecord) => Promise<AppendResult>;
   #inFlight: Promise<void>[] = [];
-  #failures: unknown[] = [];
+  #given = 0;
+  #failed: { readonly record: number; readonly error: unknown } | undefined;
 
   constructor(append: (record: LogRecord) => Promise<AppendResult>) {
     this.#append = append;
   }
 
-  async append(record: LogRecord): Promise<void> {
-    this.#inFlight.push(this.#appendOne(record).catch((error) => void this.#failures.push(error)));
-    if (this.#inFlight.length >= IN_FLIGHT || this.#failures.length > 0) await this.settle();
+  get hasFailed(): boolean {
+    return this.#failed !== undefined;
   }
 
-  /** Waits for all; fails with the first failure. */
+  async append(record: LogRecord): Promise<void> {
+    this.#given += 1;
+    const number = this.#given;
+    const appended = this.#appendOne(record).catch((error: unknown) => {
+      this.#failed ??= { record: number, error };
+    });
+    this.#inFlight.push(appended);
+    if (this.#inFlight.length >= IN_FLIGHT || this.hasFailed) await this.settle();
+  }
+
+  /** Waits for all that are on their way. */
   async settle(): Promise<void> {
     await Promise.all(this.#inFlight);
     this.#inFlight = [];
-    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  /** What the call said of its one record is not true of the others: they are in the log. */
+  throwFailed(file: string): void {
+    if (this.#failed === undefined) return;
+    const { record, error } = this.#failed;
+    if (!isHoldfastError(error)) throw error;
+    throw new HoldfastError(error.code, {
+      message: `Record ${record} of standard input could not be appended; records appended: ${this.count}.`,
+      outcome: error.outcome === 'unchanged' && this.count > 0 ? 'committed' : error.outcome,
+      step: 'append',
+      path: file,
+      cause: error,
+    });
   }
 
   async #appendOne(record: LogRecord): Promise<void> {

@@ -70,6 +70,17 @@ test('a damaged line is exit status 10 and named, or skipped and told of', (t) =
   assert.match(lax.stderr, /line 2 /);
 });
 
+test('a record that cannot be appended is told by its number, and that others were appended is not denied', (t) => {
+  const directory = temporaryDirectory(t);
+  const input = '{"n":1}\n{"n":-0}\n{"n":3}\n';
+  const { status, stderr } = records(directory, input, 'append', 'log.jsonl');
+  assert.equal(status, 10);
+  const lineCount = readFileSync(`${directory}/log.jsonl`, 'utf8').split('\n').length - 1;
+  const told = `Record 2 of standard input could not be appended; records appended: ${lineCount}.`;
+  assert.ok(lineCount > 0 && stderr.includes(told), stderr);
+  assert.match(stderr, /The new state is on disk\.\n {2}because: .*field 'n'/);
+});
+
 test('input that is no record is exit status 2, and the records before it are there', (t) => {
   const directory = temporaryDirectory(t);
   const { status, stderr } = records(directory, '{"n":1}\n{"n":\n', 'append', 'log.jsonl');
