@@ -114,6 +114,8 @@ class NodeHandle implements FsHandle {
 
 class NodeFile extends NodeHandle implements FsFile {
   #tickets: { readonly offered: LockTickets | undefined } | undefined;
+  /** In bytes from the beginning of the file. */
+  #lastWriteBegan = 0;
 
   get tickets(): LockTickets | undefined {
     this.#tickets ??= { offered: ticketsOf(this.fd, this.path) };
@@ -139,6 +141,7 @@ class NodeFile extends NodeHandle implements FsFile {
     return call(() => readRows(this.fd, buffers, rowCount, offsetBytes, strideBytes, this.path));
   }
   async write(data: Uint8Array, offsetBytes: number): Promise<number> {
+    this.#lastWriteBegan = offsetBytes;
     if (data.length <= this.manner.inlineBytes) {
       return call(() => nodeFs.writeSync(this.fd, data, 0, data.length, offsetBytes));
     }
@@ -150,7 +153,7 @@ class NodeFile extends NodeHandle implements FsFile {
   }
   /** Syncs of many small files wait for the few threads of the pool; the disk has their data meanwhile. */
   override async sync(): Promise<void> {
-    if (!this.manner.syncsInline) native().startWriteOut?.(this.fd, EARLY_BYTES);
+    if (!this.manner.syncsInline) native().startWriteOut?.(this.fd, 0, EARLY_BYTES);
     await super.sync();
   }
   async truncate(sizeBytes: number): Promise<void> {
@@ -162,7 +165,11 @@ class NodeFile extends NodeHandle implements FsFile {
   startWriteOut(): void {
     native().startWriteOut?.(this.fd);
   }
+  /** The disk begins with the last write while a thread of the pool wakes up. */
   dataSync(): Promise<void> {
+    if (!this.manner.syncsInline) {
+      native().startWriteOut?.(this.fd, this.#lastWriteBegan, EARLY_BYTES);
+    }
     return this.syncBy(fdatasync);
   }
 }

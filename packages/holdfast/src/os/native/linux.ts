@@ -57,9 +57,9 @@ export function loadLinux(): Native {
     exchange(a, b) {
       rename2(a, b, RENAME_EXCHANGE);
     },
-    startWriteOut(fd, mostBytes = TO_THE_END) {
+    startWriteOut(fd, offsetBytes = 0, mostBytes = TO_THE_END) {
       // It keeps no error to itself: the sync that follows reports whatever could not be written.
-      syncFileRange(fd, 0, mostBytes, SYNC_FILE_RANGE_WRITE);
+      syncFileRange(fd, offsetBytes, mostBytes, SYNC_FILE_RANGE_WRITE);
     },
     // Elsewhere off_t may have 32 bits.
     ...(ARCHITECTURES_OF_64_BITS.includes(process.arch) && {

@@ -7,10 +7,10 @@ export interface Native {
   renameNoReplace(from: string, to: string): void;
   exchange(a: string, b: string): void;
   /**
-   * Lets the kernel begin to write out a file, or the beginning of it, without waiting for it; but a full queue of the disk
+   * Lets the kernel begin to write out a file, or a part of it, without waiting for it; but a full queue of the disk
    * makes it wait. Absent where it cannot be asked.
    */
-  startWriteOut?(fd: number, mostBytes?: number): void;
+  startWriteOut?(fd: number, offsetBytes?: number, mostBytes?: number): void;
   /**
    * `preadv(2)` for each of many short rows, as `FsFile.readStrided` says: it takes half of the time of Node's own call for
    * each. Absent where Node's is as good.
