@@ -39,16 +39,21 @@ const INDEX_HEAD_BYTES = 4096;
 /** Removals between two turns of the event loop. */
 const REMOVALS_PER_TURN = 256;
 
-/** All tiles directories of a mosaic, the oldest first. `firstPath` is `<stem>_tiles`. Changes nothing. */
+/**
+ * All tiles directories of a mosaic, the oldest first, but for the one at `exceptPath`, which is not looked into. `firstPath`
+ * is `<stem>_tiles`. Changes nothing.
+ */
 export async function listTilesDirectories(
   fs: Fs,
   firstPath: string,
+  exceptPath?: string,
 ): Promise<readonly TilesDirectory[]> {
   const [directory, firstName] = [dirname(firstPath), basename(firstPath)];
   const entries = await entriesOf(fs, directory);
   const numbered = entries.flatMap(({ name }) => {
     const number = numberOf(name, firstName);
-    return number === undefined ? [] : [{ number, path: join(directory, name) }];
+    const path = join(directory, name);
+    return number === undefined || path === exceptPath ? [] : [{ number, path }];
   });
   const found: TilesDirectory[] = [];
   for (const { number, path } of numbered.toSorted((a, b) => a.number - b.number))

@@ -178,14 +178,13 @@ function freePath(plan: MosaicPlan, left: readonly TilesDirectory[]): string {
 async function retire(plan: MosaicPlan, tilesPath: string): Promise<void> {
   const { fs, options } = plan;
   try {
-    const found = await listTilesDirectories(fs, plan.tilesPath);
-    const dead = found.filter(({ path, state }) => path !== tilesPath && state.kind === 'dead');
+    const found = await listTilesDirectories(fs, plan.tilesPath, tilesPath);
+    const dead = found.filter(({ state }) => state.kind === 'dead');
     const kept = options.keepPrevious ?? DEFAULT_KEEP_PREVIOUS;
     for (const { path, state } of dead.slice(0, Math.max(0, dead.length - kept)))
       if (state.kind === 'dead') await removeTiles(fs, path, state.manifest);
     // What is left of one whose removal was killed right before its end.
-    for (const { path, state } of found)
-      if (path !== tilesPath && state.kind === 'empty') await fs.rmdir(path);
+    for (const { path, state } of found) if (state.kind === 'empty') await fs.rmdir(path);
     await discardKeptWork(fs, plan.indexPath, tilesPath);
   } catch {
     // Nothing that a caller of a finished write could act on.
