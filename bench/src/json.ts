@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { updateJson } from 'holdfast';
-import { nodeFileSystem, type Fs } from 'holdfast/os';
+import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
+import { callForUpdate } from './json-calls.js';
 import { ways, type SetMember } from './json-ways.js';
 import type { BenchOptions } from './bench-options.js';
 import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
@@ -57,9 +58,15 @@ async function benchSequential(path: string, updates: number, rounds: number): P
   const byCalls = (set: SetMember) => async (): Promise<void> => {
     for (const key of keys) await set(path, key);
   };
+  const texts = textsAfter(keys);
+  const bySystemCalls = (fs: Fs) => async (): Promise<void> => {
+    for (const text of texts) await callForUpdate(fs, path, text);
+  };
   const contenders = [
     floor(path, keys),
     ...Object.entries(ways).map(([way, set]) => contender(path, names[way] ?? way, byCalls(set))),
+    contender(path, "holdfast's system calls alone", bySystemCalls(nodeFileSystem)),
+    contender(path, 'the same on inlineFileSystem', bySystemCalls(inlineFileSystem)),
   ];
   const timesMs = await medianTimesMs(contenders, rounds);
   printTimes(
@@ -216,13 +223,17 @@ function largeDocument(shape: 'texts' | 'records'): Record<string, unknown> {
   return document;
 }
 
-/** Writes what the document is after each update, in order. */
-function floor(path: string, keys: readonly string[]): Contender {
+/** What the document is after each update. */
+function textsAfter(keys: readonly string[]): readonly Buffer[] {
   const document: Record<string, number> = {};
-  const texts = keys.map((key) => {
+  return keys.map((key) => {
     document[key] = 1;
     return Buffer.from(JSON.stringify(document));
   });
+}
+
+function floor(path: string, keys: readonly string[]): Contender {
+  const texts = textsAfter(keys);
   return contender(path, 'floor: bare calls, the same bytes', () => {
     for (const text of texts) replaceByBareCalls(path, text);
   });
