@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
-import { isHoldfastError } from '../errors.js';
+import { HoldfastError, isHoldfastError } from '../errors.js';
 
 /** The groups whose tasks the running code is part of. */
 const taskOf = new AsyncLocalStorage<readonly TaskGroup[]>();
@@ -69,7 +69,7 @@ export class TaskGroup {
       // Whoever awaited what ended last may start more now.
       await setImmediate();
     }
-    this.#failed.abort(new Error('the stage is closed: its publish has gone on, or failed'));
+    this.#failed.abort(comesLate());
   }
 
   async #runWhole<T>(work: () => Promise<T>): Promise<T> {
@@ -104,6 +104,16 @@ export class TaskGroup {
     if (!this.#errors.includes(error)) this.#errors.push(error);
     this.#failed.abort(error);
   }
+}
+
+function comesLate(): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', {
+    message:
+      'The publish or transaction that this was to be part of has gone on, or failed. Start all work before its function has settled.',
+    outcome: 'unchanged',
+    step: 'start',
+    path: '',
+  });
 }
 
 /** Whether an error only passes on the reason why the work was stopped. */

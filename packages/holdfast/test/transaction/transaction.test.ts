@@ -13,7 +13,15 @@ import {
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
-import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
+import {
+  isHoldfastError,
+  publishDirectory,
+  readJson,
+  transaction,
+  updateJson,
+  type Stage,
+  type Transaction,
+} from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import {
   observeFs,
@@ -317,6 +325,22 @@ test('a path with a slash at its end names a directory, and so no file that coul
   );
   await transaction(root, (tx) => tx.publishDirectory('a/', (stage) => stage.write('b', 'x')));
   assert.equal(readFileSync(join(root, 'a/b'), 'utf8'), 'x');
+});
+
+test('what comes when all is over is refused by a typed error, and does nothing', async (t) => {
+  const root = temporaryDirectory(t);
+  const isLate = (error: unknown): boolean => isHoldfastError(error, 'INVALID_ARGUMENT');
+  let late: Transaction | undefined;
+  await transaction(root, (tx) => {
+    late = tx;
+  });
+  await assert.rejects(async () => late?.replaceFile('a', 'x'), isLate);
+  let stage: Stage | undefined;
+  await publishDirectory(join(root, 'd'), (given) => {
+    stage = given;
+  });
+  await assert.rejects(async () => stage?.write('a', 'x'), isLate);
+  assert.deepEqual(readdirSync(join(root, 'd')), []);
 });
 
 test('options that do not exist are refused', async (t) => {
