@@ -9,7 +9,7 @@ import { locksOfThisChain } from '../lock/held-locks.js';
 import type { Lock } from '../lock/lock.js';
 import { resolveLockPath } from '../lock/lock-path.js';
 import type { Fs } from '../os/fs.js';
-import { dirname, resolve } from '../os/paths.js';
+import { absolute, dirname } from '../os/paths.js';
 import { commitGroup } from './commit-group.js';
 import { lockDocument, type LockedDocument } from './locked-document.js';
 import { makeDirectories } from './make-directories.js';
@@ -25,10 +25,11 @@ const queues = new WeakMap<Fs, Map<string, DocumentQueue>>();
 export function enqueue(fs: Fs, update: PendingUpdate): void {
   const ofFs = queues.get(fs) ?? new Map<string, DocumentQueue>();
   queues.set(fs, ofFs);
-  const { lockPath } = update.options;
-  const key = JSON.stringify([resolve(update.path), lockPath]);
-  const queue =
-    ofFs.get(key) ?? new DocumentQueue(fs, update.path, lockPath, () => ofFs.delete(key));
+  // The program may change its working directory while the call waits.
+  const path = absolute(update.path);
+  const lockPath = update.options.lockPath && absolute(update.options.lockPath);
+  const key = JSON.stringify([path, lockPath]);
+  const queue = ofFs.get(key) ?? new DocumentQueue(fs, path, lockPath, () => ofFs.delete(key));
   ofFs.set(key, queue);
   queue.enter(update);
 }
@@ -112,7 +113,7 @@ class DocumentQueue {
       return await lockDocument(this.#fs, this.#path, options);
     } catch (error) {
       if (!isHoldfastError(error, 'NOT_FOUND')) throw error;
-      await makeDirectories(this.#fs, resolve(dirname(this.#path)));
+      await makeDirectories(this.#fs, dirname(this.#path));
       return lockDocument(this.#fs, this.#path, options);
     }
   }

@@ -23,8 +23,10 @@ export function normalize(given: string): string {
   return withSlashes(path.normalize(given));
 }
 
-export function resolve(...parts: string[]): string {
-  return withSlashes(path.resolve(...parts));
+/** The path from the root, otherwise as it is: where a `..` leads behind a symlink only the kernel knows. */
+export function absolute(given: string): string {
+  if (isWindows) return withSlashes(path.resolve(given));
+  return path.isAbsolute(given) ? given : `${process.cwd()}/${given}`;
 }
 
 /** Whether a part of a path can only be a name: it is neither empty, nor leads up or elsewhere. */

@@ -18,7 +18,7 @@ import { resolveLockPath } from '../lock/lock-path.js';
 import { checkOptions, checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
-import { resolve } from '../os/paths.js';
+import { absolute } from '../os/paths.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import { queueAppend } from './append-queue.js';
 import type { AppendResult } from './append-round.js';
@@ -67,7 +67,7 @@ export async function appendRecords(
   if (prepared.count === 0) return { repairs: [] };
   const { fs = nodeFileSystem, columns, delimiter, mode, lockPath, timeoutMs, signal } = options;
   if (locksOfThisChain().length > 0) await refuseNested(fs, path, lockPath);
-  return await queueAppend(fs, resolve(path), lockPath, {
+  return await queueAppend(fs, absolute(path), lockPath && absolute(lockPath), {
     format,
     records: prepared,
     mode,

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -715,4 +716,33 @@ test('an accessor or toJSON that throws is the updater failing, not the disk', a
       (error: unknown) => isHoldfastError(error, 'UPDATER_FAILED') && error.cause === own,
     );
   }
+});
+
+test('a call means the file that its path named when it was made, whatever another one on its way means', async (t) => {
+  const root = temporaryDirectory(t);
+  const start = process.cwd();
+  t.after(() => process.chdir(start));
+  for (const name of ['x', 'y', 'x/sub']) mkdirSync(`${root}/${name}`);
+  symlinkSync('../x/sub', `${root}/y/link`);
+  const valueIn = (name: string): unknown => JSON.parse(readFileSync(`${root}/${name}`, 'utf8'));
+
+  process.chdir(`${root}/x`);
+  let release = (): void => undefined;
+  const mayEnd = new Promise<void>((resolve) => (release = resolve));
+  const first = updateJson('a.json', () => mayEnd.then(() => ({ first: 1 })));
+  const second = updateJson<Counter>('a.json', increment('second'));
+  process.chdir(`${root}/y`);
+  release();
+  await Promise.all([first, second, updateJson('a.json', () => ({ third: 1 }))]);
+  assert.deepEqual(
+    [valueIn('x/a.json'), valueIn('y/a.json')],
+    [{ first: 1, second: 1 }, { third: 1 }],
+  );
+
+  // link/.. is x for the kernel, and y for one who only reads the path.
+  await Promise.all(['link/../b.json', 'b.json'].map((path) => updateJson(path, () => ({ path }))));
+  assert.deepEqual(
+    [valueIn('x/b.json'), valueIn('y/b.json')],
+    [{ path: 'link/../b.json' }, { path: 'b.json' }],
+  );
 });

@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   linkSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   statSync,
@@ -355,4 +356,13 @@ test('a call gives up after its time or at its signal, and its records are never
     ['rejected', 'rejected', 'fulfilled'],
   );
   assert.deepEqual(await readAll(path), [{ n: 3 }]);
+});
+
+test('a path through a symlink and .. is the log that reading it reads', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/x/sub`, { recursive: true });
+  mkdirSync(`${root}/y`);
+  symlinkSync('../x/sub', `${root}/y/link`);
+  await appendRecords(`${root}/y/link/../log.jsonl`, [{ a: 1 }]);
+  assert.equal(readFileSync(`${root}/x/log.jsonl`, 'utf8'), '{"a":1}\n');
 });
