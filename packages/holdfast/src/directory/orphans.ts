@@ -156,19 +156,26 @@ async function* stagedThings(
   fs: Fs,
   directory: string,
   recursive: boolean,
+  isBelow = false,
 ): AsyncGenerator<StagedThing> {
-  for (const entry of await entriesOf(fs, directory)) {
+  for (const entry of await entriesOf(fs, directory, isBelow)) {
     const path = join(directory, entry.name);
     const kind = orphanKindOf(entry);
     if (kind) yield { path, kind };
-    else if (recursive && entry.kind === 'directory') yield* stagedThings(fs, path, true);
+    else if (recursive && entry.kind === 'directory') yield* stagedThings(fs, path, true, true);
   }
 }
 
-async function entriesOf(fs: Fs, directory: string): Promise<readonly DirectoryEntry[]> {
+async function entriesOf(
+  fs: Fs,
+  directory: string,
+  isBelow = false,
+): Promise<readonly DirectoryEntry[]> {
   try {
     return await readEntries(fs, directory);
   } catch (error) {
+    // Removed since it was listed; or its name is not UTF-8, and Node cannot give it back to the kernel.
+    if (isBelow && errnoOf(error) === 'ENOENT') return [];
     throw stepFailed(error, 'list', directory);
   }
 }

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { test } from 'node:test';
-import { listOrphans, publishDirectory, sweepOrphans } from 'holdfast';
-import { nodeFileSystem } from 'holdfast/os';
+import { isHoldfastError, listOrphans, publishDirectory, sweepOrphans } from 'holdfast';
+import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { observeFs, temporaryDirectory, wasKilled } from '@holdfast/tools/testing';
 
 /** Runs a process that publishes `root/out` and is killed while it fills the stage. */
@@ -61,6 +68,24 @@ test('orphans are swept below a directory too, and nothing else is', async (t) =
   );
   assert.deepEqual(readdirSync(`${root}/a/b`), []);
   assert.deepEqual(readdirSync(root), ['.git', '.out.staging-notours', 'a']);
+});
+
+test('a directory that is removed while those above it are looked through keeps nothing from being found', async (t) => {
+  const root = temporaryDirectory(t);
+  for (const name of ['a', 'b', 'c']) mkdirSync(`${root}/${name}`);
+  killWhileFilling(`${root}/c`);
+  const fs: Fs = {
+    ...nodeFileSystem,
+    readDirectory: (path) => {
+      if (path === `${root}/b`) rmdirSync(path);
+      return nodeFileSystem.readDirectory(path);
+    },
+  };
+  assert.equal((await listOrphans(root, { recursive: true, fs })).length, 1);
+  assert.ok(!existsSync(`${root}/b`));
+  await assert.rejects(listOrphans(`${root}/b`, { recursive: true }), (error: unknown) =>
+    isHoldfastError(error, 'NOT_FOUND'),
+  );
 });
 
 test('a salvaged orphan is moved whole, and is no orphan any more', async (t) => {
