@@ -58,7 +58,11 @@ export function addRasterLookCommands(raster: Command): void {
     .command('preview')
     .description('Draw a mosaic as a PNG')
     .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
-    .argument('<png>', 'the picture to write; one that is there is replaced whole')
+    .argument(
+      '<png>',
+      'the picture to write, SOMETHING.png; one that is there is replaced whole',
+      pngName,
+    )
     .option('--hillshade', 'show the first band as a terrain under a light from the north-west')
     .option('--ramp', 'colour the first band by its value, and shade it')
     .option('--size <px>', 'length of the longer side (1024)', positiveNumber)
@@ -166,6 +170,12 @@ function reportText({ path, ok, tiles, evidence, problems }: VerifyReport): stri
     ({ kind, path: where, message }: Problem) => `${kind}: ${where}: ${message}\n`,
   );
   return `${lines.join('')}${path}: ${problems.length} of ${tiles} tiles or files are not as they should be\n`;
+}
+
+/** An index or a raster that is named by mistake must not become a picture. */
+function pngName(path: string): string {
+  if (/\.png$/i.test(path)) return path;
+  throw new InvalidArgumentError('The picture must be named SOMETHING.png.');
 }
 
 async function preview(path: string, output: string, flags: PreviewFlags): Promise<void> {

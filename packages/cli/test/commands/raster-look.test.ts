@@ -24,6 +24,9 @@ test('a mosaic is described, drawn, verified, and what is wrong with it named', 
 
   const picture = join(path, '..', 'out.png');
   assert.match(run('preview', path, picture, '--ramp').stdout, /40x40 pixels/);
+  const index = readFileSync(path, 'utf8');
+  assert.equal(run('preview', path, path).status, 2);
+  assert.equal(readFileSync(path, 'utf8'), index);
   assert.deepEqual([...readFileSync(picture).subarray(1, 4)], [...Buffer.from('PNG')]);
 
   assert.equal(run('verify', path, '--deep').status, 0);
