@@ -526,8 +526,7 @@ test('a name that leaves no room for that of its lock is refused, unless another
 
 test('a call gives up when its time is over, and the others go on waiting', async (t) => {
   const path = `${temporaryDirectory(t)}/doc.json`;
-  const held = gate();
-  const holder = withLock(path, () => held.opened);
+  const holder = await acquireLock(path);
   const patient = updateJson(path, increment('patient'));
   await assert.rejects(
     updateJson(path, increment('hasty'), { timeoutMs: 20 }),
@@ -537,8 +536,7 @@ test('a call gives up when its time is over, and the others go on waiting', asyn
     updateJson(path, increment('once'), { timeoutMs: 0 }),
     refusal('LOCK_TIMEOUT'),
   );
-  held.open();
-  await holder;
+  await holder.release();
   assert.deepEqual(await patient, { patient: 1 });
 });
 
@@ -576,12 +574,10 @@ test('a signal that comes after the updater has finished does not half undo the 
 
 test('when all who wait give up, the next one is served as ever', async (t) => {
   const path = `${temporaryDirectory(t)}/doc.json`;
-  const held = gate();
-  const holder = withLock(path, () => held.opened);
+  const holder = await acquireLock(path);
   await assert.rejects(updateJson(path, increment('n'), { timeoutMs: 5 }), refusal('LOCK_TIMEOUT'));
   const next = updateJson(path, increment('n'));
-  held.open();
-  await holder;
+  await holder.release();
   assert.deepEqual(await next, { n: 1 });
 });
 
