@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
 import {
@@ -714,14 +714,21 @@ test('an accessor or toJSON that throws is the updater failing, not the disk', a
   }
 });
 
-test('a call means the file that its path named when it was made, whatever another one on its way means', async (t) => {
+/** Two directories, of which the working directory may become one until the test ends. */
+function twoDirectories(t: TestContext): string {
   const root = temporaryDirectory(t);
   const start = process.cwd();
   t.after(() => process.chdir(start));
   for (const name of ['x', 'y', 'x/sub']) mkdirSync(`${root}/${name}`);
-  symlinkSync('../x/sub', `${root}/y/link`);
-  const valueIn = (name: string): unknown => JSON.parse(readFileSync(`${root}/${name}`, 'utf8'));
+  return root;
+}
 
+function valueIn(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+test('a waiting call means the file that its path named when it was made, also after chdir', async (t) => {
+  const root = twoDirectories(t);
   process.chdir(`${root}/x`);
   let release = (): void => undefined;
   const mayEnd = new Promise<void>((resolve) => (release = resolve));
@@ -731,14 +738,19 @@ test('a call means the file that its path named when it was made, whatever anoth
   release();
   await Promise.all([first, second, updateJson('a.json', () => ({ third: 1 }))]);
   assert.deepEqual(
-    [valueIn('x/a.json'), valueIn('y/a.json')],
+    [valueIn(`${root}/x/a.json`), valueIn(`${root}/y/a.json`)],
     [{ first: 1, second: 1 }, { third: 1 }],
   );
+});
 
+test('a path through a symlink and .. is the document that the kernel finds there', async (t) => {
+  const root = twoDirectories(t);
+  symlinkSync('../x/sub', `${root}/y/link`);
+  process.chdir(`${root}/y`);
   // link/.. is x for the kernel, and y for one who only reads the path.
   await Promise.all(['link/../b.json', 'b.json'].map((path) => updateJson(path, () => ({ path }))));
   assert.deepEqual(
-    [valueIn('x/b.json'), valueIn('y/b.json')],
+    [valueIn(`${root}/x/b.json`), valueIn(`${root}/y/b.json`)],
     [{ path: 'link/../b.json' }, { path: 'b.json' }],
   );
 });
