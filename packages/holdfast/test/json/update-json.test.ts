@@ -716,9 +716,10 @@ test('an accessor or toJSON that throws is the updater failing, not the disk', a
 
 /** Two directories, of which the working directory may become one until the test ends. */
 function twoDirectories(t: TestContext): string {
-  const root = temporaryDirectory(t);
+  // Before the directory is removed: Windows keeps one that a process works in.
   const start = process.cwd();
   t.after(() => process.chdir(start));
+  const root = temporaryDirectory(t);
   for (const name of ['x', 'y', 'x/sub']) mkdirSync(`${root}/${name}`);
   return root;
 }
