@@ -54,8 +54,8 @@ export interface RecoveryMade extends Recovery {
  *
  * @param path - absolute and canonical; it need not exist
  * @returns whether there was one, so that what the caller knew of the path may have changed
- * @throws HoldfastError PATH_CONFLICT when the path is itself that of a journal; DAMAGED_JOURNAL; LOCK_TIMEOUT or ABORTED while another process commits or recovers; IO when a
- *   step of the recovery fails, and then the next call tries again
+ * @throws HoldfastError PATH_CONFLICT when the path is itself that of a journal; DAMAGED_JOURNAL; LOCK_TIMEOUT or ABORTED
+ *   while another process commits or recovers; IO when a step of the recovery fails, and then the next call tries again
  */
 export async function recoverPending(
   fs: Fs,

@@ -1,9 +1,9 @@
 /**
- * The content of a document whose top level is an object, kept while updates follow each other: the text of each of its
- * members, and a value of it that nobody else has. A new value is compared with it member by member; what differs is
- * checked and made into text and bytes, and the rest is taken over. A value for the next updater is copied from it, with
- * the same strings. So an update of a long document costs a comparison and a copy in place of a check, a text, its bytes
- * and a parse (docs/decisions/0012-members-of-a-run-of-updates.md).
+ * The content of a document whose top level is an object, kept while updates follow each other: of each of its members a
+ * value that nobody else has, and its text once that was asked for. A new value is compared with it member by member;
+ * what differs is checked and made into text and bytes, and the rest is taken over. A value for the next updater is copied
+ * from it, with the same strings. So an update of a long document costs a comparison and a copy in place of a check, a
+ * text, its bytes and a parse (docs/decisions/0012-members-of-a-run-of-updates.md).
  *
  * Invariant: nothing in here ever changes, or is shared with a value that somebody else has; and text and bytes are those
  * that formatDocument makes of the value.

@@ -81,8 +81,8 @@ const optionNames = [
  * holds every key once, and no record.
  *
  * @throws HoldfastError NOT_FOUND when there is no log; CORRUPT_DOCUMENT naming the line that is damaged, or whose
- *   record lacks the key or the field of `latestBy`, or has an integer past 2^53 as its key; LOCK_TIMEOUT, LOCK_NESTED, ABORTED, INVALID_ARGUMENT; those of
- *   `replaceFile`
+ *   record lacks the key or the field of `latestBy`, or has an integer past 2^53 as its key; LOCK_TIMEOUT, LOCK_NESTED,
+ *   ABORTED, INVALID_ARGUMENT; those of `replaceFile`
  */
 export async function compactRecords(
   path: string,

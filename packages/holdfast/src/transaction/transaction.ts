@@ -139,6 +139,7 @@ export async function transaction<T>(
   checkTransactionOptions(root, fn, options);
   const fs = options.fs ?? nodeFileSystem;
   const directory = await canonicalRoot(fs, root);
+  // For whatever lies in the root, its own journal among those looked for.
   await recoverPending(fs, below(directory, 'any'), options);
   const open = new OpenTransaction(fs, directory, options);
   const value = await open.collect(fn);
