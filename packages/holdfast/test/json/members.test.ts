@@ -152,6 +152,18 @@ test('a value that is written as another one is told from what was there', () =>
   }
 });
 
+test('a value that is written as what was there is no change', () => {
+  const unchanged: readonly [text: string, member: unknown][] = [
+    ['{"a":"1970-01-01T00:00:00.000Z"}', new Date(0)],
+    ['{"a":{"b":1}}', { b: 1, c: undefined }],
+  ];
+  for (const [text, member] of unchanged) {
+    const accepted = changed(text, (doc) => void (doc['a'] = member));
+    const before = Members.ofText(text, oneLine) as Members;
+    assert.equal(accepted?.members.isSameAs(before), true, text);
+  }
+});
+
 test('what is no object with members is left to those who look at it whole', () => {
   const others: readonly unknown[] = [
     [1],
