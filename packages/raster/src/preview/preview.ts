@@ -1,5 +1,4 @@
 /** A small picture of a mosaic, to look at. */
-import { encode } from 'fast-png';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import type { PaletteEntry } from '../model.js';
 import type { Mosaic } from '../read/open-vrt.js';
@@ -228,7 +227,8 @@ function rangeOf(values: Float64Array): { low: number; high: number } {
   return { low: at(STRETCH.low), high: at(STRETCH.high) };
 }
 
-function toPng({ widthPx, heightPx }: Picture, colourOf: PixelColour): Preview {
+async function toPng({ widthPx, heightPx }: Picture, colourOf: PixelColour): Promise<Preview> {
+  const { encode } = await import('fast-png');
   const data = new Uint8ClampedArray(widthPx * heightPx * 4);
   for (let index = 0; index < widthPx * heightPx; index += 1) data.set(colourOf(index), index * 4);
   return {

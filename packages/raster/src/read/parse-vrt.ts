@@ -37,8 +37,8 @@ const plainSourceElements: ReadonlySet<string> = new Set([
  * @throws Error that says what is wrong: not XML, not a VRT, a number that is none, or a feature that this reader does
  *   not have (derived, warped and pansharpened bands, kernels, look-up tables, scaling)
  */
-export function parseVrt(text: string): VrtDocument {
-  const root = parseXml(text);
+export async function parseVrt(text: string): Promise<VrtDocument> {
+  const root = await parseXml(text);
   if (root.name !== 'VRTDataset')
     throw new Error(`the root element is ${root.name}, not VRTDataset`);
   const subClass = root.attributes['subClass'];

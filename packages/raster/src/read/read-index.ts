@@ -13,7 +13,7 @@ import type { VrtDocument } from './vrt-document.js';
 export async function readIndex(fs: Fs, path: string, maximumBytes: number): Promise<VrtDocument> {
   const text = await readText(fs, path, maximumBytes);
   try {
-    return parseVrt(text);
+    return await parseVrt(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw corrupt(path, `The VRT index cannot be understood: ${why}.`, cause);

@@ -2,7 +2,6 @@
  * Reads an XML text into a tree. A document type declaration is refused, so no entity is ever defined or expanded, and
  * nothing outside the text is fetched.
  */
-import { SaxesParser } from 'saxes';
 
 /** One element: its attributes, its child elements in order, and the text directly inside it. */
 export interface XmlElement {
@@ -27,7 +26,8 @@ const MAXIMUM_DEPTH = 64;
  *
  * @throws Error with line and column, for text that is not well-formed or declares a document type
  */
-export function parseXml(text: string): XmlElement {
+export async function parseXml(text: string): Promise<XmlElement> {
+  const { SaxesParser } = await import('saxes');
   const root: OpenElement = { name: '', attributes: {}, children: [], text: '' };
   const open: OpenElement[] = [root];
   const parser = new SaxesParser();

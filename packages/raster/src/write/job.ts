@@ -25,7 +25,9 @@ const words: Readonly<Record<keyof Job, string>> = {
   writer: 'version of Holdfast',
 };
 
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+const { version } = createRequire(import.meta.url)('@holdfast/raster/package.json') as {
+  version: string;
+};
 
 /** Refuses a source that cannot say which samples it has. */
 export function checkResumable(call: string, { source, options }: MosaicPlan): void {

@@ -9,8 +9,8 @@ const tile = (kind: string, more = ''): string =>
    <SourceProperties RasterXSize="4" RasterYSize="3" DataType="Int16" BlockXSize="4" BlockYSize="3"/>
    <SrcRect xOff="0" yOff="0" xSize="4" ySize="3"/><DstRect xOff="1" yOff="0.5" xSize="4" ySize="3"/>${more}</${kind}>`;
 
-test('an index of simple sources is understood', () => {
-  const document = parseVrt(band(`<NoDataValue>-9999</NoDataValue>${tile('SimpleSource')}`));
+test('an index of simple sources is understood', async () => {
+  const document = await parseVrt(band(`<NoDataValue>-9999</NoDataValue>${tile('SimpleSource')}`));
   assert.equal(document.widthPx, 4);
   assert.equal(document.bands[0]?.dataType, 'int16');
   assert.equal(document.bands[0]?.nodata, -9999);
@@ -20,12 +20,14 @@ test('an index of simple sources is understood', () => {
   assert.deepEqual(source?.destination, { xPx: 1, yPx: 0.5, widthPx: 4, heightPx: 3 });
 });
 
-test('nodata of every kind is read: not-a-number, infinity, and 64-bit integers in full', () => {
-  const nodataOf = (type: string, text: string): unknown =>
-    parseVrt(band(`<NoDataValue>${text}</NoDataValue>`).replace('Int16', type)).bands[0]?.nodata;
-  assert.equal(nodataOf('Float32', 'nan'), Number.NaN);
-  assert.equal(nodataOf('Float32', '-inf'), -Infinity);
-  assert.equal(nodataOf('Int64', '-9223372036854775808'), -(2n ** 63n));
+test('nodata of every kind is read: not-a-number, infinity, and 64-bit integers in full', async () => {
+  const nodataOf = async (type: string, text: string): Promise<unknown> => {
+    const index = band(`<NoDataValue>${text}</NoDataValue>`).replace('Int16', type);
+    return (await parseVrt(index)).bands[0]?.nodata;
+  };
+  assert.equal(await nodataOf('Float32', 'nan'), Number.NaN);
+  assert.equal(await nodataOf('Float32', '-inf'), -Infinity);
+  assert.equal(await nodataOf('Int64', '-9223372036854775808'), -(2n ** 63n));
 });
 
 const refused: readonly [why: string, text: string, message: RegExp][] = [
@@ -53,7 +55,7 @@ const refused: readonly [why: string, text: string, message: RegExp][] = [
   ['deep nesting', '<a>'.repeat(1000), /nested too deep/],
 ];
 for (const [why, text, message] of refused) {
-  test(`an index with ${why} is refused, never guessed at`, () => {
-    assert.throws(() => parseVrt(text), message);
+  test(`an index with ${why} is refused, never guessed at`, async () => {
+    await assert.rejects(parseVrt(text), message);
   });
 }
