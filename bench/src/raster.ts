@@ -30,7 +30,7 @@ const settings: readonly Setting[] = [
   { tileSizePx: 256, compression: 'deflate', level: 6 },
 ];
 const dataTypes = ['float32', 'uint16'] as const;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const job = fileURLToPath(new URL('./raster-job.js', import.meta.url));
 
 /** One table. */

@@ -310,7 +310,9 @@ class PoolWorker {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#thread.unref();
-    this.#thread.on('message', (reply: Reply) => this.#finish(reply));
+    this.#thread.on('message', (replies: readonly Reply[]) => {
+      for (const reply of replies) this.#finish(reply);
+    });
     this.#thread.on('error', (error) => this.#fail(error));
     this.#ended = new Promise((resolve) => {
       this.#thread.once('exit', () => {

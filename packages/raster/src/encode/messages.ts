@@ -24,7 +24,7 @@ export interface TileOrder {
  */
 export type Order = readonly TileOrder[] | 'close';
 
-/** From a worker. The task's buffer comes back with it, to be used again. */
+/** From a worker, some at a time: of one tile. The task's buffer comes back with it, to be used again. */
 export interface Reply {
   readonly id: number;
   readonly written: WrittenTile | undefined;

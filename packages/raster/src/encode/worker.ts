@@ -12,6 +12,9 @@ import type { Order, PoolSetup, Reply, TileOrder } from './messages.js';
 import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
 import { TileWriter } from './tile-writer.js';
 
+/** Progress is told this often. */
+const LONGEST_WAIT_MS = 20;
+
 const port = parentPort;
 if (!port) throw new Error('encode/worker.js is the body of a worker thread');
 
@@ -26,13 +29,26 @@ port.once('message', (setup: PoolSetup) => {
   });
 });
 
+/**
+ * Writes tiles and replies. To wake the calling thread takes it as long as the reply itself, so replies wait for each other
+ * while tiles take little time; but not the last one but one, which brings new orders before the last tile is done.
+ */
 async function obey(writer: ThreadWriter, orders: readonly TileOrder[]): Promise<void> {
   const reading = writer.read(orders.map(({ task }) => task));
+  let replies: Reply[] = [];
+  let repliedMs = performance.now();
   for (const [index, { id, task }] of orders.entries()) {
     const buffer = givenBuffer(task);
     const writing = reading.then(async (pixels) => writer.write(task, pixels[index] as Pixels));
-    const reply = await outcomeOf(writing);
-    port?.postMessage({ id, ...reply, buffer } satisfies Reply, buffer ? [buffer] : []);
+    replies.push({ id, ...(await outcomeOf(writing)), buffer });
+    const isNearEnd = index >= orders.length - 2;
+    if (!isNearEnd && performance.now() - repliedMs < LONGEST_WAIT_MS) continue;
+    port?.postMessage(
+      replies,
+      replies.flatMap((reply) => reply.buffer ?? []),
+    );
+    replies = [];
+    repliedMs = performance.now();
   }
 }
 
