@@ -3,7 +3,8 @@
  * own programs take for the same pixels, codec and tile size. Holdfast's tiles are durable, GDAL's are not synced. Then
  * memory from lazy sources, and what a tile costs among very many.
  *
- * The first line of each table is gdal_translate into one tiled file with all processors, which has the least to do.
+ * The first line of each table is gdal_translate into one tiled file with all processors, which has the least to do. The last
+ * one is what a Node program cannot do without (raster-floor.ts): the same samples read, compressed and written.
  * HOLDFAST_BENCH_DIRECTORY names the directory to work in, where the terrain stays for the next run; the default is a
  * temporary one. `--only TEXT` picks tables by their title, such as 'float32, 512 px, lzw', 'memory' or 'tiles'.
  */
@@ -12,6 +13,7 @@ import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { BenchOptions } from './bench-options.js';
+import type { RasterFloor } from './raster-floor.js';
 import type { RasterJob, RasterJobResult } from './raster-job.js';
 import { type Contender, medianTimesMs, printTimes } from './rounds.js';
 
@@ -30,8 +32,13 @@ const settings: readonly Setting[] = [
   { tileSizePx: 256, compression: 'deflate', level: 6 },
 ];
 const dataTypes = ['float32', 'uint16'] as const;
+
+/** The raster to tile. */
+type Terrain = Pick<RasterFloor, 'input' | 'sizePx' | 'sampleBytes'>;
+
 const ROUNDS = 5;
 const job = fileURLToPath(new URL('./raster-job.js', import.meta.url));
+const floorJob = fileURLToPath(new URL('./raster-floor.js', import.meta.url));
 
 /** One table. */
 interface Table {
@@ -62,7 +69,7 @@ function tables(inputs: string, quick: boolean): readonly Table[] {
       return {
         title: `${sizePx} x ${sizePx} ${dataType}, ${tileSizePx} px, ${codec}`,
         print: (root, title) =>
-          printSpeed(root, title, terrain(inputs, dataType, sizePx), setting, quick),
+          printSpeed(root, title, terrainOf(inputs, dataType, sizePx), setting, quick),
       };
     }),
   );
@@ -78,18 +85,19 @@ function tables(inputs: string, quick: boolean): readonly Table[] {
 async function printSpeed(
   root: string,
   title: string,
-  input: string,
+  terrain: Terrain,
   setting: Setting,
   quick: boolean,
 ): Promise<void> {
-  const contenders = contendersOf(root, input, setting);
+  const contenders = contendersOf(root, terrain, setting);
   printTimes(title, contenders, await medianTimesMs(contenders, quick ? 1 : ROUNDS));
 }
 
 /** An uncompressed GeoTIFF of terrain: noise of four octaves, in centimetres, from a fixed seed, the lowlands nodata. */
-function terrain(inputs: string, dataType: (typeof dataTypes)[number], sizePx: number): string {
+function terrainOf(inputs: string, dataType: (typeof dataTypes)[number], sizePx: number): Terrain {
+  const terrain = { sizePx, sampleBytes: dataType === 'float32' ? 4 : 2 };
   const tiff = `${inputs}/terrain-${dataType}-${sizePx}.tif`;
-  if (nodeFs.existsSync(tiff)) return tiff;
+  if (nodeFs.existsSync(tiff)) return { ...terrain, input: tiff };
   const raw = `${inputs}/terrain.img`;
   const header = `${inputs}/terrain.hdr`;
   runJob({ do: 'terrain', path: raw, dataType, sizePx });
@@ -111,10 +119,11 @@ function terrain(inputs: string, dataType: (typeof dataTypes)[number], sizePx: n
   ]);
   nodeFs.renameSync(`${tiff}.part`, tiff);
   for (const path of [raw, header]) nodeFs.rmSync(path);
-  return tiff;
+  return { ...terrain, input: tiff };
 }
 
-function contendersOf(root: string, input: string, setting: Setting): readonly Contender[] {
+function contendersOf(root: string, terrain: Terrain, setting: Setting): readonly Contender[] {
+  const { input } = terrain;
   let target = root;
   const prepare = (): void => {
     if (target !== root) emptyFiles(target);
@@ -139,7 +148,14 @@ function contendersOf(root: string, input: string, setting: Setting): readonly C
     'holdfast, durable, without system libraries': () =>
       write('durable', { HOLDFAST_CODEC_LIBRARIES: 'none' }),
   };
-  const all = setting.compression === 'deflate' ? { ...ways, ...fallback } : ways;
+  const { compression, level = 0 } = setting;
+  const floor: Record<string, () => void> = {};
+  // There is no library for LZW.
+  if (compression !== 'lzw') {
+    floor['floor: bare calls from as many threads'] = () =>
+      runFloor({ ...terrain, ...setting, compression, level, directory: `${target}/floor` });
+  }
+  const all = { ...ways, ...(compression === 'deflate' ? fallback : {}), ...floor };
   return Object.entries(all).map(([name, run]) => ({ name, prepare, run }));
 }
 
@@ -188,13 +204,17 @@ function retile(input: string, target: string, setting: Setting): void {
 
 /** Runs a job in a process of its own, so that memory is that of the job alone. */
 function runJob(what: RasterJob, environment: NodeJS.ProcessEnv = {}): RasterJobResult {
+  return JSON.parse(runNode(job, what, environment)) as RasterJobResult;
+}
+
+function runFloor(what: RasterFloor): void {
+  runNode(floorJob, what);
+}
+
+function runNode(program: string, what: object, environment: NodeJS.ProcessEnv = {}): string {
   // Certificates of the machine's own, which Node would parse at every start for 40 ms, are no part of the work.
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...environment };
-  const text = execFileSync(process.execPath, [job, JSON.stringify(what)], {
-    encoding: 'utf8',
-    env,
-  });
-  return JSON.parse(text) as RasterJobResult;
+  return execFileSync(process.execPath, [program, JSON.stringify(what)], { encoding: 'utf8', env });
 }
 
 /** Peak memory from sources that are never whole anywhere; the larger one is sparse, so that its tiles are few. */
