@@ -38,7 +38,8 @@ export interface CompactRecordsOptions extends LogOptions {
   /**
    * Which record of a key was written last: the one with the largest value of this field (or of what the function
    * gives): numbers by size, texts by code unit, as ISO 8601 times of one zone are ordered; in CSV, cells that are
-   * numbers by size. Among equals the later one. Default: the one that is last in the log.
+   * numbers by size. Among equals the later one, and integers past 2^53 are equal where JavaScript rounds them to one:
+   * times in nanoseconds that lie less than 256 apart. Default: the one that is last in the log.
    */
   readonly latestBy?: RankChoice | undefined;
   /** As in `readRecords`; what is passed over is not in the compacted log. Default: `error`. */
