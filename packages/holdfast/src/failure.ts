@@ -1,4 +1,5 @@
 /** Turns the error of a system call into the typed error that says what it means for the caller. */
+import type { Readable } from 'node:stream';
 import { HoldfastError, errnoOf, type ErrorCode, type Outcome } from './errors.js';
 
 /** What a failed system call means, by the kernel's name of its error. Everything else is `IO`. */
@@ -61,9 +62,19 @@ function describe(step: string, cause: unknown): string {
  * end the process, since nobody else listens yet. Who reads it gets the same error.
  */
 export function hearFailure(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  const { on, pipe } = value as { on?: unknown; pipe?: unknown };
-  if (typeof on === 'function' && typeof pipe === 'function') {
-    on.call(value, 'error', () => undefined);
-  }
+  if (isStream(value)) value.on('error', () => undefined);
+}
+
+/** Makes a call that is to read from a stream, if the data is one: it is closed when the call fails, also before reading. */
+export function readingFrom<T>(data: unknown, call: () => Promise<T>): Promise<T> {
+  hearFailure(data);
+  const ended = call();
+  if (isStream(data)) ended.catch(() => data.destroy());
+  return ended;
+}
+
+function isStream(value: unknown): value is Readable {
+  if (typeof value !== 'object' || value === null) return false;
+  const { on, pipe, destroy } = value as Partial<Readable>;
+  return [on, pipe, destroy].every((method) => typeof method === 'function');
 }

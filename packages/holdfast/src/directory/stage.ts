@@ -1,6 +1,6 @@
 /** What a caller fills: a directory that nobody reads yet, and the tasks that write into it. */
 import { errnoOf, HoldfastError } from '../errors.js';
-import { hearFailure } from '../failure.js';
+import { readingFrom } from '../failure.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsFile, OpenFlags } from '../os/fs.js';
 import { closeQuietly } from '../os/close-quietly.js';
@@ -56,14 +56,14 @@ export function makeStage(
     signal: group.signal,
     spawn: (task) => group.spawn(task),
     write: (relative, data, options = {}) => {
-      hearFailure(data);
-      return group.run(async () => {
+      const write = async (): Promise<void> => {
         refuseOutside(relative);
         const end = relative.lastIndexOf('/');
         if (end > 0) await directories.make(relative.slice(0, end));
         wrote(await writeFile(fs, `${path}/${relative}`, data, options, group.signal));
         if (isTurnLong()) await breathe();
-      });
+      };
+      return readingFrom(data, () => group.run(write));
     },
   };
 }

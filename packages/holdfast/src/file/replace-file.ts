@@ -9,7 +9,7 @@
  * the existing file, unless the caller asks for it by name (in-place.ts).
  */
 import { isHoldfastError } from '../errors.js';
-import { hearFailure } from '../failure.js';
+import { readingFrom } from '../failure.js';
 import { recoverPending } from '../journal/pending.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
@@ -80,10 +80,11 @@ export async function replaceFile(
   data: FileData,
   options: ReplaceFileOptions = {},
 ): Promise<void> {
-  hearFailure(data);
-  checkReplaceOptions(path, options);
-  const { fs = nodeFileSystem } = options;
-  await replaceTarget(fs, await settledTarget(fs, path, options), data, options);
+  return readingFrom(data, async () => {
+    checkReplaceOptions(path, options);
+    const { fs = nodeFileSystem } = options;
+    await replaceTarget(fs, await settledTarget(fs, path, options), data, options);
+  });
 }
 
 /** Steps 2 and 3, for a caller that has done the first and excludes transactions on the target by its lock. */

@@ -4,7 +4,10 @@ import { aborted, failure } from '../failure.js';
 import { invalidArgument } from '../options.js';
 import type { FsFile } from '../os/fs.js';
 
-/** What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in memory whole. */
+/**
+ * What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in memory whole, and is closed when
+ * the call fails.
+ */
 export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** One write(2); a larger array is written piece by piece, so that the caller's signal is heard in between. */

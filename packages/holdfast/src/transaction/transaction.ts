@@ -10,7 +10,7 @@ import { checkPublishOptions } from '../directory/check-publish-options.js';
 import type { Fill } from '../directory/prepare-tree.js';
 import { TaskGroup } from '../directory/task-group.js';
 import { HoldfastError, isHoldfastError } from '../errors.js';
-import { aborted, failure, hearFailure } from '../failure.js';
+import { aborted, failure, readingFrom } from '../failure.js';
 import { below } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
 import type { JsonObject } from '../json/json-value.js';
@@ -164,14 +164,14 @@ class OpenTransaction implements Transaction {
   }
 
   replaceFile(path: string, data: FileData, options: TransactionFileOptions = {}): Promise<void> {
-    hearFailure(data);
-    return this.#add(async () => {
+    const replace = async (): Promise<Change> => {
       checkOptions('tx.replaceFile', options, fileOptionNames);
       const target = await this.#paths.claim(path, { follow: true });
       refuseOther(target.path, kindNamed(path, target), 'file');
       const { signal } = this.#calls;
       return replaceFileChange(this.#fs, target, data, { ...options, signal });
-    });
+    };
+    return readingFrom(data, () => this.#add(replace));
   }
 
   updateJson<T = JsonObject>(

@@ -346,6 +346,33 @@ test('a file that is streamed and missing fails every call that takes a stream, 
   }
 });
 
+test('a stream is closed also by a call that fails before it reads', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(`${directory}/a`, 'old');
+  mkdirSync(`${directory}/b`);
+  const sources: Readable[] = [];
+  const source = (): Readable => {
+    sources.push(new Readable({ read: () => undefined }));
+    return sources.at(-1) as Readable;
+  };
+  const calls = [
+    async () => replaceFile(`${directory}/a`, source(), { ifExists: 'fail' }),
+    async () => replaceFile(`${directory}/a`, source(), { mode: -1 }),
+    async () =>
+      publishDirectory(`${directory}/c`, async (stage) => stage.write('../out', source())),
+    async () =>
+      publishDirectory(`${directory}/c`, async (stage) => {
+        // Nobody awaits it, and the publish fails all the same.
+        void stage.write('/out', source());
+      }),
+    async () => transaction(directory, async (tx) => tx.replaceFile('b', source())),
+  ];
+  for (const call of calls) await assert.rejects(call, (error) => isHoldfastError(error));
+  assert.equal(sources.length, calls.length);
+  assert.ok(sources.every(({ destroyed }) => destroyed));
+  assert.deepEqual(readdirSync(directory).toSorted(), ['a', 'b']);
+});
+
 test('a signal ends the call while a stream keeps it waiting, and the stream is closed', async (t) => {
   const directory = temporaryDirectory(t);
   const controller = new AbortController();
