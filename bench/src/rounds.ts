@@ -8,14 +8,18 @@ export interface Contender {
   run(): void | Promise<void>;
 }
 
-/** The median time of each contender in milliseconds, from rounds in which each runs once, in turn. */
+/**
+ * The median time of each contender in milliseconds, from rounds in which each runs once, in turn. Every other round goes
+ * backwards, so that nobody always follows the same one.
+ */
 export async function medianTimesMs(
   contenders: readonly Contender[],
   rounds: number,
 ): Promise<readonly number[]> {
   const times: number[][] = contenders.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
-    for (const [index, contender] of contenders.entries()) {
+    const turns = [...contenders.entries()];
+    for (const [index, contender] of round % 2 === 0 ? turns : turns.toReversed()) {
       await contender.prepare?.();
       const began = performance.now();
       await contender.run();
