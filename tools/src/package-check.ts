@@ -16,7 +16,7 @@ const packages = ['holdfast', 'raster', 'metaflow', 'crashkit', 'cli'];
 /** A program that uses each package by its public name, as a user would: also what the packages load late. */
 const program = `
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { appendRecords, compactRecords, isHoldfastError, probe, publishDirectory, readJson, readRecords, replaceFile,
   transaction, updateJson } from 'holdfast';
 import { HoldfastError } from 'holdfast/errors';

@@ -65,7 +65,10 @@ export function hearFailure(value: unknown): void {
   if (isStream(value)) value.on('error', () => undefined);
 }
 
-/** Makes a call that is to read from a stream, if the data is one: it is closed when the call fails, also before reading. */
+/**
+ * Makes a call that is to read the data. When the call fails, also before it reads, a stream of Node is closed: one that keeps
+ * its reader waiting would not hear of its iterator's end before its next chunk.
+ */
 export function readingFrom<T>(data: unknown, call: () => Promise<T>): Promise<T> {
   hearFailure(data);
   const ended = call();

@@ -14,7 +14,7 @@ export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterabl
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
- * Writes the data and resolves to its size in bytes. On a failure a stream is closed, so that its source is freed.
+ * Writes the data and resolves to its size in bytes. On a failure an iterator is told that nobody reads on.
  *
  * @throws HoldfastError NO_SPACE, also for a short count; UPDATER_FAILED when the stream fails; ABORTED;
  *   UNREPRESENTABLE for a string with half a character; INVALID_ARGUMENT; IO
@@ -43,18 +43,17 @@ async function writeStream(
       sizeBytes += await writePieces(file, chunk, sizeBytes, signal);
     }
   } catch (error) {
-    close(data, chunks);
+    stop(chunks);
     throw error;
   }
 }
 
 /**
- * Frees the source of a stream. Not awaited: one that hangs may never answer, and its failure to close must not mask the
- * first error. A stream of Node that keeps a reader waiting would not hear of its iterator's end before its next chunk.
+ * Tells an iterator that nobody reads on, so that it frees what it has. Not awaited: one that hangs may never answer, and
+ * its failure to close must not mask the first error. (A stream of Node is closed by who was given it: readingFrom.)
  */
-function close(data: object, chunks: Chunks): void {
-  if ('destroy' in data && typeof data.destroy === 'function') data.destroy();
-  else void Promise.resolve(chunks.return?.()).catch(() => undefined);
+function stop(chunks: Chunks): void {
+  void Promise.resolve(chunks.return?.()).catch(() => undefined);
 }
 
 /**
