@@ -1,6 +1,7 @@
 /**
- * Randomness that a seed repeats: for the choice of crash states, and, while a scenario runs, for the program's own
- * random names, so that one seed gives one trace.
+ * Randomness that a seed repeats: for the choice of crash states, and, while a scenario runs, for
+ * the program's own random names, so that one seed gives one trace. The time of day stands still
+ * for the same reason: a file that keeps it would otherwise make each run's states new ones.
  */
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
@@ -28,14 +29,17 @@ export class Random {
   }
 }
 
+const TIME_OF_DAY_MS = Date.UTC(2026, 0, 1);
+
 /**
- * Runs `work` with `node:crypto`'s `randomBytes` and `randomUUID` drawing from the seed. (Names come
- * from a pool, which lasts longer than a run; no state is told from another by them.) Not for two at a time: the
- * module is the process's one.
+ * Runs `work` with `Date.now` at a fixed time and `node:crypto`'s `randomBytes` and `randomUUID`
+ * drawing from the seed. (Names come from a pool, which lasts longer than a run; no state is told
+ * from another by them.) Not for two at a time: the module is the process's one.
  */
 export async function withSeededRandomness<T>(seed: number, work: () => Promise<T>): Promise<T> {
   const random = new Random(seed);
   const { randomBytes, randomUUID } = crypto;
+  const { now } = Date;
   const seededBytes = (sizeBytes: number): Buffer =>
     Buffer.from(Array.from({ length: sizeBytes }, () => random.below(256)));
   Object.assign(crypto, {
@@ -43,9 +47,11 @@ export async function withSeededRandomness<T>(seed: number, work: () => Promise<
     randomUUID: () => uuidOf(seededBytes(16)),
   });
   syncBuiltinESMExports();
+  Date.now = () => TIME_OF_DAY_MS;
   try {
     return await work();
   } finally {
+    Date.now = now;
     Object.assign(crypto, { randomBytes, randomUUID });
     syncBuiltinESMExports();
   }

@@ -1,15 +1,21 @@
 /**
- * The error engine: every call of a program fails once, or fails from then on, with each error that the kernel may give,
- * or takes fewer bytes than it was given. The program must then say truly what is on disk, and the next run must find its
- * way; also when the power fails after it.
+ * The error engine: every call of a program fails once, or fails from then on, with each error that
+ * the kernel may give, or takes fewer bytes than it was given. The program must then say truly what
+ * is on disk, and the next run must find its way; also when the power fails after it.
  */
+import { types } from 'node:util';
 import { constants } from 'node:os';
-import { systemError } from 'holdfast/os';
-import { exploreTrace, type Exploration, type SeenStates } from '../explore/explore.js';
+import { systemError, type Fs } from 'holdfast/os';
+import {
+  exploreTrace,
+  type Exploration,
+  type ExploreOptions,
+  type SeenStates,
+} from '../explore/explore.js';
 import { interceptFs, type Call, type Interference } from '../explore/intercept.js';
 import { messageOf } from '../explore/message.js';
 import { imageAfterSetup } from '../explore/record.js';
-import type { Scenario } from '../explore/scenario.js';
+import type { Scenario, World } from '../explore/scenario.js';
 import type { SubsetLimits } from '../explore/subsets.js';
 import { kindOf, type TraceLine, type Violation } from '../explore/violation.js';
 import { ModelDisk } from '../model/disk.js';
@@ -44,16 +50,16 @@ export interface ErrorExploration extends Exploration {
 /** Longer than any program here takes, also on a busy machine. */
 const HANG_MS = 3000;
 /** More calls than any program here makes: one that makes more repeats itself without end. */
-const MOST_CALLS = 20_000;
+const MOST_CALLS = 60_000;
 
-export interface ErrorOptions {
-  readonly seed?: number;
+interface ErrorOptions {
+  readonly seed?: number | undefined;
   /** Which cases to run; all by default. */
-  readonly include?: (faultCase: FaultCase) => boolean;
+  readonly include?: ((faultCase: FaultCase) => boolean) | undefined;
   /** How much is explored of what a power loss leaves after each case; 6 and 8 by default. */
-  readonly limits?: SubsetLimits;
+  readonly limits?: SubsetLimits | undefined;
   /** Stops at the first violation. */
-  readonly stopAtFirst?: boolean;
+  readonly stopAtFirst?: boolean | undefined;
 }
 
 const defaultLimits: SubsetLimits = { exhaustiveUpTo: 6, randomPerStep: 8 };
@@ -71,7 +77,7 @@ export async function exploreErrors(
     const limits = options.limits ?? defaultLimits;
     const seen: SeenStates = new Map();
     for (const faultCase of cases) {
-      const result = await runCase(scenario, seed, faultCase, limits, seen);
+      const result = await runCase(scenario, faultCase, { seed, seen, ...limits });
       results.push(result);
       if (options.stopAtFirst && result.failing > 0) break;
     }
@@ -82,13 +88,8 @@ export async function exploreErrors(
 /** The names of the calls that a program makes without faults, in order. */
 async function countCalls(scenario: Scenario): Promise<readonly Call[]> {
   const calls: Call[] = [];
-  const disk = new ModelDisk(await imageAfterSetup(scenario));
-  const watch = { before: (call: Call): undefined => void calls.push(call) };
-  await scenario.run({
-    fs: interceptFs(disk.process(), watch),
-    newProcess: () => interceptFs(disk.process(), watch),
-    acknowledge: (label) => disk.acknowledge(label),
-  });
+  const disk = new ModelDisk(await imageAfterSetup(scenario), { onNfs: scenario.onNfs });
+  await scenario.run(watchedWorld(disk, (call) => void calls.push(call)));
   return calls;
 }
 
@@ -102,24 +103,17 @@ function allCases(calls: readonly Call[]): FaultCase[] {
 
 async function runCase(
   scenario: Scenario,
-  seed: number,
   faultCase: FaultCase,
-  limits: SubsetLimits,
-  seen: SeenStates,
+  options: ExploreOptions & { readonly seed: number },
 ): Promise<Exploration> {
-  const disk = new ModelDisk(await imageAfterSetup(scenario));
+  const disk = new ModelDisk(await imageAfterSetup(scenario), { onNfs: scenario.onNfs });
   const injector = new Injector(disk, faultCase);
-  const result = await messageOf(() =>
-    withinTime(scenario.run(worldWithFaults(disk, injector)), () => injector.giveUp()),
-  );
+  const world = { ...watchedWorld(disk, (call) => injector.before(call)), injectsErrors: true };
+  const result = await messageOf(() => withinTime(scenario.run(world), () => injector.giveUp()));
   const trace = { before: disk.before, operations: disk.operations };
-  if (result !== undefined) return threw(scenario, seed, disk, result);
-  return exploreTrace(trace, scenario, {
-    seed,
-    ...limits,
-    seen,
-    fromOperation: injector.operationsBefore ?? disk.operations.length,
-  });
+  if (result !== undefined) return threw(scenario, options.seed, disk, result);
+  const fromOperation = injector.operationsBefore ?? disk.operations.length;
+  return exploreTrace(trace, scenario, { ...options, fromOperation });
 }
 
 /** A program that waits for ever after an error has hung. */
@@ -138,14 +132,9 @@ async function withinTime(work: Promise<void>, giveUp: () => void): Promise<void
   }
 }
 
-function worldWithFaults(disk: ModelDisk, injector: Injector) {
-  const hooks = { before: (call: Call) => injector.before(call) };
-  return {
-    fs: interceptFs(disk.process(), hooks),
-    newProcess: () => interceptFs(disk.process(), hooks),
-    acknowledge: (label: string) => disk.acknowledge(label),
-    injectsErrors: true,
-  };
+function watchedWorld(disk: ModelDisk, before: (call: Call) => Interference | undefined): World {
+  const newProcess = (): Fs => interceptFs(disk.process(), { before });
+  return { fs: newProcess(), newProcess, acknowledge: (label) => disk.acknowledge(label) };
 }
 
 class Injector {
@@ -188,7 +177,7 @@ class Injector {
 
   #shorten(call: Call): Interference | undefined {
     const [data] = call.args;
-    if (!(data instanceof Uint8Array) || !['read', 'write'].includes(call.name)) return undefined;
+    if (!types.isUint8Array(data) || !['read', 'write'].includes(call.name)) return undefined;
     // A read that gives nothing is the end of the file, and no fault.
     const least = call.name === 'read' ? Math.min(1, data.length) : 0;
     const takesBytes = Math.max(least, this.#case.lasting ? 0 : Math.floor(data.length / 2));
@@ -204,26 +193,12 @@ function note(text: string) {
 /** The result of a case in which the scenario itself gave up. */
 function threw(scenario: Scenario, seed: number, disk: ModelDisk, message: string): Exploration {
   const trace: TraceLine[] = disk.operations.map(({ text }) => ({ text, fate: '' }));
-  const { name } = scenario;
-  const violation: Violation = {
-    engine: 'error',
-    scenario: name,
-    seed,
-    message,
-    trace,
-    acknowledged: [],
-    tree: [],
-  };
+  const told = { scenario: scenario.name, seed };
+  const violations: readonly Violation[] = [
+    { engine: 'error', ...told, message, trace, acknowledged: [], tree: [] },
+  ];
   const operations = disk.operations.length;
-  return {
-    scenario: name,
-    seed,
-    operations,
-    candidates: 1,
-    states: 1,
-    failing: 1,
-    violations: [violation],
-  };
+  return { ...told, operations, candidates: 1, states: 1, failing: 1, violations };
 }
 
 function sum(scenario: string, seed: number, results: readonly Exploration[]): Exploration {

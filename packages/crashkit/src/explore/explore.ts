@@ -1,9 +1,10 @@
 /**
  * The model engine: what can a power loss at any instant leave, and does every promise hold on it?
  *
- * A program runs once on a modelled disk. Then its trace is walked: after each operation, every choice (see subsets.ts) of
- * the pending changes gives a state that a crash may leave. Equal states are checked once. A scenario with `recover` has
- * that run on each state and crashed in its turn, to the depth asked for.
+ * A program runs once on a modelled disk. Then its trace is walked: after each operation, every
+ * choice (see subsets.ts) of the pending changes gives a state that a crash may leave. Equal states
+ * are checked once. A scenario with `recover` has that run on each state and crashed in its turn,
+ * to the depth asked for.
  */
 import { describe } from '../model/change.js';
 import { ModelDisk } from '../model/disk.js';
@@ -19,18 +20,19 @@ import type { Scenario } from './scenario.js';
 import { subsets, type SubsetLimits } from './subsets.js';
 import { kindOf, type TraceLine, type Violation } from './violation.js';
 
+/** How far to explore. */
 export interface ExploreOptions extends Partial<SubsetLimits> {
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** How often a crash may hit the recovery from the crash before; 0 by default. */
-  readonly recoveryDepth?: number;
+  readonly recoveryDepth?: number | undefined;
   /** Crashes only after so many operations of the program. */
-  readonly fromOperation?: number;
+  readonly fromOperation?: number | undefined;
   /** Stops after so many distinct states; all by default. */
-  readonly maxStates?: number;
+  readonly maxStates?: number | undefined;
   /** States that were checked before, in this exploration or another one of the same scenario; they are not again. */
-  readonly seen?: SeenStates;
+  readonly seen?: SeenStates | undefined;
   /** Stops at the first violation; otherwise each kind is reported once. */
-  readonly stopAtFirst?: boolean;
+  readonly stopAtFirst?: boolean | undefined;
 }
 
 /** Each state that was checked, and at which depth of crashes in recoveries. */
@@ -56,12 +58,10 @@ export async function explore(
   scenario: Scenario,
   options: ExploreOptions = {},
 ): Promise<Exploration> {
-  const seed = options.seed ?? 1;
-  return withSeededRandomness(seed, async () => {
-    const explorer = new Explorer(scenario, seed, options);
-    await explorer.run(await record(scenario, explorer.random));
-    return explorer.result();
-  });
+  const explorer = new Explorer(scenario, options);
+  return withSeededRandomness(explorer.seed, async () =>
+    explorer.run(await record(scenario, explorer.random)),
+  );
 }
 
 /** Explores a trace that was recorded elsewhere. */
@@ -70,9 +70,15 @@ export async function exploreTrace(
   scenario: Scenario,
   options: ExploreOptions = {},
 ): Promise<Exploration> {
-  const explorer = new Explorer(scenario, options.seed ?? 1, options);
-  await explorer.run(trace);
-  return explorer.result();
+  return new Explorer(scenario, options).run(trace);
+}
+
+/** An instant of a trace, and what a crash keeps of it. */
+interface Crash {
+  readonly persistence: Persistence;
+  readonly done: readonly Operation[];
+  readonly kept: Uint8Array;
+  readonly past: Past;
 }
 
 /** How a crash came about, for the report: the trace lines before, and what was acknowledged. */
@@ -83,42 +89,37 @@ interface Past {
 }
 
 class Explorer {
+  readonly seed: number;
   readonly random: Random;
   readonly #scenario: Scenario;
-  readonly #seed: number;
   readonly #limits: SubsetLimits;
   readonly #options: ExploreOptions;
   readonly #seen: SeenStates;
   /** How many states others had seen before. */
   readonly #seenBefore: number;
   readonly #violations = new Map<string, Violation>();
-  #operations = 0;
   #candidates = 0;
   #failing = 0;
 
-  constructor(scenario: Scenario, seed: number, options: ExploreOptions) {
+  constructor(scenario: Scenario, options: ExploreOptions) {
     this.#scenario = scenario;
-    this.#seed = seed;
+    this.seed = options.seed ?? 1;
     this.#options = options;
     this.#seen = options.seen ?? new Map();
     this.#seenBefore = this.#seen.size;
-    this.random = new Random(seed);
+    this.random = new Random(this.seed);
     this.#limits = {
       exhaustiveUpTo: options.exhaustiveUpTo ?? 8,
       randomPerStep: options.randomPerStep ?? 48,
     };
   }
 
-  async run(trace: Trace): Promise<void> {
-    this.#operations = trace.operations.length;
+  async run(trace: Trace): Promise<Exploration> {
     await this.#exploreTrace(trace, { lines: [], acknowledged: [], depth: 0 });
-  }
-
-  result(): Exploration {
     return {
       scenario: this.#scenario.name,
-      seed: this.#seed,
-      operations: this.#operations,
+      seed: this.seed,
+      operations: trace.operations.length,
       candidates: this.#candidates,
       states: this.#seen.size - this.#seenBefore,
       failing: this.#failing,
@@ -149,39 +150,31 @@ class Explorer {
       const image = persistence.imageAfterCrash(kept);
       this.#candidates += 1;
       if (!this.#isNew(image, past)) continue;
-      const message = await this.#visit(image, persistence, done, kept, past);
-      if (message !== undefined) await this.#report(message, persistence, done, kept, past);
+      const crash = { persistence, done, kept, past };
+      const message = await this.#visit(image, crash);
+      if (message !== undefined) await this.#report(message, crash);
       if (this.#isDone()) return;
     }
   }
 
   /** Recovers and checks one state; what is wrong with it, if anything. */
-  async #visit(
-    image: Image,
-    persistence: Persistence,
-    done: readonly Operation[],
-    kept: Uint8Array,
-    past: Past,
-  ): Promise<string | undefined> {
+  async #visit(image: Image, crash: Crash): Promise<string | undefined> {
     const { recoveryDepth = 0 } = this.#options;
+    const { past } = crash;
     const broken = await this.#broken(image, past.acknowledged);
     if (broken !== undefined || !this.#scenario.recover || past.depth >= recoveryDepth)
       return broken;
-    const disk = new ModelDisk(image);
+    const disk = new ModelDisk(image, { onNfs: this.#scenario.onNfs });
     const failure = await messageOf(async () => this.#scenario.recover?.(disk.process()));
     if (failure !== undefined) return `recovery failed: ${failure}`;
-    const lines = [...traceLines(done, persistence, kept), RECOVERY_BEGINS];
-    const next = {
-      lines: [...past.lines, ...lines],
-      acknowledged: past.acknowledged,
-      depth: past.depth + 1,
-    };
+    const lines = [...past.lines, ...traceLines(crash), RECOVERY_BEGINS];
+    const next = { lines, acknowledged: past.acknowledged, depth: past.depth + 1 };
     await this.#exploreTrace({ before: disk.before, operations: disk.operations }, next);
     return undefined;
   }
 
   async #broken(image: Image, acknowledged: readonly string[]): Promise<string | undefined> {
-    const disk = new ModelDisk(image, { unrecorded: true });
+    const disk = new ModelDisk(image, { unrecorded: true, onNfs: this.#scenario.onNfs });
     return messageOf(async () => {
       await this.#scenario.recover?.(disk.process());
       await this.#scenario.check(disk.process(), acknowledged);
@@ -203,34 +196,24 @@ class Explorer {
     return this.#seen.size >= maxStates || (stopAtFirst && this.#violations.size > 0);
   }
 
-  async #report(
-    message: string,
-    persistence: Persistence,
-    done: readonly Operation[],
-    kept: Uint8Array,
-    past: Past,
-  ): Promise<void> {
+  async #report(message: string, crash: Crash): Promise<void> {
     this.#failing += 1;
     if (this.#violations.has(kindOf(message))) return;
-    const fewest = await this.#loseFewest(message, persistence, kept, past);
+    const { persistence, past } = crash;
+    const fewest = await this.#loseFewest(message, crash);
     this.#violations.set(kindOf(message), {
       engine: 'model',
       scenario: this.#scenario.name,
-      seed: this.#seed,
+      seed: this.seed,
       message,
-      trace: [...past.lines, ...traceLines(done, persistence, fewest)],
+      trace: [...past.lines, ...traceLines({ ...crash, kept: fewest })],
       acknowledged: [...past.acknowledged],
       tree: treeOf(persistence.imageAfterCrash(fewest)),
     });
   }
 
   /** Keeps as many of the lost changes as one can and still see the same violation. */
-  async #loseFewest(
-    message: string,
-    persistence: Persistence,
-    kept: Uint8Array,
-    past: Past,
-  ): Promise<Uint8Array> {
+  async #loseFewest(message: string, { persistence, kept, past }: Crash): Promise<Uint8Array> {
     const fewest = kept.slice();
     for (let index = fewest.length - 1; index >= 0; index -= 1) {
       if (fewest[index] === 1) continue;
@@ -245,11 +228,7 @@ class Explorer {
 const RECOVERY_BEGINS: TraceLine = { text: '-- crash; recovery begins --', fate: '' };
 
 /** Each operation with what the crash did to it. */
-function traceLines(
-  done: readonly Operation[],
-  persistence: Persistence,
-  kept: Uint8Array,
-): TraceLine[] {
+function traceLines({ done, persistence, kept }: Crash): TraceLine[] {
   return done.map((operation, index) => {
     const own = persistence.pending
       .map(({ change, operation: madeBy }, position) => ({ change, madeBy, kept: kept[position] }))

@@ -1,5 +1,7 @@
 /** An `Fs` whose every call passes a hook first, which may fail it, shorten it, or end the process. */
-import type { Fs, FsHandle } from 'holdfast/os';
+import { types } from 'node:util';
+import { join } from 'node:path/posix';
+import type { Fs, FsDirectory, FsHandle } from 'holdfast/os';
 
 /** A call as a hook sees it. */
 export interface Call {
@@ -13,34 +15,20 @@ export interface Call {
 
 /** What a hook wants instead of the plain call. */
 export interface Interference {
-  readonly throws?: Error;
+  readonly throws?: Error | undefined;
   /** How many bytes a read or write takes at most. */
-  readonly takesBytes?: number;
+  readonly takesBytes?: number | undefined;
   /** What happens first; a call that is made at once, without a promise, waits for nothing. */
-  readonly waitsFor?: Promise<unknown>;
+  readonly waitsFor?: Promise<unknown> | undefined;
 }
 
+/** What is told of each call, and may interfere with it. */
 export interface Hooks {
+  /** Before a call is made. */
   before?(call: Call): Interference | undefined;
   /** Told of a call that succeeded and what it gave; a promise is awaited before the program goes on. */
   after?(call: Call, result: unknown): void | Promise<void>;
 }
-
-/** Calls that change nothing and make nothing durable. */
-export const readingCalls: ReadonlySet<string> = new Set([
-  'stat',
-  'modifiedMs',
-  'lstat',
-  'exists',
-  'read',
-  'readlink',
-  'realpath',
-  'readDirectory',
-  'statFilesystem',
-  'listXattrs',
-  'getXattr',
-  'startWriteOut',
-]);
 
 const synchronousCalls: ReadonlySet<string> = new Set([
   'tryLock',
@@ -50,57 +38,85 @@ const synchronousCalls: ReadonlySet<string> = new Set([
   'setXattr',
   'removeXattr',
   'startWriteOut',
+  'watchOpens',
 ]);
 
+/** A filesystem that tells of each of its calls before it makes it. */
 export function interceptFs(fs: Fs, hooks: Hooks): Fs {
-  return wrap(fs, undefined, hooks);
+  return wrap(fs, undefined, { hooks, plainPaths: new Map() });
 }
 
-function wrap<T extends object>(target: T, handle: FsHandle | undefined, hooks: Hooks): T {
+interface Interception {
+  readonly hooks: Hooks;
+  /** What a hook sees in place of a path that begins at an open directory ({@link FsDirectory.at}). */
+  readonly plainPaths: Map<unknown, string>;
+}
+
+function wrap<T extends object>(target: T, handle: FsHandle | undefined, within: Interception): T {
+  const { plainPaths } = within;
   return new Proxy(target, {
     get(_, name) {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function' || typeof name !== 'string') return member;
-      return (...args: unknown[]) => {
+      if (name === 'at') return pathsAt(target as unknown as FsDirectory, plainPaths);
+      return (...given: unknown[]) => {
+        const args = given.map((each) => plainPaths.get(each) ?? each);
         const path = handle?.path ?? String(args[0]);
-        const perform = (given: unknown[]): unknown => Reflect.apply(member, target, given);
+        const perform = (buffer?: unknown): unknown =>
+          Reflect.apply(member, target, buffer === undefined ? given : [buffer, ...given.slice(1)]);
         const call: Call = { name, path, handle, args };
         return synchronousCalls.has(name)
-          ? invokeNow(call, perform, hooks)
-          : invoke(call, perform, hooks);
+          ? invokeNow(call, perform, within)
+          : invoke(call, perform, within);
       };
     },
   });
 }
 
-type Perform = (args: unknown[]) => unknown;
-
-async function invoke(call: Call, perform: Perform, hooks: Hooks): Promise<unknown> {
-  const interference = hooks.before?.(call);
-  if (interference?.waitsFor) await interference.waitsFor;
-  // Linux closes a descriptor also when close(2) reports an error.
-  if (interference?.throws && call.name === 'close') await perform([]);
-  if (interference?.throws) throw interference.throws;
-  const result = await perform(argumentsOf(call, interference));
-  const afterwards = hooks.after?.(call, result);
-  if (afterwards) await afterwards;
-  return isHandle(result) ? wrap(result, result, hooks) : result;
+function pathsAt(
+  directory: FsDirectory,
+  plainPaths: Map<unknown, string>,
+): (name: string) => string {
+  return (name) => {
+    const path = directory.at(name);
+    plainPaths.set(path, join(directory.path, name));
+    return path;
+  };
 }
 
-function invokeNow(call: Call, perform: Perform, hooks: Hooks): unknown {
+/** Makes the call, with another buffer if one is given. */
+type Perform = (buffer?: Uint8Array) => unknown;
+
+async function invoke(call: Call, perform: Perform, within: Interception): Promise<unknown> {
+  const interference = within.hooks.before?.(call);
+  if (interference?.waitsFor) await interference.waitsFor;
+  // Linux closes a descriptor also when close(2) reports an error.
+  if (interference?.throws && call.name === 'close') await perform();
+  if (interference?.throws) throw interference.throws;
+  const result = await perform(bufferOf(call, interference));
+  try {
+    const afterwards = within.hooks.after?.(call, result);
+    if (afterwards) await afterwards;
+  } catch (error) {
+    // Nobody gets a handle whose `after` failed.
+    if (isHandle(result)) await result.close();
+    throw error;
+  }
+  return isHandle(result) ? wrap(result, result, within) : result;
+}
+
+function invokeNow(call: Call, perform: Perform, { hooks }: Interception): unknown {
   const interference = hooks.before?.(call);
   if (interference?.throws) throw interference.throws;
-  const result = perform([...call.args]);
+  const result = perform();
   void hooks.after?.(call, result);
   return result;
 }
 
-function argumentsOf(call: Call, interference: Interference | undefined): unknown[] {
-  const [buffer, ...rest] = call.args;
-  if (interference?.takesBytes === undefined || !(buffer instanceof Uint8Array)) {
-    return [...call.args];
-  }
-  return [buffer.subarray(0, interference.takesBytes), ...rest];
+function bufferOf(call: Call, interference: Interference | undefined): Uint8Array | undefined {
+  const [buffer] = call.args;
+  if (interference?.takesBytes === undefined || !types.isUint8Array(buffer)) return undefined;
+  return buffer.subarray(0, interference.takesBytes);
 }
 
 function isHandle(value: unknown): value is FsHandle {

@@ -4,7 +4,7 @@ import { birthOf } from '../model/disk.js';
 import type { Image } from '../model/image.js';
 import type { Operation } from '../model/operation.js';
 
-export interface PendingChange {
+interface PendingChange {
   readonly change: Change;
   /** Which operation made it, counted from 0. */
   readonly operation: number;

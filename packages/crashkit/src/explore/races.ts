@@ -1,6 +1,6 @@
 /**
- * The race engine: the program's processes and calls interleave in many orders, each given by a seed. Nothing crashes; what
- * must hold is what the program's own processes see in the end.
+ * The race engine: the program's processes and calls interleave in many orders, each given by a
+ * seed. Nothing crashes; what must hold is what the program's own processes see in the end.
  */
 import { ModelDisk } from '../model/disk.js';
 import { treeOf } from '../model/tree.js';
@@ -10,6 +10,7 @@ import { imageAfterSetup, wander, worldOn } from './record.js';
 import type { Scenario } from './scenario.js';
 import { kindOf, type Violation } from './violation.js';
 
+/** What was found in other orders of events. */
 export interface RaceExploration {
   readonly scenario: string;
   readonly cases: number;
@@ -34,7 +35,7 @@ export async function exploreRaces(
 async function race(scenario: Scenario, seed: number): Promise<Violation | undefined> {
   const random = new Random(seed);
   const turn = (): Promise<void> => wander(random, 12);
-  const disk = new ModelDisk(await imageAfterSetup(scenario), { turn });
+  const disk = new ModelDisk(await imageAfterSetup(scenario), { turn, onNfs: scenario.onNfs });
   const message = await messageOf(async () => {
     await scenario.run(worldOn(disk));
     await scenario.check(disk.process(), acknowledgedOn(disk));

@@ -15,7 +15,10 @@ export interface Trace {
 
 /** The trace of a scenario's program, after its setup. */
 export async function record(scenario: Scenario, random: Random): Promise<Trace> {
-  const disk = new ModelDisk(await imageAfterSetup(scenario), { turn: () => wander(random, 4) });
+  const disk = new ModelDisk(await imageAfterSetup(scenario), {
+    turn: () => wander(random, 4),
+    onNfs: scenario.onNfs,
+  });
   await scenario.run(worldOn(disk));
   return { before: disk.before, operations: disk.operations };
 }

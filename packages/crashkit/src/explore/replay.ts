@@ -14,14 +14,14 @@ export function saveViolation(path: string, violation: Violation): void {
 /**
  * Makes, in an existing empty directory, the tree that the crash of a saved violation left.
  *
- * @throws HoldfastError ALREADY_EXISTS when the directory is not empty; CORRUPT_DOCUMENT when the file is not a violation
+ * @throws HoldfastError ALREADY_EXISTS when the directory is not empty; CORRUPT_DOCUMENT when the
+ *   file is not a violation
  */
 export function replayViolation(path: string, directory: string): Violation {
   const violation = readViolation(path);
   if (readdirSync(directory).length > 0) {
     throw new HoldfastError('ALREADY_EXISTS', {
       message: `A crash is replayed into an empty directory, and this one is not.`,
-      outcome: 'unchanged',
       step: 'replay',
       path: directory,
     });
@@ -38,7 +38,6 @@ function readViolation(path: string): Violation {
   } catch (cause) {
     throw new HoldfastError('CORRUPT_DOCUMENT', {
       message: 'The file is no saved violation of holdfast crashtest.',
-      outcome: 'unchanged',
       step: 'replay',
       path,
       cause,

@@ -1,9 +1,10 @@
 /**
- * Which of the pending changes to keep: all subsets where few are pending; beyond that none, all, every prefix (what a
- * kill leaves), each one dropped, each one alone, and random ones.
+ * Which of the pending changes to keep: all subsets where few are pending; beyond that none, all,
+ * every prefix (what a kill leaves), each one dropped, each one alone, and random ones.
  */
 import type { Random } from '../random.js';
 
+/** How many of the states are made where there are too many for all. */
 export interface SubsetLimits {
   /** Up to so many pending changes, every subset is made. */
   readonly exhaustiveUpTo: number;

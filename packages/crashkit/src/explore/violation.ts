@@ -9,6 +9,7 @@ export interface TraceLine {
   readonly fate: string;
 }
 
+/** A state after a crash in which a promise does not hold, and how it came about. */
 export interface Violation {
   readonly engine: EngineName;
   readonly scenario: string;

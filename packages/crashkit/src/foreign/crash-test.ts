@@ -1,7 +1,7 @@
 /**
- * Finds where a program can lose data in a crash. The program runs once, in a copy of its directory, under strace; what a
- * crash may leave at each instant is worked out on the model; and the user's own check runs on each of those states, in a
- * directory that holds it.
+ * Finds where a program can lose data in a crash. The program runs once, in a copy of its
+ * directory, under strace; what a crash may leave at each instant is worked out on the model; and
+ * the user's own check runs on each of those states, in a directory that holds it.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
@@ -17,6 +17,7 @@ import { imageOf, readTree, treeOf, writeTree, type TreeEntry } from '../model/t
 import { traceOfSyscalls, type ForeignTrace } from './replay-syscalls.js';
 import { parseStraceLog } from './strace-log.js';
 
+/** Which program to test, and how its files are judged. */
 export interface CrashTestOptions {
   /** The program and its arguments. */
   readonly command: readonly string[];
@@ -24,9 +25,9 @@ export interface CrashTestOptions {
   readonly check: string;
   /** The directory that the program works in; it runs in a copy. */
   readonly directory: string;
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** At most so many distinct states are checked; 1,000 by default. */
-  readonly maxStates?: number;
+  readonly maxStates?: number | undefined;
 }
 
 export interface CrashTest extends Exploration {
@@ -44,8 +45,8 @@ const tracedCalls = 'trace=file,desc,process,sync,sync_file_range';
 /**
  * Explores a program.
  *
- * @throws HoldfastError UNSUPPORTED_PLATFORM where strace is missing; INVALID_ARGUMENT when the program itself fails, or
- *   the check fails on what an undisturbed run leaves
+ * @throws HoldfastError UNSUPPORTED_PLATFORM where strace is missing; INVALID_ARGUMENT when the
+ *   program itself fails, or the check fails on what an undisturbed run leaves
  */
 export async function crashTest(options: CrashTestOptions): Promise<CrashTest> {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-crashtest-')));
@@ -119,7 +120,6 @@ function requireCleanRun(trace: ForeignTrace, check: Check): void {
   if (message === undefined) return;
   throw new HoldfastError('INVALID_ARGUMENT', {
     message: `The check fails although nothing crashed: ${message}. Make it pass on a whole run first.`,
-    outcome: 'unchanged',
     step: 'check',
     path: '',
   });
@@ -149,7 +149,6 @@ function essenceOf(output: string): string {
 function noStrace(cause: Error): HoldfastError {
   return new HoldfastError('UNSUPPORTED_PLATFORM', {
     message: 'The program cannot be watched: install strace (Debian: apt-get install strace).',
-    outcome: 'unchanged',
     step: 'trace',
     path: 'strace',
     cause,
@@ -163,7 +162,6 @@ function programFailed(
 ): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', {
     message: `The program must succeed when nothing crashes; it ended with status ${status}. ${stderr}`,
-    outcome: 'unchanged',
     step: 'run',
     path: command.join(' '),
   });

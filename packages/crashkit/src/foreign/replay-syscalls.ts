@@ -1,6 +1,7 @@
 /**
- * Makes the operations of the model from a program's system calls. A call counts when it returns; a sync covers only what
- * had returned before it began, so a race between threads is judged to the worse side.
+ * Makes the operations of the model from a program's system calls. A call counts when it returns; a
+ * sync covers only what had returned before it began, so a race between threads is judged to the
+ * worse side.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -14,6 +15,8 @@ import { bytesOf, descriptorOf, type Syscall, type SyscallEvent } from './strace
 
 /** What an open file description remembers. */
 interface OpenFile {
+  /** By which it was opened. */
+  readonly path: string;
   offsetBytes: number;
   readonly appends: boolean;
   /** Each write is durable when it returns (O_SYNC, O_DSYNC). */
@@ -41,6 +44,9 @@ export async function traceOfSyscalls(
   for (const event of events) await replay.next(event);
   return replay.trace();
 }
+
+/** A name in a directory that is open (proc_pid_fd(5)). */
+const IN_OPEN = /^\/proc\/self\/fd\/(\d+)(\/.*)?$/;
 
 class Replay {
   readonly #directory: string;
@@ -93,7 +99,11 @@ class Replay {
 
   /** A path of a call as a path of the model; `undefined` when it lies outside. */
   place(call: Syscall, path: string, at?: string): string | undefined {
-    const from = at === undefined ? this.process(call.tid).cwd : descriptorOf(at).path;
+    const { cwd, files } = this.process(call.tid);
+    const [, fd, rest] = IN_OPEN.exec(path) ?? [];
+    const directory = fd === undefined ? undefined : files.get(Number(fd))?.path;
+    if (directory !== undefined) return this.inside(resolve(directory, `.${rest ?? ''}`));
+    const from = at === undefined ? cwd : descriptorOf(at).path;
     return this.inside(resolve(from, path));
   }
 
@@ -104,7 +114,8 @@ class Replay {
 
   async open(call: Syscall, path: string | undefined, flags: string): Promise<void> {
     const syncs = /O_D?SYNC/.test(flags);
-    const file = { offsetBytes: 0, appends: flags.includes('O_APPEND'), syncs };
+    const opened = path === undefined ? '/' : this.#directory + path;
+    const file = { path: opened, offsetBytes: 0, appends: flags.includes('O_APPEND'), syncs };
     this.process(call.tid).files.set(call.result, file);
     if (path === undefined || !/O_CREAT|O_TRUNC/.test(flags)) return;
     if (flags.includes('O_TMPFILE')) return this.notFollowed('O_TMPFILE');
@@ -174,7 +185,7 @@ class Replay {
     const place = this.inside(path);
     if (place === undefined) return undefined;
     try {
-      return lookup(this.#disk.live, place, 'fsync', true).ino;
+      return lookup(this.#disk.live, place, { call: 'fsync', follow: true }).ino;
     } catch {
       return undefined;
     }
@@ -213,8 +224,8 @@ const handlers: Readonly<Record<string, Handler>> = {
   writev: (r, c) => r.write(c, vectorBytes(c.args[1] ?? ''), undefined),
   pwritev: (r, c) => r.write(c, vectorBytes(c.args[1] ?? ''), number(c, 3)),
   pwritev2: (r, c) => r.write(c, vectorBytes(c.args[1] ?? ''), number(c, 3)),
-  copy_file_range: (r, c) => copyBytes(r, c, 0, c.args[1], 2, c.args[3]),
-  sendfile: (r, c) => copyBytes(r, c, 1, c.args[2], 0, undefined),
+  copy_file_range: (r, c) => copyBytes(r, c, [0, c.args[1]], [2, c.args[3]]),
+  sendfile: (r, c) => copyBytes(r, c, [1, c.args[2]], [0, undefined]),
   read: (r, c) => advance(files(r, c).get(fdOf(c)), c.result),
   readv: (r, c) => advance(files(r, c).get(fdOf(c)), c.result),
   lseek: (r, c) => seek(files(r, c).get(fdOf(c)), c.result),
@@ -262,13 +273,14 @@ function vectorBytes(arg: string): Buffer {
   return Buffer.concat(parts);
 }
 
+/** The argument of a descriptor, and the offset that is given with it. */
+type At = readonly [arg: number, offset: string | undefined];
+
 async function copyBytes(
   replay: Replay,
   call: Syscall,
-  fromArg: number,
-  fromOffset: string | undefined,
-  toArg: number,
-  toOffset: string | undefined,
+  [fromArg, fromOffset]: At,
+  [toArg, toOffset]: At,
 ): Promise<void> {
   if (call.result === 0 || replay.inside(pathOfFd(call, toArg)) === undefined) return;
   const source = files(replay, call).get(fdOf(call, fromArg));

@@ -1,6 +1,6 @@
 /**
- * Reads what `strace -f -y -xx` writes. With `-xx` every string and every path of a descriptor is in hexadecimal, so commas
- * and brackets only ever separate arguments.
+ * Reads what `strace -f -y -xx` writes. With `-xx` every string and every path of a descriptor is
+ * in hexadecimal, so commas and brackets only ever separate arguments.
  */
 
 /** One line, or the two halves of one that another thread's line interrupted. */

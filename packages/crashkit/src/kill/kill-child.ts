@@ -1,6 +1,6 @@
 /**
- * The process that the kill engine kills: it runs a scenario's program on the real filesystem and ends itself at the point
- * given. What it acknowledges it writes to standard output at once.
+ * The process that the kill engine kills: it runs a scenario's program on the real filesystem and
+ * ends itself at the point given. What it acknowledges it writes to standard output at once.
  *
  *   node kill-child.js MODULE SCENARIO ROOT STEP MOMENT
  */

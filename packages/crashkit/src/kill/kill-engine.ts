@@ -1,7 +1,7 @@
 /**
- * The kill engine: a real process on a real filesystem, killed before, inside and after each call that changes something.
- * What it wrote survives it in the page cache, so this finds torn protocols, and not missing syncs; the model and the
- * power engine find those.
+ * The kill engine: a real process on a real filesystem, killed before, inside and after each call
+ * that changes something. What it wrote survives it in the page cache, so this finds torn
+ * protocols, and not missing syncs; the model and the power engine find those.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -20,18 +20,21 @@ import {
   type KillPoint,
 } from './kill-point.js';
 import { loadScenario } from './load-scenario.js';
+import { wasKilled } from './was-killed.js';
 
+/** Which scenario, where, and at which calls. */
 export interface KillOptions {
   /** The module whose `scenarios` has the scenario, as a URL. */
   readonly module: string;
   readonly scenario: string;
   /** An existing directory on the filesystem to work on. */
   readonly directory: string;
-  readonly moments?: readonly KillMoment[];
+  readonly moments?: readonly KillMoment[] | undefined;
   /** At how many points to kill, spread over the whole run; at all by default. */
-  readonly most?: number;
+  readonly most?: number | undefined;
 }
 
+/** What was found when the process was killed. */
 export interface KillExploration {
   readonly scenario: string;
   /** How many processes were killed. */
@@ -47,7 +50,7 @@ export async function exploreKills(options: KillOptions): Promise<KillExploratio
   for (const point of points) {
     runs.push(await inOwnRoot(options, (root) => killOnce(options, root, point, steps)));
   }
-  const cases = runs.filter(({ wasKilled }) => wasKilled).length;
+  const cases = runs.filter(({ isKilled }) => isKilled).length;
   if (cases * 2 < runs.length) {
     throw new Error(`${options.scenario}: only ${cases} of ${runs.length} runs reached their step`);
   }
@@ -57,7 +60,7 @@ export async function exploreKills(options: KillOptions): Promise<KillExploratio
 
 interface KilledRun {
   /** False when the program came to its end first: processes side by side do not take as many steps every time. */
-  readonly wasKilled: boolean;
+  readonly isKilled: boolean;
   readonly violation: Violation | undefined;
 }
 
@@ -91,19 +94,17 @@ async function killOnce(
   const scenario = await loadScenario(options.module, options.scenario, root);
   await prepare(freshFs(), scenario);
   const args = [options.module, options.scenario, root, String(point.step), point.moment];
-  const { acknowledged, signal, status, stderr } = await runChild(process.execPath, [
-    childProgram,
-    ...args,
-  ]);
-  const wasKilled = signal === 'SIGKILL';
+  const ended = await runChild(process.execPath, [childProgram, ...args]);
+  const { acknowledged, stderr } = ended;
+  const isKilled = wasKilled(ended);
   const message =
-    wasKilled || status === 0
+    isKilled || ended.status === 0
       ? await messageOf(async () => {
           await scenario.recover?.(freshFs());
           await scenario.check(freshFs(), acknowledged);
         })
       : `the program was to be killed ${point.moment} step ${point.step}, and failed: ${stderr}`;
-  if (message === undefined) return { wasKilled, violation: undefined };
+  if (message === undefined) return { isKilled, violation: undefined };
   const trace = traceUntil(steps, point);
   const tree = readTree(root);
   const violation: Violation = {
@@ -115,12 +116,12 @@ async function killOnce(
     acknowledged,
     tree,
   };
-  return { wasKilled, violation };
+  return { isKilled, violation };
 }
 
 export const childProgram: string = fileURLToPath(new URL('kill-child.js', import.meta.url));
 
-export interface ChildResult {
+interface ChildResult {
   readonly acknowledged: readonly string[];
   readonly signal: NodeJS.Signals | null;
   readonly status: number | null;

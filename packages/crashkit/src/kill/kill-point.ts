@@ -1,8 +1,12 @@
 /** Where the kill engine strikes: at which step of the program, and before it, inside it, or after it. */
-import { interceptFs, readingCalls, type Call } from '../explore/intercept.js';
+import { types } from 'node:util';
+import { interceptFs, type Call } from '../explore/intercept.js';
+import { isStep } from '../explore/observe.js';
 import type { Fs } from 'holdfast/os';
 
+/** The moments at which a process dies, around a call. */
 export const killMoments = ['before', 'inside', 'after'] as const;
+/** One of {@link killMoments}. */
 export type KillMoment = (typeof killMoments)[number];
 
 export interface KillPoint {
@@ -15,7 +19,7 @@ export interface KillPoint {
 export function countingFs(fs: Fs, onStep: (call: Call) => void): Fs {
   return interceptFs(fs, {
     before(call) {
-      if (!readingCalls.has(call.name)) onStep(call);
+      if (isStep(call)) onStep(call);
       return undefined;
     },
   });
@@ -26,7 +30,7 @@ export function killingFs(point: KillPoint, kill: () => void): (fs: Fs) => Fs {
   let steps = 0;
   let struck = false;
   const before = (call: Call): { readonly takesBytes: number } | undefined => {
-    if (readingCalls.has(call.name)) return undefined;
+    if (!isStep(call)) return undefined;
     const strikes = steps === point.step;
     steps += 1;
     if (!strikes) return undefined;
@@ -43,7 +47,7 @@ export function killingFs(point: KillPoint, kill: () => void): (fs: Fs) => Fs {
 /** How much of its data a torn write takes. */
 function halfOf(call: Call): number {
   const [data] = call.args;
-  return data instanceof Uint8Array ? Math.floor(data.length / 2) : 0;
+  return types.isUint8Array(data) ? Math.floor(data.length / 2) : 0;
 }
 
 /** The points of a program that makes these steps. */

@@ -1,7 +1,7 @@
 /**
- * The kill engine's counter-check: `strace` ends the process at the n-th system call of a name, so nothing of ours decides
- * where. strace counts per thread and per system call; with one thread in libuv's pool and a first run that counts in the
- * same way, each point is met exactly.
+ * The kill engine's counter-check: `strace` ends the process at the n-th system call of a name, so
+ * nothing of ours decides where. strace counts per thread and per system call; with one thread in
+ * libuv's pool and a first run that counts in the same way, each point is met exactly.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { messageOf } from '../explore/message.js';

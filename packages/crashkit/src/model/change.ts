@@ -1,15 +1,15 @@
 /**
- * The steps in which a filesystem may persist what a program did. Each change reaches the disk whole or not at all, on its
- * own, in any order, until a sync that covers it returns:
+ * The steps in which a filesystem may persist what a program did. Each change reaches the disk
+ * whole or not at all, on its own, in any order, until a sync that covers it returns:
  *
  * - a page of data (4 KiB) of a file;
  * - a size of a file (its own, apart from the data it makes visible);
  * - an attribute (mode, owner, extended attribute);
- * - the entries of one directory that one call changed: a rename within a directory is one change, a rename across two
- *   is two.
+ * - the entries of one directory that one call changed: a rename within a directory is one change,
+ *   a rename across two is two.
  *
- * fsync of a file covers its pages, sizes and attributes, and no name of it. fsync of a directory covers its entries, and
- * not its own name in the directory above.
+ * fsync of a file covers its pages, sizes and attributes, and no name of it. fsync of a directory
+ * covers its entries, and not its own name in the directory above.
  */
 import { isZeroFrom, newPage, PAGE_BYTES, type FileNode, type Image, type Page } from './image.js';
 
@@ -62,8 +62,8 @@ export function resize(file: FileNode, sizeBytes: number, cuts: boolean): void {
 }
 
 /**
- * Hides what no size makes visible: data that was persisted without its size reads as nothing, and as zeros when the
- * file grows later.
+ * Hides what no size makes visible: data that was persisted without its size reads as nothing, and
+ * as zeros when the file grows later.
  */
 export function finish(image: Image, changes: readonly Change[]): void {
   const files = new Set<number>();

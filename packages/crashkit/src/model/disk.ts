@@ -1,6 +1,7 @@
 /**
- * A disk in memory with the processes that work on it. The processes see every change at once, as they do through the page
- * cache of a real machine; the journal of operations says what of it a power loss may take.
+ * A disk in memory with the processes that work on it. The processes see every change at once, as
+ * they do through the page cache of a real machine; the journal of operations says what of it a
+ * power loss may take.
  */
 import { apply, type Change } from './change.js';
 import { Image, newFile, ROOT_INO, type ImageNode } from './image.js';
@@ -16,13 +17,16 @@ export interface Description {
   readonly process: number;
 }
 
-export interface DiskOptions {
+interface DiskOptions {
   /** Keep no operations: for running a check, which nobody will crash. Faster. */
-  readonly unrecorded?: boolean;
+  readonly unrecorded?: boolean | undefined;
   /** Awaited before each call of a process, so that the calls of several interleave. */
-  readonly turn?: () => Promise<void>;
+  readonly turn?: (() => Promise<void>) | undefined;
+  /** Each process is on a machine of its own, and they share the disk by NFS. */
+  readonly onNfs?: boolean | undefined;
 }
 
+/** A disk in memory on which each page, size and name persists by itself. */
 export class ModelDisk {
   /** What is durable when the trace begins. */
   readonly before: Image;
@@ -30,7 +34,9 @@ export class ModelDisk {
   readonly live: Image;
   readonly operations: Operation[] = [];
   readonly openHandles: Set<ModelHandle> = new Set();
+  /** Awaited before each call, to let others go first. */
   readonly turn: (() => Promise<void>) | undefined;
+  readonly onNfs: boolean;
   readonly #recorded: boolean;
   readonly #locks = new Map<number, Map<Description, LockMode>>();
   #nextIno: number;
@@ -43,6 +49,7 @@ export class ModelDisk {
     this.live = before.copy();
     this.#recorded = !options.unrecorded;
     this.turn = options.turn;
+    this.onNfs = options.onNfs ?? false;
     this.#numbers = options.unrecorded ? undefined : new InodeNumbers(this.live);
     this.#nextIno = Math.max(...before.nodes.keys(), ROOT_INO) + 1;
   }
@@ -81,6 +88,7 @@ export class ModelDisk {
     this.record(operation);
   }
 
+  /** Notes a change that may be lost until it is synced. */
   record(operation: Operation): void {
     if (this.#recorded) this.operations.push(operation);
   }
@@ -88,17 +96,23 @@ export class ModelDisk {
   /** `flock(2)`, not blocking. */
   tryLock(description: Description, mode: LockMode): boolean {
     const holders = this.#locks.get(description.ino) ?? new Map<Description, LockMode>();
-    const others = [...holders].filter(([holder]) => holder !== description);
+    // By NFS, a lock on a directory is not seen by other machines.
+    const isLocal = this.onNfs && this.live.node(description.ino).kind === 'directory';
+    const others = [...holders].filter(
+      ([holder]) => holder !== description && !(isLocal && holder.process !== description.process),
+    );
     const excluded = others.some(([, held]) => held === 'exclusive' || mode === 'exclusive');
     if (excluded) return false;
     this.#locks.set(description.ino, holders.set(description, mode));
     return true;
   }
 
+  /** Frees a lock of the model. */
   unlock(description: Description): void {
     this.#locks.get(description.ino)?.delete(description);
   }
 
+  /** How many names an inode has. */
   linkCount(ino: number): number {
     let count = 0;
     for (const node of this.live.nodes.values()) {

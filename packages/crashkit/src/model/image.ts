@@ -1,6 +1,7 @@
 /**
- * What a disk holds: inodes, their pages, and the names that lead to them. An image is cheap to copy, since copies share
- * every node until one of them writes to it; exploring crashes means making many thousand images a second.
+ * What a disk holds: inodes, their pages, and the names that lead to them. An image is cheap to
+ * copy, since copies share every node until one of them writes to it; exploring crashes means
+ * making many thousand images a second.
  */
 import { Hasher } from './hasher.js';
 
@@ -42,7 +43,7 @@ export interface DirectoryNode extends NodeAttributes {
   entries: Map<string, number>;
 }
 
-export interface SymlinkNode extends NodeAttributes {
+interface SymlinkNode extends NodeAttributes {
   readonly kind: 'symlink';
   readonly target: string;
 }
@@ -73,6 +74,11 @@ export class Image {
   add(node: ImageNode): void {
     this.nodes.set(node.ino, node);
     this.#owned.add(node.ino);
+  }
+
+  /** What a name in a directory leads to. */
+  entry(directory: DirectoryNode, name: string): number | undefined {
+    return directory.entries.get(name);
   }
 
   node(ino: number): ImageNode {

@@ -1,7 +1,8 @@
 /**
- * Which inode numbers are free. A filesystem gives the number of a removed inode to the next new one, and a program that
- * remembers numbers must not mistake the one for the other; so the model uses numbers again as soon as it may: when
- * nothing has the inode open, and no state that a crash could leave still leads to it.
+ * Which inode numbers are free. A filesystem gives the number of a removed inode to the next new
+ * one, and a program that remembers numbers must not mistake the one for the other; so the model
+ * uses numbers again as soon as it may: when nothing has the inode open, and no state that a crash
+ * could leave still leads to it.
  */
 import type { Change } from './change.js';
 import { ROOT_INO, type Image } from './image.js';

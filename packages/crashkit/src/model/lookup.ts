@@ -1,5 +1,6 @@
-/** Path resolution (path_resolution(7)), on an image. */
-import { PAGE_BYTES, ROOT_INO, type DirectoryNode, type Image } from './image.js';
+/** Path resolution (path_resolution(7)), on an image or on what a machine knows of it. */
+import type { Names } from './client-names.js';
+import { PAGE_BYTES, ROOT_INO, type DirectoryNode } from './image.js';
 import { modelError } from './model-error.js';
 
 const MAX_SYMLINKS = 40;
@@ -16,24 +17,40 @@ export interface Place {
 }
 
 interface Walk {
-  readonly image: Image;
+  readonly names: Names;
   readonly call: string;
   readonly path: string;
+  readonly follow: boolean;
   symlinks: number;
 }
 
-/**
- * Resolves a path. A symlink as the last component is followed when `follow` says so; a dangling one then leads to the
- * place where its target would be.
- */
-export function lookup(image: Image, path: string, call: string, follow: boolean): Place {
-  const walk = { image, call, path, symlinks: 0 };
-  return step(walk, [{ ino: ROOT_INO, name: '' }], path.split('/'), follow);
+/** How a path is resolved. */
+interface LookupOptions {
+  /** The system call that asks, for its error. */
+  readonly call: string;
+  /** Follows a symlink as the last component; a dangling one then leads to the place where its target would be. */
+  readonly follow: boolean;
+  readonly from?: OpenDirectory | undefined;
+}
+
+/** Resolves a path. */
+export function lookup(names: Names, path: string, { call, follow, from }: LookupOptions): Place {
+  const walk = { names, call, path, follow, symlinks: 0 };
+  const root = { ino: ROOT_INO, name: '' };
+  // What its path says of it may have changed; what is below it begins at what is open.
+  const trail = from ? [root, { ino: from.ino, name: from.path.slice(1) }] : [root];
+  return step(walk, trail, path.split('/'));
+}
+
+/** A directory at which a path begins. */
+interface OpenDirectory {
+  readonly ino: number;
+  readonly path: string;
 }
 
 type Crumb = { readonly ino: number; readonly name: string };
 
-function step(walk: Walk, trail: Crumb[], components: readonly string[], follow: boolean): Place {
+function step(walk: Walk, trail: Crumb[], components: readonly string[]): Place {
   const steps = components.filter((component) => component !== '' && component !== '.');
   for (const [index, component] of steps.entries()) {
     const isLast = index === steps.length - 1;
@@ -43,10 +60,10 @@ function step(walk: Walk, trail: Crumb[], components: readonly string[], follow:
     }
     const directory = directoryOf(walk, last(trail).ino);
     checkName(walk, component);
-    const ino = directory.entries.get(component);
-    const node = ino === undefined ? undefined : walk.image.node(ino);
-    if (node?.kind === 'symlink' && (!isLast || follow)) {
-      return followLink(walk, trail, node.target, steps.slice(index + 1), follow);
+    const ino = walk.names.entry(directory, component);
+    const node = ino === undefined ? undefined : walk.names.node(ino);
+    if (node?.kind === 'symlink' && (!isLast || walk.follow)) {
+      return followLink(walk, trail, node.target, steps.slice(index + 1));
     }
     if (isLast) return placeOf(walk, trail, component, ino);
     if (ino === undefined) throw modelError('ENOENT', walk.call, walk.path);
@@ -55,17 +72,11 @@ function step(walk: Walk, trail: Crumb[], components: readonly string[], follow:
   return { directory: last(trail).ino, name: '', ino: last(trail).ino, path: pathOf(trail) };
 }
 
-function followLink(
-  walk: Walk,
-  trail: Crumb[],
-  target: string,
-  rest: readonly string[],
-  follow: boolean,
-): Place {
+function followLink(walk: Walk, trail: Crumb[], target: string, rest: readonly string[]): Place {
   walk.symlinks += 1;
   if (walk.symlinks > MAX_SYMLINKS) throw modelError('ELOOP', walk.call, walk.path);
   const from = target.startsWith('/') ? trail.slice(0, 1) : trail;
-  return step(walk, from, [...target.split('/'), ...rest], follow);
+  return step(walk, from, [...target.split('/'), ...rest]);
 }
 
 function placeOf(walk: Walk, trail: Crumb[], name: string, ino: number | undefined): Place {
@@ -74,7 +85,7 @@ function placeOf(walk: Walk, trail: Crumb[], name: string, ino: number | undefin
 }
 
 function directoryOf(walk: Walk, ino: number): DirectoryNode {
-  const node = walk.image.node(ino);
+  const node = walk.names.node(ino);
   if (node.kind !== 'directory') throw modelError('ENOTDIR', walk.call, walk.path);
   return node;
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { systemError } from 'holdfast/os';
 
-export type ErrorName = keyof typeof constants.errno;
+type ErrorName = keyof typeof constants.errno;
 
 export function modelError(code: ErrorName, call: string, path: string): NodeJS.ErrnoException {
   return systemError(constants.errno[code], call, path);

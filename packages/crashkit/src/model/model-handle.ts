@@ -53,8 +53,9 @@ export class ModelHandle implements FsHandle, Description {
   }
 
   /**
-   * What a failed sync does: nothing written so far is durable, and no later sync makes it so. Every other descriptor
-   * that has the file open is told by its next sync, once (the errseq_t of Linux, since 4.13).
+   * What a failed sync does: nothing written so far is durable, and no later sync makes it so.
+   * Every other descriptor that has the file open is told by its next sync, once (the errseq_t of
+   * Linux, since 4.13).
    */
   forget(): void {
     const { process, ino } = this;
@@ -207,6 +208,10 @@ export class ModelFile extends ModelHandle implements FsFile {
 }
 
 export class ModelDirectory extends ModelHandle implements FsDirectory {
+  at(name: string): string {
+    return this.owner.pathInOpen(this, name);
+  }
+
   async syncFilesystem(): Promise<void> {
     await this.turn('syncfs');
     this.perform(`syncfs ${this.path}`, [], 'everything');

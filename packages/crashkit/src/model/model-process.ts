@@ -1,6 +1,7 @@
 /**
- * A process on a modelled disk, as the `Fs` through which Holdfast sees any filesystem. Each method is one system call and
- * happens at one instant. The rules are those of the man pages of section 2; permissions are those of root.
+ * A process on a modelled disk, as the `Fs` through which Holdfast sees any filesystem. Each method
+ * is one system call and happens at one instant. The rules are those of the man pages of section 2;
+ * permissions are those of root.
  */
 import type {
   DirectoryEntry,
@@ -9,6 +10,7 @@ import type {
   Fs,
   FsDirectory,
   FsFile,
+  OpenDirectoryFlags,
   OpenFlags,
 } from 'holdfast/os';
 import type { EntrySetting } from './change.js';
@@ -21,21 +23,31 @@ import {
   type FileNode,
   type ImageNode,
 } from './image.js';
+import { ClientNames } from './client-names.js';
 import { lookup, type Place } from './lookup.js';
 import { modelError } from './model-error.js';
 import { ModelDirectory, ModelFile, statOf, type ModelHandle } from './model-handle.js';
 
 const EXT4_MAGIC = 0xef53;
+const NFS_MAGIC = 0x6969;
 const DISK_BYTES = 2 ** 40;
 
+/** How the model spells a name in an open directory: `//<descriptor>/<name>`. */
+const IN_OPEN = /^\/\/(\d+)\//;
+
 export class ModelProcess implements Fs {
+  /** The user that owns all that it makes. */
+  readonly uid = 0;
   readonly disk: ModelDisk;
   readonly number: number;
   readonly #open = new Set<ModelHandle>();
+  readonly #directories: ModelDirectory[] = [];
+  readonly #names: ClientNames | undefined;
 
   constructor(disk: ModelDisk, number: number) {
     this.disk = disk;
     this.number = number;
+    this.#names = disk.onNfs ? new ClientNames(disk.live) : undefined;
   }
 
   /** Kills the process: its descriptors close and its locks are free, and what it wrote stays in the page cache. */
@@ -52,18 +64,32 @@ export class ModelProcess implements Fs {
     if (node.kind === 'symlink') throw modelError('ELOOP', 'open', path);
     if (node.kind === 'directory') {
       if (flags.access !== 'read') throw modelError('EISDIR', 'open', path);
-      return this.#opened(new ModelFile(this, ino, path, flags));
+      return this.#opened(new ModelFile(this, ino, this.plain(path), flags));
     }
-    const file = this.#opened(new ModelFile(this, ino, path, flags));
+    const file = this.#opened(new ModelFile(this, ino, this.plain(path), flags));
     if (flags.truncate && node.sizeBytes > 0) file.resize(0);
     return file;
   }
 
-  async openDirectory(path: string): Promise<FsDirectory> {
+  async openDirectory(path: string, flags: OpenDirectoryFlags = {}): Promise<FsDirectory> {
     await this.disk.turn?.();
-    const node = this.#existing(path, 'open');
+    const node = this.#existing(path, 'open', !flags.noFollow && !flags.noSymlinks);
     if (node.kind !== 'directory') throw modelError('ENOTDIR', 'open', path);
-    return this.#opened(new ModelDirectory(this, node.ino, path));
+    this.#names?.forget(node.ino);
+    return this.#opened(new ModelDirectory(this, node.ino, this.plain(path)));
+  }
+
+  /** A path that begins at an open directory. */
+  pathInOpen(directory: ModelDirectory, name: string): string {
+    const known = this.#directories.indexOf(directory);
+    return `//${known < 0 ? this.#directories.push(directory) - 1 : known}/${name}`;
+  }
+
+  /** The path with the one by which a directory was opened, for a person. */
+  plain(path: string): string {
+    return path.replace(IN_OPEN, (_, number: string) =>
+      `${this.#directories[Number(number)]?.path}/`.replace('//', '/'),
+    );
   }
 
   async stat(path: string): Promise<FileStat> {
@@ -79,7 +105,7 @@ export class ModelProcess implements Fs {
   async exists(path: string): Promise<boolean> {
     await this.disk.turn?.();
     try {
-      return lookup(this.disk.live, path, 'lstat', false).ino !== undefined;
+      return this.#lookup(path, 'lstat', false).ino !== undefined;
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
       throw error;
@@ -95,7 +121,7 @@ export class ModelProcess implements Fs {
 
   async realpath(path: string): Promise<string> {
     await this.disk.turn?.();
-    const place = lookup(this.disk.live, path, 'realpath', true);
+    const place = this.#lookup(path, 'realpath', true);
     if (place.ino === undefined) throw modelError('ENOENT', 'realpath', path);
     return place.path;
   }
@@ -104,6 +130,7 @@ export class ModelProcess implements Fs {
     await this.disk.turn?.();
     const node = this.#existing(path, 'scandir');
     if (node.kind !== 'directory') throw modelError('ENOTDIR', 'scandir', path);
+    this.#names?.forget(node.ino);
     return [...node.entries].map(([name, ino]) => ({ name, kind: this.disk.live.node(ino).kind }));
   }
 
@@ -126,14 +153,15 @@ export class ModelProcess implements Fs {
     const node = this.#existing(existing, 'link', false);
     if (node.kind === 'directory') throw modelError('EPERM', 'link', existing);
     const place = this.#vacant(path, 'link');
-    this.#setEntries(`link ${existing} ${path}`, [place, [[place.name, node.ino]]]);
+    const text = `link ${this.plain(existing)} ${this.plain(path)}`;
+    this.#setEntries(text, [place, [[place.name, node.ino]]]);
   }
 
   async unlink(path: string): Promise<void> {
     await this.disk.turn?.();
     const place = this.#removable(path, 'unlink');
     if (this.#nodeAt(place).kind === 'directory') throw modelError('EISDIR', 'unlink', path);
-    this.#setEntries(`unlink ${path}`, [place, [[place.name, undefined]]]);
+    this.#setEntries(`unlink ${this.plain(path)}`, [place, [[place.name, undefined]]]);
   }
 
   async rmdir(path: string): Promise<void> {
@@ -142,33 +170,35 @@ export class ModelProcess implements Fs {
     const node = this.#nodeAt(place);
     if (node.kind !== 'directory') throw modelError('ENOTDIR', 'rmdir', path);
     if (node.entries.size > 0) throw modelError('ENOTEMPTY', 'rmdir', path);
-    this.#setEntries(`rmdir ${path}`, [place, [[place.name, undefined]]]);
+    this.#setEntries(`rmdir ${this.plain(path)}`, [place, [[place.name, undefined]]]);
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.disk.turn?.();
     const source = this.#removable(from, 'rename');
-    const target = lookup(this.disk.live, to, 'rename', false);
+    const target = this.#lookupToChange(to, 'rename');
     if (source.ino === target.ino) return;
     this.#checkRename(source, target, from);
-    this.#move(`rename ${from} ${to}`, source, target);
+    this.#move(`rename ${this.plain(from)} ${this.plain(to)}`, source, target);
   }
 
   async renameNoReplace(from: string, to: string): Promise<void> {
     await this.disk.turn?.();
+    this.#refuseFlags(from);
     const source = this.#removable(from, 'renameat2');
     const target = this.#vacant(to, 'renameat2');
     this.#checkRename(source, target, from);
-    this.#move(`rename (no replace) ${from} ${to}`, source, target);
+    this.#move(`rename (no replace) ${this.plain(from)} ${this.plain(to)}`, source, target);
   }
 
   async exchange(a: string, b: string): Promise<void> {
     await this.disk.turn?.();
+    this.#refuseFlags(a);
     const first = this.#removable(a, 'renameat2');
     const second = this.#removable(b, 'renameat2');
     this.#checkNotBelow(first, second, a);
     this.#checkNotBelow(second, first, b);
-    const text = `exchange ${a} ${b}`;
+    const text = `exchange ${this.plain(a)} ${this.plain(b)}`;
     const one: EntrySetting = [first.name, second.ino];
     const two: EntrySetting = [second.name, first.ino];
     if (first.directory === second.directory) this.#setEntries(text, [first, [one, two]]);
@@ -178,7 +208,8 @@ export class ModelProcess implements Fs {
   async statFilesystem(path: string): Promise<FilesystemStat> {
     await this.disk.turn?.();
     this.#existing(path, 'statfs');
-    return { type: EXT4_MAGIC, freeBytes: DISK_BYTES, totalBytes: DISK_BYTES };
+    const type = this.disk.onNfs ? NFS_MAGIC : EXT4_MAGIC;
+    return { type, freeBytes: DISK_BYTES, totalBytes: DISK_BYTES };
   }
 
   closed(handle: ModelHandle): void {
@@ -197,7 +228,9 @@ export class ModelProcess implements Fs {
 
   #openPlace(path: string, flags: OpenFlags): Place {
     const follow = !flags.noFollow && flags.create !== 'exclusive';
-    const place = lookup(this.disk.live, path, 'open', follow);
+    const place = flags.create
+      ? this.#lookupToChange(path, 'open', follow)
+      : this.#lookup(path, 'open', follow);
     if (place.ino === undefined && !flags.create) throw modelError('ENOENT', 'open', path);
     if (place.ino !== undefined && flags.create === 'exclusive') {
       throw modelError('EEXIST', 'open', path);
@@ -205,20 +238,38 @@ export class ModelProcess implements Fs {
     return place;
   }
 
+  /** Resolves a path, also one that begins at an open directory. */
+  #lookup(path: string, call: string, follow: boolean): Place {
+    const [start = '', number] = IN_OPEN.exec(path) ?? [];
+    const names = this.#names ?? this.disk.live;
+    if (number === undefined) return lookup(names, path, { call, follow });
+    const directory = this.#directories[Number(number)];
+    if (!directory || !this.#open.has(directory)) throw modelError('EBADF', call, path);
+    return lookup(names, path.slice(start.length), { call, follow, from: directory });
+  }
+
+  /** The same for a call that the server makes: to the name as it has it, in the directory that this machine knows. */
+  #lookupToChange(path: string, call: string, follow = false): Place {
+    const known = this.#lookup(path, call, follow);
+    if (!this.#names) return known;
+    this.#names.forgetName(known.directory, known.name);
+    return this.#lookup(path, call, follow);
+  }
+
   #existing(path: string, call: string, follow = true): ImageNode {
-    const { ino } = lookup(this.disk.live, path, call, follow);
+    const { ino } = this.#lookup(path, call, follow);
     if (ino === undefined) throw modelError('ENOENT', call, path);
     return this.disk.live.node(ino);
   }
 
   #vacant(path: string, call: string): Place {
-    const place = lookup(this.disk.live, path, call, false);
+    const place = this.#lookupToChange(path, call);
     if (place.ino !== undefined) throw modelError('EEXIST', call, path);
     return place;
   }
 
   #removable(path: string, call: string): Place {
-    const place = lookup(this.disk.live, path, call, false);
+    const place = this.#lookupToChange(path, call);
     if (place.ino === undefined) throw modelError('ENOENT', call, path);
     if (place.name === '') throw modelError('EBUSY', call, path);
     return place;
@@ -226,6 +277,11 @@ export class ModelProcess implements Fs {
 
   #nodeAt(place: Place): ImageNode {
     return this.disk.live.node(place.ino as number);
+  }
+
+  /** NFS knows no flags of renameat2(2). */
+  #refuseFlags(path: string): void {
+    if (this.disk.onNfs) throw modelError('EINVAL', 'renameat2', path);
   }
 
   #checkRename(source: Place, target: Place, path: string): void {
@@ -267,11 +323,12 @@ export class ModelProcess implements Fs {
     if (place.name === '') throw modelError('EEXIST', call, path);
     const entry: EntrySetting = [place.name, node.ino];
     this.disk.perform({
-      text: `${call} ${path}`,
+      text: `${call} ${this.plain(path)}`,
       process: this.number,
       births: [node],
       changes: [{ kind: 'entries', ino: place.directory, set: [entry] }],
     });
+    this.#names?.forget(place.directory);
     return node.ino;
   }
 
@@ -282,5 +339,6 @@ export class ModelProcess implements Fs {
       births: [],
       changes: settings.map(([place, set]) => ({ kind: 'entries', ino: place.directory, set })),
     });
+    for (const [place] of settings) this.#names?.forget(place.directory);
   }
 }

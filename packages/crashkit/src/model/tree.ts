@@ -5,6 +5,7 @@ import { pageChanges, readPages } from './model-handle.js';
 import { apply } from './change.js';
 import { Image, newDirectory, newFile, newSymlink, ROOT_INO, type FileNode } from './image.js';
 
+/** A file, a directory or a symlink to begin with. */
 export type TreeEntry =
   | { readonly path: string; readonly kind: 'directory'; readonly mode: number }
   | { readonly path: string; readonly kind: 'symlink'; readonly target: string }

@@ -1,15 +1,17 @@
 /**
- * A block device that remembers: an NBD server (newstyle negotiation, simple replies; NBD protocol specification in the
- * nbd project's doc/proto.md) that keeps its blocks in memory and logs every write, flush and mark.
+ * A block device that remembers: an NBD server (newstyle negotiation, simple replies; NBD protocol
+ * specification in the nbd project's doc/proto.md) that keeps its blocks in memory and logs every
+ * write, flush and mark.
  *
- * It runs in a process of its own. In the process that uses the mount it would deadlock: a synchronous call on the mount
- * waits for this server, which waits for the call.
+ * It runs in a process of its own. In the process that uses the mount it would deadlock: a
+ * synchronous call on the mount waits for this server, which waits for the call.
  *
  *   node nbd-server.js SOCKET SIZE-BYTES LOG MARK-FIFO MARKED-FIFO
  *
- * A line on MARK-FIFO goes to the log as a mark, and is answered by a line on MARKED-FIFO. `fail N` instead makes the
- * N-th write from now fail with EIO, once; or the first one after it that does not go on where the write before ended,
- * since it may be the second piece of a larger one, of which the loop device takes a part for the whole (no error at all).
+ * A line on MARK-FIFO goes to the log as a mark, and is answered by a line on MARKED-FIFO. `fail N`
+ * instead makes the N-th write from now fail with EIO, once; or the first one after it that does
+ * not go on where the write before ended, since it may be the second piece of a larger one, of
+ * which the loop device takes a part for the whole (no error at all).
  */
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -67,11 +69,10 @@ async function serve(socket: Socket): Promise<void> {
   for (;;) {
     const request = await input.take(REQUEST_BYTES);
     if (request.readUInt32BE(0) !== REQUEST_MAGIC) throw new Error('not an NBD request');
-    const length = request.readUInt32BE(24);
     const command = request.readUInt16BE(6);
     if (command === commands.disconnect) break;
-    const data = command === commands.write ? await input.take(length) : Buffer.alloc(0);
-    answer(socket, request, command, Number(request.readBigUInt64BE(16)), length, data);
+    const length = command === commands.write ? request.readUInt32BE(24) : 0;
+    answer(socket, request, await input.take(length));
   }
   socket.end();
 }
@@ -111,14 +112,9 @@ function optionReply(option: number, type: number, data: Buffer = Buffer.alloc(0
   return Buffer.concat([header, data]);
 }
 
-function answer(
-  socket: Socket,
-  request: Buffer,
-  command: number,
-  offsetBytes: number,
-  length: number,
-  data: Buffer,
-): void {
+function answer(socket: Socket, request: Buffer, data: Buffer): void {
+  const command = request.readUInt16BE(6);
+  const [offsetBytes, length] = [Number(request.readBigUInt64BE(16)), request.readUInt32BE(24)];
   const reply = Buffer.alloc(16);
   reply.writeUInt32BE(REPLY_MAGIC, 0);
   request.copy(reply, 8, 8, 16);

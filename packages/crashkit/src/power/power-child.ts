@@ -1,6 +1,6 @@
 /**
- * The process that works on the recorded device: it runs a scenario's program on the mount, and has each acknowledgement
- * marked in the device's log before it goes on.
+ * The process that works on the recorded device: it runs a scenario's program on the mount, and has
+ * each acknowledgement marked in the device's log before it goes on.
  *
  *   node power-child.js MODULE SCENARIO ROOT MARK-FIFO MARKED-FIFO [failing]
  */

@@ -1,8 +1,10 @@
 /**
- * The power engine: a real filesystem on a recorded device. At each flush and each mark, what was flushed before and some
- * of the blocks that were on their way make an image; it is mounted, as after a power loss, and checked. Root only.
+ * The power engine: a real filesystem on a recorded device. At each flush and each mark, what was
+ * flushed before and some of the blocks that were on their way make an image; it is mounted, as
+ * after a power loss, and checked. Root only.
  *
- * This judges what the model assumes: the real journal, its recovery, and what the kernel really sends.
+ * This judges what the model assumes: the real journal, its recovery, and what the kernel really
+ * sends.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync } from 'node:fs';
@@ -21,6 +23,7 @@ import { Random } from '../random.js';
 import { BLOCK_BYTES, type BlockRecord } from './block-log.js';
 import { RecordedDevice } from './recorded-device.js';
 
+/** The filesystems that are cut. */
 export type PowerFilesystem = 'ext4' | 'xfs' | 'btrfs';
 
 /** How each is made, and the smallest device it takes with room to work. */
@@ -32,18 +35,20 @@ const filesystems: Readonly<
   btrfs: { make: ['mkfs.btrfs', '-q', '-f', '-K'], sizeMb: 128 },
 };
 
+/** Which filesystem, and how many cuts. */
 export interface PowerOptions {
   /** The module whose `scenarios` has the scenario, as a URL. */
   readonly module: string;
   readonly scenario: string;
   readonly filesystem: PowerFilesystem;
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** How many random subsets of the blocks in flight, at each flush and mark; 24 by default. */
-  readonly subsets?: number;
+  readonly subsets?: number | undefined;
   /** The write of the device, counted from the begin of the program, that fails; none by default. */
-  readonly failingWrite?: number;
+  readonly failingWrite?: number | undefined;
 }
 
+/** What was found when the power was cut. */
 export interface PowerExploration {
   readonly scenario: string;
   readonly filesystem: PowerFilesystem;

@@ -1,0 +1,61 @@
+/** A copy of a compiled package that mutants are put into, one after another. */
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Mutant } from './mutant-list.js';
+import { compile } from './syntax.js';
+
+export class PackageCopy {
+  /** A folder with `package.json`, `dist` and `dist-test`, in which the package finds itself by its name. */
+  readonly folder: string;
+  #undo: (() => void) | undefined;
+
+  /** @param nodeModules - where the package's dependencies are */
+  constructor(original: string, nodeModules: string) {
+    this.folder = mkdtempSync(join(tmpdir(), 'holdfast-mutant-'));
+    cpSync(join(original, 'package.json'), join(this.folder, 'package.json'));
+    const filter = (path: string): boolean => !/\.(map|d\.ts|tsbuildinfo)$/.test(path);
+    for (const part of ['dist', 'dist-test'].filter((name) => existsSync(join(original, name))))
+      cpSync(join(original, part), join(this.folder, part), { recursive: true, filter });
+    symlinkSync(nodeModules, join(this.folder, 'node_modules'));
+  }
+
+  /** Does some work while the copy has a mutant in it. */
+  async with<T>({ file, source }: Mutant, work: () => Promise<T>): Promise<T> {
+    this.#put(file, compile(source));
+    try {
+      return await work();
+    } finally {
+      this.#undo?.();
+    }
+  }
+
+  /** Does some work on the copy as it was made, inside a `with`. */
+  async without<T>(mutant: Mutant, work: () => Promise<T>): Promise<T> {
+    this.#undo?.();
+    try {
+      return await work();
+    } finally {
+      this.#put(mutant.file, compile(mutant.source));
+    }
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #put(file: string, text: string): void {
+    const path = join(this.folder, 'dist', `${file}.js`);
+    const before = readFileSync(path);
+    this.#undo = () => writeFileSync(path, before);
+    writeFileSync(path, text);
+  }
+}

@@ -1,0 +1,89 @@
+/** What of this repository is mutated: the core, and how a mosaic is written. */
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readEvidence, type Evidence } from './evidence.js';
+import { testMutants, type MutantResult } from './mutant-engine.js';
+import { listMutants, type Mutant } from './mutant-list.js';
+
+/** A package, what things are taken out of, and the scenarios that must notice. */
+export interface Mutable {
+  /** Its folder in the repository. */
+  readonly package: string;
+  /** Which of its sources. */
+  readonly files: RegExp;
+  readonly scenarios: URL;
+}
+
+export const mutable: readonly [Mutable, ...Mutable[]] = [
+  {
+    package: 'packages/holdfast',
+    // What the model does not run: the real system calls, and a diagnosis.
+    files: /^(?!os\/(native\/|node-fs|windows-fs)|directory\/probe)/,
+    scenarios: new URL('../scenarios/holdfast.js', import.meta.url),
+  },
+  {
+    package: 'packages/raster',
+    // Not what is kept for `resume`: it is believed only after it was read again, so nothing of it can be lost.
+    files: /^(?:write\/(?:write-mosaic|mosaic-plan|tiles-directory|recover-vrt)|read\/read-index)$/,
+    scenarios: new URL('../scenarios/tiled-vrt.js', import.meta.url),
+  },
+];
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+
+const listed = new Map<string, readonly Mutant[]>();
+
+export function mutantsOfPackage({ package: path, files }: Mutable): readonly Mutant[] {
+  const mutants = listed.get(path) ?? listMutants(`${repository}/${path}`, files);
+  listed.set(path, mutants);
+  return mutants;
+}
+
+/** The names of those that nothing is known to notice. */
+export function mutantsWithoutEvidence(part: Mutable): readonly string[] {
+  const known = readEvidence()[part.package] ?? {};
+  return mutantsOfPackage(part)
+    .map(({ name }) => name)
+    .filter((name) => known[name] === undefined);
+}
+
+export interface RunOptions {
+  /** Only mutants whose name contains this. */
+  readonly only: string;
+  /** Only mutants of whose name this is true; all by default. */
+  readonly isWanted?: (name: string) => boolean;
+  readonly search?: 'nothing' | 'near' | 'everything';
+  readonly tryFirst?: string | undefined;
+  readonly concurrency?: number;
+  readonly onResult: (result: MutantResult) => void;
+  /** Known evidence; that of the file by default. */
+  readonly evidence?: Readonly<Record<string, Evidence>>;
+}
+
+/** Tries the mutants of a package. */
+export async function runMutants(
+  part: Mutable,
+  { only, isWanted = () => true, evidence = readEvidence(), ...options }: RunOptions,
+): Promise<readonly MutantResult[]> {
+  const folder = `${repository}/${part.package}`;
+  return testMutants(
+    mutantsOfPackage(part).filter(({ name }) => name.includes(only) && isWanted(name)),
+    {
+      package: folder,
+      scenarios: part.scenarios.href,
+      tests: testsOf(folder),
+      nodeModules: `${repository}/node_modules`,
+      evidence: evidence[part.package] ?? {},
+      ...options,
+    },
+  );
+}
+
+/** Those that run on this machine without other programs. */
+function testsOf(folder: string): readonly string[] {
+  const endings = process.getuid?.() === 0 ? /\.(test|root)\.ts$/ : /\.test\.ts$/;
+  return readdirSync(`${folder}/test`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => endings.test(file))
+    .map((file) => `test/${file}`)
+    .toSorted();
+}
