@@ -1,10 +1,15 @@
 /**
- * Functions whose modules are loaded by their first call. Holdfast has some hundred modules; to load them all would take
- * longer than Node needs to start, and most programs use a few of its calls.
+ * Functions whose modules are loaded by their first call. Holdfast has some hundred modules; to
+ * load them all would take longer than Node needs to start, and most programs use a few of its
+ * calls.
  */
 import { hearFailure } from './failure.js';
+import { keepAlive } from './os/pending-calls.js';
 
-/** The function itself as far as types and documentation go; calls are made in the order in which they come. */
+/**
+ * The function itself as far as types and documentation go; calls are made in the order in which
+ * they come, and each keeps the process alive until it has settled.
+ */
 export function atFirstCall<F extends (...args: never[]) => Promise<unknown>>(
   load: () => Promise<F>,
 ): F {
@@ -22,11 +27,14 @@ export function atFirstCall<F extends (...args: never[]) => Promise<unknown>>(
     return loaded(...args);
   };
   const call = (...args: Parameters<F>): Promise<unknown> =>
-    loaded && early === 0 ? loaded(...args) : callLater(args);
+    keepAlive(loaded && early === 0 ? loaded(...args) : callLater(args));
   return call as unknown as F;
 }
 
-/** The same for a function that gives an iterable: its modules are loaded when the first item is asked for. */
+/**
+ * The same for a function that gives an iterable: its modules are loaded when the first item is
+ * asked for.
+ */
 export function atFirstItem<F extends (...args: never[]) => AsyncGenerator>(
   load: () => Promise<F>,
 ): F {
@@ -35,7 +43,10 @@ export function atFirstItem<F extends (...args: never[]) => AsyncGenerator>(
   return iterate as unknown as F;
 }
 
-/** A generator that is made when it is first asked for something. What it is asked for it hands on, and adds nothing. */
+/**
+ * A generator that is made when it is first asked for something. What it is asked for it hands on,
+ * and adds nothing.
+ */
 class LateGenerator implements AsyncGenerator {
   readonly #make: () => Promise<AsyncGenerator>;
   #making: Promise<AsyncGenerator> | undefined;

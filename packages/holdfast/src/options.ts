@@ -1,8 +1,11 @@
 /**
- * Checks that options are a plain object with known names, so that a misspelt option never passes in silence; and what
- * options hold that mean the same in every call.
+ * Checks that options are a plain object with known names, so that a misspelt option never passes
+ * in silence; and what options hold that mean the same in every call.
  */
 import { HoldfastError } from './errors.js';
+
+/** The names that options have by their type: a list of them cannot name one that is not there. */
+export type NamesOf<Options> = Options extends unknown ? keyof Options & string : never;
 
 /** What may be given as an option of these names, and how to say it. */
 const commonOptions: Readonly<Record<string, readonly [(value: unknown) => boolean, string]>> = {
@@ -15,23 +18,23 @@ const commonOptions: Readonly<Record<string, readonly [(value: unknown) => boole
 };
 
 /**
- * Refuses anything but a plain object that holds only known option names, and of the options that many calls share what
- * none of them can use.
+ * Refuses anything but a plain object that holds only known option names, and of the options that
+ * many calls share what none of them can use.
  *
  * @param call - the public function, for the message
  * @throws HoldfastError INVALID_ARGUMENT, with the nearest known name
  */
-export function checkOptions(
+export function checkOptions<Options extends object>(
   call: string,
-  options: object | undefined,
-  known: readonly string[],
+  options: Options | undefined,
+  known: readonly NamesOf<Options>[],
 ): void {
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidArgument(call, `the options of ${call} must be an object`);
   }
   for (const name of Object.keys(options)) {
-    if (known.includes(name)) {
+    if ((known as readonly string[]).includes(name)) {
       checkCommon(call, name, (options as Readonly<Record<string, unknown>>)[name]);
       continue;
     }
@@ -46,6 +49,31 @@ function checkCommon(call: string, name: string, value: unknown): void {
   if (value === undefined || common === undefined) return;
   const [isFit, wanted] = common;
   if (!isFit(value)) throw invalidArgument(call, `${name} is ${wanted}`);
+}
+
+/** Options, each with its default where nothing was given. */
+export function withDefaults<D extends object>(
+  options: { readonly [Name in keyof D]?: D[Name] | undefined },
+  defaults: D,
+): D {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
+}
+
+/** Refuses an option that is none of the words that it may be. */
+export function checkWords(
+  call: string,
+  path: string,
+  options: object,
+  words: Readonly<Record<string, readonly string[]>>,
+): void {
+  for (const [name, known] of Object.entries(words)) {
+    const value = (options as Readonly<Record<string, string | undefined>>)[name];
+    if (value === undefined || known.includes(value)) continue;
+    const quoted = known.map((word) => `'${word}'`);
+    const all = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+    throw invalidArgument(call, `${name} is ${all}, not '${value}'`, path);
+  }
 }
 
 function isObject(value: unknown): value is object {
@@ -64,7 +92,7 @@ export function checkPath(call: string, path: unknown): void {
 
 /** The error for an argument that the caller got wrong; nothing has been touched. */
 export function invalidArgument(call: string, message: string, path = ''): HoldfastError {
-  return new HoldfastError('INVALID_ARGUMENT', { message, outcome: 'unchanged', step: call, path });
+  return new HoldfastError('INVALID_ARGUMENT', { message, step: call, path });
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

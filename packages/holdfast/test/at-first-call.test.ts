@@ -55,6 +55,9 @@ test('importing the package loads no module of a call that is not made, nor nati
     'errors.js',
     'failure.js',
     'index.js',
+    'os/pending-calls.js',
+    // A class that callers make values of, as HoldfastError is one.
+    'toml/toml-date.js',
   ]);
 });
 
@@ -65,7 +68,7 @@ test('importing the bundled package does not load the bundle of what calls need'
   const dist = fileURLToPath(import.meta.resolve('#src/index.js')).replace(/index\.js$/, '');
   const sizes = names.map((name) => statSync(dist + name).size);
   assert.ok(
-    sizes.reduce((sum, size) => sum + size) < 10_000,
+    sizes.reduce((sum, size) => sum + size) < 17_000,
     `${names.join(' ')}: ${sizes.join(' ')}`,
   );
 });

@@ -15,6 +15,14 @@ test('the message ends with code, step, path and what is on disk now', () => {
   assert.equal(error.message, 'It broke. [IO, write, a.txt] Nothing was changed on disk.');
 });
 
+test('every message is a sentence that ends in a full stop, and the outcome is unchanged by default', () => {
+  for (const message of ['it broke', 'It broke.', 'Did it break?']) {
+    const error = new HoldfastError('IO', { message, step: 'write', path: 'a.txt' });
+    assert.match(error.message, /broke\. \[|break\? \[/u);
+    assert.equal(error.outcome, 'unchanged');
+  }
+});
+
 test('an error about no path names none', () => {
   const { message } = new HoldfastError('INVALID_ARGUMENT', { ...fields, path: '' });
   assert.match(message, /\[INVALID_ARGUMENT, write\]/);

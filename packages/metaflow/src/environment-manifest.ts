@@ -1,14 +1,17 @@
 /**
- * Metaflow's manifest of solved environments: `<local root>/<flow name>/conda.manifest`, JSON objects nested by
- * environment id, platform and type (`conda` or `pypi`), with a list of packages at the end.
+ * Metaflow's manifest of solved environments: `<local root>/<flow name>/conda.manifest`, JSON
+ * objects nested by environment id, platform and type (`conda` or `pypi`), with a list of packages
+ * at the end.
  */
+import { messageOf } from 'holdfast/errors';
 import { join } from 'node:path';
 import { HoldfastError, updateJson, type Fs, type JsonObject, type JsonValue } from 'holdfast';
 import { getAt, setAt } from 'holdfast/json';
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import { nodeFileSystem } from 'holdfast/os';
+import { keepAlive, nodeFileSystem } from 'holdfast/os';
 import { checkInside, escapes, objectOf, readSharedObject } from './shared-file.js';
 
+/** Where the manifest lies and how long to wait for its lock. */
 export interface EnvironmentManifestOptions {
   /** How long to wait for the lock of the manifest, in milliseconds; without it the wait has no end. */
   readonly timeoutMs?: number | undefined;
@@ -19,7 +22,10 @@ export interface EnvironmentManifestOptions {
 /** The way to a value: environment id, platform, type. */
 export type ManifestKeys = readonly string[];
 
-/** Values that are being computed in this process, by filesystem, then by manifest and keys: as JSON text. */
+/**
+ * Values that are being computed in this process, by filesystem, then by manifest and keys: as JSON
+ * text.
+ */
 const running = new WeakMap<Fs, Map<string, Promise<string>>>();
 
 export class EnvironmentManifest {
@@ -29,8 +35,10 @@ export class EnvironmentManifest {
   readonly #timeoutMs: number | undefined;
 
   /**
-   * @param localRoot - Metaflow's local datastore, a directory named `.metaflow` as a rule; made when it is missing
-   * @throws HoldfastError INVALID_ARGUMENT for an unknown option; PATH_ESCAPES for a flow name that is no plain name
+   * @param localRoot - Metaflow's local datastore, a directory named `.metaflow` as a rule; made
+   *   when it is missing
+   * @throws HoldfastError INVALID_ARGUMENT for an unknown option; PATH_ESCAPES for a flow name that
+   *   is no plain name
    */
   constructor(localRoot: string, flowName: string, options: EnvironmentManifestOptions = {}) {
     checkOptions('EnvironmentManifest', options, ['timeoutMs', 'fs']);
@@ -42,22 +50,24 @@ export class EnvironmentManifest {
   }
 
   /**
-   * The value at the keys, or `undefined` when the file is missing or empty, or holds nothing there.
+   * The value at the keys, or `undefined` when the file is missing or empty, or holds nothing
+   * there.
    *
    * @throws HoldfastError CORRUPT_DOCUMENT; and as `readJson`
    */
   async read(keys: ManifestKeys): Promise<JsonValue | undefined> {
     checkKeys(keys);
-    const manifest = await readSharedObject(this.#fs, this.path, 'settled');
+    const manifest = await readSharedObject(this.#fs, this.path);
     return manifest && getAt(manifest, keys);
   }
 
   /**
-   * Writes the value at the keys, and gives it back. Missing levels and directories are made; everything else in the
-   * manifest is kept, also what others write at the same time. After success it survives a power loss.
+   * Writes the value at the keys, and gives it back. Missing levels and directories are made;
+   * everything else in the manifest is kept, also what others write at the same time. After success
+   * it survives a power loss.
    *
-   * @throws HoldfastError CORRUPT_DOCUMENT, also when there is a value in the middle of the way; UNREPRESENTABLE; and as
-   *   `updateJson`
+   * @throws HoldfastError CORRUPT_DOCUMENT, also when there is a value in the middle of the way;
+   *   UNREPRESENTABLE; and as `updateJson`
    */
   async write<T extends JsonValue>(keys: ManifestKeys, value: T): Promise<T> {
     await this.#update(keys, () => value);
@@ -65,12 +75,13 @@ export class EnvironmentManifest {
   }
 
   /**
-   * The value at the keys; where there is none, `solve` computes it and it is written. Concurrent calls of this process
-   * for the same keys share one computation. No lock is held while it runs: if another process has written a value there
-   * meanwhile, that one stays, and all calls resolve to it.
+   * The value at the keys; where there is none, `solve` computes it and it is written. Concurrent
+   * calls of this process for the same keys share one computation. No lock is held while it runs:
+   * if another process has written a value there meanwhile, that one stays, and all calls resolve
+   * to it.
    *
-   * @throws HoldfastError UPDATER_FAILED when `solve` fails (nothing is written, and the next call computes again); and
-   *   as `write`
+   * @throws HoldfastError UPDATER_FAILED when `solve` fails (nothing is written, and the next call
+   *   computes again); and as `write`
    */
   async writeIfAbsent(
     keys: ManifestKeys,
@@ -86,7 +97,7 @@ export class EnvironmentManifest {
       ofFs.set(key, computation);
     }
     // Parsed for each caller: a value that several share could be changed by one of them.
-    return JSON.parse(await computation) as JsonValue;
+    return JSON.parse(await keepAlive(computation)) as JsonValue;
   }
 
   async #readOrSolve(
@@ -105,8 +116,9 @@ export class EnvironmentManifest {
     change: (present: JsonValue | undefined) => JsonValue,
   ): Promise<JsonValue> {
     checkKeys(keys);
-    // A released Metaflow may be writing in place: wait for it, so that its half-written file is no error.
-    await readSharedObject(this.#fs, this.path, 'settled');
+    // A released Metaflow may be writing in place: wait for it, so that its half-written file is no
+    // error.
+    await readSharedObject(this.#fs, this.path);
     const manifest = await updateJson<JsonValue>(
       this.path,
       (found) => {
@@ -129,8 +141,7 @@ async function solveOrFail(
     return await solve();
   } catch (cause) {
     throw new HoldfastError('UPDATER_FAILED', {
-      message: `The value could not be computed: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      outcome: 'unchanged',
+      message: `The value could not be computed: ${messageOf(cause)}.`,
       step: 'solve',
       path,
       cause,

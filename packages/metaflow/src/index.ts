@@ -1,4 +1,7 @@
-/** `@holdfast/metaflow`: two stores that share their files with Metaflow's own Python. See docs/metaflow.md. */
+/**
+ * `@holdfast/metaflow`: two stores that share their files with Metaflow's own Python. See
+ * docs/metaflow.md.
+ */
 export { EnvironmentManifest } from './environment-manifest.js';
 export type { EnvironmentManifestOptions, ManifestKeys } from './environment-manifest.js';
 export { ProductionTokenStore } from './production-token-store.js';

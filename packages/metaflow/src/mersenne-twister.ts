@@ -1,6 +1,7 @@
 /**
- * MT19937, as CPython's `random` uses it: Makoto Matsumoto and Takuji Nishimura, "Mersenne Twister", ACM TOMACS 8(1),
- * 1998, and the seeding `init_by_array` of their reference code of 2002 (mt19937ar.c). Names follow the paper.
+ * MT19937, as CPython's `random` uses it: Makoto Matsumoto and Takuji Nishimura, "Mersenne
+ * Twister", ACM TOMACS 8(1), 1998, and the seeding `init_by_array` of their reference code of 2002
+ * (mt19937ar.c). Names follow the paper.
  */
 
 const N = 624;
@@ -9,7 +10,10 @@ const MATRIX_A = 0x9908b0df;
 const UPPER_MASK = 0x80000000;
 const LOWER_MASK = 0x7fffffff;
 
-/** A generator in the state of `random.seed(seed)`, for a seed below 2^32: the array that seeds it has one word. */
+/**
+ * A generator in the state of `random.seed(seed)`, for a seed below 2^32: the array that seeds it
+ * has one word.
+ */
 export class MersenneTwister {
   readonly #state = new Uint32Array(N);
   #index = N;

@@ -1,6 +1,7 @@
 /**
- * Metaflow's store of production tokens: one JSON file per token prefix, `{"production_token": "…"}`, in the directory
- * where Metaflow's own Python keeps them, so that both find what the other has stored.
+ * Metaflow's store of production tokens: one JSON file per token prefix,
+ * `{"production_token": "…"}`, in the directory where Metaflow's own Python keeps them, so that
+ * both find what the other has stored.
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +11,12 @@ import { nodeFileSystem } from 'holdfast/os';
 import { checkInside, objectOf, readSharedObject } from './shared-file.js';
 import { indexOfToken, TOKEN_COUNT, tokenAt } from './token-sequence.js';
 
+/** Where the tokens lie and how long to wait for their lock. */
 export interface ProductionTokenStoreOptions {
-  /** The directory of the token files; by default what the environment says ({@link ProductionTokenStore.home}). */
+  /**
+   * The directory of the token files; by default what the environment says
+   * ({@link ProductionTokenStore.home}).
+   */
   readonly home?: string | undefined;
   /** How long to wait for the lock of a token file, in milliseconds; without it the wait has no end. */
   readonly timeoutMs?: number | undefined;
@@ -21,6 +26,7 @@ export interface ProductionTokenStoreOptions {
 
 const KEY = 'production_token';
 
+/** The production tokens of flows, in the file that Metaflow uses. */
 export class ProductionTokenStore {
   readonly #options: ProductionTokenStoreOptions;
   readonly #fs: Fs;
@@ -33,8 +39,9 @@ export class ProductionTokenStore {
   }
 
   /**
-   * The directory of the token files: `home`, or `$METAFLOW_TOKEN_HOME` if it is not empty, or `$METAFLOW_HOME` if it is
-   * set, or `~/.metaflowconfig`; read at each call, as Metaflow does. A leading `~` is the home directory.
+   * The directory of the token files: `home`, or `$METAFLOW_TOKEN_HOME` if it is not empty, or
+   * `$METAFLOW_HOME` if it is set, or `~/.metaflowconfig`; read at each call, as Metaflow does. A
+   * leading `~` is the home directory.
    */
   get home(): string {
     const { METAFLOW_TOKEN_HOME, METAFLOW_HOME } = process.env;
@@ -59,22 +66,21 @@ export class ProductionTokenStore {
    */
   async load(prefix: string): Promise<string | undefined> {
     const path = this.path(prefix);
-    const config = await readSharedObject(this.#fs, path, 'passing');
+    const config = await readSharedObject(this.#fs, path);
     const token = config && Object.hasOwn(config, KEY) ? config[KEY] : undefined;
     if (token === undefined || token === null || typeof token === 'string') {
       return token ?? undefined;
     }
     throw new HoldfastError('CORRUPT_DOCUMENT', {
       message: `The member '${KEY}' is not a string. Repair the file or store a token.`,
-      outcome: 'unchanged',
       step: 'read',
       path,
     });
   }
 
   /**
-   * Stores the token of a prefix. Every other member of the file is kept, also those that others store at the same time;
-   * directories are made. After success the token survives a power loss.
+   * Stores the token of a prefix. Every other member of the file is kept, also those that others
+   * store at the same time; directories are made. After success the token survives a power loss.
    *
    * @throws HoldfastError INVALID_ARGUMENT; PATH_ESCAPES; and as `updateJson`
    */
@@ -83,8 +89,9 @@ export class ProductionTokenStore {
       throw invalidArgument('store', 'a token is a string that is not empty', prefix);
     }
     const path = this.path(prefix);
-    // A released Metaflow that has just truncated the file would make it look empty, and its members lost.
-    await readSharedObject(this.#fs, path, 'passing');
+    // A released Metaflow that has just truncated the file would make it look empty, and its
+    // members lost.
+    await readSharedObject(this.#fs, path);
     await updateJson(
       path,
       (config) => {
@@ -95,10 +102,11 @@ export class ProductionTokenStore {
   }
 
   /**
-   * The first token of a prefix, or the one that follows `previous`; `undefined` if `previous` is not a token of this
-   * prefix. Nothing is read or written.
+   * The first token of a prefix, or the one that follows `previous`; `undefined` if `previous` is
+   * not a token of this prefix. Nothing is read or written.
    *
-   * @throws HoldfastError NOT_FOUND after the last token (Metaflow raises StopIteration there); PATH_ESCAPES
+   * @throws HoldfastError NOT_FOUND after the last token (Metaflow raises StopIteration there);
+   *   PATH_ESCAPES
    */
   new(prefix: string, previous?: string): string | undefined {
     checkInside(prefix, 'A token prefix');
@@ -108,7 +116,6 @@ export class ProductionTokenStore {
     if (index + 1 < TOKEN_COUNT) return tokenAt(prefix, index + 1);
     throw new HoldfastError('NOT_FOUND', {
       message: `'${previous}' is the last of the ${TOKEN_COUNT} tokens of its prefix. Choose another prefix.`,
-      outcome: 'unchanged',
       step: 'new',
       path: prefix,
     });

@@ -1,58 +1,45 @@
 /**
  * Reading a file that Metaflow's own Python writes too.
  *
- * Released versions of Metaflow write in place, so a reader may find a file empty or half written for a moment, and must
- * not take that for its content. The manifest is written under an exclusive flock(2) on the file itself: who holds the
- * shared one reads it whole. The token file is truncated and written under no lock: waiting is all there is.
+ * Released versions of Metaflow write in place, so a reader may find a file empty or half written
+ * for a moment, and must not take that for its content. The manifest is written under an exclusive
+ * flock(2) on the file itself: who holds the shared one reads it whole. The token file is truncated
+ * and written under no lock: waiting is all there is.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HoldfastError, isHoldfastError, readJson, type Fs, type JsonObject } from 'holdfast';
+import { HoldfastError, readJson, type Fs, type JsonObject } from 'holdfast';
 import { invalidArgument } from 'holdfast/options';
-import type { FsFile } from 'holdfast/os';
+import { openGiven, type FsFile } from 'holdfast/os';
 
-/** How long a file may stay locked, broken or empty before that is taken for its state. */
+/**
+ * How long a file may stay locked before it is read all the same; how long it may stay empty or
+ * torn, readJson knows.
+ */
 const SETTLE_MS = 250;
 const POLL_MS = 5;
 
 const EMPTY: JsonObject = {};
 
 /**
- * The JSON object that a file holds, or `undefined` when it is missing or empty.
+ * The JSON object that a file holds, or `undefined` when it is missing, or empty from its
+ * beginning.
  *
- * @param empty - `settled` if an empty file is nothing but that, `passing` if a writer may be about to fill it
- * @throws HoldfastError CORRUPT_DOCUMENT for a file that holds anything but an object; and as `readJson`
+ * @throws HoldfastError CORRUPT_DOCUMENT for a file that holds anything but an object, or has lost
+ *   what it held; and as `readJson`
  */
-export async function readSharedObject(
-  fs: Fs,
-  path: string,
-  empty: 'settled' | 'passing',
-): Promise<JsonObject | undefined> {
-  const deadline = performance.now() + SETTLE_MS;
-  for (;;) {
-    const isLate = performance.now() > deadline;
-    const object = await readOnce(fs, path, isLate);
-    const isPassing = object === EMPTY && empty === 'passing';
-    if (object !== 'disturbed' && (!isPassing || isLate)) {
-      return object === EMPTY ? undefined : object;
-    }
-    await sleep(POLL_MS);
-  }
+export async function readSharedObject(fs: Fs, path: string): Promise<JsonObject | undefined> {
+  await unlocked(fs, path);
+  const object = objectOf(await readJson(path, { fs, initial: EMPTY }), path);
+  return object === EMPTY ? undefined : object;
 }
 
-/** One look at the file; `disturbed` when somebody is writing into it, which is not asked any more when it is late. */
-async function readOnce(
-  fs: Fs,
-  path: string,
-  isLate: boolean,
-): Promise<JsonObject | 'disturbed' | undefined> {
+/** Waits for one who writes the file under its own lock. */
+async function unlocked(fs: Fs, path: string): Promise<void> {
   const file = await openIfThere(fs, path);
-  if (file === undefined) return undefined;
+  if (file === undefined) return;
   try {
-    if (!file.tryLock('shared') && !isLate) return 'disturbed';
-    return objectOf(await readJson(path, { fs, initial: EMPTY }), path);
-  } catch (error) {
-    if (isHoldfastError(error, 'CORRUPT_DOCUMENT') && !isLate) return 'disturbed';
-    throw error;
+    const deadline = performance.now() + SETTLE_MS;
+    while (!file.tryLock('shared') && performance.now() < deadline) await sleep(POLL_MS);
   } finally {
     await file.close();
   }
@@ -60,7 +47,7 @@ async function readOnce(
 
 async function openIfThere(fs: Fs, path: string): Promise<FsFile | undefined> {
   try {
-    return await fs.open(path, { access: 'read' });
+    return (await openGiven(fs, path)).handle;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -77,7 +64,6 @@ export function objectOf(value: unknown, path: string): JsonObject {
   }
   throw new HoldfastError('CORRUPT_DOCUMENT', {
     message: 'There is another value where an object is expected. Repair the file or restore it.',
-    outcome: 'unchanged',
     step: 'read',
     path,
   });
@@ -100,7 +86,6 @@ export function checkInside(name: string, what: string): void {
 export function escapes(name: string, what: string): HoldfastError {
   return new HoldfastError('PATH_ESCAPES', {
     message: `${what} is a plain name below its directory: no '..', no leading '/', no NUL.`,
-    outcome: 'unchanged',
     step: 'resolve',
     path: name,
   });

@@ -1,7 +1,8 @@
 /**
  * The sequence of production tokens of a prefix, the same that Metaflow's Python makes
- * (metaflow/plugins/aws/step_functions/production_token.py): token i is `<prefix>-<i>-<4 letters>`, where the letters
- * are what `random.seed(zlib.adler32(b"<prefix>-<i>-"))` and `random.sample(string.ascii_lowercase, 4)` give.
+ * (metaflow/plugins/aws/step_functions/production_token.py): token i is `<prefix>-<i>-<4 letters>`,
+ * where the letters are what `random.seed(zlib.adler32(b"<prefix>-<i>-"))` and
+ * `random.sample(string.ascii_lowercase, 4)` give.
  */
 import { Buffer } from 'node:buffer';
 import { MersenneTwister } from './mersenne-twister.js';
@@ -31,7 +32,10 @@ export function indexOfToken(prefix: string, token: string): number | undefined 
   return tokenAt(prefix, index) === token ? index : undefined;
 }
 
-/** `random.sample`: with so few of so many, CPython remembers which letters it drew, and draws again. */
+/**
+ * `random.sample`: with so few of so many, CPython remembers which letters it drew, and draws
+ * again.
+ */
 function sampleLetters(random: MersenneTwister): string {
   const drawn = new Set<string>();
   while (drawn.size < SAMPLE_SIZE) {

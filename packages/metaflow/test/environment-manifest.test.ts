@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -26,6 +27,31 @@ test('what was written is read, level by level, and missing keys and files are u
   assert.equal(await manifest.read(['toString']), undefined);
   assert.equal(await manifest.read(['env1', 'linux-64', 'conda', 'deeper']), undefined);
 });
+
+test(
+  'a FIFO in the place of a manifest or a token is refused at once',
+  { skip: process.platform === 'win32' },
+  (t) => {
+    const root = temporaryDirectory(t);
+    mkdirSync(`${root}/F`);
+    execFileSync('mkfifo', [`${root}/F/conda.manifest`, `${root}/token`]);
+    const script = `
+      import { EnvironmentManifest, ProductionTokenStore } from '@holdfast/metaflow';
+      const [, root] = process.argv;
+      const manifest = new EnvironmentManifest(root, 'F');
+      const tokens = new ProductionTokenStore({ home: root });
+      const calls = [() => manifest.read(['a']), () => manifest.write(['a'], []), () => tokens.load('token'),
+        () => tokens.store('token', 'token-0-abcd')];
+      for (const call of calls) await call().catch(({ code }) => console.log(code));`;
+    const { stdout, signal } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', script, root],
+      { cwd: import.meta.dirname, encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' },
+    );
+    assert.equal(signal, null, 'a call waits');
+    assert.equal(stdout, 'UNSUPPORTED_TARGET\n'.repeat(4));
+  },
+);
 
 test('an empty file is a manifest without anything in it', async (t) => {
   const root = temporaryDirectory(t);

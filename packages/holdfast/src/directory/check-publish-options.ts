@@ -1,8 +1,9 @@
 /** Judges the options of a publish, alone or in a transaction, before anything is touched. */
-import { checkOptions, invalidArgument } from '../options.js';
+import { checkOptions, checkWords, invalidArgument, type NamesOf } from '../options.js';
 
 const words = {
   ifExists: ['fail', 'replace'],
+  ifChanged: ['replace', 'fail'],
   durability: ['durable', 'atomic'],
   sync: ['auto', 'filesystem', 'each'],
   withoutExchange: ['fail', 'twoRenames'],
@@ -10,27 +11,20 @@ const words = {
 
 const leastNumbers = { keepPrevious: 0, concurrency: 1 } as const;
 
-type CheckedOptions = Readonly<
-  Partial<Record<keyof typeof words, string> & Record<keyof typeof leastNumbers, number>>
->;
+type CheckedOptions = { readonly [Name in keyof typeof leastNumbers]?: number | undefined };
 
 /**
  * @param call - the public function, for the message
  * @param known - the options that it has
  * @throws HoldfastError INVALID_ARGUMENT
  */
-export function checkPublishOptions(
+export function checkPublishOptions<Options extends CheckedOptions>(
   call: string,
-  options: CheckedOptions,
-  known: readonly string[],
+  options: Options,
+  known: readonly NamesOf<Options>[],
 ): void {
   checkOptions(call, options, known);
-  for (const name of Object.keys(words) as (keyof typeof words)[]) {
-    const value = options[name];
-    const allowed: readonly string[] = words[name];
-    if (value === undefined || allowed.includes(value)) continue;
-    throw invalidArgument(call, `${name} must be one of ${allowed.join(', ')}, not '${value}'.`);
-  }
+  checkWords(call, '', options, words);
   for (const name of Object.keys(leastNumbers) as (keyof typeof leastNumbers)[]) {
     const value = options[name];
     const least = leastNumbers[name];

@@ -6,13 +6,13 @@ import {
   type ErrorCode,
   type Outcome,
 } from '../errors.js';
-import { failure } from '../failure.js';
+import { READ_ONLY, failure } from '../failure.js';
 
 type Meaning = readonly [code: ErrorCode, message: string];
 
 const notWritable: Meaning = [
   'DIRECTORY_NOT_WRITABLE',
-  'The directory of the target allows no new entries, and nothing can be staged in it.',
+  'This user may make nothing in the directory of the target, and nothing can be staged in it. Allow it (chmod u+wx), or publish elsewhere.',
 ];
 const unsupported: Meaning = [
   'UNSUPPORTED_PLATFORM',
@@ -20,7 +20,7 @@ const unsupported: Meaning = [
 ];
 
 const meaningsOfStep: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
-  stage: { EACCES: notWritable, EPERM: notWritable, EROFS: notWritable },
+  stage: { EACCES: notWritable, EPERM: notWritable, EROFS: ['DIRECTORY_NOT_WRITABLE', READ_ONLY] },
   publish: {
     EBUSY: [
       'TARGET_IS_MOUNT',
@@ -50,7 +50,6 @@ export function stepFailed(
 export function targetChanged(path: string, what: string, cause?: unknown): HoldfastError {
   return new HoldfastError('TARGET_CHANGED', {
     message: `${what} The publish was given up. Look at the target, then publish again.`,
-    outcome: 'unchanged',
     step: 'publish',
     path,
     cause,
@@ -61,8 +60,7 @@ export function targetChanged(path: string, what: string, cause?: unknown): Hold
 export function targetExists(path: string, step: string, cause?: unknown): HoldfastError {
   return new HoldfastError('ALREADY_EXISTS', {
     message:
-      "The target is there and not empty. To replace it whole, say so (ifExists: 'replace', --replace).",
-    outcome: 'unchanged',
+      "The target is there and not empty. To replace it whole, say so (ifExists: 'replace').",
     step,
     path,
     cause,

@@ -1,10 +1,13 @@
 /** The directory that a publish is to fill or replace, found and judged before anything is staged. */
 import { HoldfastError } from '../errors.js';
-import { recoverPending } from '../journal/pending.js';
-import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
+import { settledName } from '../journal/settled-name.js';
+import { followSymlinks, type ResolvedName } from '../os/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
+import { freshenNames } from '../os/freshen.js';
+import { closeQuietly, isSameFile, lookAt, openCanonical } from '../os/handles.js';
 import { basename } from '../os/paths.js';
+import { openChild } from '../os/tree.js';
 import { oldTreeName, stagedDirectoryName } from '../stage/staged-directory.js';
 import { stepFailed, targetExists } from './directory-error.js';
 import { mountPoints, refuseMountPoint } from './mount-info.js';
@@ -13,13 +16,19 @@ import { mountPoints, refuseMountPoint } from './mount-info.js';
 export interface DirectoryTarget {
   /** Canonical: no symlink in any part of it. */
   readonly path: string;
-  readonly parent: string;
+  /** The directory that names it, open for as long as the publish lasts: whatever is moved, is moved in it. */
+  readonly parent: FsDirectory;
   readonly name: string;
   /**
    * The tree to be replaced; `undefined` when nothing is there, or an empty directory. It is held open from the start,
-   * since the kernel may give the inode number of a removed directory to the next one.
+   * since the kernel may give the inode number of a removed directory to the next one. {@link findAgain} changes it.
    */
-  readonly old: OpenedTree | undefined;
+  old: OpenedTree | undefined;
+  /**
+   * A fresh name for a stage. With `keepPrevious` it is named after the tree that it replaces: when the old tree lies under
+   * this name after the exchange, and we die, a sweeper knows that it is to be kept.
+   */
+  readonly freshName: () => string;
 }
 
 /** A directory that is held open. */
@@ -29,56 +38,109 @@ export interface OpenedTree {
   readonly stat: FileStat;
 }
 
-/** Finds the target, and refuses early what the rename would refuse after all the work. */
-export async function findTarget(
-  fs: Fs,
-  path: string,
-  ifExists: 'fail' | 'replace',
-): Promise<DirectoryTarget> {
-  refuseNameless(path);
-  const { path: resolved, directory: parent, existing } = await settledName(fs, path);
-  refuseNonDirectory(resolved, existing);
-  if (existing) refuseMountPoint(await mountPoints(fs), resolved);
-  const isEmpty = !existing || (await isEmptyDirectory(fs, resolved));
-  if (!isEmpty && ifExists === 'fail') throw targetExists(resolved, 'check');
-  const old = isEmpty ? undefined : await openTree(fs, resolved);
-  return { path: resolved, parent, name: basename(resolved), old };
+/** Whether a tree may be there already, and how many of those that were stay. */
+export interface TargetOptions {
+  readonly ifExists?: 'fail' | 'replace' | undefined;
+  readonly keepPrevious?: number | undefined;
 }
 
 /**
- * A fresh name for a stage. With `keepPrevious` it is named after the tree that it replaces: when the old tree lies under
- * this name after the exchange, and we die, a sweeper knows that it is to be kept.
+ * Finds the target, and refuses early what the rename would refuse after all the work. The caller closes what is open
+ * ({@link closeTarget}).
  */
-export function stageNameFor({ name, old }: DirectoryTarget, keepPrevious: number): string {
-  return old && keepPrevious > 0
-    ? oldTreeName(name, old.stat.ino, 'keep')
-    : stagedDirectoryName(name);
+export async function findTarget(
+  fs: Fs,
+  path: string,
+  { ifExists = 'fail', keepPrevious = 0 }: TargetOptions,
+): Promise<DirectoryTarget> {
+  refuseNameless(path);
+  const { path: resolved, directory, existing } = await resolve(fs, path);
+  refuseNonDirectory(resolved, existing);
+  if (existing) refuseMountPoint(await mountPoints(fs), resolved);
+  const parent = await openParent(fs, directory);
+  const name = basename(resolved);
+  try {
+    const old = existing && (await openFullTree(fs, parent, name));
+    if (old && ifExists === 'fail') {
+      await closeQuietly(old.handle);
+      throw targetExists(resolved, 'check');
+    }
+    const target: DirectoryTarget = {
+      path: resolved,
+      parent,
+      name,
+      old,
+      freshName: () =>
+        target.old && keepPrevious > 0
+          ? oldTreeName(name, target.old.stat.ino, 'keep')
+          : stagedDirectoryName(name),
+    };
+    return target;
+  } catch (error) {
+    await closeQuietly(parent);
+    throw stepFailed(error, 'check', resolved);
+  }
 }
 
-/** Where the path leads, after a commit that died on it, or on anything beside it, has been brought to its end. */
-async function settledName(fs: Fs, path: string): Promise<ResolvedName> {
-  const name = await followSymlinks(fs, path);
+/**
+ * Looks once more for the tree to be replaced.
+ *
+ * @returns whether it is another one, or none, or one where there was none
+ */
+export async function findAgain(fs: Fs, target: DirectoryTarget): Promise<boolean> {
+  const { parent, name, path, old: before } = target;
+  await freshenNames(fs, parent.path);
+  const existing = await lookAt(fs, parent.at(name));
+  refuseNonDirectory(path, existing);
+  const old = existing && (await openFullTree(fs, parent, name));
+  const isSame = old && before ? isSameFile(old.stat, before.stat) : old === before;
+  if (isSame) {
+    if (old) await closeQuietly(old.handle);
+    return false;
+  }
+  target.old = old;
+  if (before) await closeQuietly(before.handle);
+  return true;
+}
+
+/** Closes what {@link findTarget} has opened. */
+export async function closeTarget({ parent, old }: DirectoryTarget): Promise<void> {
+  if (old) await closeQuietly(old.handle);
+  await closeQuietly(parent);
+}
+
+async function resolve(fs: Fs, path: string): Promise<ResolvedName> {
   try {
-    return (await recoverPending(fs, name.path)) ? await followSymlinks(fs, path) : name;
+    return await settledName(fs, () => followSymlinks(fs, path));
   } catch (error) {
     throw stepFailed(error, 'recover', path);
   }
 }
 
-async function openTree(fs: Fs, path: string): Promise<OpenedTree> {
+/** Opened before anything is changed, so that not being able to open it changes nothing. */
+async function openParent(fs: Fs, path: string): Promise<FsDirectory> {
   try {
-    const handle = await fs.openDirectory(path);
-    return { handle, stat: await handle.stat() };
+    return await openCanonical(fs, path);
   } catch (error) {
-    throw stepFailed(error, 'check', path);
+    throw stepFailed(error, 'stage', path);
   }
 }
 
-async function isEmptyDirectory(fs: Fs, path: string): Promise<boolean> {
+/** The directory of this name, held open; `undefined` when it is empty. */
+async function openFullTree(
+  fs: Fs,
+  parent: FsDirectory,
+  name: string,
+): Promise<OpenedTree | undefined> {
+  const handle = await openChild(fs, parent, name);
   try {
-    return (await fs.readDirectory(path)).length === 0;
+    const isEmpty = (await fs.readDirectory(handle.at('.'))).length === 0;
+    if (!isEmpty) return { handle, stat: await handle.stat() };
+    await closeQuietly(handle);
+    return undefined;
   } catch (error) {
-    throw stepFailed(error, 'check', path);
+    await closeQuietly(handle);
+    throw error;
   }
 }
 
@@ -95,7 +157,6 @@ function refuseNonDirectory(path: string, existing: FileStat | undefined): void 
   if (!existing || existing.kind === 'directory') return;
   throw new HoldfastError('UNSUPPORTED_TARGET', {
     message: `The target is there and no directory but a ${existing.kind}. Remove it or name another.`,
-    outcome: 'unchanged',
     step: 'check',
     path,
   });

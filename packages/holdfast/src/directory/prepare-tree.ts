@@ -8,32 +8,29 @@
  * Invariant: nothing of the caller's runs any more when this ends, whichever way it ends.
  * A crash leaves an unlocked stage: an orphan, or with `resume` the stage that the next run takes over.
  */
-import { errnoOf, HoldfastError, isHoldfastError } from '../errors.js';
-import type { Fs } from '../os/fs.js';
-import { join } from '../os/paths.js';
+import { errnoOf, HoldfastError, isHoldfastError, messageOf } from '../errors.js';
+import type { Lock } from '../lock/lock.js';
+import type { Fs, FsDirectory } from '../os/fs.js';
+import { giveTree, ownerFor } from '../os/give.js';
+import { nameError } from '../os/node-fs.js';
+import { basename, join } from '../os/paths.js';
 import { giveAttributes } from '../stage/attributes.js';
-import { closeQuietly } from '../os/close-quietly.js';
-import { lookAt } from '../os/look-at.js';
+import { isNamed, isSameFile, lookAt, pathIn } from '../os/handles.js';
 import {
   createStagedDirectory,
-  isSameFile,
+  disown,
   ownDirectory,
   resumableStageName,
-  stagedDirectoryName,
   type OwnedDirectory,
 } from '../stage/staged-directory.js';
 import type { Durability } from '../stage/staged-file.js';
 import { stepFailed } from './directory-error.js';
+import type { DirectoryTarget } from './directory-target.js';
 import { makeStage, type Stage } from './stage.js';
-import {
-  chooseStrategy,
-  surveyTree,
-  syncTree,
-  type SyncStrategy,
-  type TreeSurvey,
-} from './sync-tree.js';
+import { takeSharedTurn } from './target-turn.js';
+import { surveyTree, syncTree, type SyncStrategy, type TreeSurvey } from './sync-tree.js';
 import { TaskGroup } from './task-group.js';
-import { removeTree, syncDirectory } from './tree.js';
+import { removeOpenTree, type ChildName } from '../os/tree.js';
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -52,18 +49,21 @@ export interface PublishProgress {
 /** How a tree is filled and made durable. */
 export interface FillOptions {
   /** Ends the call: what runs is told by `stage.signal` and awaited, and the stage discarded. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** `durable` by default. `atomic`: nothing is synced, so a power loss may leave a tree with holes. */
-  readonly durability?: Durability;
+  readonly durability?: Durability | undefined;
   /** How the tree is made durable; `auto` by default. `each` where others keep much unwritten data on the filesystem. */
-  readonly sync?: SyncStrategy;
+  readonly sync?: SyncStrategy | undefined;
   /** Keep the stage of a failed or killed run, and take over the one that such a run kept; false by default. */
-  readonly resume?: boolean;
+  readonly resume?: boolean | undefined;
   /** Told after each file and at each phase; must not throw. */
-  readonly onProgress?: (progress: PublishProgress) => void;
+  readonly onProgress?: ((progress: PublishProgress) => void) | undefined;
   /** How many tasks of `stage.spawn`, and how many syncs, run at once; 8 by default. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
+
+/** Where a tree is staged: beside the target, under a name that is made for it. */
+type StageableTarget = Pick<DirectoryTarget, 'parent' | 'name' | 'freshName'>;
 
 /** A tree that one rename can publish. Whoever has it closes its handle, which gives up its ownership. */
 export interface PreparedTree<T> {
@@ -73,54 +73,54 @@ export interface PreparedTree<T> {
   readonly fileCount: number;
 }
 
-/**
- * Stages, fills and syncs a tree for the target `name` in the directory `parent`. On an error nothing is left open.
- *
- * @param freshName - makes a name for the stage
- */
+/** Stages, fills and syncs a tree for a target. On an error nothing is left open. */
 export async function prepareTree<T>(
   fs: Fs,
-  parent: string,
-  name: string,
+  target: StageableTarget,
   fill: Fill<T>,
   options: FillOptions,
-  freshName: () => string = () => stagedDirectoryName(name),
 ): Promise<PreparedTree<T>> {
-  const { stage, resumed } = options.resume
-    ? await resumeStage(fs, parent, name)
-    : await makeNewStage(fs, parent, freshName);
+  const opened = options.resume ? await resumeStage(fs, target) : await makeNewStage(fs, target);
+  const { stage } = opened;
   try {
-    const mode = await takeAttributes(fs, stage, join(parent, name));
-    const value = await fillStage(fs, stage, resumed, fill, options);
+    const mode = await takeAttributes(fs, stage, target);
+    const value = await fillStage(fs, opened, fill, options);
     const survey = await surveyTree(fs, stage);
+    if (fs.givesToDirectory) {
+      await giveTree(fs, await ownerFor(fs, target.parent, target.name), stage.handle);
+    }
     if (mode !== undefined) await giveMode(stage, mode);
     if (options.durability !== 'atomic') await makeDurable(fs, stage, survey, options);
     return { stage, value, fileCount: survey.fileCount };
   } catch (error) {
-    await giveUp(fs, stage, error, options.resume ?? false);
+    // After a failed sync nobody may trust what it holds.
+    const isKept = options.resume && !isHoldfastError(error, 'SYNC_FAILED');
+    if (!isKept) await discardTree(fs, stage, target.parent);
+    await disown(stage);
     throw stepFailed(error, 'fill', stage.path);
   }
 }
 
 async function fillStage<T>(
   fs: Fs,
-  stage: OwnedDirectory,
-  resumed: boolean,
+  { stage, resumed }: OpenedStage,
   fill: Fill<T>,
   options: FillOptions,
 ): Promise<T> {
   const group = new TaskGroup(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
   let fileCount = 0;
   let totalBytes = 0;
-  const given = makeStage(fs, stage.path, resumed, group, (sizeBytes) => {
+  const given = makeStage(fs, { root: stage.handle, resumed }, group, (sizeBytes) => {
     fileCount += 1;
     totalBytes += sizeBytes;
     options.onProgress?.({ phase: 'fill', fileCount, sizeBytes: totalBytes });
   });
   const filled = group.run(async () => fill(given));
   await group.close();
-  refuseAborted(options.signal, stage.path, group.errors);
-  if (group.errors.length > 0) throw fillFailed(stage.path, group.errors);
+  // A caller's own calls may have gone through {@link Stage.at}.
+  const errors = group.errors.map(nameError);
+  refuseAborted(options.signal, stage.path, errors);
+  if (errors.length > 0) throw fillFailed(stage.path, errors);
   return filled;
 }
 
@@ -131,36 +131,35 @@ async function makeDurable(
   options: FillOptions,
 ): Promise<void> {
   options.onProgress?.({ phase: 'sync', fileCount: survey.fileCount, sizeBytes: 0 });
-  const asked = options.sync ?? 'auto';
-  const strategy = asked === 'auto' ? await chooseStrategy(fs, stage, survey) : asked;
-  const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
-  await syncTree(fs, stage, strategy, concurrency, options.signal);
+  const { sync, concurrency = DEFAULT_CONCURRENCY, signal } = options;
+  await syncTree(fs, stage, survey, { sync, concurrency, signal });
 }
 
 const OWNER_BITS = 0o700;
 
 /**
- * Gives a stage the owner, attributes and mode of the directory whose place it is to take, before anything is in it,
- * and gives back the mode that it is to have in the end: while it is filled, its owner may always write.
+ * Gives a stage the owner, attributes and mode of the directory whose place it is to take, before anything is in it.
+ * Gives back the mode that it is to have in the end, if that is another one: while it is filled, its owner may always write.
  */
 async function takeAttributes(
   fs: Fs,
   stage: OwnedDirectory,
-  target: string,
+  { parent, name }: ChildName,
 ): Promise<number | undefined> {
-  const existing = await lookAt(fs, target);
+  const existing = await lookAt(fs, parent.at(name));
   if (existing?.kind !== 'directory') return undefined;
-  const source = { path: target, existing, mode: undefined };
+  const source = { path: join(parent.path, name), existing, mode: undefined };
   await giveAttributes(fs, source, stage.handle, stage.stat);
   const { mode } = await stage.handle.stat();
-  if ((mode & OWNER_BITS) !== OWNER_BITS) await stage.handle.chmod(mode | OWNER_BITS);
+  if ((mode & OWNER_BITS) === OWNER_BITS) return undefined;
+  await stage.handle.chmod(mode | OWNER_BITS);
   return mode;
 }
 
 /** Unless `fill` has set another mode itself. */
 async function giveMode(stage: OwnedDirectory, mode: number): Promise<void> {
   const current = await stage.handle.stat();
-  if (current.mode === (mode | OWNER_BITS) && current.mode !== mode) await stage.handle.chmod(mode);
+  if (current.mode === (mode | OWNER_BITS)) await stage.handle.chmod(mode);
 }
 
 interface OpenedStage {
@@ -168,27 +167,37 @@ interface OpenedStage {
   readonly resumed: boolean;
 }
 
-async function makeNewStage(fs: Fs, parent: string, freshName: () => string): Promise<OpenedStage> {
+async function makeNewStage(fs: Fs, { parent, freshName }: StageableTarget): Promise<OpenedStage> {
   try {
     return { stage: await createStagedDirectory(fs, parent, freshName), resumed: false };
   } catch (error) {
-    throw stepFailed(error, 'stage', parent);
+    throw stepFailed(error, 'stage', parent.path);
   }
 }
 
 /** Takes over the stage that an earlier run kept, or makes it. */
-async function resumeStage(fs: Fs, parent: string, name: string): Promise<OpenedStage> {
-  const path = join(parent, resumableStageName(name));
+async function resumeStage(fs: Fs, { parent, name }: ChildName): Promise<OpenedStage> {
+  const stageName = resumableStageName(name);
+  const path = pathIn(parent, stageName);
+  let turn: Lock | undefined;
   try {
-    const isNew = await madeDirectory(fs, path);
-    const stage = await ownDirectory(fs, path);
-    if (stage) return { stage, resumed: !isNew };
+    turn = await takeSharedTurn(fs, path, 0);
+    const isNew = await madeDirectory(fs, parent.at(stageName));
+    const stage = await ownDirectory(fs, parent, stageName, await lookAt(fs, parent.at(name)));
+    if (stage) return { stage: { ...stage, turn }, resumed: !isNew };
+    await turn?.release();
   } catch (error) {
-    throw stepFailed(error, 'stage', parent);
+    await turn?.release();
+    throw isHoldfastError(error, 'LOCK_TIMEOUT')
+      ? isFilled(path)
+      : stepFailed(error, 'stage', parent.path);
   }
-  throw new HoldfastError('LOCK_TIMEOUT', {
+  throw isFilled(path);
+}
+
+function isFilled(path: string): HoldfastError {
+  return new HoldfastError('LOCK_TIMEOUT', {
     message: 'Another process is filling the stage that was to be resumed. Wait until it ends.',
-    outcome: 'unchanged',
     step: 'stage',
     path,
   });
@@ -212,48 +221,40 @@ async function madeDirectory(fs: Fs, path: string): Promise<boolean> {
 export async function giveOwnName(
   fs: Fs,
   stage: OwnedDirectory,
-  parent: string,
+  parent: FsDirectory,
   name: string,
 ): Promise<OwnedDirectory> {
-  const path = join(parent, name);
-  await fs.rename(stage.path, path);
-  await syncDirectory(fs, parent);
-  return { ...stage, path };
-}
-
-/** Keeps the stage for the next run, or discards it. After a failed sync nobody may trust what it holds. */
-async function giveUp(
-  fs: Fs,
-  stage: OwnedDirectory,
-  error: unknown,
-  resume: boolean,
-): Promise<void> {
-  const keep = resume && !isHoldfastError(error, 'SYNC_FAILED');
-  if (!keep) await discardTree(fs, stage);
-  await closeQuietly(stage.handle);
+  await fs.rename(parent.at(basename(stage.path)), parent.at(name));
+  await parent.sync();
+  return { ...stage, path: pathIn(parent, name) };
 }
 
 /** Gives a stage back the name under which the next run takes it over; what cannot have it is discarded. Never fails. */
 export async function keepForResume(
   fs: Fs,
   stage: OwnedDirectory,
-  parent: string,
-  name: string,
+  { parent, name }: ChildName,
 ): Promise<void> {
   try {
-    const named = await lookAt(fs, stage.path);
+    const path = parent.at(basename(stage.path));
+    const named = await lookAt(fs, path);
     if (!named || !isSameFile(named, stage.stat)) return;
-    await fs.rename(stage.path, join(parent, resumableStageName(name)));
+    await fs.rename(path, parent.at(resumableStageName(name)));
   } catch {
-    await discardTree(fs, stage);
+    await discardTree(fs, stage, parent);
   }
 }
 
 /** Removes a stage, if it still is what its path names. What cannot be removed is an orphan for a later sweep. */
-export async function discardTree(fs: Fs, stage: OwnedDirectory): Promise<void> {
+export async function discardTree(
+  fs: Fs,
+  stage: OwnedDirectory,
+  parent: FsDirectory,
+): Promise<void> {
   try {
-    const named = await lookAt(fs, stage.path);
-    if (named && isSameFile(named, stage.stat)) await removeTree(fs, stage.path);
+    const name = basename(stage.path);
+    if (!(await isNamed(fs, parent.at(name), stage.handle))) return;
+    await removeOpenTree(fs, stage.stat, { parent, name });
   } catch {
     // The error that made the caller discard the stage is the one to tell.
   }
@@ -262,10 +263,9 @@ export async function discardTree(fs: Fs, stage: OwnedDirectory): Promise<void> 
 function fillFailed(path: string, errors: readonly unknown[]): HoldfastError {
   const [first, ...others] = errors;
   if (isHoldfastError(first) && others.length === 0) return first;
-  const reason = first instanceof Error ? first.message : String(first);
+  const reason = messageOf(first);
   return new HoldfastError(isHoldfastError(first) ? first.code : 'UPDATER_FAILED', {
     message: `Filling the stage failed: ${reason}`,
-    outcome: 'unchanged',
     step: 'fill',
     path,
     cause: first,
@@ -282,7 +282,6 @@ export function refuseAborted(
   if (!signal?.aborted) return;
   throw new HoldfastError('ABORTED', {
     message: 'The caller ended the publish.',
-    outcome: 'unchanged',
     step: 'fill',
     path,
     cause: signal.reason,

@@ -4,24 +4,29 @@
  * 1. sweep what dead publishers of this target left, and put back an old tree that one of them had moved aside
  * 2. resolve the target (symlinks are followed) and refuse early what the rename would refuse
  * 3. stage, fill and sync the new tree beside the target, owned for as long as we live (prepare-tree.ts)
- * 4. publish: the commit point (swing.ts)
+ * 4. publish: the commit point (publish-stage.ts)
  *      nothing there, or an empty directory: rename
- *      a tree: lock it, check that it is the one of step 2, exchange the two
+ *      a tree: lock it (target-turn.ts where other machines share the filesystem), check that it is the one of step 2,
+ *      exchange the two
+ *      another one by now: again with that one, unless the caller wants to be told
  * 5. sync the parent: from here on durable
- * 6. retire the old tree: remove it, or keep it under its documented name (previous.ts)
+ * 6. retire the old tree: keep it under its documented name (previous.ts), or give up the new one, which the next publisher may
+ *    replace from then on, and remove it
  *
  * Invariant: the target is never without its old or its new tree, and neither is touched while it may be the answer.
  * A crash before 4 leaves the old tree and an unlocked stage, which the next publish sweeps. A crash between 4 and 6
  * leaves the new tree and the old one as an orphan, whose name says so if it is to be kept. The old tree loses its first file only after 5: before, a power
  * loss could bring it back as the target.
  */
-import { HoldfastError } from '../errors.js';
+import { HoldfastError, isHoldfastError } from '../errors.js';
+import type { Lock } from '../lock/lock.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
-import { closeQuietly } from '../os/close-quietly.js';
+import { basename } from '../os/paths.js';
+import { disown } from '../stage/staged-directory.js';
 import { checkPublishOptions } from './check-publish-options.js';
-import { stepFailed } from './directory-error.js';
-import { findTarget, stageNameFor, type DirectoryTarget } from './directory-target.js';
+import { stepFailed, targetChanged } from './directory-error.js';
+import { closeTarget, findAgain, findTarget, type DirectoryTarget } from './directory-target.js';
 import { removeOldTree } from './old-tree.js';
 import { sweepStagesAt } from './orphans.js';
 import {
@@ -35,21 +40,28 @@ import {
   type PreparedTree,
 } from './prepare-tree.js';
 import { keepAsPrevious } from './previous.js';
-import { refuseWithoutExchange, swing } from './swing.js';
+import { OWN_TIMEOUT_MS, publishStage, refuseWithoutExchange } from './publish-stage.js';
+import { takeSharedTurn } from './target-turn.js';
 
 export interface PublishDirectoryOptions extends FillOptions {
   /** `fail` (the default) refuses a target that is not empty; `replace` replaces it whole. */
-  readonly ifExists?: 'fail' | 'replace';
+  readonly ifExists?: 'fail' | 'replace' | undefined;
+  /**
+   * With `ifExists: 'replace'`, when the target is another one at the end than at the beginning, since somebody has replaced, made
+   * or removed it meanwhile: `replace` (the default) what is there by then, so that several publishers all succeed, one after
+   * the other; or `fail` with TARGET_CHANGED and leave it.
+   */
+  readonly ifChanged?: 'replace' | 'fail' | undefined;
   /** How many replaced trees to keep, as `<name>.previous-<n>`, the highest n being the latest; 0 by default. */
-  readonly keepPrevious?: number;
+  readonly keepPrevious?: number | undefined;
   /**
    * Where the filesystem has no exchange: `fail` with UNSUPPORTED_PLATFORM (the default on NFS), or replace a tree by two
    * renames (the default on Windows, where no filesystem has one). Then the target is missing for an instant; a crash in
    * it is mended by the next publish or sweep.
    */
-  readonly withoutExchange?: 'fail' | 'twoRenames';
+  readonly withoutExchange?: 'fail' | 'twoRenames' | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
 /** What a publish did. */
@@ -65,6 +77,7 @@ export interface PublishedDirectory<T> {
 
 const optionNames = [
   'ifExists',
+  'ifChanged',
   'keepPrevious',
   'withoutExchange',
   'signal',
@@ -74,7 +87,7 @@ const optionNames = [
   'onProgress',
   'concurrency',
   'fs',
-];
+] as const;
 
 /**
  * Fills a directory where nobody reads and publishes it whole: readers and crashes see the tree that was there, or the
@@ -82,7 +95,8 @@ const optionNames = [
  * exchange.
  *
  * After success the tree is at the target and durable, and nothing else is left but what `keepPrevious` keeps. After
- * an error of outcome `unchanged` the target is as it was and the stage is gone. Of two publishers one wins.
+ * an error of outcome `unchanged` the target is as it was and the stage is gone. Of two publishers one wins; with
+ * `ifExists: 'replace'` both succeed, and the last wins.
  *
  * The first failure of anything that `fill` started is what the caller gets, after all of it has settled: an error of
  * Holdfast as it is, any other as the `cause` of UPDATER_FAILED; what failed besides is in `others`.
@@ -105,11 +119,11 @@ export async function publishDirectory<T>(
   const fs = options.fs ?? nodeFileSystem;
   refuseAborted(options.signal, path);
   await sweepStagesAt(fs, path);
-  const target = await findTarget(fs, path, options.ifExists ?? 'fail');
+  const target = await findTarget(fs, path, options);
   try {
     return await publishOnto(fs, target, fill, options);
   } finally {
-    if (target.old) await closeQuietly(target.old.handle);
+    await closeTarget(target);
   }
 }
 
@@ -120,46 +134,90 @@ async function publishOnto<T>(
   fill: Fill<T>,
   options: PublishDirectoryOptions,
 ): Promise<PublishedDirectory<T>> {
-  const parent = await openParent(fs, target);
+  await refuseEarly(fs, target, options);
+  const tree = await prepareTree(fs, target, fill, options);
+  let published: Published | undefined;
   try {
-    await refuseEarly(fs, target, options);
-    const freshName = (): string => stageNameFor(target, options.keepPrevious ?? 0);
-    const tree = await prepareTree(fs, target.parent, target.name, fill, options, freshName);
+    let previousPath: string | undefined;
     try {
-      const oldPath = await publish(fs, target, tree, freshName, options);
-      if (options.durability !== 'atomic') await syncParent(parent);
-      const previousPath = oldPath && (await retire(fs, target, oldPath, parent, options));
-      return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };
+      published = await publish(fs, target, tree, options);
+      if (options.durability !== 'atomic') await syncParent(target.parent);
+      previousPath = await keepOld(fs, target, published, options.keepPrevious ?? 0);
     } finally {
-      await closeQuietly(tree.stage.handle);
+      await disown(tree.stage);
     }
+    if (previousPath === undefined) await removeOld(fs, target, published);
+    return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };
   } finally {
-    await closeQuietly(parent);
+    await published?.turn?.release();
   }
 }
 
-/** Step 4. Gives the path of the old tree, if there was one. */
+/** What step 4 leaves to be done. */
+interface Published {
+  /** Where the old tree is now, if there was one. */
+  readonly oldPath: string | undefined;
+  /** The turn at the target, to be kept until the old tree is retired. */
+  readonly turn: Lock | undefined;
+}
+
+/** Step 4. */
 async function publish(
   fs: Fs,
   target: DirectoryTarget,
   tree: PreparedTree<unknown>,
-  freshName: () => string,
   options: PublishDirectoryOptions,
-): Promise<string | undefined> {
+): Promise<Published> {
   const { ifExists = 'fail' } = options;
   const withoutExchange = wayWithoutExchange(fs, options);
   let { stage } = tree;
+  let turn: Lock | undefined;
   try {
     refuseAborted(options.signal, target.path);
     options.onProgress?.({ phase: 'publish', fileCount: tree.fileCount, sizeBytes: 0 });
     if (options.resume && target.old) {
-      stage = await giveOwnName(fs, stage, target.parent, freshName());
+      stage = await giveOwnName(fs, stage, target.parent, target.freshName());
     }
-    return await swing(fs, target, stage, { ifExists, withoutExchange });
+    for (;;) {
+      if (target.old) turn ??= await takeTurn(fs, target);
+      try {
+        const oldPath = await publishStage(fs, target, stage, { ifExists, withoutExchange });
+        return { oldPath, turn };
+      } catch (error) {
+        if (!(await isOvertaken(fs, target, error, options))) throw error;
+      }
+      refuseAborted(options.signal, target.path);
+      // It may say which tree it replaces, or that it is a stage to be resumed.
+      if (options.keepPrevious || options.resume) {
+        stage = await giveOwnName(fs, stage, target.parent, target.freshName());
+      }
+    }
   } catch (error) {
-    if (options.resume) await keepForResume(fs, stage, target.parent, target.name);
-    else await discardTree(fs, stage);
+    await turn?.release();
+    if (options.resume) await keepForResume(fs, stage, target);
+    else await discardTree(fs, stage, target.parent);
     throw stepFailed(error, 'publish', target.path);
+  }
+}
+
+/** Whether the stage was not published since another tree is the target by now, which then is the one to be replaced. */
+async function isOvertaken(
+  fs: Fs,
+  target: DirectoryTarget,
+  error: unknown,
+  { ifExists, ifChanged }: PublishDirectoryOptions,
+): Promise<boolean> {
+  if (ifExists !== 'replace' || ifChanged === 'fail') return false;
+  if (!isHoldfastError(error, 'TARGET_CHANGED') || error.outcome !== 'unchanged') return false;
+  return findAgain(fs, target);
+}
+
+async function takeTurn(fs: Fs, target: DirectoryTarget): Promise<Lock | undefined> {
+  try {
+    return await takeSharedTurn(fs, target.path, OWN_TIMEOUT_MS);
+  } catch (error) {
+    if (!isHoldfastError(error, 'LOCK_TIMEOUT')) throw error;
+    throw targetChanged(target.path, 'Another program holds the lock of the target.', error);
   }
 }
 
@@ -178,18 +236,25 @@ async function syncParent(parent: FsDirectory): Promise<void> {
   }
 }
 
-/** Step 6. What cannot be removed now is an orphan, which a later publish sweeps. */
-async function retire(
+/** Step 6, of a tree that is to be kept. */
+async function keepOld(
   fs: Fs,
   target: DirectoryTarget,
-  oldPath: string,
-  parent: FsDirectory,
-  options: PublishDirectoryOptions,
+  { oldPath }: Published,
+  keepPrevious: number,
 ): Promise<string | undefined> {
-  const keepCount = options.keepPrevious ?? 0;
-  if (keepCount > 0) return keepAsPrevious(fs, target, oldPath, parent, keepCount);
-  await removeOldTree(fs, oldPath).catch(() => undefined);
-  return undefined;
+  if (oldPath === undefined || keepPrevious === 0) return undefined;
+  return keepAsPrevious(fs, target, basename(oldPath), keepPrevious);
+}
+
+/** Step 6, of any other. What cannot be removed now is an orphan, which a later publish sweeps. */
+async function removeOld(
+  fs: Fs,
+  { old, parent }: DirectoryTarget,
+  { oldPath }: Published,
+): Promise<void> {
+  if (old === undefined || oldPath === undefined) return;
+  await removeOldTree(fs, old.stat, { parent, name: basename(oldPath) }).catch(() => undefined);
 }
 
 function wayWithoutExchange(fs: Fs, options: PublishDirectoryOptions): 'fail' | 'twoRenames' {
@@ -206,15 +271,6 @@ async function refuseEarly(
   try {
     await refuseWithoutExchange(fs, target);
   } catch (error) {
-    throw stepFailed(error, 'stage', target.parent);
-  }
-}
-
-/** Opened before anything is changed, so that not being able to open it changes nothing. */
-async function openParent(fs: Fs, target: DirectoryTarget): Promise<FsDirectory> {
-  try {
-    return await fs.openDirectory(target.parent);
-  } catch (error) {
-    throw stepFailed(error, 'stage', target.parent);
+    throw stepFailed(error, 'stage', target.parent.path);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Work that runs side by side and is awaited whole: nothing that was started here still runs when `close` resolves,
- * also when some of it failed. The first failure keeps what has not begun from beginning.
+ * Work that runs side by side and is awaited whole: nothing that was started here still runs when
+ * `close` resolves, also when some of it failed. The first failure keeps what has not begun from
+ * beginning.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
@@ -17,6 +18,7 @@ export class TaskGroup {
   readonly #concurrency: number;
   readonly #waiting: (() => void)[] = [];
   readonly #errors: unknown[] = [];
+  #isClosed = false;
   #running = 0;
   #pending = 0;
   #wakeWhenIdle: (() => void) | undefined;
@@ -27,15 +29,19 @@ export class TaskGroup {
     this.signal.addEventListener('abort', () => this.#admitWaiting(), { once: true });
   }
 
-  /** The failures, first one first; what only passes on that the group was stopped is not among them. */
+  /**
+   * The failures, first one first; what only passes on that the group was stopped is not among
+   * them.
+   */
   get errors(): readonly unknown[] {
     return this.#errors;
   }
 
   /**
-   * Starts a task as soon as there is room. Resolves when it has started, so that a loop which awaits it holds no more
-   * tasks than run; inside a task of this group it resolves at once, since waiting there for room could last forever.
-   * Rejects when the group was stopped before the task could start; ignoring that is safe, the group knows.
+   * Starts a task as soon as there is room. Resolves when it has started, so that a loop which
+   * awaits it holds no more tasks than run; inside a task of this group it resolves at once, since
+   * waiting there for room could last forever. Rejects when the group was stopped before the task
+   * could start; ignoring that is safe, the group knows.
    */
   spawn(task: () => Promise<unknown>): Promise<void> {
     const room = this.#room();
@@ -53,7 +59,10 @@ export class TaskGroup {
     return groups.includes(this) ? Promise.resolve() : room;
   }
 
-  /** Does some work as part of the group, at once and beyond the limit; passes its result or failure on. */
+  /**
+   * Does some work as part of the group, at once and beyond the limit; passes its result or failure
+   * on.
+   */
   run<T>(work: () => Promise<T>): Promise<T> {
     const ended = this.#runWhole(work);
     ended.catch(() => undefined);
@@ -69,7 +78,13 @@ export class TaskGroup {
       // Whoever awaited what ended last may start more now.
       await setImmediate();
     }
+    this.#isClosed = true;
     this.#failed.abort(comesLate());
+  }
+
+  /** Throws what work that comes after {@link close} gets. */
+  refuseLate(): void {
+    if (this.#isClosed) throw comesLate();
   }
 
   async #runWhole<T>(work: () => Promise<T>): Promise<T> {
@@ -110,7 +125,6 @@ function comesLate(): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', {
     message:
       'The publish or transaction that this was to be part of has gone on, or failed. Start all work before its function has settled.',
-    outcome: 'unchanged',
     step: 'start',
     path: '',
   });

@@ -2,9 +2,9 @@
 import { HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
 import { withSlashes } from '../os/paths.js';
-import { followSymlinks, lstatIfThere, type ResolvedName } from '../lock/follow-symlinks.js';
+import { followSymlinks, lstatIfThere, type ResolvedName } from '../os/follow-symlinks.js';
 
-export interface ResolveOptions {
+interface ResolveOptions {
   /** `follow` (the default): write to what the symlink leads to, also if nothing is there. `refuse`: an error. */
   readonly symlinks?: 'follow' | 'refuse' | undefined;
 }
@@ -21,8 +21,9 @@ export async function resolveTarget(
   options: ResolveOptions = {},
 ): Promise<ResolvedName> {
   const name = await followSymlinks(fs, path, { follow: options.symlinks !== 'refuse' });
-  const kind = withSlashes(path).endsWith('/') ? 'directory' : (name.existing?.kind ?? 'file');
+  const kind = name.existing?.kind ?? 'file';
   if (kind !== 'file') throw unsupportedTarget(name.path, kind);
+  if (withSlashes(path).endsWith('/')) throw endsInSlash(path);
   return name;
 }
 
@@ -36,10 +37,19 @@ export async function lookAgain(fs: Fs, { path, directory }: ResolvedName): Prom
   return { path, directory, existing };
 }
 
+/** The kernel takes such a path for a directory, also where nothing is. */
+function endsInSlash(path: string): HoldfastError {
+  return new HoldfastError('UNSUPPORTED_TARGET', {
+    message:
+      'The path ends in a slash, so it names a directory. Leave the slash out to name a file.',
+    step: 'resolve',
+    path,
+  });
+}
+
 function unsupportedTarget(path: string, kind: string): HoldfastError {
   return new HoldfastError('UNSUPPORTED_TARGET', {
-    message: `The target is a ${kind}; only a regular file can be replaced whole.`,
-    outcome: 'unchanged',
+    message: `The target is a ${kind}; only a regular file can be replaced whole. Name a file.`,
     step: 'resolve',
     path,
   });

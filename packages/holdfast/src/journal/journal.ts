@@ -1,19 +1,22 @@
 /**
- * The journal of one commit: which things move where. It holds no data; what it moves was staged and synced before.
+ * The journal of one commit: which things move where. It holds no data; what it moves was staged
+ * and synced before.
  *
- *     holdfast-journal 1 <bytes of the body> <SHA-256 of the body> <first 8 digits of the SHA-256 of this line so far>\n
- *     <body: one line of JSON>\n
+ *     holdfast-journal 1 <bytes of the body> <SHA-256 of the body> <first 8 digits of the SHA-256
+ *     of this line so far>\n <body: one line of JSON>\n
  *
- * Every change is a *move* of one thing, known by its inode, from one name to another: a staged file onto its target, a
- * removed thing to a name from which it is discarded. So each move can tell from the disk alone whether it was made
- * (the thing is no longer at `from`), and making it twice is making it once. Only inodes are compared: device numbers
- * change when a machine boots.
+ * Every change is a *move* of one thing, known by its inode, from one name to another: a staged
+ * file onto its target, a removed thing to a name from which it is discarded. So each move can tell
+ * from the disk alone whether it was made (the thing is no longer at `from`), and making it twice
+ * is making it once. Only inodes are compared: device numbers change when a machine boots.
  *
  * What bytes at the journal's name can be:
  * - *whole*: header, length and checksum agree.
- * - *torn*: a beginning of a journal, or one with zeros where its end should be. A disk that keeps its promises never
- *   shows one, since a journal is synced before it gets its name; nothing was moved for it, so it is thrown away.
- * - anything else is *damaged* or *foreign*: no crash makes it, so it is refused and left as it is, byte for byte.
+ * - *torn*: a beginning of a journal, or one with zeros where its end should be. A disk that keeps
+ *   its promises never shows one, since a journal is synced before it gets its name; nothing was
+ *   moved for it, so it is thrown away.
+ * - anything else is *damaged* or *foreign*: no crash makes it, so it is refused and left as it is,
+ *   byte for byte.
  */
 import { crypto } from '../os/lazy-modules.js';
 import { isAbsolute, isPlainName } from '../os/paths.js';
@@ -22,11 +25,13 @@ import { isAbsolute, isPlainName } from '../os/paths.js';
 export const changeKinds = [
   'replaceFile',
   'updateJson',
+  'updateFile',
   'publishDirectory',
   'remove',
   'rename',
 ] as const;
 
+/** What a change of a transaction does. */
 export type ChangeKind = (typeof changeKinds)[number];
 
 /** One move. Paths are relative to the root of the transaction, with `/` between the parts. */
@@ -38,20 +43,26 @@ export interface Move {
   readonly to: string;
   /** The inode of what was at `to` when the journal was written; `null` when nothing was. */
   readonly before: bigint | null;
-  /** Where what was at `to` goes when the filesystem cannot exchange the two; `null` when nothing was. */
+  /**
+   * Where what was at `to` goes when the filesystem cannot exchange the two; `null` when nothing
+   * was.
+   */
   readonly trash: string | null;
 }
 
 export interface Journal {
   /** Names the commit in reports and in the names of what is set aside. */
   readonly id: string;
-  /** The inode of the root directory: a copy of the directory is not the one that the moves are about. */
+  /**
+   * The inode of the root directory: a copy of the directory is not the one that the moves are
+   * about.
+   */
   readonly root: bigint;
   readonly moves: readonly Move[];
 }
 
 /** What the bytes at a journal's name are. */
-export type ReadJournal =
+type ReadJournal =
   | { readonly state: 'whole'; readonly journal: Journal }
   | { readonly state: 'torn' }
   | { readonly state: 'refused'; readonly reason: string };
@@ -93,7 +104,10 @@ function decodeBody(text: string): ReadJournal {
     : { state: 'whole', journal };
 }
 
-/** Whether bytes are what is left of a journal whose end never reached the disk: short of its header's end. */
+/**
+ * Whether bytes are what is left of a journal whose end never reached the disk: short of its
+ * header's end.
+ */
 function isBeginning(written: Buffer): boolean {
   const text = written.toString('latin1');
   if (text.length <= MAGIC.length) return MAGIC.startsWith(text);

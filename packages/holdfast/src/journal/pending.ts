@@ -3,31 +3,31 @@
  * root. Every call of Holdfast that reads under a lock, writes or sweeps asks this first; on nearly every call the
  * answer is one look per directory between the path and `/`.
  *
- * Who holds the journal's lock never waits for another lock, so waiting for it cannot deadlock, whatever the waiting
+ * The holder of the journal's lock never waits for another lock, so waiting for it cannot deadlock, whatever the waiting
  * caller holds. A journal whose owner lives is gone, or free to be rolled forward, by the time the lock is had.
  */
 import { HoldfastError, errnoOf } from '../errors.js';
-import { LOCK_SUFFIX } from '../lock/lock-path.js';
+import { lockPathBeside } from '../lock/lock-path.js';
 import { acquireLock, type Lock } from '../lock/lock.js';
 import { failure } from '../failure.js';
+import { freshenWay } from '../os/freshen.js';
 import type { Fs } from '../os/fs.js';
 import { basename, dirname } from '../os/paths.js';
-import { lookAt } from '../os/look-at.js';
-import {
-  JOURNAL_NAME,
-  isTrusted,
-  journalPathOf,
-  readJournal,
-  syncDirectory,
-} from './journal-file.js';
+import { lookAt } from '../os/handles.js';
+import { isTrusted } from '../os/owner.js';
+import { JOURNAL_NAME, below, journalPathOf, readJournal, syncDirectory } from './journal-file.js';
+import { OpenRoot } from './open-root.js';
+import { finishOverwrite } from './overwrite.js';
 import {
   discardsOf,
+  isDiscarded,
   lookAtMoves,
+  refuseMovesOfOthers,
   rollForward,
-  type ChangeReport,
   type Discard,
 } from './roll-forward.js';
 import type { Journal } from './journal.js';
+import { tellOfRecovery, type Recovery } from './tell-of-recovery.js';
 
 /** How long to wait for a commit that is under way. */
 export interface PendingOptions {
@@ -35,22 +35,13 @@ export interface PendingOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a recovery found, and what became of it. */
-export interface Recovery {
-  readonly root: string;
-  /** `none`: nothing to do. `torn`: a journal to be thrown away. `whole`: one to be rolled forward. */
-  readonly journal: 'none' | 'torn' | 'whole';
-  /** The changes of a journal that is whole. */
-  readonly changes: readonly ChangeReport[];
-}
-
 /** A recovery that was made, and what it leaves to be discarded. */
-export interface RecoveryMade extends Recovery {
+interface RecoveryMade extends Recovery {
   readonly discards: readonly Discard[];
 }
 
 /**
- * Brings every commit that died in a directory above the path to its end.
+ * Brings every commit that died in a directory above the path to its end, and then an overwrite of the path itself that died.
  *
  * @param path - absolute and canonical; it need not exist
  * @returns whether there was one, so that what the caller knew of the path may have changed
@@ -64,18 +55,24 @@ export async function recoverPending(
 ): Promise<boolean> {
   refuseJournal(path);
   const root = await pendingRoot(fs, path);
-  if (root === undefined) return false;
+  if (root === undefined) return finishPath(fs, path, options);
   await recoverRoot(fs, root, options);
   await recoverPending(fs, path, options);
   return true;
 }
 
-/** Who holds the lock of a journal's own path would wait for itself, and what is written there stops every other call. */
+async function finishPath(fs: Fs, path: string, options: PendingOptions): Promise<boolean> {
+  const report = await finishOverwrite(fs, path, options);
+  if (report === undefined) return false;
+  tellOfRecovery({ root: dirname(path), journal: 'none', changes: [], overwrites: [report] });
+  return true;
+}
+
+/** A holder of the lock of a journal's own path would wait for itself, and what is written there stops every other call. */
 function refuseJournal(path: string): void {
   if (!basename(path).startsWith(JOURNAL_NAME)) return;
   throw new HoldfastError('PATH_CONFLICT', {
     message: 'Holdfast keeps this name for the journals of transactions.',
-    outcome: 'unchanged',
     step: 'look for a journal',
     path,
   });
@@ -92,10 +89,12 @@ export async function isCommitPending(fs: Fs, path: string): Promise<boolean> {
 /** What {@link recoverRoot} would do. */
 export async function lookAtRoot(fs: Fs, root: string): Promise<Recovery> {
   try {
-    const journal = await readJournal(fs, root);
-    if (journal === undefined) return { root, journal: 'none', changes: [] };
-    if (journal === 'torn') return { root, journal, changes: [] };
-    return { root, journal: 'whole', changes: await lookAtMoves(fs, root, journal) };
+    const journal = await OpenRoot.use(fs, root, ({ handle }) => readJournal(fs, handle));
+    if (journal === undefined) return { root, journal: 'none', changes: [], overwrites: [] };
+    if (journal === 'torn') return { root, journal, changes: [], overwrites: [] };
+    await refuseMovesOfOthers(fs, root, journal);
+    const changes = await lookAtMoves(fs, root, journal);
+    return { root, journal: 'whole', changes, overwrites: [] };
   } catch (error) {
     throw failure('recover', journalPathOf(root), error);
   }
@@ -118,10 +117,11 @@ export async function recoverRoot(
 }
 
 /** Takes the lock of the journal of a root: `.holdfast-journal.lock`. */
-export function lockJournal(fs: Fs, root: string, options: PendingOptions): Promise<Lock> {
+export async function lockJournal(fs: Fs, root: string, options: PendingOptions): Promise<Lock> {
   const path = journalPathOf(root);
   const { timeoutMs, signal } = options;
-  return acquireLock(path, { timeoutMs, signal, lockPath: path + LOCK_SUFFIX, fs });
+  const lockPath = await lockPathBeside(fs, path);
+  return acquireLock(path, { timeoutMs, signal, lockPath, fs });
 }
 
 /**
@@ -129,36 +129,52 @@ export function lockJournal(fs: Fs, root: string, options: PendingOptions): Prom
  * or to the next sweep, since a tree may take long.
  */
 export async function recoverLocked(fs: Fs, root: string): Promise<RecoveryMade> {
-  const journal = await readJournal(fs, root);
-  if (journal === undefined) return { root, journal: 'none', changes: [], discards: [] };
-  if (journal === 'torn') {
-    await fs.unlink(journalPathOf(root));
-    return { root, journal, changes: [], discards: [] };
-  }
-  return finish(fs, root, journal);
+  const journal = await OpenRoot.use(fs, root, async ({ handle }) => {
+    const read = await readJournal(fs, handle);
+    if (read === 'torn') await fs.unlink(handle.at(JOURNAL_NAME));
+    return read;
+  });
+  if (journal === undefined)
+    return { root, journal: 'none', changes: [], overwrites: [], discards: [] };
+  const made: RecoveryMade =
+    journal === 'torn'
+      ? { root, journal, changes: [], overwrites: [], discards: [] }
+      : await finish(fs, root, journal);
+  tellOfRecovery(made);
+  return made;
 }
 
 /** The process that gave the journal its name may have died before that was durable, so that comes first. */
 async function finish(fs: Fs, root: string, journal: Journal): Promise<RecoveryMade> {
+  await refuseMovesOfOthers(fs, root, journal);
   await lookAtMoves(fs, root, journal);
   await syncDirectory(fs, root, 'unchanged');
   const changes = await rollForward(fs, root, journal).catch((error: unknown) => {
     throw failure('recover', journalPathOf(root), error, 'unchanged');
   });
   const discards = discardsOf(root, journal);
-  for (const discard of discards) await discardFile(fs, discard);
-  return { root, journal: 'whole', changes, discards };
+  await discardFiles(fs, root, discards);
+  return { root, journal: 'whole', changes, overwrites: [], discards };
 }
 
-async function discardFile(fs: Fs, { path, inode }: Discard): Promise<void> {
-  const stat = await lookAt(fs, path);
-  if (stat?.ino === inode && stat.kind !== 'directory') await fs.unlink(path);
+/** Directories are left to the caller. */
+function discardFiles(fs: Fs, path: string, discards: readonly Discard[]): Promise<void> {
+  return OpenRoot.use(fs, path, async (root) => {
+    for (const discard of discards) {
+      await root.beginMove();
+      const name = discard.path.slice(below(path, '').length);
+      const stat = await root.lookAt(name);
+      if (!isDiscarded(discard, stat) || stat?.kind === 'directory') continue;
+      await fs.unlink(await root.at(name));
+    }
+  });
 }
 
 async function pendingRoot(fs: Fs, path: string): Promise<string | undefined> {
+  await freshenAbove(fs, path);
   for (let root = dirname(path); ; root = dirname(root)) {
     try {
-      if ((await fs.exists(journalPathOf(root))) && (await concernsUs(fs, root))) return root;
+      if ((await fs.exists(journalPathOf(root))) && (await concerns(fs, root, path))) return root;
     } catch (error) {
       // A directory that this user may not search holds nothing that this user could recover.
       if (errnoOf(error) !== 'EACCES')
@@ -168,12 +184,23 @@ async function pendingRoot(fs: Fs, path: string): Promise<string | undefined> {
   }
 }
 
-/** In a directory where everyone may put files, like /tmp, the journal of another user is no business of ours. */
-async function concernsUs(fs: Fs, root: string): Promise<boolean> {
-  const stat = await lookAt(fs, journalPathOf(root));
-  if (stat === undefined || isTrusted(stat)) return stat !== undefined;
-  return ((await fs.stat(root)).mode & STICKY) === 0;
+/** A journal that another machine has left, or has taken away, is found as it is. */
+async function freshenAbove(fs: Fs, path: string): Promise<void> {
+  try {
+    await freshenWay(fs, dirname(path));
+  } catch (error) {
+    throw failure('look for a journal', path, error);
+  }
 }
 
-/** S_ISVTX, inode(7). */
-const STICKY = 0o1000;
+/**
+ * Whether the journal of a root says something about a path, as far as its owner tells. One that this user may follow
+ * does. What another user has called a journal is no business of ours, unless the path is that user's own: then it may be
+ * half of a commit, and nobody but that user can finish it.
+ */
+async function concerns(fs: Fs, root: string, path: string): Promise<boolean> {
+  const journal = await lookAt(fs, journalPathOf(root));
+  if (journal === undefined) return false;
+  if (await isTrusted(fs, root, journal)) return true;
+  return (await lookAt(fs, path))?.uid === journal.uid;
+}

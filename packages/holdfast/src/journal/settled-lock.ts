@@ -2,14 +2,18 @@
  * Locks under which nobody sees a commit half done. A process that dies in the middle of its commit loses its locks; so
  * whoever gets one of them next first brings the commit to its end, and only then goes on.
  */
-import { followSymlinks } from '../lock/follow-symlinks.js';
+import { followSymlinks } from '../os/follow-symlinks.js';
+import { LOCK_SUFFIX } from '../lock/lock-path.js';
 import {
+  acquireCheckedLock as acquireCheckedBareLock,
   acquireLock as acquireBareLock,
   withLock as withBareLock,
   type Lock,
   type LockOptions,
 } from '../lock/lock.js';
+import type { WaitOptions } from '../lock/waiting.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { basename } from '../os/paths.js';
 import { recoverPending } from './pending.js';
 
 /**
@@ -25,13 +29,25 @@ import { recoverPending } from './pending.js';
  * deleted (see `assertHeld`). A chain of calls that holds the lock by `acquireLock` and asks for it again waits for
  * itself: use {@link withLock}, which is told apart, or give a time.
  *
- * @throws HoldfastError LOCK_TIMEOUT; ABORTED; LOCK_NESTED when called inside {@link withLock} of the same lock (shared
+ * @throws HoldfastError LOCK_TIMEOUT; ABORTED; LOCK_NESTED when called inside {@link withLock} of the same lock, or in a
+ *   process that was started under it with `lockEnvironment()` (shared
  *   inside shared is granted); NOT_FOUND when the directory is missing; DIRECTORY_NOT_WRITABLE when the lock file is
- *   missing and cannot be made; UNSUPPORTED_PLATFORM where flock(2) cannot be called; LOCK_LOST; INVALID_ARGUMENT; IO;
+ *   missing and cannot be made; NAME_TAKEN, at once, when its name has a symlink, FIFO, device or directory; UNSUPPORTED_PLATFORM where flock(2) cannot be called; LOCK_LOST; INVALID_ARGUMENT; IO;
  *   DAMAGED_JOURNAL when a transaction above the path cannot be brought to its end
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
-  const lock = await acquireBareLock(path, options);
+  return await settled(await acquireBareLock(path, options), options);
+}
+
+/** {@link acquireLock}, for a caller that has checked the options. */
+export async function acquireCheckedLock(
+  path: string,
+  options: LockOptions & WaitOptions,
+): Promise<Lock> {
+  return settled(await acquireCheckedBareLock(path, options), options);
+}
+
+async function settled(lock: Lock, options: LockOptions): Promise<Lock> {
   try {
     await settle(lock, options);
     return lock;
@@ -64,6 +80,14 @@ export async function withLock<T>(
 /** A lock file beside its path lies under the same roots; one somewhere else says nothing about them. */
 async function settle(lock: Lock, options: LockOptions): Promise<void> {
   const { fs = nodeFileSystem, lockPath } = options;
-  const path = lockPath === undefined ? lock.lockPath : (await followSymlinks(fs, lock.path)).path;
+  const isBeside = lockPath === undefined && isLockBeside(lock.lockPath, lock.path);
+  const path = isBeside
+    ? lock.lockPath.slice(0, -LOCK_SUFFIX.length)
+    : (await followSymlinks(fs, lock.path)).path;
   await recoverPending(fs, path, options);
+}
+
+/** Without a look: the name of the lock file is that of the path, and a file is locked beside it unless a symlink leads on. */
+function isLockBeside(lockPath: string, path: string): boolean {
+  return basename(lockPath) === basename(path) + LOCK_SUFFIX;
 }

@@ -1,11 +1,14 @@
 /**
- * Finds what `JSON.stringify` would drop or bend without a word: it writes NaN as null, a Map as {}, nothing at all
- * for a function. What it writes faithfully passes: plain objects, arrays, strings, booleans, null, finite numbers,
- * and whatever says by a `toJSON` method of its own how it wants to be written (a Date does).
+ * Finds what `JSON.stringify` would drop or change without a word: it writes NaN as null, a Map as
+ * {}, nothing at all for a function. What it writes faithfully passes: plain objects, arrays,
+ * strings, booleans, null, finite numbers, and whatever says by a `toJSON` method of its own how it
+ * wants to be written (a Date does). What must read back just as it was given, a record, may have
+ * none of these, nor a -0.
  */
+import { types } from 'node:util';
+import { formatPointer, isPlainObject } from '../document/plain-data.js';
 import { HoldfastError } from '../errors.js';
 import { MAX_DEPTH } from './json-value.js';
-import { formatPointer } from './pointer.js';
 
 /** What JSON cannot hold, and where. */
 export interface Loss {
@@ -14,15 +17,23 @@ export interface Loss {
   readonly reason: string;
 }
 
-export interface Checked {
+interface Checked {
   readonly loss: Loss | undefined;
-  /** Whether reading the document back gives something else than the value: a `toJSON`, an undefined member, a -0. */
+  /**
+   * Whether reading the document back gives something else than the value: a `toJSON`, an undefined
+   * member, a -0.
+   */
   readonly isConverted: boolean;
 }
 
-/** Checks a value before it becomes a document. */
-export function checkValue(value: unknown): Checked {
-  const walk: Walk = { tokens: [], isConverted: false };
+/**
+ * Checks a value before it is written.
+ *
+ * @param policy - `exact` refuses what reads back as something else too, but for members that are
+ *   `undefined`
+ */
+export function checkValue(value: unknown, policy: 'convert' | 'exact' = 'convert'): Checked {
+  const walk: Walk = { tokens: [], isExact: policy === 'exact', isConverted: false };
   const reason = walkValue(value, walk, 0);
   return {
     loss: reason === undefined ? undefined : { tokens: walk.tokens, reason },
@@ -41,7 +52,6 @@ export function checkRepresentable(value: unknown, path: string): Checked {
   if (loss === undefined) return checked;
   throw new HoldfastError('UNREPRESENTABLE', {
     message: `JSON cannot hold the new value at '${formatPointer(loss.tokens)}': ${loss.reason}.`,
-    outcome: 'unchanged',
     step: 'check',
     path,
   });
@@ -52,6 +62,7 @@ type ToJson = (key: string) => unknown;
 interface Walk {
   /** Filled from the end when a loss was found, so that the way down costs nothing. */
   readonly tokens: (string | number)[];
+  readonly isExact: boolean;
   isConverted: boolean;
 }
 
@@ -59,7 +70,10 @@ interface Walk {
 function walkValue(value: unknown, walk: Walk, depth: number): string | undefined {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return undefined;
   if (typeof value === 'number') {
-    if (Object.is(value, -0)) walk.isConverted = true;
+    if (Object.is(value, -0)) {
+      if (walk.isExact) return '-0 would become 0';
+      walk.isConverted = true;
+    }
     return Number.isFinite(value) ? undefined : `${value} would become null`;
   }
   if (typeof value !== 'object') return reasonOfType(value);
@@ -84,11 +98,13 @@ function walkArray(array: readonly unknown[], walk: Walk, depth: number): string
 
 function walkObject(object: object, walk: Walk, depth: number): string | undefined {
   const { toJSON } = object as { toJSON?: unknown };
-  if (typeof toJSON === 'function') return walkConverted(object, toJSON as ToJson, walk, depth);
-  const prototype = Object.getPrototypeOf(object) as object | null;
-  if (prototype !== Object.prototype) {
+  if (typeof toJSON === 'function') {
+    if (walk.isExact) return `a ${kindOf(object)} would become what its toJSON gives; give that`;
+    return walkConverted(object, toJSON as ToJson, walk, depth);
+  }
+  if (Object.getPrototypeOf(object) !== Object.prototype) {
     walk.isConverted = true;
-    if (!isPlain(prototype)) return reasonOfClass(object);
+    if (!isPlainObject(object)) return reasonOfClass(object, walk);
   }
   if (Object.getOwnPropertySymbols(object).length > 0) return 'a member named by a symbol would go';
   for (const key of Object.keys(object)) {
@@ -102,7 +118,10 @@ function walkObject(object: object, walk: Walk, depth: number): string | undefin
   return undefined;
 }
 
-/** Checks what `toJSON` makes of the object. An invalid Date makes null of itself, which is a loss like NaN's. */
+/**
+ * Checks what `toJSON` makes of the object. An invalid Date makes null of itself, which is a loss
+ * like NaN's.
+ */
 function walkConverted(
   object: object,
   toJSON: ToJson,
@@ -110,7 +129,7 @@ function walkConverted(
   depth: number,
 ): string | undefined {
   walk.isConverted = true;
-  if (object instanceof Date && Number.isNaN(object.getTime())) {
+  if (types.isDate(object) && Number.isNaN(object.getTime())) {
     return 'an invalid Date would become null';
   }
   const converted: unknown = toJSON.call(object, '');
@@ -123,18 +142,17 @@ function found(reason: string, key: string | number, walk: Walk): string {
   return reason;
 }
 
-/** Objects of `{}` and `Object.create(null)`, also those of another realm (a vm context, a test runner's sandbox). */
-function isPlain(prototype: object | null): boolean {
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
 function reasonOfType(value: unknown): string {
   if (typeof value === 'bigint') return `the bigint ${value} has no place in JSON`;
   return `${typeof value === 'undefined' ? '' : 'a '}${typeof value} would be dropped`;
 }
 
-function reasonOfClass(object: object): string {
+function reasonOfClass(object: object, { isExact }: Walk): string {
+  const way = isExact ? '' : 'give it a toJSON method or ';
+  return `a ${kindOf(object)} would lose what makes it one; ${way}make it a plain object`;
+}
+
+function kindOf(object: object): string {
   const name = (object.constructor as { name?: unknown } | undefined)?.name;
-  const kind = typeof name === 'string' && name !== '' ? name : 'class instance';
-  return `a ${kind} would lose what makes it one; give it a toJSON method or make it a plain object`;
+  return typeof name === 'string' && name !== '' ? name : 'class instance';
 }

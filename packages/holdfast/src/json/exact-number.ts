@@ -1,7 +1,8 @@
 /**
- * Which numbers of a text survive being read by JavaScript and written again. An integer must keep every digit, since
- * other programs use integers of any length. A fraction is what a double makes of it (RFC 8259 section 6 expects no
- * more), but only up to the 17 digits that a double can be told by; longer ones must be the double's own digits.
+ * Which numbers of a text survive being read by JavaScript and written again. An integer must keep
+ * every digit, since other programs use integers of any length. A fraction is what a double makes
+ * of it (RFC 8259 section 6 expects no more), but only up to the 17 digits that a double can be
+ * told by; longer ones must be the double's own digits.
  */
 
 const INTEGER = /^-?[0-9]+$/;
@@ -24,9 +25,12 @@ export function survivesReading(literal: string): boolean {
 
 /** The digits of a number without sign, point, exponent and the zeros at both ends. */
 function significantDigits(literal: string): string {
-  return literal
+  const digits = literal
     .replace(/[eE].*$/, '')
     .replace(/[-+.]/g, '')
-    .replace(/^0+/, '')
-    .replace(/0+$/, '');
+    .replace(/^0+/, '');
+  let end = digits.length;
+  // A pattern would begin anew at each zero of a run that is not the last one.
+  while (digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end);
 }

@@ -1,6 +1,7 @@
 /**
- * How a document is laid out. An update keeps what it found: byte order mark, indentation, line ends, final newline,
- * and the spaced one-line form of Python's `json.dump`, so that programs which share a file do not fight about it.
+ * How a document is laid out. An update keeps what it found: byte order mark, indentation, line
+ * ends, final newline, and the spaced one-line form of Python's `json.dump`, so that programs which
+ * share a file do not fight about it.
  */
 
 export interface JsonFormat {
@@ -15,7 +16,7 @@ export interface JsonFormat {
 }
 
 /** What a new document looks like. */
-export const defaultFormat: JsonFormat = {
+const defaultFormat: JsonFormat = {
   hasByteOrderMark: false,
   indent: '  ',
   isSpaced: false,
@@ -26,7 +27,10 @@ export const defaultFormat: JsonFormat = {
 /** The longest indentation that `JSON.stringify` makes. */
 const LONGEST_INDENT = 10;
 
-/** The layout of a document's text (without byte order mark); what the text does not show is as in a new document. */
+/**
+ * The layout of a document's text (without byte order mark); what the text does not show is as in a
+ * new document.
+ */
 export function detectFormat(text: string, hasByteOrderMark: boolean): JsonFormat {
   const opening = /^\s*[[{]([\r\n]+([ \t]*))?(?![\s\]}])/.exec(text);
   return {
@@ -38,15 +42,11 @@ export function detectFormat(text: string, hasByteOrderMark: boolean): JsonForma
   };
 }
 
-export function isSameFormat(a: JsonFormat | undefined, b: JsonFormat): boolean {
-  return (
-    a !== undefined &&
-    a.hasByteOrderMark === b.hasByteOrderMark &&
-    a.indent === b.indent &&
-    a.isSpaced === b.isSpaced &&
-    a.lineEnd === b.lineEnd &&
-    a.endsWithNewline === b.endsWithNewline
-  );
+/** The layout, with the indentation that a caller asks for. */
+export function withIndent(format: JsonFormat, indent: number | string | undefined): JsonFormat {
+  if (indent === undefined) return format;
+  const text = typeof indent === 'number' ? ' '.repeat(indent) : indent;
+  return { ...format, indent: text, isSpaced: text === '' && format.isSpaced };
 }
 
 /** The text of a value, as the layout wants it. The value must have passed checkValue. */
@@ -55,33 +55,12 @@ export function formatDocument(value: unknown, format: JsonFormat): string {
   return body + endOf(format);
 }
 
-/** The text of the members of an object, without the frame. They must have passed checkValue. */
-export function formatMembers(object: object, format: JsonFormat): string {
-  const { open, close } = frameOf(format);
-  return formatDocument(object, format).slice(open.length, -close.length);
-}
-
-/** What stands before, between and after the members of a document. All of it is ASCII. */
-export interface Frame {
-  readonly open: string;
-  readonly separator: string;
-  readonly close: string;
-}
-
-export function frameOf(format: JsonFormat): Frame {
-  const { indent, lineEnd } = format;
-  const end = endOf(format);
-  if (indent === '')
-    return { open: '{', separator: format.isSpaced ? ', ' : ',', close: `}${end}` };
-  const newLine = lineEnd + indent;
-  return { open: `{${newLine}`, separator: `,${newLine}`, close: `${lineEnd}}${end}` };
-}
-
 function endOf({ endsWithNewline, lineEnd }: JsonFormat): string {
   return endsWithNewline ? lineEnd : '';
 }
 
-// Inside the strings of JSON a line feed or a tab is always escaped, so bare ones are layout and can be replaced.
+// Inside the strings of JSON a line feed or a tab is always escaped, so bare ones are layout and
+// can be replaced.
 
 function onOneLine(value: unknown, spaced: boolean): string {
   if (!spaced) return JSON.stringify(value);

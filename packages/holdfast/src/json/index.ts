@@ -3,4 +3,5 @@ export { applyJsonPatch, type JsonPatchOperation } from './json-patch.js';
 export type { JsonObject, JsonPrimitive, JsonValue } from './json-value.js';
 export { mergePatch } from './merge-patch.js';
 export { parseJson } from './parse.js';
-export { deleteAt, formatPointer, getAt, parsePointer, setAt } from './pointer.js';
+export { formatPointer } from '../document/plain-data.js';
+export { deleteAt, getAt, parsePointer, setAt } from './pointer.js';

@@ -1,10 +1,10 @@
 /** JSON Patch (RFC 6902): a list of operations, of which all are applied or none. */
+import { formatPointer } from '../document/plain-data.js';
 import { HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
 import { isJsonObject, ownMember, type JsonValue } from './json-value.js';
 import {
   deleteAt,
-  formatPointer,
   getAt,
   insertAt,
   missing,
@@ -38,10 +38,11 @@ const operations: Operations = {
 };
 
 /**
- * The document after all operations. The one given is not changed, so an operation that fails leaves nothing behind.
+ * The document after all operations. The one given is not changed, so an operation that fails
+ * leaves nothing behind.
  *
- * @throws HoldfastError INVALID_ARGUMENT for a malformed operation; NOT_FOUND for a place that is not there;
- *   TARGET_CHANGED for a `test` that does not hold
+ * @throws HoldfastError INVALID_ARGUMENT for a malformed operation; NOT_FOUND for a place that is
+ *   not there; TARGET_CHANGED for a `test` that does not hold
  */
 export function applyJsonPatch(
   document: JsonValue,
@@ -115,7 +116,6 @@ function test(document: JsonValue, tokens: PointerTokens, value: JsonValue): Jso
   const path = formatPointer(tokens);
   throw new HoldfastError('TARGET_CHANGED', {
     message: `the test of the JSON patch does not hold: the document has another value at '${path}'`,
-    outcome: 'unchanged',
     step: 'json patch',
     path,
   });

@@ -1,4 +1,7 @@
-/** JSON Merge Patch (RFC 7396): an object that looks like the document, with null where a member should go. */
+/**
+ * JSON Merge Patch (RFC 7396): an object that looks like the document, with null where a member
+ * should go.
+ */
 import {
   isJsonObject,
   ownMember,
@@ -8,8 +11,9 @@ import {
 } from './json-value.js';
 
 /**
- * The document after the patch. Neither argument is changed; the result shares with both what was not touched.
- * A null in the patch removes the member, so a merge patch cannot write a null; a JSON patch can.
+ * The document after the patch. Neither argument is changed; the result shares with both what was
+ * not touched. A null in the patch removes the member, so a merge patch cannot write a null; a JSON
+ * patch can.
  */
 export function mergePatch(target: JsonValue | undefined, patch: JsonValue): JsonValue {
   if (!isJsonObject(patch)) return patch;

@@ -1,17 +1,21 @@
-/** From a text to a value, with every loss refused and the place of a break named by line and column. */
+/**
+ * From a text to a value, with every loss refused and the place of a break named by line and
+ * column.
+ */
 import { HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
 import { MAX_DEPTH, type JsonValue } from './json-value.js';
-import { formatPointer } from './pointer.js';
+import { parseText } from './parse-text.js';
+import { formatPointer } from '../document/plain-data.js';
 import { findFault, type Fault } from './scan.js';
 import { skim } from './skim.js';
 
 /**
  * Parses a document that may come from any program.
  *
- * @throws HoldfastError CORRUPT_DOCUMENT for a text that is not JSON; UNREPRESENTABLE for one that is (or is what
- *   Python writes), but of which JavaScript would lose something: a number it cannot hold, NaN or Infinity, a member
- *   that is there twice, more than 1,000 levels
+ * @throws HoldfastError CORRUPT_DOCUMENT for a text that is not JSON; UNREPRESENTABLE for one that
+ *   is (or is what Python writes), but of which JavaScript would lose something: a number it cannot
+ *   hold, NaN or Infinity, a member that is there twice, more than 1,000 levels
  */
 export function parseDocument(text: string, path: string): unknown {
   const { value, fault } = parseStrictly(text);
@@ -24,7 +28,7 @@ export function parseDocument(text: string, path: string): unknown {
           'UNREPRESENTABLE',
           `It cannot be read without loss: ${what}. Change it (to a string, for instance) in the program that wrote it.`,
         ] as const);
-  throw new HoldfastError(code, { message, outcome: 'unchanged', step: 'parse', path });
+  throw new HoldfastError(code, { message, step: 'parse', path });
 }
 
 /**
@@ -43,7 +47,7 @@ export function parseJson(text: string, name: string): JsonValue {
 function parseStrictly(text: string): { readonly value?: unknown; readonly fault?: Fault } {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseText(text);
   } catch (cause) {
     return { fault: findFault(text) ?? unexplained(text, cause) };
   }
@@ -53,7 +57,10 @@ function parseStrictly(text: string): { readonly value?: unknown; readonly fault
   return fault ? { fault } : { value };
 }
 
-/** How many members all objects of a value have; NaN for one that nests too deep, which equals no count. */
+/**
+ * How many members all objects of a value have; NaN for one that nests too deep, which equals no
+ * count.
+ */
 function countMembers(value: unknown, depth: number): number {
   if (typeof value !== 'object' || value === null) return 0;
   if (depth >= MAX_DEPTH) return NaN;

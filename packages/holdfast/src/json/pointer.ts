@@ -1,8 +1,10 @@
 /**
- * JSON Pointer (RFC 6901): `/a/0/b` names a place in a document, `''` the whole of it; `~1` stands for `/` and `~0`
- * for `~` in a name. Functions that change a place return a new document that shares what they did not touch, and
- * leave the one they were given as it was. `__proto__` is a name like any other.
+ * JSON Pointer (RFC 6901): `/a/0/b` names a place in a document, `''` the whole of it; `~1` stands
+ * for `/` and `~0` for `~` in a name. Functions that change a place return a new document that
+ * shares what they did not touch, and leave the one they were given as it was. `__proto__` is a
+ * name like any other.
  */
+import { formatPointer } from '../document/plain-data.js';
 import { HoldfastError } from '../errors.js';
 import { invalidArgument } from '../options.js';
 import { isJsonObject, ownMember, type JsonObject, type JsonValue } from './json-value.js';
@@ -27,13 +29,6 @@ export function parsePointer(pointer: string): PointerTokens {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** The pointer text of a list of names. */
-export function formatPointer(tokens: readonly (string | number)[]): string {
-  return tokens
-    .map((token) => `/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    .join('');
-}
-
 /** The value at a place, or `undefined` where there is none. */
 export function getAt(document: JsonValue, pointer: string | PointerTokens): JsonValue | undefined {
   let value: JsonValue | undefined = document;
@@ -45,10 +40,11 @@ export function getAt(document: JsonValue, pointer: string | PointerTokens): Jso
 }
 
 /**
- * A document with `value` at the place. Missing levels on the way are made, as objects; `-` appends to an array.
+ * A document with `value` at the place. Missing levels on the way are made, as objects; `-` appends
+ * to an array.
  *
- * @throws HoldfastError NOT_FOUND where the way leads through a string, number, boolean or null, or past the end of an
- *   array
+ * @throws HoldfastError NOT_FOUND where the way leads through a string, number, boolean or null, or
+ *   past the end of an array
  */
 export function setAt(
   document: JsonValue | undefined,
@@ -59,9 +55,11 @@ export function setAt(
 }
 
 /**
- * A document without the place: a member leaves its object, an element its array, whose later elements move up.
+ * A document without the place: a member leaves its object, an element its array, whose later
+ * elements move up.
  *
- * @throws HoldfastError NOT_FOUND where there is nothing at the place; INVALID_ARGUMENT for the whole document
+ * @throws HoldfastError NOT_FOUND where there is nothing at the place; INVALID_ARGUMENT for the
+ *   whole document
  */
 export function deleteAt(document: JsonValue, pointer: string | PointerTokens): JsonValue {
   const tokens = tokensOf(pointer);
@@ -75,9 +73,11 @@ export function deleteAt(document: JsonValue, pointer: string | PointerTokens): 
 }
 
 /**
- * A document with `value` added as RFC 6902 section 4.1 has it: the parent must exist, and an array makes room.
+ * A document with `value` added as RFC 6902 section 4.1 has it: the parent must exist, and an array
+ * makes room.
  *
- * @throws HoldfastError NOT_FOUND where the parent is missing, holds no members, or is an array that ends earlier
+ * @throws HoldfastError NOT_FOUND where the parent is missing, holds no members, or is an array
+ *   that ends earlier
  */
 export function insertAt(document: JsonValue, tokens: PointerTokens, value: JsonValue): JsonValue {
   if (tokens.length === 0) return value;
@@ -138,7 +138,6 @@ function tokensOf(pointer: string | PointerTokens): PointerTokens {
 export function missing(tokens: PointerTokens): HoldfastError {
   return new HoldfastError('NOT_FOUND', {
     message: `the document has nothing at '${formatPointer(tokens)}'`,
-    outcome: 'unchanged',
     step: 'json pointer',
     path: formatPointer(tokens),
   });

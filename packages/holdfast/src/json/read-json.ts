@@ -1,67 +1,38 @@
-/** Reads a JSON document, without a lock: a document that is replaced whole is always whole. */
-import { HoldfastError } from '../errors.js';
-import { resolveTarget } from '../file/resolve-target.js';
-import { checkOptions } from '../options.js';
-import type { Fs } from '../os/fs.js';
-import { nodeFileSystem } from '../os/node-fs.js';
+/** Reads a JSON document (document/read-document.ts). */
+import { readDocument, readOptionNames, type ReadOptions } from '../document/read-document.js';
+import { readWords, type JsonSyntaxName } from '../document/update-options.js';
+import { checkOptions, checkWords } from '../options.js';
+import { syntaxFor } from './document.js';
 import type { JsonValue } from './json-value.js';
-import { loadDocument, type LoadedDocument } from './load-document.js';
-import { validate, type StandardSchema } from './standard-schema.js';
 
-export interface ReadJsonOptions<T> {
-  /** The value of a document that is missing or empty; without it that is an error. */
-  readonly initial?: T | undefined;
-  /** Judges the document; what the schema makes of it (defaults, conversions) is what the call resolves to. */
-  readonly schema?: StandardSchema<unknown, T> | undefined;
-  /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs | undefined;
+/** How a JSON document is read. */
+export interface ReadJsonOptions<T> extends ReadOptions<T> {
+  /**
+   * `jsonc`: comments and trailing commas may be in it. By default a file named `.jsonc` is such a
+   * document.
+   */
+  readonly syntax?: JsonSyntaxName | undefined;
 }
 
 /**
- * Reads a JSON document: UTF-8, with or without a byte order mark. Nothing is locked and nothing is written.
+ * Reads a JSON document: UTF-8, with or without a byte order mark; or JSONC. Nothing is locked and
+ * nothing is written.
  *
- * It reads one whole version of a document that is written by `updateJson`, or by anyone who replaces it by rename.
- * A program that writes it in place may be caught in the middle; that is CORRUPT_DOCUMENT as a rule.
+ * It reads one whole version of a document that is written by `updateJson`, or by anyone who
+ * replaces it by rename. A program that writes it in place may be caught in the middle: what is
+ * empty or torn is looked at again for a quarter of a second, and then is CORRUPT_DOCUMENT.
  *
- * @throws HoldfastError NOT_FOUND when it is missing or empty and no `initial` is given; CORRUPT_DOCUMENT with line and
- *   column; UNREPRESENTABLE for what JavaScript would lose of it (integers past 2^53, NaN and Infinity, a member that is
- *   there twice), with its place; SCHEMA_MISMATCH; UNSUPPORTED_TARGET; INVALID_ARGUMENT; IO
+ * @throws HoldfastError NOT_FOUND when it is missing and no `initial` is given; CORRUPT_DOCUMENT
+ *   with line and column, or when the file is empty and that is not `initial`; UNREPRESENTABLE for
+ *   what JavaScript would lose of it (integers past 2^53, NaN and Infinity, a member that is there
+ *   twice), with its place; SCHEMA_MISMATCH; UNSUPPORTED_TARGET; ABORTED; INVALID_ARGUMENT; IO
  */
 export async function readJson<T = JsonValue>(
   path: string,
   options: ReadJsonOptions<T> = {},
 ): Promise<T> {
-  checkOptions('readJson', options, ['initial', 'schema', 'fs']);
-  const { fs = nodeFileSystem, initial, schema } = options;
-  const value = await readOrInitial(fs, path, initial);
-  return schema ? validate(schema, value, 'The document', path) : (value as T);
-}
-
-async function readOrInitial(fs: Fs, path: string, initial: unknown): Promise<unknown> {
-  const { document } = await loadAt(fs, path).catch((error: unknown) => {
-    // A missing directory is a missing document.
-    if (initial !== undefined && isNotFound(error)) return { document: undefined };
-    throw error;
-  });
-  if (document?.content !== undefined) return document.takeValue(undefined);
-  if (initial !== undefined) return initial;
-  throw notThere(path);
-}
-
-async function loadAt(fs: Fs, path: string): Promise<LoadedDocument> {
-  return loadDocument(fs, await resolveTarget(fs, path), {});
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === 'NOT_FOUND';
-}
-
-function notThere(path: string): HoldfastError {
-  return new HoldfastError('NOT_FOUND', {
-    message:
-      'There is no document: the file is missing or empty. Give an `initial` value if it may be.',
-    outcome: 'unchanged',
-    step: 'read',
-    path,
-  });
+  checkOptions('readJson', options, [...readOptionNames, 'syntax']);
+  checkWords('readJson', path, options, readWords);
+  const { syntax, ...rest } = options;
+  return readDocument(syntaxFor(path, syntax), 'readJson', path, rest);
 }

@@ -1,7 +1,8 @@
 /**
- * Finds the first place where a text is not JSON (RFC 8259), or where reading it would lose something: a number that
- * JavaScript bends, a member that is there twice. It is the slow and exact reader: `JSON.parse` makes the values, and
- * this one is asked only when that failed or when skim.ts saw a reason to look closer.
+ * Finds the first place where a text is not JSON (RFC 8259), or where reading it would lose
+ * something: a number that JavaScript changes, a member that is there twice. It is the slow and
+ * exact reader: `JSON.parse` makes the values, and this one is asked only when that failed or when
+ * skim.ts saw a reason to look closer.
  */
 import { survivesReading } from './exact-number.js';
 import { MAX_DEPTH } from './json-value.js';
@@ -21,12 +22,15 @@ const WORD = /[-+.\w]+/y;
 const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const LITERALS = new Set(['true', 'false', 'null']);
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-/** Literals that JSON does not have and that other programs write all the same (Python does by default). */
+/**
+ * Literals that JSON does not have and that other programs write all the same (Python does by
+ * default).
+ */
 const FOREIGN_NUMBERS = new Set(['NaN', '-NaN', '+NaN', 'Infinity', '-Infinity', '+Infinity']);
 
 /**
- * The place where a text stops being JSON, or else the first loss; `undefined` when it can be read and written again
- * as it is.
+ * The place where a text stops being JSON, or else the first loss; `undefined` when it can be read
+ * and written again as it is.
  */
 export function findFault(text: string): Fault | undefined {
   const scanner = new Scanner(text);

@@ -1,17 +1,19 @@
 /**
- * One fast pass over a text that `JSON.parse` has accepted, for what parsing hides: how many members it has (a member
- * that is there twice is counted twice, its value kept once), and whether any number is long enough to be bent.
- * Strings are jumped over, so the pass costs a fraction of the parse.
+ * One fast pass over a text that `JSON.parse` has accepted, for what parsing hides: how many
+ * members it has (a member that is there twice is counted twice, its value kept once), and whether
+ * any number is long enough to be bent. Strings are jumped over, so the pass costs a fraction of
+ * the parse.
  */
 
-export interface Skimmed {
+import { endOfString } from './places.js';
+
+interface Skimmed {
   readonly memberCount: number;
   /** Whether some number may not survive; findFault (scan.ts) knows for certain. */
   readonly hasLongNumbers: boolean;
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const POINT = 0x2e;
 const ZERO = 0x30;
@@ -39,21 +41,6 @@ export function skim(text: string): Skimmed {
     }
   }
   return { memberCount, hasLongNumbers };
-}
-
-/** The index after the closing quote: the first one behind an even count of backslashes. */
-function endOfString(text: string, open: number): number {
-  let close = text.indexOf('"', open + 1);
-  while (text.charCodeAt(close - 1) === BACKSLASH && isEscaped(text, close)) {
-    close = text.indexOf('"', close + 1);
-  }
-  return close + 1;
-}
-
-function isEscaped(text: string, quote: number): boolean {
-  let start = quote;
-  while (text.charCodeAt(start - 1) === BACKSLASH) start -= 1;
-  return (quote - start) % 2 === 1;
 }
 
 /** The index after the digits and the point. */

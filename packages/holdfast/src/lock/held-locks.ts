@@ -4,8 +4,11 @@
  * starts; `acquireLock` cannot, since what a function sets for its caller would also reach the caller's other calls,
  * which may rightly wait.
  */
+import { types } from 'node:util';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { HoldfastError } from '../errors.js';
 import type { LockMode } from '../os/fs.js';
+import { processWide } from './process-wide.js';
 
 /** A lock that is held until `release`. */
 export interface Lock {
@@ -24,15 +27,19 @@ export interface Lock {
   assertHeld(): Promise<void>;
   /** Frees the lock; a second call does nothing. Never fails. */
   release(): Promise<void>;
+  /** Releases the lock (`await using`). */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const chain = new AsyncLocalStorage<readonly Lock[]>();
-let running = 0;
+/** The chains of all copies of this package. */
+const chains = processWide('chains-1', () => ({
+  locks: new AsyncLocalStorage<readonly Lock[]>(),
+  running: 0,
+}));
 
-/** The locks of this chain, also those that were released meanwhile. */
+/** The locks of this chain, also those that were released meanwhile, and those of other copies of this package. */
 export function locksOfThisChain(): readonly Lock[] {
-  return chain.getStore() ?? [];
+  return chains.locks.getStore() ?? [];
 }
 
 /**
@@ -40,21 +47,45 @@ export function locksOfThisChain(): readonly Lock[] {
  * function has returned or, if that is a promise, when it has settled.
  */
 export function runHolding<T>(lock: Lock, fn: () => T): T {
-  running += 1;
+  chains.running += 1;
   let result: T;
   try {
-    result = chain.run([...locksOfThisChain(), lock], fn);
+    result = chains.locks.run([...locksOfThisChain(), lock], fn);
   } catch (error) {
     ended();
     throw error;
   }
-  if (result instanceof Promise) result.then(ended, ended);
+  if (types.isPromise(result)) result.then(ended, ended);
   else ended();
   return result;
 }
 
+/** The error of a chain that waits for another one, which waits for it. */
+export function nestedByOthers(wanted: string, held: Lock): HoldfastError {
+  return new HoldfastError('LOCK_NESTED', {
+    message:
+      `This chain of calls holds ${held.lockPath}, and who has the lock that it waits for waits for that one: none would ever ` +
+      'go on. Take the locks in the same order everywhere, or change both files in one transaction.',
+    outcome: 'unchanged',
+    step: 'lock',
+    path: wanted,
+  });
+}
+
+/** The error of a chain that asks for a lock that it holds. */
+export function nested({ lockPath, mode }: Lock): HoldfastError {
+  return new HoldfastError('LOCK_NESTED', {
+    message:
+      `This chain of calls holds the lock already (${mode}) and would wait for itself. ` +
+      'Do the work under the lock that it has, or ask for the lock after it was released.',
+    outcome: 'unchanged',
+    step: 'lock',
+    path: lockPath,
+  });
+}
+
 /** Before Node 24, an AsyncLocalStorage that is in use makes every promise of the process several times as dear. */
 function ended(): void {
-  running -= 1;
-  if (running === 0) chain.disable();
+  chains.running -= 1;
+  if (chains.running === 0) chains.locks.disable();
 }

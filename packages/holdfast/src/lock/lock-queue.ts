@@ -2,17 +2,21 @@
  * Who waits for one lock in this process, in order of arrival, and the one poller that asks the kernel for all of them.
  *
  * A blocking flock(2) would occupy a thread of the libuv pool per waiter, and four of them would keep the holder's own
- * fsync from running. So nobody blocks: the first in the queue tries, sleeps, and tries again.
+ * fsync from running. So nobody blocks: the first in the queue tries, sleeps until whoever frees the lock wakes it, and tries
+ * again. It also looks from time to time, since other programs wake nobody, nor does one that is killed.
  *
  * Between processes: a process that holds the lock may take it again and again, or hand it from call to call, for one
  * turn (20 ms), which saves the time in which a lock lies free until the next process finds out. After its turn it lets
  * those go first who wait in other processes (kernel-lock.ts). Waiters of other programs sleep in the kernel and cannot
- * be seen, so after a long run the lock is left free for a moment in any case.
+ * be seen, so after a long run the lock is left free for a moment in any case, and for longer where somebody polls it (pollers.ts).
  */
 import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import type { Fs, LockMode } from '../os/fs.js';
-import { KernelLock } from './kernel-lock.js';
+import { isHeldByStarter, nestedInStarter } from './inherited-locks.js';
+import { KernelLock, wakeWaiters, type Patience } from './kernel-lock.js';
+import { Pollers } from './pollers.js';
+import { notFree } from './waiting.js';
 
 /** How long a process may keep taking the lock while others wait. */
 const TURN_MS = 20;
@@ -27,8 +31,9 @@ const PAUSE_FOR_POLLERS_MS = 30;
 const FIRST_POLL_MS = 1;
 const LAST_POLL_MS = 24;
 const POLL_GROWTH = 1.15;
-/** One who is not the next in line polls at leisure: the next one has a turn of its own to notice its place. */
+/** One who is not the next in line looks at leisure, the later the more are before it, up to so many. */
 const BACKGROUND_POLL_MS = 10;
+const MOST_COUNTED = 16;
 /** A lock file that is replaced as often as it is opened cannot be locked. */
 const MAX_REPLACEMENTS = 100;
 
@@ -37,6 +42,10 @@ export interface LockRequest {
   readonly mode: LockMode;
   /** Refused when the lock is not free at the first try. */
   readonly tryOnce: boolean;
+  /** The exact mode of the lock file, if it is made for this one. */
+  readonly fileMode: number | undefined;
+  /** Called when the lock is not had at once. */
+  readonly onWait?: (() => void) | undefined;
   grant(hold: Hold): void;
   refuse(error: unknown): void;
 }
@@ -61,7 +70,9 @@ export class LockQueue {
   #turnEndsAt = 0;
   #runBeganAt = 0;
   #freeSince = 0;
-  #pauseMs: number | undefined;
+  #seesWaiters: boolean | undefined;
+  #wakesSoon = false;
+  readonly #pollers = new Pollers();
 
   constructor(fs: Fs, lockPath: string) {
     this.#fs = fs;
@@ -75,8 +86,9 @@ export class LockQueue {
 
   enter(request: LockRequest): void {
     this.#waiting.push(request);
-    if (request.tryOnce && (this.#waiting.length > 1 || !this.#couldGrant(request))) {
-      this.#refuse(request, notFree(this.lockPath));
+    if (this.#waiting.length > 1 || !this.#couldGrant(request)) {
+      if (request.tryOnce) this.#refuse(request, notFree(this.lockPath));
+      else request.onWait?.();
     }
     void this.#serve();
   }
@@ -139,11 +151,11 @@ export class LockQueue {
   /** Polls the kernel on behalf of whoever is first in the queue, until the lock is theirs or nobody waits any more. */
   async #take(): Promise<void> {
     if (this.#hasRunLong()) await this.#pause();
-    let kernel = await KernelLock.open(this.#fs, this.lockPath);
+    let kernel = await this.#open();
     const pace = new Pace();
     try {
       for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-        const result = await kernel.tryTake(next.mode, next.tryOnce || this.#isOurTurn());
+        const result = await kernel.tryTake(next.mode, this.#patienceOf(next));
         if (result === 'taken') {
           this.#took(kernel, next);
           return;
@@ -151,11 +163,14 @@ export class LockQueue {
         if (result === 'replaced') {
           pace.countReplacement(this.lockPath);
           await kernel.release();
-          kernel = await KernelLock.open(this.#fs, this.lockPath);
+          kernel = await this.#open();
+        } else if (isHeldByStarter(this.lockPath)) {
+          this.#refuse(next, nestedInStarter(this.lockPath));
         } else if (next.tryOnce) {
           this.#refuse(next, notFree(this.lockPath));
         } else {
-          await this.#sleep(pace.nextMs(kernel.firstAhead()));
+          next.onWait?.();
+          await this.#sleep(pace.nextMs(kernel.countAhead(MOST_COUNTED)));
         }
       }
     } finally {
@@ -163,11 +178,24 @@ export class LockQueue {
     }
   }
 
+  #open(): Promise<KernelLock> {
+    return KernelLock.open(this.#fs, this.lockPath, {
+      fileMode: this.#waiting[0]?.fileMode,
+      woken: () => this.#endSleep?.(),
+    });
+  }
+
+  #patienceOf({ tryOnce }: LockRequest): Patience {
+    if (tryOnce) return 'none';
+    return this.#isOurTurn() ? 'barges' : 'waits';
+  }
+
   #took(kernel: KernelLock, next: LockRequest): void {
     this.#kernel = kernel;
     this.#mode = next.mode;
+    this.#pollers.began();
     if (!this.#isOurTurn()) this.#beginTurn();
-    this.#pauseMs ??= kernel.seesWaiters ? PAUSE_FOR_SLEEPERS_MS : PAUSE_FOR_POLLERS_MS;
+    this.#seesWaiters ??= kernel.seesWaiters;
     if (this.#waiting[0] === next) this.#grant(next);
   }
 
@@ -227,8 +255,22 @@ export class LockQueue {
     const kernel = this.#kernel;
     this.#kernel = undefined;
     if (kernel === undefined) return;
+    this.#pollers.ended(() => kernel.othersWait());
     this.#freeSince = performance.now();
-    await kernel.release();
+    const mayTakeAgain = this.#isOurTurn();
+    const othersWait = await kernel.release({ wakes: !mayTakeAgain });
+    if (othersWait) this.#wakeUnlessTakenAgain();
+  }
+
+  /** What goes on right after the release may ask for the lock again, and then no other process need wake up. */
+  #wakeUnlessTakenAgain(): void {
+    if (this.#wakesSoon) return;
+    this.#wakesSoon = true;
+    setImmediate(() => {
+      this.#wakesSoon = false;
+      const isTakenAgain = this.#waiting.length > 0 && this.#isOurTurn();
+      if (this.#kernel === undefined && !isTakenAgain) void wakeWaiters(this.#fs, this.lockPath);
+    });
   }
 
   /** Whether this process has had the lock for long, freed it for moments at most, and is about to take it again. */
@@ -239,7 +281,9 @@ export class LockQueue {
   }
 
   async #pause(): Promise<void> {
-    await this.#sleep(this.#pauseMs ?? PAUSE_FOR_SLEEPERS_MS);
+    this.#pollers.lookOut(this.#fs, this.lockPath);
+    const leastMs = this.#seesWaiters === false ? PAUSE_FOR_POLLERS_MS : PAUSE_FOR_SLEEPERS_MS;
+    await this.#sleep(Math.max(leastMs, this.#pollers.pauseMs()));
     this.#runBeganAt = performance.now();
   }
 
@@ -256,20 +300,19 @@ export class LockQueue {
   }
 }
 
-/** How soon one that waits tries again. */
+/** How soon one that waits tries again, if nobody wakes it. */
 class Pace {
   #delayMs = FIRST_POLL_MS;
-  #ahead: bigint | undefined;
+  #wasFirst = false;
   #replacements = 0;
 
-  /** @param ahead - who is first in line; `undefined` for oneself */
-  nextMs(ahead: bigint | undefined): number {
-    const briskMs = ahead === undefined ? FIRST_POLL_MS : BACKGROUND_POLL_MS;
-    // The queue has moved, so the next turn may come soon.
-    if (ahead !== this.#ahead) this.#delayMs = Math.min(this.#delayMs, briskMs);
-    this.#ahead = ahead;
-    const delayMs = Math.max(this.#delayMs, ahead === undefined ? 0 : BACKGROUND_POLL_MS);
-    this.#delayMs = Math.min(this.#delayMs * POLL_GROWTH, LAST_POLL_MS);
+  /** @param aheadCount - how many are before it */
+  nextMs(aheadCount: number): number {
+    const isFirst = aheadCount === 0;
+    if (isFirst && !this.#wasFirst) this.#delayMs = FIRST_POLL_MS;
+    this.#wasFirst = isFirst;
+    const delayMs = isFirst ? this.#delayMs : aheadCount * BACKGROUND_POLL_MS;
+    if (isFirst) this.#delayMs = Math.min(this.#delayMs * POLL_GROWTH, LAST_POLL_MS);
     return delayMs * (0.75 + Math.random() / 2);
   }
 
@@ -284,14 +327,4 @@ class Pace {
       path: lockPath,
     });
   }
-}
-
-/** The error of a request whose time is over. */
-export function notFree(lockPath: string, timeoutMs = 0): HoldfastError {
-  return new HoldfastError('LOCK_TIMEOUT', {
-    message: `Another holder kept the lock for the whole time given (${timeoutMs} ms). Try again, or wait longer.`,
-    outcome: 'unchanged',
-    step: 'lock',
-    path: lockPath,
-  });
 }

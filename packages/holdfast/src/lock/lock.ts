@@ -8,32 +8,48 @@
  *
  * A process that dies frees its locks at once, since the kernel closes its files: there is no stale lock to time out.
  */
-import { HoldfastError } from '../errors.js';
+import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted } from '../failure.js';
 import { checkOptions, invalidArgument } from '../options.js';
-import type { Fs, LockMode } from '../os/fs.js';
+import type { FileStat, Fs, LockMode } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
-import { locksOfThisChain, runHolding, type Lock } from './held-locks.js';
-import { resolveLockPath } from './lock-path.js';
-import { LockQueue, notFree, type Hold, type LockRequest } from './lock-queue.js';
+import { locksOfThisChain, nested, runHolding, type Lock } from './held-locks.js';
+import { checkLockChoice, chosenLockPath, type LockChoice } from './lock-choice.js';
+import { lockPathInState } from './lock-path.js';
+import { LockQueue, type Hold, type LockRequest } from './lock-queue.js';
+import { releaseOthers, takeOtherLocks, type OtherLock } from './other-lockers.js';
+import { Wait, type WaitOptions } from './waiting.js';
 
 export type { Lock };
 
-export interface LockOptions {
+/** How a lock is taken. */
+export interface LockOptions extends LockChoice {
   /** `exclusive` (the default) for a writer, `shared` for those who only read. */
   readonly mode?: LockMode | undefined;
   /** How long to wait, in milliseconds; 0 tries once; without it the wait has no end. */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait. A lock that was granted stays granted. */
   readonly signal?: AbortSignal | undefined;
-  /** The lock file, in place of `<path>.lock`. */
-  readonly lockPath?: string | undefined;
+  /**
+   * The exact mode of the lock file if this call makes it; 0644 less the umask by default. Who may read it may take the
+   * lock; on NFS who may write it. `0o664` is for a group that shares a directory there.
+   */
+  readonly fileMode?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }
 
 /** The names of {@link LockOptions}, for calls that take them among their own. */
-export const lockOptionNames = ['mode', 'timeoutMs', 'signal', 'lockPath', 'fs'] as const;
+const lockOptionNames = [
+  'mode',
+  'timeoutMs',
+  'signal',
+  'lockPath',
+  'guard',
+  'alsoFcntl',
+  'fileMode',
+  'fs',
+] as const;
 
 /**
  * Takes the lock of a path: waits until nobody holds `<path>.lock` in a conflicting mode. The path itself need not
@@ -49,11 +65,19 @@ export const lockOptionNames = ['mode', 'timeoutMs', 'signal', 'lockPath', 'fs']
  *
  * @throws HoldfastError LOCK_TIMEOUT; ABORTED; LOCK_NESTED when called inside {@link withLock} of the same lock (shared
  *   inside shared is granted); NOT_FOUND when the directory is missing; DIRECTORY_NOT_WRITABLE when the lock file is
- *   missing and cannot be made; UNSUPPORTED_PLATFORM where flock(2) cannot be called; LOCK_LOST; INVALID_ARGUMENT; IO
+ *   missing and cannot be made; NAME_TAKEN, at once, when its name has a symlink, FIFO, device or directory; UNSUPPORTED_PLATFORM where flock(2) cannot be called; LOCK_LOST; INVALID_ARGUMENT; IO
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   checkLockOptions('acquireLock', path, options);
-  const lockPath = await resolveLockPath(options.fs ?? nodeFileSystem, path, options.lockPath);
+  return await acquireCheckedLock(path, options);
+}
+
+/** {@link acquireLock}, for a caller that has checked the options. */
+export async function acquireCheckedLock(
+  path: string,
+  options: LockOptions & WaitOptions,
+): Promise<Lock> {
+  const lockPath = await chosenLockPath(options.fs ?? nodeFileSystem, path, options);
   return await acquireLockFile(path, lockPath, options);
 }
 
@@ -65,13 +89,56 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 export async function acquireLockFile(
   path: string,
   lockPath: string,
-  options: Omit<LockOptions, 'lockPath'>,
+  options: Omit<LockOptions, 'lockPath'> & WaitOptions,
 ): Promise<Lock> {
   const { fs = nodeFileSystem, mode = 'exclusive', signal } = options;
   if (signal?.aborted) throw aborted('lock', lockPath, signal);
   const queue = queueOf(fs, lockPath);
-  const hold = joinOwnChain(queue, mode) ?? (await waitFor(queue, mode, options));
-  return new HeldLock(path, mode, queue, hold);
+  const joined = joinOwnChain(fs, queue, mode);
+  if (joined) return new HeldLock(path, mode, queue, joined);
+  const beganMs = performance.now();
+  const hold = await waitFor(queue, mode, options);
+  const { guard, alsoFcntl, timeoutMs } = options;
+  if (guard === undefined && !alsoFcntl) return new HeldLock(path, mode, queue, hold);
+  const request = { path, lockPath, mode, guard, alsoFcntl, timeoutMs, signal, beganMs };
+  try {
+    return new HeldLock(path, mode, queue, hold, await takeOtherLocks(fs, request));
+  } catch (error) {
+    hold.release();
+    throw error;
+  }
+}
+
+/**
+ * A way to take a lock, and where that is impossible because nobody has made the lock file and this user may not, the same in
+ * the state directory, for a call that does not need the directory of the file either (`inPlace`).
+ */
+export async function besideOrInState<T>(
+  fs: Fs,
+  existing: FileStat | undefined,
+  lockPath: string,
+  take: (lockPath: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await take(lockPath);
+  } catch (error) {
+    if (existing === undefined || !isHoldfastError(error, 'DIRECTORY_NOT_WRITABLE')) throw error;
+    const inState = await lockPathInState(fs, existing);
+    if (inState === undefined) throw error;
+    return take(inState);
+  }
+}
+
+/** {@link acquireLockFile}; `undefined` for a chain of calls that holds the lock already, and goes on under it. */
+export async function acquireUnlessHeld(
+  path: string,
+  lockPath: string,
+  options: Omit<LockOptions, 'lockPath' | 'mode'>,
+): Promise<Lock | undefined> {
+  const isHeld = (lock: Lock): boolean =>
+    lock.held && lock.lockPath === lockPath && lock.mode === 'exclusive';
+  if (locksOfThisChain().some(isHeld)) return undefined;
+  return acquireLockFile(path, lockPath, options);
 }
 
 /**
@@ -90,7 +157,10 @@ export async function withLock<T>(
     throw invalidArgument('withLock', 'withLock needs a function', path);
   const lock = await acquireLock(path, options);
   try {
-    return await runHolding(lock, () => fn(lock));
+    const result = await runHolding(lock, () => fn(lock));
+    // A lock that others refresh may have been lost while the function ran.
+    if (options.guard !== undefined) await lock.assertHeld();
+    return result;
   } finally {
     await lock.release();
   }
@@ -101,13 +171,21 @@ class HeldLock implements Lock {
   readonly mode: LockMode;
   readonly queue: LockQueue;
   readonly #hold: Hold;
+  readonly #others: readonly OtherLock[];
   #held = true;
 
-  constructor(path: string, mode: LockMode, queue: LockQueue, hold: Hold) {
+  constructor(
+    path: string,
+    mode: LockMode,
+    queue: LockQueue,
+    hold: Hold,
+    others: readonly OtherLock[] = [],
+  ) {
     this.path = path;
     this.mode = mode;
     this.queue = queue;
     this.#hold = hold;
+    this.#others = others;
   }
 
   get lockPath(): string {
@@ -119,7 +197,10 @@ class HeldLock implements Lock {
   }
 
   async assertHeld(): Promise<void> {
-    if (await this.#hold.isCurrent()) return;
+    if (await this.#hold.isCurrent()) {
+      for (const other of this.#others) await other.assertHeld();
+      return;
+    }
     const why = this.#held
       ? 'The lock file was deleted or replaced while the lock was held, so another process may hold it too.'
       : 'The lock was used after it was released.';
@@ -133,6 +214,7 @@ class HeldLock implements Lock {
 
   async release(): Promise<void> {
     this.#held = false;
+    if (this.#others.length > 0) await releaseOthers(this.#others);
     this.#hold.release();
   }
 
@@ -161,63 +243,57 @@ function dropIdle(ofFs: Map<string, LockQueue>): void {
 }
 
 /** A chain that holds the lock would wait for itself; only a reader inside a reader need not. */
-function joinOwnChain(queue: LockQueue, mode: LockMode): Hold | undefined {
-  const own = locksOfThisChain().find(
-    (lock) => lock instanceof HeldLock && lock.held && lock.queue === queue,
-  );
-  if (own === undefined) return undefined;
-  if (own.mode === 'shared' && mode === 'shared') return queue.joinShared();
-  throw new HoldfastError('LOCK_NESTED', {
-    message:
-      `This chain of calls holds the lock already (${own.mode}) and would wait for itself. ` +
-      'Do the work under the lock that it has, or ask for the lock after it was released.',
-    outcome: 'unchanged',
-    step: 'lock',
-    path: queue.lockPath,
+function joinOwnChain(fs: Fs, queue: LockQueue, mode: LockMode): Hold | undefined {
+  // A lock of another copy of this package has a queue that cannot be seen here.
+  const own = locksOfThisChain().find((lock) => {
+    if (!lock.held) return false;
+    if (lock instanceof HeldLock) return lock.queue === queue;
+    return fs === nodeFileSystem && lock.lockPath === queue.lockPath;
   });
+  if (own === undefined) return undefined;
+  if (own.mode === 'exclusive' || mode === 'exclusive') throw nested(own);
+  return own instanceof HeldLock ? queue.joinShared() : undefined;
 }
 
-function waitFor(queue: LockQueue, mode: LockMode, options: LockOptions): Promise<Hold> {
-  const { timeoutMs = Infinity, signal } = options;
+function waitFor(
+  queue: LockQueue,
+  mode: LockMode,
+  options: LockOptions & WaitOptions,
+): Promise<Hold> {
   return new Promise((resolve, reject) => {
     const request: LockRequest = {
       mode,
-      tryOnce: timeoutMs === 0,
+      tryOnce: options.timeoutMs === 0,
+      fileMode: options.fileMode,
+      onWait: options.onWait,
       grant: (hold) => {
-        settle();
+        wait.end();
         resolve(hold);
       },
       refuse: (error) => {
-        settle();
+        wait.end();
         reject(error);
       },
     };
-    const giveUp = (error: HoldfastError): void => {
+    const wait = new Wait(options, { lockPath: queue.lockPath }, (error) => {
       queue.leave(request);
-      request.refuse(error);
-    };
-    const onAbort = (): void => giveUp(aborted('lock', queue.lockPath, signal as AbortSignal));
-    const timer = startTimer(timeoutMs, () => giveUp(notFree(queue.lockPath, timeoutMs)));
-    const settle = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
+      reject(error);
+    });
+    wait.watchForCycle({ wanted: queue.lockPath, mode, held: locksOfThisChain() });
     queue.enter(request);
   });
 }
 
-/** setTimeout(3) takes at most 2^31 - 1 ms, which is 24 days; a longer wait needs no timer. */
-const MAX_TIMER_MS = 0x7fffffff;
-
-function startTimer(timeoutMs: number, onTimeout: () => void): NodeJS.Timeout | undefined {
-  if (timeoutMs === 0 || timeoutMs > MAX_TIMER_MS) return undefined;
-  return setTimeout(onTimeout, timeoutMs);
-}
-
 function checkLockOptions(call: string, path: string, options: LockOptions): void {
   checkOptions(call, options, lockOptionNames);
-  const { mode } = options;
+  checkLockChoice(call, path, options);
+  const { mode, fileMode } = options;
+  if (
+    fileMode !== undefined &&
+    !(Number.isInteger(fileMode) && fileMode >= 0 && fileMode <= 0o777)
+  ) {
+    throw invalidArgument(call, 'fileMode is a number from 0 to 0o777', path);
+  }
   if (mode !== undefined && mode !== 'shared' && mode !== 'exclusive') {
     throw invalidArgument(call, `mode is 'shared' or 'exclusive', not '${String(mode)}'`, path);
   }

@@ -1,7 +1,8 @@
 /**
- * Paths as everything above this folder knows them: with slashes between the parts, on every platform. Windows takes
- * slashes as well, so what Holdfast makes of a path (a stage, a lock file, a line of a journal) has one form there too,
- * in which two paths can be compared and one be cut from the other. What `Fs` gives back has slashes (windows-fs.ts).
+ * Paths as everything above this folder knows them: with slashes between the parts, on every
+ * platform. Windows takes slashes as well, so what Holdfast makes of a path (a stage, a lock file,
+ * a line of a journal) has one form there too, in which two paths can be compared and one be cut
+ * from the other. What `Fs` gives back has slashes (windows-fs.ts).
  */
 import * as path from 'node:path';
 
@@ -23,10 +24,18 @@ export function normalize(given: string): string {
   return withSlashes(path.normalize(given));
 }
 
-/** The path from the root, otherwise as it is: where a `..` leads behind a symlink only the kernel knows. */
+/**
+ * The path from the root, otherwise as it is: where a `..` leads behind a symlink only the kernel
+ * knows.
+ */
 export function absolute(given: string): string {
   if (isWindows) return withSlashes(path.resolve(given));
   return path.isAbsolute(given) ? given : `${process.cwd()}/${given}`;
+}
+
+/** Where an absolute path begins: `/`, on Windows with its drive or share. */
+export function rootOf(given: string): string {
+  return withSlashes(path.parse(given).root);
 }
 
 /** Whether a part of a path can only be a name: it is neither empty, nor leads up or elsewhere. */

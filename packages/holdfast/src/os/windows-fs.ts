@@ -1,18 +1,23 @@
 /**
  * The filesystem of Windows: Node's, where it means the same, and these differences.
  *
- * - **rename** replaces what is there with POSIX semantics, where Windows offers them. A file that a scanner, an indexer or
- *   a reader holds open in a way that forbids it is tried again for up to {@link RENAME_PATIENCE_MS}; then the error is
- *   ETXTBSY, and nothing has changed.
- * - **A directory's sync** flushes a handle of the directory where Windows lets this user do so. Where not, it does
- *   nothing: NTFS logs names in order, and MoveFileExW was told to write through. Microsoft documents no more than that.
- * - **A directory's lock** is a hidden file beside it, `.holdfast-<inode>.owner`, which nobody else can open and which
- *   Windows deletes when its holder closes it or dies. Named after the inode, it goes with the directory when that is
- *   renamed in its place. It is exclusive, also when a shared one is asked for.
- * - **Names** that Windows keeps for devices, or would shorten (a dot or a space at the end), are refused with EINVAL: under
- *   the `\\?\` prefix, by which Node reaches long paths, they would make files that other programs cannot open.
- * - **Paths** that are given back have slashes, which Windows takes as well, so that nothing above knows another separator.
- * - **exchange** fails with EINVAL, as on a filesystem of Linux that cannot do it. None of Windows can (`hasExchange`).
+ * - **rename** replaces what is there with POSIX semantics, where Windows offers them. A file that
+ *   a scanner, an indexer or a reader holds open in a way that forbids it is tried again for up to
+ *   {@link RENAME_PATIENCE_MS}; then the error is ETXTBSY, and nothing has changed.
+ * - **A directory's sync** flushes a handle of the directory where Windows lets this user do so.
+ *   Where not, it does nothing: NTFS logs names in order, and MoveFileExW was told to write
+ *   through. Microsoft documents no more than that.
+ * - **A directory's lock** is a hidden file beside it, `.holdfast-<inode>.owner`, which nobody else
+ *   can open and which Windows deletes when its holder closes it or dies. Named after the inode, it
+ *   goes with the directory when that is renamed in its place. It is exclusive, also when a shared
+ *   one is asked for.
+ * - **Names** that Windows keeps for devices, or would shorten (a dot or a space at the end), are
+ *   refused with EINVAL: under the `\\?\` prefix, by which Node reaches long paths, they would make
+ *   files that other programs cannot open.
+ * - **Paths** that are given back have slashes, which Windows takes as well, so that nothing above
+ *   knows another separator.
+ * - **exchange** fails with EINVAL, as on a filesystem of Linux that cannot do it. None of Windows
+ *   can (`hasExchange`).
  */
 import { basename, dirname, parse, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,11 +28,14 @@ import { windowsError } from './native/windows-error.js';
 import { withSlashes } from './paths.js';
 
 /** How long a rename waits for other programs to close a file. */
-export const RENAME_PATIENCE_MS: number = 2000;
+const RENAME_PATIENCE_MS: number = 2000;
 const FIRST_PAUSE_MS = 2;
 const LAST_PAUSE_MS = 100;
 
-/** What <linux/magic.h> calls them; Windows has no such numbers, and what matters is who can reach the drive. */
+/**
+ * What <linux/magic.h> calls them; Windows has no such numbers, and what matters is who can reach
+ * the drive.
+ */
 const NTFS = 0x7366746e;
 const SMB = 0xfe534d42;
 
@@ -48,12 +56,15 @@ export function windowsFileSystem(
   return {
     ...node,
     hasExchange: false,
+    hasModes: false,
     async open(path, flags, mode) {
       if (flags.create) checkName(path);
+      if (flags.noFollow) await refuseSymlink(node, path);
       const file = await node.open(path, flags, mode);
       return flags.access === 'read' ? syncedByPath(file, native) : file;
     },
-    async openDirectory(path) {
+    async openDirectory(path, flags) {
+      if (flags?.noFollow || flags?.noSymlinks) await refuseSymlink(node, path);
       const directory = await node.openDirectory(path);
       const { ino } = await directory.stat();
       return new WindowsDirectory(directory, native, `${dirname(path)}/.holdfast-${ino}.owner`);
@@ -74,7 +85,8 @@ export function windowsFileSystem(
       return plainPath(await node.realpath(path));
     },
     async spelling(path) {
-      // Windows may refuse to tell (of a very long path, say): then the path as it was given is the best there is.
+      // Windows may refuse to tell (of a very long path, say): then the path as it was given is the
+      // best there is.
       return plainPath(await node.realpath(path).catch(() => path));
     },
     async stat(path) {
@@ -107,6 +119,17 @@ function plainPath(path: string): string {
   return withSlashes(path.replace(/^\\\\\?\\UNC\\/, '//').replace(/^\\\\\?\\/, ''));
 }
 
+/**
+ * Windows cannot be told so when it opens; who may make symlinks there is an administrator, or a
+ * developer.
+ */
+async function refuseSymlink(node: Fs, path: string): Promise<void> {
+  const { kind } = await node.lstat(path).catch(() => ({ kind: 'unknown' }));
+  if (kind !== 'symlink') return;
+  const text = `ELOOP: the path is a symlink, open '${path}'`;
+  throw Object.assign(new Error(text), { code: 'ELOOP', syscall: 'open', path });
+}
+
 /** Whoever may see a directory may use the names in it, which Node does not say in its mode. */
 function withSearchBits(stat: FileStat): FileStat {
   return stat.kind === 'directory' ? { ...stat, mode: stat.mode | 0o111 } : stat;
@@ -137,6 +160,10 @@ class WindowsDirectory implements FsDirectory {
     this.#ownerPath = ownerPath;
   }
 
+  /** Windows has no path to what is open. */
+  at(name: string): string {
+    return this.path.endsWith('/') ? this.path + name : `${this.path}/${name}`;
+  }
   async sync(): Promise<void> {
     await this.#native().flush(this.path);
   }

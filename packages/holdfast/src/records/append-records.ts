@@ -5,6 +5,7 @@
  * 2. open the log, made if it is missing; mend its tail when it needs that (log-tail.ts)
  * 3. write whole lines at the end, at most WRITE_BYTES at once or one longer record, and check the count
  * 4. fdatasync; again 3 while lines are left
+ *    (a log that would be longer than `maxBytes` is compacted or rotated in place of 3 to 5, rotate-log.ts)
  * 5. sync the directory, once per process and log, since the name may be as new as the content
  * 6. unlock, acknowledge
  *
@@ -12,19 +13,28 @@
  * where this round began. A crash leaves whole records of the round, and at most one torn line after them or lines
  * with holes among them, all within WRITE_BYTES of the end or in the last line; the next append mends that.
  */
-import { HoldfastError } from '../errors.js';
-import { locksOfThisChain } from '../lock/held-locks.js';
-import { resolveLockPath } from '../lock/lock-path.js';
+import { acquireCheckedLock } from '../journal/settled-lock.js';
+import { GroupQueues, QueuedCall } from '../lock/group-queue.js';
+import { lockChoiceNames, type LockChoice } from '../lock/lock-choice.js';
+import type { Lock } from '../lock/lock.js';
+import type { WaitOptions } from '../lock/waiting.js';
 import { checkOptions, checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
-import { absolute } from '../os/paths.js';
+import {
+  SET_ASIDE_OPTION,
+  checkSetAside,
+  type SetAsideLimits,
+  type SetAsideOptions,
+} from '../stage/set-aside.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
-import { queueAppend } from './append-queue.js';
-import type { AppendResult } from './append-round.js';
-import type { LogFormat } from './log-format.js';
+import { appendRound, type AppendResult, type RoundCall } from './append-round.js';
+import { compactRule } from './compact-rule.js';
+import type { LogFormat, PreparedRecords } from './log-format.js';
+import { checkRotation, rotationOptionNames, type RotationOptions } from './rotate-log.js';
 
-export interface AppendRecordsOptions extends LogOptions {
+export interface AppendRecordsOptions
+  extends LogOptions, LockChoice, RotationOptions, SetAsideOptions {
   /** CSV: the columns of a new log, in order. Default: the fields of its first records, in order of appearance. */
   readonly columns?: readonly string[] | undefined;
   /** The permission bits of a new log, before the umask. Default: 0o666. */
@@ -33,8 +43,6 @@ export interface AppendRecordsOptions extends LogOptions {
   readonly timeoutMs?: number | undefined;
   /** Ends the call while it waits; once its records are being written it is carried through. */
   readonly signal?: AbortSignal | undefined;
-  /** The lock file; `<log>.lock` by default. */
-  readonly lockPath?: string | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }
@@ -62,20 +70,56 @@ export async function appendRecords(
   checkOptions('appendRecords', options, optionNames);
   checkPath('appendRecords', path);
   refuseOne(records, path);
+  checkRotation('appendRecords', path, options);
+  checkSetAside('appendRecords', path, options.keepSetAside);
   const format = chooseFormat('appendRecords', path, options);
+  const { key, latestBy } = options;
+  if (key !== undefined) compactRule('appendRecords', format, key, latestBy);
   const prepared = format.prepare(records, path);
   if (prepared.count === 0) return { repairs: [] };
-  const { fs = nodeFileSystem, columns, delimiter, mode, lockPath, timeoutMs, signal } = options;
-  if (locksOfThisChain().length > 0) await refuseNested(fs, path, lockPath);
-  return await queueAppend(fs, absolute(path), lockPath && absolute(lockPath), {
-    format,
-    records: prepared,
-    mode,
-    settings: settingsOf(format, mode, columns, delimiter),
-    timeoutMs,
-    signal,
-  });
+  const { fs = nodeFileSystem } = options;
+  return await appends.enter(fs, path, options, new Append(format, prepared, options));
 }
+
+/** One call: what it appends, and how long it waits. */
+class Append extends QueuedCall<AppendResult> implements RoundCall {
+  readonly format: LogFormat;
+  readonly records: PreparedRecords;
+  readonly mode: number | undefined;
+  readonly rotation: RotationOptions;
+  readonly keepSetAside: SetAsideLimits | undefined;
+  /** Equal for calls that can share a round. */
+  readonly settings: readonly unknown[];
+
+  constructor(format: LogFormat, records: PreparedRecords, options: AppendRecordsOptions) {
+    super(options);
+    this.format = format;
+    this.records = records;
+    this.mode = options.mode;
+    this.rotation = options;
+    this.keepSetAside = options.keepSetAside;
+    this.settings = settingsOf(format, options);
+  }
+}
+
+const appends = new GroupQueues<AppendResult, Append, { readonly lock: Lock }>({
+  step: 'append',
+  lock: async (fs, { path, choice }, wait: WaitOptions) => ({
+    lock: await acquireCheckedLock(path, { fs, ...choice, ...wait }),
+  }),
+  wantTheSame: (a, b) => a.settings.every((setting, index) => setting === b.settings[index]),
+  run: async (fs, { path }, group) => {
+    for (const call of group) call.startCommitting();
+    for (let rest = group; rest.length > 0;) {
+      const { takenCount, refused, result } = await appendRound(fs, path, rest);
+      for (const call of rest.slice(0, takenCount)) {
+        if (refused.has(call)) call.reject(refused.get(call));
+        else call.resolve(result);
+      }
+      rest = rest.slice(takenCount);
+    }
+  },
+});
 
 function refuseOne(records: unknown, path: string): void {
   if (typeof records === 'object' && records !== null && Symbol.iterator in records) return;
@@ -83,29 +127,24 @@ function refuseOne(records: unknown, path: string): void {
   throw invalidArgument('appendRecords', message, path);
 }
 
-/** Equal for calls that can share a round. */
 function settingsOf(
-  format: LogFormat,
-  mode: number | undefined,
-  columns: readonly string[] | undefined,
-  delimiter: string | undefined,
-): string {
-  if (format.name === 'jsonl') return `jsonl ${mode}`;
-  return JSON.stringify([format.name, delimiter, columns, mode]);
+  { name }: LogFormat,
+  { mode, columns, delimiter, maxBytes, keep, key, latestBy, keepSetAside }: AppendRecordsOptions,
+): readonly unknown[] {
+  const ofText = name === 'jsonl' ? '' : JSON.stringify([delimiter, columns]);
+  const fields = typeof key === 'object' ? JSON.stringify(key) : key;
+  const { count, maxAgeDays } = keepSetAside ?? {};
+  return [name, mode, ofText, maxBytes, keep, fields, latestBy, count, maxAgeDays];
 }
 
-/** A round is led by one call for all that share it, so whose chain holds the lock is asked before a call joins. */
-async function refuseNested(fs: Fs, path: string, given: string | undefined): Promise<void> {
-  const lockPath = await resolveLockPath(fs, path, given);
-  const isHeld = locksOfThisChain().some((lock) => lock.held && lock.lockPath === lockPath);
-  if (!isHeld) return;
-  throw new HoldfastError('LOCK_NESTED', {
-    message:
-      'This chain of calls holds the lock of the log and would wait for itself. Append after it is released.',
-    outcome: 'unchanged',
-    step: 'lock',
-    path: lockPath,
-  });
-}
-
-const optionNames = [...logOptionNames, 'columns', 'mode', 'timeoutMs', 'signal', 'lockPath', 'fs'];
+const optionNames = [
+  ...logOptionNames,
+  ...rotationOptionNames,
+  SET_ASIDE_OPTION,
+  'columns',
+  'mode',
+  'timeoutMs',
+  'signal',
+  ...lockChoiceNames,
+  'fs',
+] as const;

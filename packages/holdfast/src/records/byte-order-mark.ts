@@ -3,7 +3,10 @@ import type { FsFile } from '../os/fs.js';
 import { readWhole } from './log-bytes.js';
 import { corruptLog } from './record-errors.js';
 
-/** How many bytes of mark the file begins with. Throws CORRUPT_DOCUMENT for UTF-16, which a log never is. */
+/**
+ * How many bytes of mark the file begins with. Throws CORRUPT_DOCUMENT for UTF-16, which a log
+ * never is.
+ */
 export async function readByteOrderMark(file: FsFile, endBytes: number): Promise<number> {
   const start = Buffer.alloc(Math.min(3, endBytes));
   const got = await readWhole(file, start, 0);

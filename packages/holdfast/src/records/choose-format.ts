@@ -7,7 +7,7 @@ import type { LogFormat, LogFormatName } from './log-format.js';
 
 /** The options that every call on a record log has. */
 export interface LogOptions {
-  /** Default: `csv` for names that end in `.csv` or `.tsv`, else `jsonl`. */
+  /** Default: `csv` for names that end in `.csv` or `.tsv` (or, rotated, in `.csv.1`), else `jsonl`. */
   readonly format?: LogFormatName | undefined;
   /** CSV: one character. Default: found in the header; for a new log a comma, or a tab when its name ends in `.tsv`. */
   readonly delimiter?: string | undefined;
@@ -20,7 +20,8 @@ export function chooseFormat(
   path: string,
   options: LogOptions & CsvChoices,
 ): LogFormat {
-  const ending = extname(path).toLowerCase();
+  // `table.csv.1` is a rotated `table.csv`.
+  const ending = extname(path.replace(/(?:\.\d+)+$/u, '')).toLowerCase();
   const name = options.format ?? (ending === '.csv' || ending === '.tsv' ? 'csv' : 'jsonl');
   if (name === 'csv') {
     const delimiter = options.delimiter ?? (ending === '.tsv' ? '\t' : undefined);

@@ -8,31 +8,29 @@
  *
  * A crash leaves the old log or the new one. Appenders that waited find the new file, since they open it after locking.
  */
-import { failure } from '../failure.js';
-import { replaceFile } from '../file/replace-file.js';
 import { withLock } from '../journal/settled-lock.js';
+import { lockChoiceNames, lockChoiceOf, type LockChoice } from '../lock/lock-choice.js';
 import { checkOptions } from '../options.js';
-import { closeQuietly } from '../os/close-quietly.js';
 import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import {
-  keyFunction,
-  rankFunction,
+  compactRule,
   type CompactRule,
   type KeyChoice,
   type Rank,
   type RankChoice,
 } from './compact-rule.js';
-import { readWhole, sizeOf } from './log-bytes.js';
+import { sizeOf } from './log-bytes.js';
 import { judge, type DamagePolicy } from './log-damage.js';
 import { readEntries, type LogEntry } from './log-entries.js';
 import type { LogFormat, LogRecord } from './log-format.js';
-import { LINE_FEED } from './log-lines.js';
 import { endsInLineFeed } from './log-tail.js';
 import { corruptLog } from './record-errors.js';
+import { finishRotation } from './rotate-log.js';
+import { rewriteLog, whileOpen, type LogPart } from './rewrite-log.js';
 
-export interface CompactRecordsOptions extends LogOptions {
+export interface CompactRecordsOptions extends LogOptions, LockChoice {
   /** The field, or the fields together, that say which records are of one thing; or a function that gives the key. */
   readonly key: KeyChoice;
   /**
@@ -48,12 +46,11 @@ export interface CompactRecordsOptions extends LogOptions {
   readonly timeoutMs?: number | undefined;
   /** Ends the wait for the lock. */
   readonly signal?: AbortSignal | undefined;
-  /** The lock file; `<log>.lock` by default. */
-  readonly lockPath?: string | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }
 
+/** What a compaction did. */
 export interface CompactResult {
   readonly keptCount: number;
   /** Records that gave way to a later one of their key. */
@@ -69,9 +66,9 @@ const optionNames = [
   'onDamage',
   'timeoutMs',
   'signal',
-  'lockPath',
+  ...lockChoiceNames,
   'fs',
-];
+] as const;
 
 /**
  * Replaces a log by one with only the last record of each key, in the order that these records have in it. Lines are
@@ -91,17 +88,26 @@ export async function compactRecords(
 ): Promise<CompactResult> {
   checkOptions('compactRecords', options, optionNames);
   const format = chooseFormat('compactRecords', path, options);
-  const rule = {
-    keyOf: keyFunction(options.key),
-    rankOf: rankFunction(options.latestBy, format.name),
+  const compaction = {
+    path,
+    format,
+    ...compactRule('compactRecords', format, options.key, options.latestBy),
+    onDamage: options.onDamage ?? 'error',
   };
-  const { fs = nodeFileSystem, timeoutMs, signal, lockPath } = options;
-  return withLock(path, () => compact(fs, path, format, rule, options.onDamage ?? 'error'), {
-    fs,
-    timeoutMs,
-    signal,
-    lockPath,
-  });
+  const { fs = nodeFileSystem, timeoutMs, signal } = options;
+  const compact = async (): Promise<CompactResult> => {
+    // Of a rotation that died the records would be in two files.
+    await finishRotation(fs, path, format);
+    return compactLocked(fs, compaction);
+  };
+  return withLock(path, () => compact(), { fs, timeoutMs, signal, ...lockChoiceOf(options) });
+}
+
+/** What is to be done with a log. */
+interface Compaction extends CompactRule {
+  readonly path: string;
+  readonly format: LogFormat;
+  readonly onDamage: DamagePolicy;
 }
 
 /** The place of the record that is last of its key so far. */
@@ -111,40 +117,19 @@ interface Winner {
   readonly rank: Rank;
 }
 
-async function compact(
-  fs: Fs,
-  path: string,
-  format: LogFormat,
-  rule: CompactRule,
-  onDamage: DamagePolicy,
-): Promise<CompactResult> {
-  const found = await whileOpen(fs, path, (file) =>
-    findWinners(path, file, format, rule, onDamage),
-  );
-  const { sizeBeforeBytes, sizeAfterBytes } = found;
+/** Compacts a log whose lock the caller has. */
+export async function compactLocked(fs: Fs, compaction: Compaction): Promise<CompactResult> {
+  const { path } = compaction;
+  const found = await whileOpen(fs, path, (file) => findWinners(file, compaction));
+  const { headBytes, winners, isUnterminated, sizeBeforeBytes, sizeAfterBytes } = found;
   if (sizeAfterBytes !== sizeBeforeBytes) {
-    await replaceFile(path, keptBytes(fs, path, found), { fs });
+    const kept: LogPart[] = [{ offsetBytes: 0, sizeBytes: headBytes }, ...winners];
+    if (isUnterminated) kept.push('lineFeed');
+    await rewriteLog(fs, path, kept);
   }
   const keptCount = found.winners.length;
   const droppedCount = found.recordCount - keptCount;
   return { keptCount, droppedCount, sizeBeforeBytes, sizeAfterBytes };
-}
-
-async function whileOpen<T>(fs: Fs, path: string, use: (file: FsFile) => Promise<T>): Promise<T> {
-  const file = await openLog(fs, path);
-  try {
-    return await use(file);
-  } finally {
-    await closeQuietly(file);
-  }
-}
-
-async function openLog(fs: Fs, path: string): Promise<FsFile> {
-  try {
-    return await fs.open(path, { access: 'read' });
-  } catch (error) {
-    throw failure('open', path, error);
-  }
 }
 
 interface Found {
@@ -160,13 +145,8 @@ interface Found {
   readonly sizeAfterBytes: number;
 }
 
-async function findWinners(
-  path: string,
-  file: FsFile,
-  format: LogFormat,
-  rule: CompactRule,
-  onDamage: DamagePolicy,
-): Promise<Found> {
+async function findWinners(file: FsFile, compaction: Compaction): Promise<Found> {
+  const { path, format, onDamage } = compaction;
   const endBytes = await sizeOf(file);
   const winners = new Map<string, Winner>();
   let recordCount = 0;
@@ -175,7 +155,7 @@ async function findWinners(
       const record = judge(path, entry, onDamage);
       if (!record) continue;
       recordCount += 1;
-      contend(winners, record, entry, rule, path);
+      contend(winners, record, entry, compaction);
     }
   }
   await format.load?.();
@@ -203,15 +183,15 @@ function contend(
   winners: Map<string, Winner>,
   record: LogRecord,
   entry: LogEntry,
-  rule: CompactRule,
-  path: string,
+  compaction: Compaction,
 ): void {
-  const key = rule.keyOf(record);
+  const { path } = compaction;
+  const key = compaction.keyOf(record);
   if (key === undefined) {
     const message = `The record in line ${entry.line} has no key, or a number past 2^53 as one, which cannot be told from its neighbours.`;
     throw corruptLog(path, message);
   }
-  const rank = rule.rankOf(record);
+  const rank = compaction.rankOf(record);
   if (rank === undefined) {
     const message = `The record in line ${entry.line} has no number or text that tells when it was written.`;
     throw corruptLog(path, message);
@@ -223,37 +203,4 @@ function contend(
   }
   if (before && before.rank > rank) return;
   winners.set(key, { offsetBytes: entry.offsetBytes, sizeBytes: entry.sizeBytes, rank });
-}
-
-const CHUNK_BYTES = 256 * 1024;
-
-/**
- * The head's and the winners' own bytes, in chunks; a last line without a line end gets one. The log is open no longer
- * than its bytes are taken, since a file that is open cannot be replaced everywhere.
- */
-async function* keptBytes(fs: Fs, path: string, found: Found): AsyncGenerator<Uint8Array> {
-  const { headBytes, winners, isUnterminated } = found;
-  const file = await openLog(fs, path);
-  try {
-    let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    let held = 0;
-    for (const range of [{ offsetBytes: 0, sizeBytes: headBytes }, ...winners]) {
-      for (let done = 0; done < range.sizeBytes;) {
-        const room = Math.min(range.sizeBytes - done, CHUNK_BYTES - held);
-        const place = chunk.subarray(held, held + room);
-        const got = await readWhole(file, place, range.offsetBytes + done);
-        if (got === 0) throw corruptLog(path, 'The log became shorter while it was compacted.');
-        held += got;
-        done += got;
-        if (held < CHUNK_BYTES) continue;
-        yield chunk;
-        chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-        held = 0;
-      }
-    }
-    if (held > 0) yield chunk.subarray(0, held);
-    if (isUnterminated) yield Buffer.of(LINE_FEED);
-  } finally {
-    await closeQuietly(file);
-  }
 }

@@ -1,6 +1,6 @@
 /** Which records are of one thing, and which of two was written last. */
 import { invalidArgument } from '../options.js';
-import type { LogFormatName, LogRecord } from './log-format.js';
+import type { LogFormat, LogFormatName, LogRecord } from './log-format.js';
 
 /** How late a record was written, to be compared with others of its type. */
 export type Rank = string | number;
@@ -12,14 +12,26 @@ export interface CompactRule {
   rankOf(record: LogRecord): Rank | undefined;
 }
 
+/** Which records stand for the same thing: a field, several, or a function. */
 export type KeyChoice = string | readonly string[] | ((record: LogRecord) => string);
+/** Which record of a key is the latest: a field that grows, or a function. */
 export type RankChoice = string | ((record: LogRecord) => Rank);
 
-export function keyFunction(key: KeyChoice): CompactRule['keyOf'] {
+/** @param call - the public function, for messages */
+export function compactRule(
+  call: string,
+  { name }: LogFormat,
+  key: KeyChoice,
+  latestBy: RankChoice | undefined,
+): CompactRule {
+  return { keyOf: keyFunction(call, key), rankOf: rankFunction(latestBy, name) };
+}
+
+function keyFunction(call: string, key: KeyChoice): CompactRule['keyOf'] {
   if (typeof key === 'function') return (record) => asKey(key(record));
   const fields = typeof key === 'string' ? [key] : key;
   if (!Array.isArray(fields) || fields.length === 0) {
-    throw invalidArgument('compactRecords', 'key must name one field or more, or be a function.');
+    throw invalidArgument(call, 'key must name one field or more, or be a function.');
   }
   return (record) => {
     const values = fields.map((field) => ownField(record, field));
@@ -28,7 +40,7 @@ export function keyFunction(key: KeyChoice): CompactRule['keyOf'] {
 }
 
 /** By position alone, every record ranks the same and the later one wins. */
-export function rankFunction(
+function rankFunction(
   latestBy: RankChoice | undefined,
   format: LogFormatName,
 ): CompactRule['rankOf'] {

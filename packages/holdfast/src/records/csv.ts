@@ -1,10 +1,11 @@
 /**
- * CSV with a header line, parsed and written by csv-parse and csv-stringify (RFC 4180), which are loaded at the first
- * log that is CSV.
+ * CSV with a header line, parsed and written by csv-parse and csv-stringify (RFC 4180), which are
+ * loaded at the first log that is CSV.
  *
- * One record is one physical line. No encoding of a line break inside a cell is read back the same by every CSV reader
- * and stays on one line, so a record with one is refused (docs/decisions/0004-line-breaks-in-csv-records.md), and so
- * is a NUL. Every cell is text: numbers and booleans are written as JavaScript writes them and read back as text.
+ * One record is one physical line. No encoding of a line break inside a cell is read back the same
+ * by every CSV reader and stays on one line, so a record with one is refused
+ * (docs/decisions/0004-line-breaks-in-csv-records.md), and so is a NUL. Every cell is text: numbers
+ * and booleans are written as JavaScript writes them and read back as text.
  */
 import type { FsFile } from '../os/fs.js';
 import { invalidArgument } from '../options.js';
@@ -19,15 +20,18 @@ import type {
   PreparedRecords,
 } from './log-format.js';
 import { linesOf, readLineRuns } from './log-lines.js';
-import { corruptLog, unrepresentable } from './record-errors.js';
-import { isPlainObject } from './representable.js';
+import { corruptLog, notARecord, unrepresentable } from './record-errors.js';
+import { isPlainObject } from '../document/plain-data.js';
 
 type CsvHead = Extract<LogHead, { format: 'csv' }>;
 type Cells = ReadonlyMap<string, string>;
 
 /** What the caller says about a CSV log. */
 export interface CsvChoices {
-  /** The columns of a new log, in order. Default: the fields of its first records, in order of appearance. */
+  /**
+   * The columns of a new log, in order. Default: the fields of its first records, in order of
+   * appearance.
+   */
   readonly columns?: readonly string[] | undefined;
   /** One character. Default: found in the header; in a new log a comma. */
   readonly delimiter?: string | undefined;
@@ -99,17 +103,16 @@ function prepare(records: Iterable<object>, path: string): PreparedRecords {
 }
 
 function cellsOf(record: object, index: number, path: string): Cells {
-  if (!isPlainObject(record)) {
-    throw unrepresentable(path, index, { place: '', reason: 'a record must be a plain object' });
-  }
+  if (!isPlainObject(record)) throw unrepresentable(path, index, notARecord.loss);
   const cells = new Map<string, string>();
   for (const [name, value] of Object.entries(record)) {
     const badName = textLoss(name);
-    if (badName !== undefined) throw unrepresentable(path, index, { place: name, reason: badName });
+    if (badName !== undefined)
+      throw unrepresentable(path, index, { tokens: [name], reason: badName });
     const text = cellText(value);
     const reason =
       text === undefined ? `a CSV cell holds text, not ${kindOf(value)}` : textLoss(text);
-    if (reason !== undefined) throw unrepresentable(path, index, { place: name, reason });
+    if (reason !== undefined) throw unrepresentable(path, index, { tokens: [name], reason });
     cells.set(name, text as string);
   }
   return cells;
@@ -144,7 +147,7 @@ function encodeRows(rows: readonly Cells[], head: CsvHead, path: string): string
     const place = [...row.keys()].find((name) => !known.has(name));
     if (place !== undefined) {
       const reason = `the log has no such column (it has ${head.columns.join(', ')})`;
-      throw unrepresentable(path, index, { place, reason });
+      throw unrepresentable(path, index, { tokens: [place], reason });
     }
   }
   return stringify(
@@ -229,7 +232,8 @@ async function readHeader(
 ): Promise<CsvHead | undefined> {
   const first = await firstLine(file, startBytes, endBytes);
   if (first === undefined) return undefined;
-  // The first write of a log is no longer than this: nothing of it was acknowledged if its header has a hole.
+  // The first write of a log is no longer than this: nothing of it was acknowledged if its header
+  // has a hole.
   if (first.text.includes('\0') && endBytes <= WRITE_BYTES) return undefined;
   const dialect = findDialect(first.text, first.lineEnd, choices);
   const columns = headerColumns(first.text, dialect);
@@ -297,7 +301,8 @@ function newHeader(columns: readonly string[], delimiter: string, offsetBytes: n
     );
   }
   const dialect: CsvDialect = { delimiter, quote: '"', lineEnd: '\n' };
-  // Quoted, a name cannot be taken for another dialect or a byte order mark when the header is read again.
+  // Quoted, a name cannot be taken for another dialect or a byte order mark when the header is read
+  // again.
   const text = stringify([columns], dialect, { quoted_match: /[,;\t|]|^'|'$|^\ufeff/ });
   const sizeBytes = offsetBytes + Buffer.byteLength(text);
   return { head: { format: 'csv', sizeBytes, columns, dialect }, text };

@@ -5,10 +5,13 @@
  * Records are objects, never bare numbers or strings: a beginning of an object is never an object, so a last line
  * without its line feed shows whether it is whole, while `12` may be the beginning of `123`.
  */
+import { isPlainObject } from '../document/plain-data.js';
+import { checkValue } from '../json/check.js';
+import { parseText } from '../json/parse-text.js';
 import { readByteOrderMark } from './byte-order-mark.js';
 import { DamagedLine, type LogFormat, type LogRecord, type PreparedRecords } from './log-format.js';
-import { findLoss } from './representable.js';
-import { unrepresentable } from './record-errors.js';
+import { notARecord, unrepresentable } from './record-errors.js';
+import { salvageJson } from './salvage-json.js';
 
 const otherLineBreaks = /[\u0085\u2028\u2029]/g;
 
@@ -24,13 +27,16 @@ export const jsonLines: LogFormat = {
   decode(lines) {
     return lines.map(decodeLine);
   },
-  isWhole(line) {
-    return !(decodeLine(line) instanceof DamagedLine);
-  },
+  isWhole,
+  salvage: (line, hasLineEnd) => salvageJson(line, hasLineEnd, isWhole),
   isWholeHead() {
     return false;
   },
 };
+
+function isWhole(line: string): boolean {
+  return !(decodeLine(line) instanceof DamagedLine);
+}
 
 function prepare(records: Iterable<object>, path: string): PreparedRecords {
   let count = 0;
@@ -43,7 +49,7 @@ function prepare(records: Iterable<object>, path: string): PreparedRecords {
 }
 
 function encodeLine(record: object, index: number, path: string): string {
-  const loss = findLoss(record);
+  const { loss } = isPlainObject(record) ? checkValue(record, 'exact') : notARecord;
   if (loss) throw unrepresentable(path, index, loss);
   return `${JSON.stringify(record).replace(otherLineBreaks, escapeCharacter)}\n`;
 }
@@ -54,7 +60,7 @@ function escapeCharacter(character: string): string {
 
 function decodeLine(line: string): LogRecord | DamagedLine {
   try {
-    const value: unknown = JSON.parse(line);
+    const value: unknown = parseText(line);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as LogRecord;
     }

@@ -14,6 +14,7 @@ export interface LogDamage {
   readonly isTorn: boolean;
 }
 
+/** What becomes of a line that is no record. */
 export type DamagePolicy = 'error' | 'skip' | ((damage: LogDamage) => void);
 
 /** The record of an entry; `undefined` for damage that the policy passes over. */
@@ -29,7 +30,7 @@ export function judge(path: string, entry: LogEntry, policy: DamagePolicy): LogR
 
 function damagedLine(path: string, line: number, { reason }: DamagedLine): Error {
   const message =
-    `Line ${line} is not a record: ${reason}. Mend or delete the line, ` +
-    `or pass over such lines with onDamage: 'skip' (--skip-damaged).`;
+    `Line ${line} is not a record: ${reason}. Take it out with repairRecords, which ` +
+    `keeps it aside and finds the records in it, or pass over such lines with onDamage: 'skip'.`;
   return corruptLog(path, message);
 }

@@ -29,22 +29,51 @@ export async function* readEntries(
   await format.load?.();
   const head = await format.readHead(file, endBytes);
   if (!head) return;
-  let line = 1 + (await countLines(file, head.sizeBytes));
-  for await (const run of readLineRuns(file, head.sizeBytes, endBytes)) {
+  const from = { offsetBytes: head.sizeBytes, line: await firstLine(file, head) };
+  for await (const { entries } of readRuns(file, { format, head, endBytes }, from)) yield entries;
+}
+
+/** The number of the first line behind the head. */
+export async function firstLine(file: FsFile, head: LogHead): Promise<number> {
+  return 1 + (await countLines(file, head.sizeBytes));
+}
+
+/** The beginning of a line, and its number. */
+export interface LinePlace {
+  readonly offsetBytes: number;
+  readonly line: number;
+}
+
+/** Some of the lines of a log. */
+export interface EntryRun {
+  readonly entries: readonly LogEntry[];
+  /** Where they end: the place of the next line. */
+  readonly end: LinePlace;
+  /** Whether the last of them has no line end. */
+  readonly isUnterminated: boolean;
+}
+
+/** The lines of a log from a place on, in the groups in which they were read. */
+export async function* readRuns(file: FsFile, log: Log, from: LinePlace): AsyncGenerator<EntryRun> {
+  let { line } = from;
+  for await (const run of readLineRuns(file, from.offsetBytes, log.endBytes)) {
+    const { bytes, offsetBytes, isUnterminated } = run;
     const lines = linesOf(run);
-    yield entriesOf(run, lines, line, { format, head, endBytes });
+    const entries = entriesOf(run, lines, line, log);
     line += lines.length;
+    yield { entries, end: { offsetBytes: offsetBytes + bytes.length, line }, isUnterminated };
   }
 }
 
-interface Log {
+/** A log, as far as it is read. */
+export interface Log {
   readonly format: LogFormat;
   readonly head: LogHead;
   readonly endBytes: number;
 }
 
 /** The inner loop of reading: one object a line and no more. */
-function entriesOf(run: LineRun, lines: readonly Line[], firstLine: number, log: Log): LogEntry[] {
+function entriesOf(run: LineRun, lines: readonly Line[], first: number, log: Log): LogEntry[] {
   const texts: string[] = [];
   for (const { text } of lines) if (text) texts.push(text);
   const decoded = log.format.decode(texts, log.head).values();
@@ -54,7 +83,7 @@ function entriesOf(run: LineRun, lines: readonly Line[], firstLine: number, log:
     if (line.text === '') continue;
     const content = line.text === undefined ? notUtf8 : (decoded.next().value as LogRecord);
     entries.push({
-      line: firstLine + index,
+      line: first + index,
       offsetBytes: line.offsetBytes,
       sizeBytes: line.sizeBytes,
       content: content instanceof DamagedLine ? withCause(line, content, log) : content,

@@ -5,7 +5,9 @@
  * head. After the head every record is one physical line, ended by a line feed (or CR LF). Empty lines are nothing. A
  * raw NUL byte is in no record of either format, so one found in a line is a hole that a power loss left in it.
  */
+import type { Buffer } from 'node:buffer';
 import type { FsFile } from '../os/fs.js';
+import type { Stretch } from './torn-bytes.js';
 
 /**
  * The most that one write of an append holds, unless it is a single longer record. What an append that was never
@@ -77,6 +79,14 @@ export interface LogFormat {
   decode(lines: readonly string[], head: LogHead): readonly (LogRecord | DamagedLine)[];
   /** Whether a last line without a line end is provably a whole record, not the beginning of a longer one. */
   isWhole(line: string): boolean;
+  /**
+   * The whole records in a line that is none by itself, by their places in it; absent where nothing in such a line is
+   * provably whole.
+   *
+   * @param line - without its line end
+   * @param hasLineEnd - whether it had one
+   */
+  salvage?(line: Buffer, hasLineEnd: boolean): readonly Stretch[];
   /** Whether a lone line without a line end is a whole head for these records. */
   isWholeHead(line: string, next: PreparedRecords): boolean;
 }

@@ -1,17 +1,29 @@
-/** Reads the physical lines of a log in bounded memory: one chunk, and at most one line that is longer than it. */
+/**
+ * Reads the physical lines of a log in bounded memory: one chunk, and at most one line that is
+ * longer than it.
+ */
 import { isUtf8 } from 'node:buffer';
 import type { FsFile } from '../os/fs.js';
 import { readWhole } from './log-bytes.js';
+import { logWasCut } from './record-errors.js';
 
 const CHUNK_BYTES = 512 * 1024;
 /**
- * What is made of a run is alive until its last line is used. Of a whole chunk, so much would outlive the collection of
- * young garbage that reading could take up to a third longer.
+ * What is made of a run is alive until its last line is used. Of a whole chunk, so much would
+ * outlive the collection of young garbage that reading could take up to a third longer.
  */
 const RUN_BYTES = 32 * 1024;
 export const LINE_FEED = 0x0a;
+/**
+ * Nearly every log ends in a line end, which one byte tells; the last line of another is looked for
+ * in steps.
+ */
+const TAIL_GROWTH = 4096;
 
-/** Whole lines, one after another as they are in the file. The bytes are only valid until the next run is asked for. */
+/**
+ * Whole lines, one after another as they are in the file. The bytes are only valid until the next
+ * run is asked for.
+ */
 export interface LineRun {
   readonly bytes: Buffer;
   readonly offsetBytes: number;
@@ -19,12 +31,19 @@ export interface LineRun {
   readonly isUnterminated: boolean;
 }
 
-/** The lines between two offsets, in runs. The first offset is the beginning of a line. */
+/**
+ * The lines between two offsets, in runs. The first offset is the beginning of a line.
+ *
+ * @throws HoldfastError TARGET_CHANGED when the log is cut meanwhile, so that lines which were
+ *   there cannot be given. A last line without a line end may go: an append that mends the log
+ *   takes it away.
+ */
 export async function* readLineRuns(
   file: FsFile,
   startBytes: number,
   endBytes: number,
 ): AsyncGenerator<LineRun> {
+  const wholeEndBytes = await endOfWholeLines(file, startBytes, endBytes);
   let buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, endBytes - startBytes)));
   let held = 0;
   let offsetBytes = startBytes;
@@ -34,7 +53,10 @@ export async function* readLineRuns(
     const got = await readWhole(file, buffer.subarray(held, held + room), offsetBytes + held);
     const searchFrom = held;
     held += got;
-    if (got === 0) break;
+    if (got === 0) {
+      if (offsetBytes + held < wholeEndBytes) throw logWasCut(file.path, offsetBytes + held);
+      break;
+    }
     const cut = lastLineFeed(buffer, searchFrom, held) + 1;
     if (cut === 0) continue;
     for (const bytes of wholeLinePieces(buffer.subarray(0, cut), RUN_BYTES)) {
@@ -45,6 +67,21 @@ export async function* readLineRuns(
     held -= cut;
   }
   if (held > 0) yield { bytes: buffer.subarray(0, held), offsetBytes, isUnterminated: true };
+}
+
+/** The end of the last line that has a line end, among those between two offsets. */
+async function endOfWholeLines(
+  file: FsFile,
+  startBytes: number,
+  endBytes: number,
+): Promise<number> {
+  for (let spanBytes = 1; ; spanBytes *= TAIL_GROWTH) {
+    const start = Math.max(startBytes, endBytes - spanBytes);
+    const tail = Buffer.allocUnsafe(endBytes - start);
+    const feed = tail.subarray(0, await readWhole(file, tail, start)).lastIndexOf(LINE_FEED);
+    if (feed >= 0) return start + feed + 1;
+    if (start === startBytes) return startBytes;
+  }
 }
 
 function grown(buffer: Buffer): Buffer<ArrayBuffer> {

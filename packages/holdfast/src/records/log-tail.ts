@@ -5,39 +5,41 @@
  * - Any other last line without a line end is cut off.
  * - A line with raw NULs is a hole that a power loss left: it becomes empty lines, so that nothing behind it moves.
  *
- * What is taken out of the log is first kept, durably, in a file beside it whose name ends in a checksum of its bytes:
- * a mend that dies half-way is done again with the same result. A sync separates the mending from the next append.
+ * What is taken out of the log is first kept (torn-bytes.ts): a mend that dies half-way is done again with the same result. A
+ * sync separates the mending from the next append.
  */
-import { replaceFile } from '../file/replace-file.js';
-import { crypto } from '../os/lazy-modules.js';
-import type { Fs, FsFile } from '../os/fs.js';
+import type { FsFile } from '../os/fs.js';
+import { writeAll } from '../os/handles.js';
 import { WRITE_BYTES, type LogFormat, type PreparedRecords } from './log-format.js';
 import { LINE_FEED, linesOf, readLineRuns, withoutHole, type Line } from './log-lines.js';
-import { readWhole, writeWhole } from './log-bytes.js';
+import { readWhole } from './log-bytes.js';
+import { keepPieces, type Stretch, type TornLog } from './torn-bytes.js';
 
-/** Something that an append mended before it wrote. */
+/** Something in a log that was mended, before an append wrote or by `repairRecords`. */
 export interface LogRepair {
-  /** `completed`: a whole last record got its line end. `removed`: bytes that were no record were taken out. */
-  readonly kind: 'completed' | 'removed';
+  /**
+   * `completed`: a whole last record got its line end. `removed`: bytes that were no record were taken out. `separated`: a
+   * record that shared a line with what is before it got a line of its own.
+   */
+  readonly kind: 'completed' | 'removed' | 'separated';
+  /** Where it was, and how many bytes of it: of the record, or of what was removed. */
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-  /** The file that keeps the bytes removed. */
+  /** The file that keeps the bytes removed; of very many pieces one file keeps all, one after the other. */
   readonly keptAt?: string;
+  /** Where in that file these begin. */
+  readonly keptOffsetBytes?: number;
 }
 
 /** What the mending of a log needs to know. */
-export interface TailContext {
-  readonly fs: Fs;
-  /** Of the log, for messages and for the names of the files that keep what is removed. */
-  readonly path: string;
-  readonly file: FsFile;
+export interface TailContext extends TornLog {
   readonly format: LogFormat;
   /** What will be appended. */
   readonly next: PreparedRecords;
 }
 
 /** What was mended, and where the log ends now. */
-export interface MendedTail {
+interface MendedTail {
   readonly repairs: readonly LogRepair[];
   readonly endBytes: number;
 }
@@ -56,16 +58,32 @@ export async function mendTail(
   endBytes: number,
 ): Promise<MendedTail> {
   const start = await suspectStart(log.file, startBytes, endBytes);
-  const repairs: LogRepair[] = [];
+  const holes: Stretch[] = [];
+  let last: Line | undefined;
   for await (const run of readLineRuns(log.file, start, endBytes)) {
     for (const line of linesOf(run)) {
       const isLast = line.offsetBytes + line.sizeBytes === endBytes;
-      const isUnterminated = isLast && run.isUnterminated;
-      if (!isUnterminated && !line.hasNul) continue;
-      repairs.push(await mendLine(log, line, isUnterminated));
+      if (isLast && run.isUnterminated) last = line;
+      else if (line.hasNul) addTo(holes, line);
     }
   }
+  const repairs = await blankAll(log, holes);
+  if (last) repairs.push(await mendLast(log, last));
   return settled(log, repairs, endBytes);
+}
+
+/** Lines that follow each other are one stretch. */
+function addTo(stretches: Stretch[], { offsetBytes, sizeBytes }: Line): void {
+  const before = stretches.at(-1);
+  if (before && before.offsetBytes + before.sizeBytes === offsetBytes) {
+    stretches.pop();
+    stretches.push({
+      offsetBytes: before.offsetBytes,
+      sizeBytes: before.sizeBytes + sizeBytes,
+    });
+  } else {
+    stretches.push({ offsetBytes, sizeBytes });
+  }
 }
 
 /** Mends a log that has no head: what is in it was never acknowledged, unless it is a whole header. */
@@ -99,9 +117,8 @@ async function settled(
   return { repairs, endBytes: (await log.file.stat()).sizeBytes };
 }
 
-async function mendLine(log: TailContext, line: Line, isUnterminated: boolean): Promise<LogRepair> {
+async function mendLast(log: TailContext, line: Line): Promise<LogRepair> {
   const { offsetBytes, sizeBytes, text } = line;
-  if (!isUnterminated) return blank(log, offsetBytes, sizeBytes);
   if (text !== undefined && log.format.isWhole(withoutHole(text))) return complete(log, line, text);
   return cutOff(log, offsetBytes, sizeBytes);
 }
@@ -111,7 +128,7 @@ async function complete(log: TailContext, line: Line, text: string): Promise<Log
   const { offsetBytes, sizeBytes } = line;
   const holeBytes = text.length - withoutHole(text).length;
   const ends = Buffer.alloc(Math.max(1, holeBytes), LINE_FEED);
-  await writeWhole(log.file, ends, offsetBytes + sizeBytes - holeBytes);
+  await writeAll(log.file, ends, offsetBytes + sizeBytes - holeBytes);
   return { kind: 'completed', offsetBytes, sizeBytes };
 }
 
@@ -120,24 +137,18 @@ async function cutOff(
   offsetBytes: number,
   sizeBytes: number,
 ): Promise<LogRepair> {
-  const keptAt = await keep(log, offsetBytes, sizeBytes);
+  const [kept] = await keepPieces(log, [{ offsetBytes, sizeBytes }]);
   await log.file.truncate(offsetBytes);
-  return { kind: 'removed', offsetBytes, sizeBytes, keptAt };
+  return { kind: 'removed', offsetBytes, sizeBytes, ...kept };
 }
 
-async function blank(log: TailContext, offsetBytes: number, sizeBytes: number): Promise<LogRepair> {
-  const keptAt = await keep(log, offsetBytes, sizeBytes);
-  await writeWhole(log.file, Buffer.alloc(sizeBytes, LINE_FEED), offsetBytes);
-  return { kind: 'removed', offsetBytes, sizeBytes, keptAt };
-}
-
-async function keep(log: TailContext, offsetBytes: number, sizeBytes: number): Promise<string> {
-  const bytes = Buffer.alloc(sizeBytes);
-  await readWhole(log.file, bytes, offsetBytes);
-  const name = crypto().createHash('sha256').update(bytes).digest('hex').slice(0, 16);
-  const keptAt = `${log.path}.torn-${name}`;
-  await replaceFile(keptAt, bytes, { fs: log.fs });
-  return keptAt;
+/** Makes holes empty lines. */
+async function blankAll(log: TailContext, holes: readonly Stretch[]): Promise<LogRepair[]> {
+  const kept = await keepPieces(log, holes);
+  for (const { offsetBytes, sizeBytes } of holes) {
+    await writeAll(log.file, Buffer.alloc(sizeBytes, LINE_FEED), offsetBytes);
+  }
+  return holes.map((hole, index) => ({ kind: 'removed', ...hole, ...kept[index] }));
 }
 
 /** The beginning of the first line that the last write can have touched, or of the last line where that is longer. */

@@ -5,12 +5,20 @@
 export class OneByOne<T> implements AsyncGenerator<T, void, undefined> {
   readonly #batches: AsyncGenerator<Iterable<T>, void, undefined>;
   #batch: Iterator<T> | undefined;
+  readonly #onEnd: () => void;
   /** The last of the calls that are under way. */
   #lastCall: Promise<unknown> | undefined;
 
-  /** @param batches - ended with the first of their items that throws, and when the reader stops early */
-  constructor(batches: AsyncGenerator<Iterable<T>, void, undefined>) {
+  /**
+   * @param batches - ended with the first of their items that throws, and when the reader stops early
+   * @param onEnd - told at once when the reader wants no more: what a call that is under way waits for has to end
+   */
+  constructor(
+    batches: AsyncGenerator<Iterable<T>, void, undefined>,
+    onEnd: () => void = () => undefined,
+  ) {
     this.#batches = batches;
+    this.#onEnd = onEnd;
   }
 
   next(): Promise<IteratorResult<T, void>> {
@@ -25,10 +33,12 @@ export class OneByOne<T> implements AsyncGenerator<T, void, undefined> {
   }
 
   return(): Promise<IteratorResult<T, void>> {
+    this.#onEnd();
     return this.#afterOthers(() => this.#end());
   }
 
   throw(error: unknown): Promise<IteratorResult<T, void>> {
+    this.#onEnd();
     return this.#afterOthers(() => this.#fail(error));
   }
 

@@ -5,23 +5,37 @@
  * The order matters: a change of owner clears the set-user-ID bits, and an ACL changes the group bits, so the mode comes
  * last. What this user may not give (another owner, a security label) is left out, and then the mode is narrowed, so
  * that no one can read the new file who could not read the old.
+ *
+ * All of it is taken from one open file, so that a name that leads elsewhere meanwhile gives no mixture. A secret is for who
+ * writes it: it gets neither the owner nor the ACL of whatever had its name. New content does not run with the rights that
+ * the old one was trusted with, unless that is asked for: the set-ID bits go, as they do in the kernel when one writes
+ * (inode(7), S_ISUID and S_ISGID; the latter means something else where the group may not execute).
  */
 import { errnoOf } from '../errors.js';
-import type { FileStat, Fs, FsHandle } from '../os/fs.js';
+import { ACL, type FileStat, type Fs, type FsHandle } from '../os/fs.js';
+import { openCanonical, openResolved } from '../os/handles.js';
 
-const ACL = 'system.posix_acl_access';
 /** These speak about the old content: file capabilities and signatures must not pass to another one. */
 const ABOUT_CONTENT = ['security.capability', 'security.ima', 'security.evm'];
 const SET_ID_BITS = 0o6000;
+const SET_USER_ID = 0o4000;
+const GROUP_EXECUTES = 0o010;
 const NOT_ALLOWED = ['EPERM', 'EACCES', 'ENOTSUP', 'EINVAL'];
 
-export interface AttributeSource {
+interface AttributeSource {
   /** The file to be replaced. */
   readonly path: string;
   readonly existing: FileStat | undefined;
   /** The exact permission bits, in place of those of the existing file. */
   readonly mode: number | undefined;
+  /** For who writes it alone: owner and ACL of the existing file are not given. */
+  readonly secret?: boolean | undefined;
+  /** What becomes of the set-ID bits of the existing file. Default: `drop`. */
+  readonly setId?: SetId | undefined;
 }
+
+/** `keep`: new content gets the set-ID bits of the old. */
+export type SetId = 'drop' | 'keep';
 
 /** @param staged - what `fstat(2)` says of the staged file now */
 export async function giveAttributes(
@@ -30,15 +44,28 @@ export async function giveAttributes(
   file: FsHandle,
   staged: FileStat,
 ): Promise<void> {
-  const { existing } = source;
-  if (existing === undefined) {
+  if (source.existing === undefined || source.secret) {
+    // A directory's default ACL would give others what the mode is to keep from them.
+    if (source.secret && file.listXattrs().includes(ACL)) file.removeXattr?.(ACL);
     if (source.mode !== undefined && source.mode !== staged.mode) await file.chmod(source.mode);
     return;
   }
-  const kept = await giveOwner(existing, file, staged);
-  const hasAcl = await giveXattrs(fs, source.path, existing, file);
-  const mode = source.mode ?? narrowed(existing.mode, kept);
-  if (mode !== staged.mode || hasAcl || kept.changed) await file.chmod(mode);
+  const from = await openReadable(fs, source.path, source.existing);
+  try {
+    const existing = (await from?.stat()) ?? source.existing;
+    const kept = await giveOwner(existing, file, staged);
+    const hasAcl = from !== undefined && giveXattrs(from, file);
+    const mode = source.mode ?? narrowed(keptBits(existing, source.setId), kept);
+    if (mode !== staged.mode || hasAcl || kept.changed) await file.chmod(mode);
+  } finally {
+    await from?.close();
+  }
+}
+
+/** The permission bits of the old file that new content may have. In a directory they say who owns what is made in it. */
+export function keptBits({ kind, mode }: FileStat, setId: SetId = 'drop'): number {
+  if (kind === 'directory' || setId === 'keep') return mode;
+  return mode & ~((mode & GROUP_EXECUTES) === 0 ? SET_USER_ID : SET_ID_BITS);
 }
 
 interface KeptOwner {
@@ -78,23 +105,12 @@ function narrowed(mode: number, kept: KeptOwner): number {
 }
 
 /** Copies the attributes, and tells whether an ACL is among them. */
-async function giveXattrs(
-  fs: Fs,
-  from: string,
-  existing: FileStat,
-  to: FsHandle,
-): Promise<boolean> {
-  const source = await openReadable(fs, from, existing);
-  if (source === undefined) return false;
-  try {
-    const names = source.listXattrs();
-    // A new file inherits the directory's default ACL, which the old one may not have had.
-    if (!names.includes(ACL) && to.listXattrs().includes(ACL)) to.removeXattr?.(ACL);
-    for (const name of names) copyXattr(source, to, name);
-    return names.includes(ACL);
-  } finally {
-    await source.close();
-  }
+function giveXattrs(source: FsHandle, to: FsHandle): boolean {
+  const names = source.listXattrs();
+  // A new file inherits the directory's default ACL, which the old one may not have had.
+  if (!names.includes(ACL) && to.listXattrs().includes(ACL)) to.removeXattr?.(ACL);
+  for (const name of names) copyXattr(source, to, name);
+  return names.includes(ACL);
 }
 
 /** Attributes of a file that this user may not read cannot be copied either. */
@@ -105,8 +121,8 @@ async function openReadable(
 ): Promise<FsHandle | undefined> {
   try {
     return await (kind === 'directory'
-      ? fs.openDirectory(path)
-      : fs.open(path, { access: 'read', noFollow: true }));
+      ? openCanonical(fs, path)
+      : (await openResolved(fs, path, { access: 'read' })).handle);
   } catch (error) {
     if (['EACCES', 'EPERM', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;

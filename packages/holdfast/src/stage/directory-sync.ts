@@ -1,10 +1,10 @@
 /**
- * Makes the names of a directory durable, and lets calls that run side by side share one fsync: those whose rename is
- * done while a sync of their directory is under way wait for the next one, which they all share. A sync that began
- * before a rename says nothing about it.
+ * Makes the names of a directory durable, and lets calls that run side by side share one fsync:
+ * those whose rename is done while a sync of their directory is under way wait for the next one,
+ * which they all share. A sync that began before a rename says nothing about it.
  *
- * When a sync fails, those who wait for the next one fail with it: their renames were done before it ended, so they may
- * be among what the kernel lost, and the kernel tells of a loss only once.
+ * When a sync fails, those who wait for the next one fail with it: their renames were done before
+ * it ended, so they may be among what the kernel lost, and the kernel tells of a loss only once.
  */
 import type { Fs, FsDirectory } from '../os/fs.js';
 

@@ -1,8 +1,11 @@
 /** The data of a file, whole or as a stream, written to an open file from its beginning. */
+import { types } from 'node:util';
+import { whenAborted } from '../abort.js';
 import { HoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { invalidArgument } from '../options.js';
 import type { FsFile } from '../os/fs.js';
+import { shortWrite } from '../os/handles.js';
 
 /**
  * What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in memory whole, and is closed when
@@ -24,7 +27,7 @@ export function writeData(
   data: FileData,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  return typeof data === 'string' || data instanceof Uint8Array
+  return typeof data === 'string' || types.isUint8Array(data)
     ? writePieces(file, data, 0, signal)
     : writeStream(file, data, signal);
 }
@@ -66,7 +69,7 @@ async function writePieces(
   offsetBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const bytes = typeof data === 'string' ? encode(data, file.path) : data;
+  const bytes = typeof data === 'string' ? encodeString(data, file.path) : data;
   for (let done = 0; done < bytes.length; done += PIECE_BYTES) {
     if (signal?.aborted) throw aborted('write', file.path, signal);
     const piece = bytes.length > PIECE_BYTES ? bytes.subarray(done, done + PIECE_BYTES) : bytes;
@@ -81,22 +84,11 @@ async function writePieces(
   return bytes.length;
 }
 
-/** A full disk makes write(2) take fewer bytes than given, without an error. */
-function shortWrite(path: string, taken: number, given: number): HoldfastError {
-  return new HoldfastError('NO_SPACE', {
-    message: `The kernel took ${taken} of ${given} bytes: the disk, quota or a size limit is full.`,
-    outcome: 'unchanged',
-    step: 'write',
-    path,
-  });
-}
-
-function encode(text: string, path: string): Uint8Array {
+export function encodeString(text: string, path: string): Buffer {
   if (/\p{Surrogate}/u.test(text)) {
     throw new HoldfastError('UNREPRESENTABLE', {
       message:
         'The string holds half of a surrogate pair, which UTF-8 cannot hold. Give bytes instead.',
-      outcome: 'unchanged',
       step: 'encode',
       path,
     });
@@ -121,7 +113,7 @@ async function nextChunk(
 ): Promise<Uint8Array | undefined> {
   const { done, value } = await unlessAborted(readChunk(chunks, path), path, signal);
   if (done === true) return undefined;
-  if (value instanceof Uint8Array) return value;
+  if (types.isUint8Array(value)) return value;
   throw invalidArgument('write', `the stream gave ${typeof value} where bytes are needed`, path);
 }
 
@@ -131,7 +123,6 @@ async function readChunk(chunks: Chunks, path: string): Promise<IteratorResult<u
   } catch (cause) {
     throw new HoldfastError('UPDATER_FAILED', {
       message: 'The stream that gives the data failed.',
-      outcome: 'unchanged',
       step: 'read data',
       path,
       cause,
@@ -147,14 +138,13 @@ async function unlessAborted<T>(
 ): Promise<T> {
   if (signal === undefined) return promise;
   if (signal.aborted) throw aborted('write', path, signal);
-  let onAbort: (() => void) | undefined;
+  let endWatch = (): void => undefined;
   const abort = new Promise<never>((_, reject) => {
-    onAbort = () => reject(aborted('write', path, signal));
-    signal.addEventListener('abort', onAbort, { once: true });
+    endWatch = whenAborted(signal, () => reject(aborted('write', path, signal)));
   });
   try {
     return await Promise.race([promise, abort]);
   } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
+    endWatch();
   }
 }

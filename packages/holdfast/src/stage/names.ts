@@ -1,6 +1,7 @@
 /**
- * The names of staged files. Anyone who finds a `.holdfast-<id>.tmp` can tell what it is: a file that was never
- * published. Ids cannot be guessed, so nobody can lay a trap at a name to come. (Staged directories: staged-directory.ts.)
+ * The names of staged files. Anyone who finds a `.holdfast-<id>.tmp` can tell what it is: a file
+ * that was never published. Ids cannot be guessed, so nobody can lay a trap at a name to come.
+ * (Staged directories: staged-directory.ts.)
  */
 import { crypto } from '../os/lazy-modules.js';
 
@@ -8,9 +9,11 @@ const ID_BYTES = 10;
 /** How many characters an id has. */
 export const ID_LENGTH: number = ID_BYTES * 2;
 const ID = `[0-9a-f]{${ID_LENGTH}}`;
+const MARK_LENGTH = 16;
 /** One call for random bytes costs as much as drawing a thousand of them. */
 const SUPPLY_BYTES = ID_BYTES * 100;
-const temporaryFile = new RegExp(`^\\.holdfast-${ID}\\.tmp$`);
+const MARK = '[0-9a-f]{16}';
+const temporaryFile = new RegExp(`^\\.holdfast-${ID}(?:-(${MARK}))?\\.tmp$`);
 
 const supply = Buffer.alloc(SUPPLY_BYTES);
 let usedBytes = SUPPLY_BYTES;
@@ -25,9 +28,28 @@ export function newId(): string {
   return supply.toString('hex', usedBytes - ID_BYTES, usedBytes);
 }
 
-/** Its length does not depend on the target's name, so names at the limit work. */
-export function newTemporaryName(): string {
-  return `.holdfast-${newId()}.tmp`;
+/**
+ * Its length does not depend on the target's name, so names at the limit work.
+ *
+ * @param targetName - of the file that it is to replace, where the name is to tell (only-copy.ts)
+ */
+export function newTemporaryName(targetName?: string): string {
+  const mark = targetName === undefined ? '' : `-${markOf(targetName)}`;
+  return `.holdfast-${newId()}${mark}.tmp`;
+}
+
+/**
+ * The mark of a name: 64 bits of a digest, the same for every letter case, since FAT and SMB take
+ * them for one.
+ */
+export function markOf(name: string): string {
+  const folded = name.normalize('NFC').toLowerCase();
+  return crypto().createHash('sha256').update(folded).digest('hex').slice(0, MARK_LENGTH);
+}
+
+/** The mark of the target in a temporary name, if it is one that has a mark. */
+export function targetMarkOf(name: string): string | undefined {
+  return temporaryFile.exec(name)?.[1];
 }
 
 export function isTemporaryName(name: string): boolean {

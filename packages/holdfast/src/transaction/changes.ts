@@ -1,8 +1,13 @@
 /**
- * The changes of a transaction. Each stages what it can before any lock is taken, does what has to wait for the locks,
- * and then says which move makes it visible.
+ * The changes of a transaction. Each stages what it can before any lock is taken, does what has to
+ * wait for the locks, and then says which move makes it visible.
  */
-import { findTarget, stageNameFor, type DirectoryTarget } from '../directory/directory-target.js';
+import {
+  closeTarget,
+  findTarget,
+  type DirectoryTarget,
+  type TargetOptions,
+} from '../directory/directory-target.js';
 import { refuseMountPoint } from '../directory/mount-info.js';
 import { sweepStagesOf } from '../directory/orphans.js';
 import {
@@ -13,40 +18,29 @@ import {
   type Fill,
   type FillOptions,
 } from '../directory/prepare-tree.js';
-import type { Place } from '../directory/previous.js';
-import { HoldfastError } from '../errors.js';
+import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
+import { keepPresent, type KeepOptions, type KeptPresent } from '../file/previous.js';
 import { lookAgain } from '../file/resolve-target.js';
-import { lookAt } from '../os/look-at.js';
+import { filesystemOf } from '../os/filesystem.js';
+import type { ResolvedName } from '../os/follow-symlinks.js';
+import { inDirectoryOf, isSameFile, lookAt, pathIn } from '../os/handles.js';
 import { below } from '../journal/journal-file.js';
-import type { ChangeKind } from '../journal/journal.js';
-import { makeUpdate } from '../json/commit-group.js';
-import { PendingUpdate } from '../json/pending-update.js';
-import type { JsonUpdater, UpdateJsonOptions } from '../json/update-options.js';
+import type { ChangeKind, Move } from '../journal/journal.js';
+import { makeUpdate } from '../document/commit-group.js';
+import { PendingUpdate } from '../document/pending-update.js';
+import type { Syntax } from '../document/syntax.js';
+import type { UpdateJsonOptions, Updater } from '../document/update-options.js';
 import type { Lock } from '../lock/lock.js';
-import { closeQuietly } from '../os/close-quietly.js';
-import type { FileStat, Fs } from '../os/fs.js';
+import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { basename, dirname } from '../os/paths.js';
 import type { FileData } from '../stage/file-data.js';
 import { newTemporaryName } from '../stage/names.js';
-import { stagedDirectoryName, type OwnedDirectory } from '../stage/staged-directory.js';
-import {
-  alreadyExists,
-  stageFile,
-  type StagedFile,
-  type StageTarget,
-} from '../stage/staged-file.js';
+import { newNameOfCopy } from '../stage/only-copy.js';
+import { disown, stagedDirectoryName, type OwnedDirectory } from '../stage/staged-directory.js';
+import { alreadyExists, stageFile, type StagedFile } from '../stage/staged-file.js';
+import { discardTooMany } from './discard.js';
 import { refuseCrossMount } from './mounts.js';
-
-/** A move with absolute paths; journal/journal.ts says what its fields mean. */
-export interface PlannedMove {
-  readonly kind: ChangeKind;
-  readonly inode: bigint;
-  readonly from: string;
-  readonly to: string;
-  readonly before: bigint | null;
-  readonly trash: string | null;
-}
 
 /** One change, between the call that names it and its commit. */
 export interface Change {
@@ -54,23 +48,27 @@ export interface Change {
   readonly paths: readonly string[];
   /** The directory that names what was staged; `undefined` when nothing is staged. */
   readonly stagedIn: string | undefined;
-  /** Where replaced trees are kept, and how many. */
-  readonly keeps?: { readonly place: Place; readonly count: number };
   /** Does what needs the locks; `lock` is the one of its first path. */
   prepare(lock: Lock): Promise<void>;
   /**
-   * Looks at the disk, under every lock and right before the commit point. `undefined` when nothing is to be changed.
+   * Looks at the disk, under every lock and right before the commit point: a move with absolute
+   * paths. `undefined` when nothing is to be changed.
    *
    * @throws HoldfastError when the change cannot be made any more
    */
-  plan(mounts: ReadonlySet<string>): Promise<PlannedMove | undefined>;
+  plan(mounts: ReadonlySet<string>): Promise<Move | undefined>;
+  /**
+   * Removes what is kept of earlier commits beyond what was asked for, when this one is done, and
+   * never fails.
+   */
+  sweep?(): Promise<void>;
   /** Removes what was staged, and never fails. */
   discard(): Promise<void>;
   /** Gives up the ownership of what was staged, for the journal to publish. */
   release(): Promise<void>;
 }
 
-export interface StagedFileOptions {
+interface StagedFileOptions extends KeepOptions {
   readonly mode?: number | undefined;
   readonly ifExists?: 'replace' | 'fail' | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -78,58 +76,85 @@ export interface StagedFileOptions {
 
 export type StagedUpdateOptions = Pick<
   UpdateJsonOptions<unknown>,
-  'initial' | 'indent' | 'schema' | 'mode' | 'secret' | 'signal'
+  | 'initial'
+  | 'indent'
+  | 'schema'
+  | 'onEmpty'
+  | 'mode'
+  | 'secret'
+  | 'keepPrevious'
+  | 'previousDirectory'
+  | 'signal'
 >;
 
-export interface StagedDirectoryOptions extends Pick<
-  FillOptions,
-  'sync' | 'resume' | 'concurrency' | 'onProgress' | 'signal'
-> {
-  readonly ifExists?: 'replace' | 'fail';
-  readonly keepPrevious?: number;
-}
+export interface StagedDirectoryOptions
+  extends
+    TargetOptions,
+    Pick<FillOptions, 'sync' | 'resume' | 'concurrency' | 'onProgress' | 'signal'> {}
 
 /** A file to be replaced, staged at once. */
 export async function replaceFileChange(
   fs: Fs,
-  target: StageTarget,
+  target: ResolvedName,
   data: FileData,
   options: StagedFileOptions,
 ): Promise<Change> {
   const staged = await stageFile(fs, target, data, { mode: options.mode, signal: options.signal });
+  const { ifExists = 'replace' } = options;
+  let kept: KeptPresent | undefined;
   return {
     paths: [target.path],
     stagedIn: target.directory,
-    prepare: async () => undefined,
-    plan: (mounts) => planFile(fs, 'replaceFile', staged, mounts, options.ifExists ?? 'replace'),
-    discard: () => staged.discard(),
+    async prepare() {
+      if (ifExists === 'replace') kept = await keepPresent(fs, target.path, options);
+    },
+    plan: (mounts) => planFile(fs, staged, mounts, { kind: 'replaceFile', ifExists }),
+    sweep: async () => kept?.sweep(),
+    async discard() {
+      await staged.discard();
+      await kept?.discard();
+    },
     release: () => staged.release(),
   };
 }
 
+/** How a document is to be updated. */
+interface StagedUpdate {
+  readonly syntax: Syntax;
+  readonly updater: Updater<unknown>;
+  readonly options: StagedUpdateOptions;
+}
+
 /** A document to be updated: read, changed and staged when its lock is held. */
-export function updateJsonChange(
+export function updateChange(
   fs: Fs,
-  target: StageTarget,
-  updater: JsonUpdater<unknown>,
-  options: StagedUpdateOptions,
+  target: ResolvedName,
+  { syntax, updater, options }: StagedUpdate,
 ): Change {
+  const kind = syntax.call === 'updateJson' ? 'updateJson' : 'updateFile';
   let staged: StagedFile | undefined;
+  let kept: KeptPresent | undefined;
   return {
     paths: [target.path],
     stagedIn: target.directory,
     async prepare(lock) {
-      // The target as it is now, under its lock: it may have come, gone or changed since it was named.
+      // The target as it is now, under its lock: it may have come, gone or changed since it was
+      // named.
       const now = await lookAgain(fs, target);
-      const update = new PendingUpdate(target.path, updater, options);
+      const update = new PendingUpdate(syntax, target.path, updater, options);
       const bytes = await makeUpdate(fs, { lock, target: now }, update);
       const { mode, secret, signal } = options;
       if (bytes === undefined) return;
-      const stageOptions = { mode: mode ?? (secret ? 0o600 : undefined), signal };
+      const stageOptions = { mode: mode ?? (secret ? 0o600 : undefined), secret, signal };
       staged = await stageFile(fs, now, bytes, stageOptions);
+      kept = await keepPresent(fs, target.path, options);
     },
-    plan: async (mounts) => staged && planFile(fs, 'updateJson', staged, mounts, 'replace'),
-    discard: async () => staged?.discard(),
+    plan: async (mounts) => staged && planFile(fs, staged, mounts, { kind }),
+    sweep: async () => kept?.sweep(),
+    async discard() {
+      await staged?.discard();
+      await kept?.discard();
+    },
     release: async () => staged?.release(),
   };
 }
@@ -141,26 +166,25 @@ export async function publishDirectoryChange(
   fill: Fill<unknown>,
   options: StagedDirectoryOptions,
 ): Promise<Change> {
-  const { ifExists = 'fail', keepPrevious = 0, ...fillOptions } = options;
-  const target = await findTarget(fs, path, ifExists);
-  const { parent, name } = target;
-  const freshName = (): string => stageNameFor(target, keepPrevious);
-  const tree = await prepareSwept(fs, target, fill, fillOptions, freshName);
+  const { ifExists, keepPrevious = 0, ...fillOptions } = options;
+  const target = await findTarget(fs, path, { ifExists, keepPrevious });
+  const tree = await prepareSwept(fs, target, fill, fillOptions);
   const release = async (): Promise<void> => {
-    // close(2) frees the descriptor whatever it says, and must not turn the outcome of a commit.
-    await tree.handle.close().catch(() => undefined);
-    await target.old?.handle.close().catch(() => undefined);
+    await disown(tree);
+    await closeTarget(target);
   };
   return {
     paths: [target.path],
-    stagedIn: parent,
-    ...(keepPrevious > 0 && { keeps: { place: { parent, name }, count: keepPrevious } }),
+    stagedIn: target.parent.path,
     prepare: async () => undefined,
-    plan: (mounts) => planDirectory(fs, target, tree, mounts, freshName),
+    plan: (mounts) => planDirectory(fs, target, tree, mounts),
+    async sweep() {
+      if (keepPrevious > 0) await discardTooMany(fs, target.path, keepPrevious);
+    },
     async discard() {
-      await (options.resume ? keepForResume(fs, tree, parent, name) : discardTree(fs, tree)).catch(
-        () => undefined,
-      );
+      await (options.resume
+        ? keepForResume(fs, tree, target)
+        : discardTree(fs, tree, target.parent));
       await release();
     },
     release,
@@ -172,15 +196,14 @@ async function prepareSwept(
   target: DirectoryTarget,
   fill: Fill<unknown>,
   options: FillOptions,
-  freshName: () => string,
 ): Promise<OwnedDirectory> {
   try {
-    await sweepStagesOf(fs, target.parent, target.name);
-    const { parent, name } = target;
-    const { stage } = await prepareTree(fs, parent, name, fill, options, freshName);
+    const { parent, name, freshName } = target;
+    await sweepStagesOf(fs, parent.path, name);
+    const { stage } = await prepareTree(fs, target, fill, options);
     return options.resume ? await giveOwnNameOrClose(fs, stage, parent, freshName()) : stage;
   } catch (error) {
-    await target.old?.handle.close().catch(() => undefined);
+    await closeTarget(target);
     throw error;
   }
 }
@@ -189,13 +212,13 @@ async function prepareSwept(
 async function giveOwnNameOrClose(
   fs: Fs,
   stage: OwnedDirectory,
-  parent: string,
+  parent: FsDirectory,
   name: string,
 ): Promise<OwnedDirectory> {
   try {
     return await giveOwnName(fs, stage, parent, name);
   } catch (error) {
-    await closeQuietly(stage.handle);
+    await disown(stage);
     throw failure('stage', stage.path, error);
   }
 }
@@ -205,11 +228,10 @@ async function planDirectory(
   target: DirectoryTarget,
   tree: OwnedDirectory,
   mounts: ReadonlySet<string>,
-  freshName: () => string,
-): Promise<PlannedMove> {
-  const { path: to, parent, old } = target;
+): Promise<Move> {
+  const { path: to, parent, name, old, freshName } = target;
   refuseMountPoint(mounts, to);
-  const there = await lookAt(fs, to);
+  const there = await lookAt(fs, parent.at(name));
   if (there && !(await mayTakePlaceOf(fs, to, there, old?.stat))) throw changed(to);
   return {
     kind: 'publishDirectory',
@@ -217,7 +239,7 @@ async function planDirectory(
     from: tree.path,
     to,
     before: there?.ino ?? null,
-    trash: there ? below(parent, freshName()) : null,
+    trash: there ? pathIn(parent, freshName()) : null,
   };
 }
 
@@ -244,11 +266,46 @@ export function renameChange(fs: Fs, from: string, to: string): Change {
     async plan(mounts) {
       refuseMountPoint(mounts, from);
       await refuseCrossMount(fs, mounts, from, to);
-      const { ino: inode } = await mustExist(fs, from);
+      const { ino: inode, kind } = await mustExist(fs, from);
       if (await lookAt(fs, to)) throw alreadyExists(to);
+      if (kind === 'file' && dirname(from) !== dirname(to)) await tryLink(fs, from, to);
       return { kind: 'rename', inode, from, to, before: null, trash: null };
     },
   };
+}
+
+/**
+ * What keeps link(2) from working for this file, directory or filesystem at all: a rename does
+ * without it.
+ */
+const HAS_NO_LINKS = [
+  'EPERM',
+  'EMLINK',
+  'EINVAL',
+  'ENOSYS',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ERANGE',
+  'EIO',
+];
+
+/**
+ * Gives a file a second name in the other directory and takes it away: what would keep the move
+ * from being made there (no right to write, no space) is known before the commit point. A crash in
+ * between leaves an orphan, which is swept.
+ */
+async function tryLink(fs: Fs, from: string, to: string): Promise<void> {
+  try {
+    await inDirectoryOf(fs, from, (source, name) =>
+      inDirectoryOf(fs, to, async (destination) => {
+        const trial = destination.at(newTemporaryName());
+        await fs.link(source.at(name), trial);
+        await fs.unlink(trial);
+      }),
+    );
+  } catch (error) {
+    if (!HAS_NO_LINKS.includes(errnoOf(error) ?? '')) throw failure('check', to, error);
+  }
 }
 
 const nothingStaged = {
@@ -260,11 +317,10 @@ const nothingStaged = {
 
 async function planFile(
   fs: Fs,
-  kind: ChangeKind,
   staged: StagedFile,
   mounts: ReadonlySet<string>,
-  ifExists: 'replace' | 'fail',
-): Promise<PlannedMove> {
+  { kind, ifExists }: { readonly kind: ChangeKind; readonly ifExists?: 'replace' | 'fail' },
+): Promise<Move> {
   const to = staged.target;
   refuseMountPoint(mounts, to);
   const there = await lookAt(fs, to);
@@ -273,7 +329,9 @@ async function planFile(
   const stage = await lookAt(fs, staged.path);
   if (!stage) throw changed(staged.path);
   const before = there?.ino ?? null;
-  const trash = there ? below(dirname(to), newTemporaryName()) : null;
+  const trash = there
+    ? below(dirname(to), newNameOfCopy(await filesystemOf(fs, dirname(to)), to))
+    : null;
   return { kind, inode: stage.ino, from: staged.path, to, before, trash };
 }
 
@@ -285,7 +343,7 @@ async function mayTakePlaceOf(
   old: FileStat | undefined,
 ): Promise<boolean> {
   if (there.kind !== 'directory') return false;
-  if (old) return old.ino === there.ino && old.dev === there.dev;
+  if (old) return isSameFile(old, there);
   return (await fs.readDirectory(path)).length === 0;
 }
 
@@ -294,7 +352,6 @@ async function mustExist(fs: Fs, path: string): Promise<FileStat> {
   if (stat) return stat;
   throw new HoldfastError('NOT_FOUND', {
     message: 'There is nothing at the path.',
-    outcome: 'unchanged',
     step: 'check',
     path,
   });
@@ -303,7 +360,6 @@ async function mustExist(fs: Fs, path: string): Promise<FileStat> {
 function changed(path: string): HoldfastError {
   return new HoldfastError('TARGET_CHANGED', {
     message: 'Another program changed what is at the path while the transaction was staged.',
-    outcome: 'unchanged',
     step: 'check',
     path,
   });

@@ -1,14 +1,16 @@
 /**
- * Which paths a transaction names, and what is refused before anything is staged for them: a path outside the root, two
- * names of one file, a path inside another, and a name that Holdfast keeps for itself.
+ * Which paths a transaction names, and what is refused before anything is staged for them: a path
+ * outside the root, two names of one file, a path inside another, and a name that Holdfast keeps
+ * for itself.
  *
- * Paths are compared as they really lie on disk, with every symlink above them followed, and without regard to letter
- * case or to how Unicode composes a letter. So `A.json` and `a.json` are refused on every filesystem: a transaction
- * means the same wherever it runs, and on a filesystem that folds case the two are one file.
+ * Paths are compared as they really lie on disk, with every symlink above them followed, and
+ * without regard to letter case or to how Unicode composes a letter. So `A.json` and `a.json` are
+ * refused on every filesystem: a transaction means the same wherever it runs, and on a filesystem
+ * that folds case the two are one file.
  */
 import { HoldfastError } from '../errors.js';
 import { below, JOURNAL_NAME } from '../journal/journal-file.js';
-import { followSymlinks, type ResolvedName } from '../lock/follow-symlinks.js';
+import { followSymlinks, type ResolvedName } from '../os/follow-symlinks.js';
 import { LOCK_SUFFIX } from '../lock/lock-path.js';
 import { checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
@@ -21,7 +23,10 @@ export class ClaimedPaths {
   readonly #root: string;
   /** Folded paths, each with the name that the caller gave. */
   readonly #claimed = new Map<string, string>();
-  /** What no other claim may name: the claimed paths, their lock files, and every directory above them. */
+  /**
+   * What no other claim may name: the claimed paths, their lock files, and every directory above
+   * them.
+   */
   readonly #taken = new Map<string, string>();
 
   constructor(fs: Fs, root: string) {
@@ -34,7 +39,8 @@ export class ClaimedPaths {
    *
    * @param given - relative to the root, or absolute
    * @param options - whether a symlink at the end of the path is followed
-   * @throws HoldfastError PATH_ESCAPES, PATH_CONFLICT, INVALID_ARGUMENT; NOT_FOUND when its directory is missing
+   * @throws HoldfastError PATH_ESCAPES, PATH_CONFLICT, INVALID_ARGUMENT; NOT_FOUND when its
+   *   directory is missing
    */
   async claim(given: string, options: { readonly follow: boolean }): Promise<ResolvedName> {
     checkGiven(given);
@@ -66,7 +72,10 @@ function checkGiven(given: string): void {
   }
 }
 
-/** Letter case and composition of letters are folded, as a filesystem may do that has one name for all of them. */
+/**
+ * Letter case and composition of letters are folded, as a filesystem may do that has one name for
+ * all of them.
+ */
 function fold(path: string): string {
   return path.normalize('NFD').toUpperCase().toLowerCase().normalize('NFC');
 }
@@ -107,5 +116,5 @@ function refused(
   path: string,
   message: string,
 ): HoldfastError {
-  return new HoldfastError(code, { message, outcome: 'unchanged', step: 'name', path });
+  return new HoldfastError(code, { message, step: 'name', path });
 }

@@ -35,13 +35,13 @@ import {
   type Discard,
 } from '../journal/roll-forward.js';
 import { runHolding } from '../lock/held-locks.js';
-import { LOCK_SUFFIX, resolveLockPath } from '../lock/lock-path.js';
+import { lockPathBeside, resolveLockPath } from '../lock/lock-path.js';
 import { acquireLock, type Lock } from '../lock/lock.js';
 import { crypto } from '../os/lazy-modules.js';
 import type { Fs } from '../os/fs.js';
-import type { Change, PlannedMove } from './changes.js';
+import type { Change } from './changes.js';
 
-export interface CommitOptions {
+interface CommitOptions {
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -111,7 +111,6 @@ async function checkPossible(fs: Fs, root: string, journal: Journal): Promise<vo
   } catch (cause) {
     throw new HoldfastError('TARGET_CHANGED', {
       message: 'Another program interfered with the transaction while it was staged.',
-      outcome: 'unchanged',
       step: 'check',
       path: root,
       cause,
@@ -151,7 +150,8 @@ async function lockAll(fs: Fs, changes: readonly Change[], deadline: Deadline): 
   const locks: Lock[] = [];
   try {
     for (const lockPath of [...lockPaths].toSorted(byCodeUnit)) {
-      locks.push(await acquireLock(lockPath, { ...deadline.left(), lockPath, fs }));
+      const take = (): Promise<Lock> => acquireLock(lockPath, { ...deadline.left(), lockPath, fs });
+      locks.push(await holdingAll(locks, take));
     }
     return locks;
   } catch (error) {
@@ -172,7 +172,7 @@ async function lockPathOf(fs: Fs, path: string): Promise<string> {
     return await resolveLockPath(fs, path, undefined);
   } catch (error) {
     // A symlink that leads into a directory that is not there has no target that anyone could lock.
-    if (isHoldfastError(error, 'NOT_FOUND')) return path + LOCK_SUFFIX;
+    if (isHoldfastError(error, 'NOT_FOUND')) return lockPathBeside(fs, path);
     throw error;
   }
 }
@@ -192,7 +192,7 @@ function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function belowRoot(root: string, move: PlannedMove): Move {
+function belowRoot(root: string, move: Move): Move {
   const skip = below(root, '').length;
   const { from, to, trash } = move;
   return {

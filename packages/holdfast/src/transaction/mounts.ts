@@ -1,5 +1,7 @@
 /**
- * What a rename cannot cross: the edge of a mount, of a bind mount too, which has the device number of what it shows. A commit looks before its commit point, so that it does not promise a rename that the kernel will refuse.
+ * What a rename cannot cross: the edge of a mount, of a bind mount too, which has the device number
+ * of what it shows. A commit looks before its commit point, so that it does not promise a rename
+ * that the kernel will refuse.
  */
 import { HoldfastError } from '../errors.js';
 import type { Fs } from '../os/fs.js';
@@ -18,7 +20,6 @@ export async function refuseCrossMount(
   if (isOneDevice && mountOf(mounts, source) === mountOf(mounts, destination)) return;
   throw new HoldfastError('CROSS_DEVICE', {
     message: `The path lies on another mount than ${to}, so one rename cannot join them.`,
-    outcome: 'unchanged',
     step: 'check',
     path: from,
   });

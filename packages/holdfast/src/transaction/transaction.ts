@@ -9,18 +9,33 @@
 import { checkPublishOptions } from '../directory/check-publish-options.js';
 import type { Fill } from '../directory/prepare-tree.js';
 import { TaskGroup } from '../directory/task-group.js';
-import { HoldfastError, isHoldfastError } from '../errors.js';
+import { HoldfastError, isHoldfastError, isError } from '../errors.js';
 import { aborted, failure, readingFrom } from '../failure.js';
 import { below } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
 import type { JsonObject } from '../json/json-value.js';
+import type { Buffer } from 'node:buffer';
+import type { Syntax } from '../document/syntax.js';
+import {
+  checkFileUpdate,
+  fileSyntax,
+  type FileContent,
+  type FileUpdater,
+  type UpdateFileOptions,
+} from '../document/update-file.js';
 import {
   checkUpdateArguments,
-  type JsonUpdater,
+  type UpdateCall,
   type UpdateJsonOptions,
-} from '../json/update-options.js';
+  type Updater,
+} from '../document/update-options.js';
+import { envSyntax, type EnvVariables } from '../env/update-env.js';
+import { tomlSyntax, type TomlTable } from '../toml/update-toml.js';
+import { yamlSyntax } from '../yaml/update-yaml.js';
+import { syntaxFor } from '../json/document.js';
+import { checkKeepOptions, keepOptionNames, type KeepOptions } from '../file/previous.js';
 import { checkOptions, invalidArgument } from '../options.js';
-import type { ResolvedName } from '../lock/follow-symlinks.js';
+import { canonicalDirectory, type ResolvedName } from '../os/follow-symlinks.js';
 import type { FileKind, Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { withSlashes } from '../os/paths.js';
@@ -30,15 +45,16 @@ import {
   removeChange,
   renameChange,
   replaceFileChange,
-  updateJsonChange,
+  updateChange,
   type Change,
   type StagedDirectoryOptions,
   type StagedUpdateOptions,
 } from './changes.js';
 import { ClaimedPaths } from './claimed-paths.js';
 import { commit } from './commit.js';
-import { discardAll, discardTooMany } from './discard.js';
+import { discardAll } from './discard.js';
 
+/** How a transaction waits and works. */
 export interface TransactionOptions {
   /** How long to wait for all the locks together, in milliseconds; 0 tries once; without it the wait has no end. */
   readonly timeoutMs?: number | undefined;
@@ -48,18 +64,41 @@ export interface TransactionOptions {
   readonly fs?: Fs | undefined;
 }
 
-export interface TransactionFileOptions {
+/** How a file is replaced in a transaction. */
+export interface TransactionFileOptions extends KeepOptions {
   /** The exact permission bits. Without it: those of the existing file, or 0666 less the umask. */
   readonly mode?: number | undefined;
   /** `fail`: the commit fails when something is at the path. */
   readonly ifExists?: 'replace' | 'fail' | undefined;
 }
 
+/** How a document is updated in a transaction. */
 export type TransactionJsonOptions<T> = Pick<
   UpdateJsonOptions<T>,
-  'initial' | 'indent' | 'schema' | 'mode' | 'secret'
+  | 'initial'
+  | 'indent'
+  | 'syntax'
+  | 'schema'
+  | 'mode'
+  | 'secret'
+  | 'onEmpty'
+  | 'keepPrevious'
+  | 'previousDirectory'
 >;
 
+/** How a file is updated in a transaction. */
+export type TransactionUpdateOptions = Pick<
+  UpdateFileOptions,
+  'encoding' | 'initial' | 'mode' | 'secret' | 'keepPrevious' | 'previousDirectory'
+>;
+
+/** How a `.env` file is updated in a transaction. */
+export type TransactionEnvOptions = TransactionTextOptions<EnvVariables>;
+
+/** How a TOML or YAML document is updated in a transaction. */
+export type TransactionTextOptions<T> = Omit<TransactionJsonOptions<T>, 'indent' | 'syntax'>;
+
+/** How a directory is published in a transaction. */
 export type TransactionDirectoryOptions = Omit<StagedDirectoryOptions, 'signal'>;
 
 /**
@@ -77,8 +116,38 @@ export interface Transaction {
    */
   updateJson<T = JsonObject>(
     path: string,
-    updater: JsonUpdater<T>,
+    updater: Updater<T>,
     options?: TransactionJsonOptions<T>,
+  ): Promise<void>;
+  /** Updates any file as text, as `updateFile` does; the updater runs as that of `updateJson`. */
+  updateFile(
+    path: string,
+    updater: FileUpdater<string>,
+    options: TransactionUpdateOptions & { readonly encoding: 'utf8' },
+  ): Promise<void>;
+  /** Updates any file as bytes, as `updateFile` does; the updater runs as that of `updateJson`. */
+  updateFile(
+    path: string,
+    updater: FileUpdater<Buffer>,
+    options?: TransactionUpdateOptions & { readonly encoding?: undefined },
+  ): Promise<void>;
+  /** Updates a `.env` file, as `updateEnv` does; the updater runs as that of `updateJson`. */
+  updateEnv(
+    path: string,
+    updater: Updater<EnvVariables>,
+    options?: TransactionEnvOptions,
+  ): Promise<void>;
+  /** Updates a TOML document, as `updateToml` does; the updater runs as that of `updateJson`. */
+  updateToml<T = TomlTable>(
+    path: string,
+    updater: Updater<T>,
+    options?: TransactionTextOptions<T>,
+  ): Promise<void>;
+  /** Updates a YAML document, as `updateYaml` does; the updater runs as that of `updateJson`. */
+  updateYaml<T = JsonObject>(
+    path: string,
+    updater: Updater<T>,
+    options?: TransactionTextOptions<T>,
   ): Promise<void>;
   /**
    * Publishes a whole directory, as `publishDirectory` does; symlinks are followed. It is always made durable, and its
@@ -96,8 +165,17 @@ export interface Transaction {
 }
 
 const optionNames = ['timeoutMs', 'signal', 'fs'] as const;
-const fileOptionNames = ['mode', 'ifExists'] as const;
-const jsonOptionNames = ['initial', 'indent', 'schema', 'mode', 'secret'] as const;
+const fileOptionNames = ['mode', 'ifExists', ...keepOptionNames] as const;
+const textOptionNames = [
+  'initial',
+  'schema',
+  'mode',
+  'secret',
+  'onEmpty',
+  ...keepOptionNames,
+] as const;
+const jsonOptionNames = [...textOptionNames, 'indent', 'syntax'] as const;
+const updateOptionNames = ['encoding', 'initial', 'mode', 'secret', ...keepOptionNames] as const;
 const directoryOptionNames = [
   'ifExists',
   'keepPrevious',
@@ -147,13 +225,22 @@ export async function transaction<T>(
   return value;
 }
 
+/** A call of a transaction that updates a document: what its options are judged by, and how its content is read. */
+interface StagedCall extends UpdateCall {
+  readonly syntax: (call: string) => Syntax | Promise<Syntax>;
+  readonly check?:
+    ((call: UpdateCall, path: string, updater: unknown, options: object) => void) | undefined;
+}
+
 class OpenTransaction implements Transaction {
   readonly #fs: Fs;
   readonly #root: string;
   readonly #options: TransactionOptions;
   readonly #paths: ClaimedPaths;
   readonly #calls: TaskGroup;
-  readonly #changes: Change[] = [];
+  /** By the order of the calls, which is that of the updaters, and not always that in which they are staged. */
+  readonly #staged = new Map<number, Change>();
+  #callCount = 0;
 
   constructor(fs: Fs, root: string, options: TransactionOptions) {
     this.#fs = fs;
@@ -165,7 +252,9 @@ class OpenTransaction implements Transaction {
 
   replaceFile(path: string, data: FileData, options: TransactionFileOptions = {}): Promise<void> {
     const replace = async (): Promise<Change> => {
+      refuseInPlace(path, options);
       checkOptions('tx.replaceFile', options, fileOptionNames);
+      checkKeepOptions('tx.replaceFile', path, options);
       const target = await this.#paths.claim(path, { follow: true });
       refuseOther(target.path, kindNamed(path, target), 'file');
       const { signal } = this.#calls;
@@ -176,18 +265,54 @@ class OpenTransaction implements Transaction {
 
   updateJson<T = JsonObject>(
     path: string,
-    updater: JsonUpdater<T>,
+    updater: Updater<T>,
     options: TransactionJsonOptions<T> = {},
   ): Promise<void> {
-    return this.#add(async () => {
-      checkOptions('tx.updateJson', options, jsonOptionNames);
-      checkUpdateArguments(path, updater, options);
-      const target = await this.#paths.claim(path, { follow: true });
-      refuseOther(target.path, kindNamed(path, target), 'file');
-      const { signal } = this.#options;
-      const all = { ...options, signal } as StagedUpdateOptions;
-      return updateJsonChange(this.#fs, target, updater as JsonUpdater<unknown>, all);
-    });
+    const syntax = (): Syntax => syntaxFor(path, options.syntax);
+    const call = { call: 'tx.updateJson', names: jsonOptionNames, syntax };
+    return this.#update(call, path, updater, options);
+  }
+
+  updateFile(
+    path: string,
+    updater: FileUpdater<string> | FileUpdater<Buffer>,
+    options: TransactionUpdateOptions = {},
+  ): Promise<void> {
+    const syntax = (): Syntax => fileSyntax(options.encoding);
+    const call = {
+      call: 'tx.updateFile',
+      names: updateOptionNames,
+      syntax,
+      check: checkFileUpdate,
+    };
+    return this.#update(call, path, updater as Updater<FileContent>, options);
+  }
+
+  updateEnv(
+    path: string,
+    updater: Updater<EnvVariables>,
+    options: TransactionEnvOptions = {},
+  ): Promise<void> {
+    const call = { call: 'tx.updateEnv', names: textOptionNames, syntax: () => envSyntax };
+    return this.#update(call, path, updater, options);
+  }
+
+  updateToml<T = TomlTable>(
+    path: string,
+    updater: Updater<T>,
+    options: TransactionTextOptions<T> = {},
+  ): Promise<void> {
+    const call = { call: 'tx.updateToml', names: textOptionNames, syntax: tomlSyntax };
+    return this.#update(call, path, updater, options);
+  }
+
+  updateYaml<T = JsonObject>(
+    path: string,
+    updater: Updater<T>,
+    options: TransactionTextOptions<T> = {},
+  ): Promise<void> {
+    const call = { call: 'tx.updateYaml', names: textOptionNames, syntax: yamlSyntax };
+    return this.#update(call, path, updater, options);
   }
 
   publishDirectory(
@@ -228,7 +353,10 @@ class OpenTransaction implements Transaction {
     } catch (error) {
       await this.#calls.close();
       await this.#discardAll();
-      throw error;
+      // The calls on `tx` that the signal kept from beginning reject with its own reason.
+      const { signal } = this.#options;
+      const isSignalled = signal?.aborted && error === signal.reason;
+      throw isSignalled ? aborted('transaction', this.#root, signal) : error;
     }
   }
 
@@ -239,7 +367,7 @@ class OpenTransaction implements Transaction {
       const discards = await commit(this.#fs, this.#root, this.#changes, this.#options);
       await this.#releaseAll();
       await discardAll(this.#fs, discards);
-      for (const { keeps } of this.#changes) if (keeps) await discardTooMany(this.#fs, keeps);
+      for (const change of this.#changes) await change.sweep?.();
     } catch (error) {
       const isLeftToJournal = isHoldfastError(error) && error.outcome !== 'unchanged';
       await (isLeftToJournal ? this.#releaseAll() : this.#discardAll());
@@ -262,17 +390,43 @@ class OpenTransaction implements Transaction {
     for (const change of this.#changes) await change.release();
   }
 
-  #add(stage: () => Promise<Change>): Promise<void> {
-    return this.#calls.run(async () => {
-      this.#changes.push(await stage());
+  #update<T>(
+    call: StagedCall,
+    path: string,
+    updater: Updater<T>,
+    given: StagedUpdateOptions,
+  ): Promise<void> {
+    return this.#add(async () => {
+      refuseInPlace(path, given);
+      (call.check ?? checkUpdateArguments)(call, path, updater, given);
+      const options = { ...given, signal: this.#options.signal };
+      const syntax = await call.syntax(call.call);
+      const target = await this.#paths.claim(path, { follow: true });
+      refuseOther(target.path, kindNamed(path, target), 'file');
+      return updateChange(this.#fs, target, {
+        syntax,
+        updater: updater as Updater<unknown>,
+        options,
+      });
     });
+  }
+
+  #add(stage: () => Promise<Change>): Promise<void> {
+    const place = this.#callCount++;
+    return this.#calls.run(async () => {
+      this.#staged.set(place, await stage());
+    });
+  }
+
+  get #changes(): readonly Change[] {
+    return [...this.#staged].toSorted(([a], [b]) => a - b).map(([, change]) => change);
   }
 }
 
 async function canonicalRoot(fs: Fs, root: string): Promise<string> {
   try {
     refuseOther(root, (await fs.stat(root)).kind, 'directory');
-    return await fs.realpath(root);
+    return await canonicalDirectory(fs, root);
   } catch (error) {
     throw failure('open root', root, error);
   }
@@ -287,7 +441,6 @@ function refuseOther(path: string, kind: string, wanted: 'file' | 'directory'): 
   if (kind === wanted) return;
   throw new HoldfastError('UNSUPPORTED_TARGET', {
     message: `The path must be a ${wanted}, and is a ${kind}.`,
-    outcome: 'unchanged',
     step: 'check',
     path,
   });
@@ -295,16 +448,24 @@ function refuseOther(path: string, kind: string, wanted: 'file' | 'directory'): 
 
 /** The calls that ran beside the first one that failed were ended by it; that they say so is nothing new. */
 function callFailed(root: string, first: unknown, rest: readonly unknown[]): unknown {
-  const others = rest.filter((error) => !(error instanceof Error && error.cause === first));
+  const others = rest.filter((error) => !(isError(error) && error.cause === first));
   if (!isHoldfastError(first) || others.length === 0) return first;
   return new HoldfastError(first.code, {
     message: `Several calls of the transaction failed; the first one: ${first.message}`,
-    outcome: 'unchanged',
     step: first.step,
     path: root,
     cause: first,
     others,
   });
+}
+
+/** What is overwritten where it is cannot wait under another name for the commit. */
+function refuseInPlace(path: string, options: object): void {
+  if (!('inPlace' in options)) return;
+  const why =
+    'a transaction makes all of its changes at one instant, by renames, and an overwrite in place is one by itself; make it ' +
+    'outside of the transaction';
+  throw invalidArgument('transaction', why, path);
 }
 
 function checkTransactionOptions(root: string, fn: unknown, options: TransactionOptions): void {

@@ -5,13 +5,18 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 import { isHoldfastError, listOrphans, publishDirectory, sweepOrphans } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
-import { observeFs, temporaryDirectory, wasKilled } from '@holdfast/tools/testing';
+import { observeFs, wasKilled } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+import { oldTreeName } from '#src/stage/staged-directory.js';
 
 /** Runs a process that publishes `root/out` and is killed while it fills the stage. */
 function killWhileFilling(root: string, options = ''): void {
@@ -40,6 +45,14 @@ test('what a killed publisher left is listed, and swept by the next publish of i
   assert.equal((await listOrphans(root)).length, 1, "another target's orphans are left alone");
   await publishDirectory(`${root}/out`, () => undefined);
   assert.deepEqual(readdirSync(root), ['other', 'out']);
+});
+
+test('what is left of a target whose name holds a line break is an orphan like any other', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/.a\nb.staging-${'0'.repeat(20)}`);
+  assert.equal((await listOrphans(root)).length, 1);
+  await sweepOrphans(root);
+  assert.deepEqual(readdirSync(root), []);
 });
 
 test('what a living process stages is neither listed nor swept', async (t) => {
@@ -76,9 +89,9 @@ test('a directory that is removed while those above it are looked through keeps 
   killWhileFilling(`${root}/c`);
   const fs: Fs = {
     ...nodeFileSystem,
-    readDirectory: (path) => {
-      if (path === `${root}/b`) rmdirSync(path);
-      return nodeFileSystem.readDirectory(path);
+    lstat: (path) => {
+      if (basename(path) === 'b') rmdirSync(`${root}/b`);
+      return nodeFileSystem.lstat(path);
     },
   };
   assert.equal((await listOrphans(root, { recursive: true, fs })).length, 1);
@@ -96,6 +109,45 @@ test('a salvaged orphan is moved whole, and is no orphan any more', async (t) =>
   assert.equal(swept?.action, 'salvaged');
   assert.equal(readFileSync(`${swept?.movedTo}/deep/file`, 'utf8'), 'half');
   assert.deepEqual(await listOrphans(root, { recursive: true }), []);
+});
+
+for (const fate of ['aside', 'keep'] as const) {
+  test(`a stage that had not yet replaced anything (${fate}) does not become the target, nor a tree to be kept`, async (t) => {
+    const root = temporaryDirectory(t);
+    mkdirSync(`${root}/old`);
+    const { ino } = statSync(`${root}/old`, { bigint: true });
+    const stage = `${root}/${oldTreeName('out', ino, fate)}`;
+    mkdirSync(stage);
+    writeFileSync(`${stage}/a`, 'half');
+    const swept = await sweepOrphans(root);
+    assert.deepEqual(
+      swept.map(({ action }) => action),
+      ['removed'],
+    );
+    assert.deepEqual(readdirSync(root), ['old']);
+  });
+}
+
+test('a tree that a dead publisher was to keep has its number durably when the sweep ends', async (t) => {
+  const root = temporaryDirectory(t);
+  for (const name of ['out', 'old']) mkdirSync(`${root}/${name}`);
+  const { ino } = statSync(`${root}/old`, { bigint: true });
+  renameSync(`${root}/old`, `${root}/${oldTreeName('out', ino, 'keep')}`);
+  const steps: string[] = [];
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call, path, to = path }) => void steps.push(`${call} ${to.slice(root.length)}`),
+  });
+  const swept = await sweepOrphans(root, { fs });
+  assert.equal(swept[0]?.action, 'kept');
+  assert.deepEqual(steps, ['sync ', 'rename /out.previous-1', 'sync ']);
+});
+
+test('orphans are salvaged into a directory only', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(`${root}/file`, '');
+  await assert.rejects(sweepOrphans(root, { salvageTo: `${root}/file` }), (error) =>
+    isHoldfastError(error, 'INVALID_ARGUMENT'),
+  );
 });
 
 test('what was kept to be resumed is swept only when that is asked for', async (t) => {
@@ -128,6 +180,26 @@ test('nothing is swept where other machines may own it', async (t) => {
   );
   await publishDirectory(`${root}/out`, () => undefined, { fs });
   assert.equal((await listOrphans(root)).length, 1);
+});
+
+test('where other machines may own it, a stage that has not replaced a tree yet is not taken for one that has', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/other`);
+  const { ino } = statSync(`${root}/other`, { bigint: true });
+  const stage = oldTreeName('out', ino, 'aside');
+  mkdirSync(`${root}/${stage}`);
+  writeFileSync(`${root}/${stage}/a`, 'half');
+  const fs: Fs = {
+    ...nodeFileSystem,
+    statFilesystem: async (path) => ({
+      ...(await nodeFileSystem.statFilesystem(path)),
+      type: 0x6969,
+    }),
+  };
+  for (let round = 0; round < 2; round += 1) {
+    await publishDirectory(`${root}/out`, () => undefined, { fs, ifExists: 'replace' });
+    assert.deepEqual(readdirSync(`${root}/${stage}`), ['a']);
+  }
 });
 
 test('an orphan loses its first file only after the names in its directory are durable', async (t) => {

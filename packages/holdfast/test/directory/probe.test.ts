@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { isHoldfastError, probe, type Fs } from 'holdfast';
 import { nodeFileSystem, systemError } from 'holdfast/os';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
-import { findMount, parseMountInfo } from '#src/directory/mount-info.js';
+import { observeFs } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 
 async function holdsFor(directory: string, fs: Fs): Promise<Record<string, string>> {
   const { guarantees } = await probe(directory, { fs });
@@ -64,18 +64,134 @@ test('a missing directory is refused, and so is an unknown option', async (t) =>
   );
 });
 
-const mountInfo = `\
-22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,nobarrier
-30 22 0:40 / /var/with\\040space rw,nosuid shared:2 master:3 - tmpfs tmpfs rw,size=1k
-31 22 0:41 /sub /data rw - btrfs /dev/vdb rw,subvol=/sub
-32 22 0:42 / /data rw - overlay overlay rw,volatile
-`;
+/** A filesystem of a type on which every look at one thing goes its own way. */
+function mountedAs(type: string, changes: Partial<Fs> = {}): Fs {
+  return {
+    ...nodeFileSystem,
+    statFilesystem: async (path) => ({
+      ...(await nodeFileSystem.statFilesystem(path)),
+      mount: { type, options: [] },
+    }),
+    ...changes,
+  };
+}
 
-test('the mount of a path is the last one on the longest mount point above it', () => {
-  const mounts = parseMountInfo(mountInfo);
-  assert.equal(findMount(mounts, '/data')?.type, 'overlay');
-  assert.equal(findMount(mounts, '/database')?.type, 'ext4');
-  assert.equal(findMount(mounts, '/var/with space/x')?.type, 'tmpfs');
-  assert.ok(findMount(mounts, '/')?.options.includes('nobarrier'));
-  assert.equal(mounts[2]?.rootInFilesystem, '/sub');
+function mountedByNfs(...options: readonly string[]): Fs {
+  return mountedAs('nfs', {
+    statFilesystem: async (path) => ({
+      ...(await nodeFileSystem.statFilesystem(path)),
+      type: 0x6969,
+      mount: { type: 'nfs', options },
+    }),
+  });
+}
+
+async function reasonsFor(directory: string, fs: Fs): Promise<Record<string, [string, string]>> {
+  const { guarantees } = await probe(directory, { fs });
+  return Object.fromEntries(guarantees.map(({ name, holds, because }) => [name, [holds, because]]));
+}
+
+test('a file whose name is lost for a moment is not replaced whole, and a reader is told what to do', async (t) => {
+  // As a filesystem without an atomic rename does it: for an instant the name leads nowhere.
+  const fs = mountedAs('fuse.of-tomorrow', {
+    async rename(from, to) {
+      await nodeFileSystem.rename(to, `${to}.gone`).catch(() => undefined);
+      await new Promise((resolve) => setImmediate(resolve));
+      await nodeFileSystem.rename(from, to);
+    },
+  });
+  const reasons = await reasonsFor(temporaryDirectory(t), fs);
+  const [holds, because] = reasons['a file is replaced whole'] as [string, string];
+  assert.equal(holds, 'no');
+  assert.match(because, /readJson/);
+});
+
+test(
+  'a mode that is not kept is told, with what to do',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const fs = mountedAs('vfat', {
+      async open(...args) {
+        const file = await nodeFileSystem.open(...args);
+        file.chmod = async () => undefined;
+        return file;
+      },
+    });
+    const reasons = await reasonsFor(temporaryDirectory(t), fs);
+    assert.equal(reasons['a secret is kept from others']?.[0], 'no');
+    assert.match(reasons['a secret is kept from others']?.[1] ?? '', /Keep secrets on another/);
+    assert.equal(reasons['what is acknowledged survives power loss']?.[0], 'no');
+  },
+);
+
+test('"only this mount" and "nobody" are verdicts of their own', async (t) => {
+  const directory = temporaryDirectory(t);
+  const turns = 'writers of all processes take turns';
+  const of = async (type: string): Promise<string | undefined> =>
+    (await reasonsFor(directory, mountedAs(type)))[turns]?.[0];
+  assert.equal(await of('overlay'), 'thisMount');
+  assert.equal(await of('fakeowner'), 'no');
+  assert.equal(await of('ext4'), 'yes');
+});
+
+test('of NFS it is told what machines see of each other, by the options of the mount', async (t) => {
+  const directory = temporaryDirectory(t);
+  const of = async (...options: readonly string[]): Promise<readonly (string | undefined)[]> => {
+    const reasons = await reasonsFor(directory, mountedByNfs(...options));
+    const names = reasons['what another machine wrote is found'] ?? [];
+    const readers = reasons['readers of a mosaic on other machines keep their tiles'] ?? [];
+    return [names[0], /lookupcache=none|nocto/.exec(names[1] ?? '')?.[0], readers[0]];
+  };
+  const mounts = [[], ['nocto'], ['lookupcache=none', 'nolock']];
+  assert.deepEqual(await Promise.all(mounts.map((options) => of(...options))), [
+    ['yes', 'lookupcache=none', 'yes'],
+    ['no', 'nocto', 'yes'],
+    ['yes', 'lookupcache=none', 'thisMachine'],
+  ]);
+});
+
+test('what another process says of a lock is told in one line, without a stack', async (t) => {
+  const directory = temporaryDirectory(t);
+  const fs = mountedAs('ext4', {
+    async open(path, flags, mode) {
+      const file = await nodeFileSystem.open(path, flags, mode);
+      // Gone before the other process comes.
+      if (path.endsWith('/lock')) await nodeFileSystem.unlink(path);
+      return file;
+    },
+  });
+  const { checks } = await probe(directory, { fs });
+  const { detail = '' } = checks.find(({ name }) => name.startsWith('two processes')) ?? {};
+  assert.match(detail, /another process: ENOENT/);
+  assert.equal(detail.split('\n').length, 1);
+});
+
+test('what could not be tried for want of room is unknown, and the room is what is missing', async (t) => {
+  const ENOSPC = 28;
+  const fs = mountedAs('ext4', {
+    async mkdir(path, ...rest) {
+      if (!path.includes('holdfast-probe') || path.endsWith('/full')) {
+        throw systemError(ENOSPC, 'mkdir', path);
+      }
+      return nodeFileSystem.mkdir(path, ...rest);
+    },
+  });
+  const reasons = await reasonsFor(temporaryDirectory(t), fs);
+  const [holds, because] = reasons['a new directory is published whole'] as [string, string];
+  assert.equal(holds, 'unknown');
+  assert.match(because, /no room/);
+  assert.equal(reasons['there is room to write']?.[0], 'no');
+  assert.equal(reasons['a file is replaced whole']?.[0], 'yes');
+});
+
+test('a filesystem that tells no size (ramfs) is not full', async (t) => {
+  const fs = mountedAs('ramfs', {
+    statFilesystem: async (path) => ({
+      ...(await nodeFileSystem.statFilesystem(path)),
+      freeBytes: 0,
+      totalBytes: 0,
+    }),
+  });
+  const reasons = await reasonsFor(temporaryDirectory(t), fs);
+  assert.equal(reasons['there is room to write']?.[0], 'yes');
 });

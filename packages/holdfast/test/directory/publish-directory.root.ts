@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
   isHoldfastError,
@@ -11,7 +11,6 @@ import {
   type Stage,
 } from 'holdfast';
 import { mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
-import { killAtEveryStep, scenarios, treeAt } from './killed-publish.js';
 
 const filesystems = ['ext4', 'xfs', 'btrfs', 'tmpfs'] as const;
 
@@ -23,15 +22,14 @@ function code(expected: string): (error: unknown) => boolean {
   };
 }
 
-for (const type of filesystems) {
-  test(`on ${type} a publish killed before or after any step leaves old or new, never a mix`, async (t) => {
-    const mount = mountFilesystem(t, type);
-    for (const scenario of scenarios) {
-      const steps = await killAtEveryStep(`${mount}/root`, scenario, ['before', 'after']);
-      assert.ok(steps >= 10, `${scenario.name}: only ${steps} steps were seen`);
-    }
-  });
+function filesIn(directory: string): Record<string, string> {
+  const names = readdirSync(directory).toSorted();
+  return Object.fromEntries(
+    names.map((name) => [name, readFileSync(`${directory}/${name}`, 'utf8')]),
+  );
+}
 
+for (const type of filesystems) {
   test(`on ${type} a disk that fills up while writing leaves the old tree, and nothing else`, async (t) => {
     const mount = mountFilesystem(t, type);
     await publishDirectory(`${mount}/out`, (stage) => stage.write('old', 'old'));
@@ -46,7 +44,7 @@ for (const type of filesystems) {
         publishDirectory(`${mount}/out`, fill, { ifExists: 'replace' }),
         code('NO_SPACE'),
       );
-      assert.deepEqual(treeAt(`${mount}/out`), { old: 'old' });
+      assert.deepEqual(filesIn(`${mount}/out`), { old: 'old' });
       assert.deepEqual(
         readdirSync(mount).filter((name) => name !== 'lost+found'),
         ['out'],
@@ -55,7 +53,7 @@ for (const type of filesystems) {
     await publishDirectory(`${mount}/out`, (stage) => stage.write('new', 'new'), {
       ifExists: 'replace',
     });
-    assert.deepEqual(treeAt(`${mount}/out`), { new: 'new' });
+    assert.deepEqual(filesIn(`${mount}/out`), { new: 'new' });
   });
 
   test(`on ${type} every guarantee is found to hold that holds there`, async (t) => {
@@ -129,7 +127,7 @@ test('a target that becomes a bind mount of the same filesystem meanwhile (EXDEV
         },
         { ifExists: 'replace' },
       ),
-      code('TARGET_CHANGED'),
+      code('TARGET_IS_MOUNT'),
     );
     assert.deepEqual(readdirSync(`${root}/out`), []);
   } finally {

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,15 +17,18 @@ import { setImmediate } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import {
   HoldfastError,
   isHoldfastError,
   publishDirectory,
   type Fs,
   type PublishDirectoryOptions,
+  type Stage,
 } from 'holdfast';
 import { nodeFileSystem, systemError } from 'holdfast/os';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import { interceptFs, observeFs } from '@holdfast/crashkit';
+import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 
 /** Every file below a directory with its content. */
 function treeOf(directory: string): Record<string, string> {
@@ -253,30 +257,91 @@ test('a cancelled publish waits for its tasks and leaves nothing', async (t) => 
   assert.deepEqual(readdirSync(root), []);
 });
 
-test('of two publishers of a new target one wins, the other is told, nothing mixes', async (t) => {
-  const root = temporaryDirectory(t);
-  for (const ifExists of ['fail', 'replace'] as const) {
+for (const [asked, options] of Object.entries({
+  'nothing to be replaced': { ifExists: 'fail' },
+  'to be told': { ifExists: 'replace', ifChanged: 'fail' },
+} as const)) {
+  test(`of two publishers of a new target who ask for ${asked} one wins, the other is told, nothing mixes`, async (t) => {
+    const root = temporaryDirectory(t);
     const outcomes = await Promise.allSettled(
       ['one', 'two'].map((name) =>
-        publishDirectory(`${root}/${ifExists}`, (stage) => stage.write(name, name), { ifExists }),
+        publishDirectory(`${root}/out`, (stage) => stage.write(name, name), options),
       ),
     );
     const lost = outcomes.filter((outcome) => outcome.status === 'rejected');
     assert.equal(lost.length, 1);
-    holdfastError(ifExists === 'fail' ? 'ALREADY_EXISTS' : 'TARGET_CHANGED')(lost[0]?.reason);
-    assert.equal(readdirSync(`${root}/${ifExists}`).length, 1);
-  }
-  assert.deepEqual(readdirSync(root), ['fail', 'replace']);
+    holdfastError(options.ifExists === 'fail' ? 'ALREADY_EXISTS' : 'TARGET_CHANGED')(
+      lost[0]?.reason,
+    );
+    assert.equal(readdirSync(`${root}/out`).length, 1);
+    assert.deepEqual(readdirSync(root), ['out']);
+  });
+}
+
+test('a server that refuses a full target with EPERM (sshfs) has refused it all the same', async (t) => {
+  const root = temporaryDirectory(t);
+  const refusing: Fs = {
+    ...nodeFileSystem,
+    rename: (from, to) =>
+      nodeFileSystem.rename(from, to).catch(() => {
+        throw systemError(1, 'rename', from);
+      }),
+  };
+  const publishInto = (path: string): Promise<unknown> =>
+    publishDirectory(
+      path,
+      (stage) => {
+        writeFileSync(`${stage.path}/mine`, '');
+        mkdirSync(`${path}/other`, { recursive: true });
+      },
+      { fs: refusing },
+    );
+  await assert.rejects(publishInto(`${root}/out`), holdfastError('ALREADY_EXISTS'));
+  assert.deepEqual(readdirSync(root), ['out']);
 });
 
-test('of many publishers that replace one tree one wins, nothing mixes', async (t) => {
+for (const there of [true, false]) {
+  test(`many publishers that replace ${there ? 'one tree' : 'what one of them makes'} all succeed in turn, each what the one before has made`, async (t) => {
+    const root = temporaryDirectory(t);
+    if (there) await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+    const names = Array.from({ length: 8 }, (_, index) => `new-${index}`);
+    await Promise.all(
+      names.map((name) =>
+        publishDirectory(`${root}/out`, (stage) => stage.write(name, ''), {
+          ifExists: 'replace',
+          keepPrevious: 20,
+        }),
+      ),
+    );
+    const trees = readdirSync(root).map((name) => readdirSync(`${root}/${name}`));
+    assert.deepEqual(trees.flat().toSorted(), there ? [...names, 'old'] : names);
+    assert.ok(trees.every((tree) => tree.length === 1));
+  });
+}
+
+test('processes that replace one tree all succeed in turn, and nothing of theirs is left but the last tree', async (t) => {
+  const root = temporaryDirectory(t);
+  const script = `
+    import { publishDirectory } from 'holdfast';
+    const [, path, name] = process.argv;
+    for (let round = 0; round < 5; round += 1)
+      await publishDirectory(path, (stage) => stage.write(name, String(round)), { ifExists: 'replace' });
+    console.log('done');`;
+  const processes = ['a', 'b', 'c'].map((name) => startScript(t, script, [`${root}/out`, name]));
+  for (const started of processes) assert.equal(await started.nextLine(), 'done');
+  assert.deepEqual(readdirSync(root), ['out']);
+  const [last = '', ...others] = readdirSync(`${root}/out`);
+  assert.deepEqual(others, []);
+  assert.equal(readFileSync(`${root}/out/${last}`, 'utf8'), '4');
+});
+
+test('of many publishers who ask to be told one wins, nothing mixes', async (t) => {
   const root = temporaryDirectory(t);
   await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
   const names = Array.from({ length: 8 }, (_, index) => `new-${index}`);
+  const options = { ifExists: 'replace', ifChanged: 'fail' } as const;
   const outcomes = await Promise.allSettled(
-    names.map((name) =>
-      publishDirectory(`${root}/out`, (stage) => stage.write(name, ''), { ifExists: 'replace' }),
-    ),
+    names.map((name) => publishDirectory(`${root}/out`, (stage) => stage.write(name, ''), options)),
   );
   const won = outcomes.flatMap(({ status }, index) =>
     status === 'fulfilled' ? [names[index]] : [],
@@ -289,7 +354,7 @@ test('of many publishers that replace one tree one wins, nothing mixes', async (
   assert.deepEqual(readdirSync(root), ['out']);
 });
 
-test('a target that another program replaced meanwhile is left as that program made it', async (t) => {
+test('a target that another program replaced meanwhile is, on request, left as that program made it', async (t) => {
   const root = temporaryDirectory(t);
   await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
   const exchanged: (string | undefined)[] = [];
@@ -305,7 +370,7 @@ test('a target that another program replaced meanwhile is left as that program m
         writeFileSync(`${root}/out/theirs`, '');
         await stage.write('new', '');
       },
-      { ifExists: 'replace', fs },
+      { ifExists: 'replace', ifChanged: 'fail', fs },
     ),
     holdfastError('TARGET_CHANGED'),
   );
@@ -314,7 +379,7 @@ test('a target that another program replaced meanwhile is left as that program m
   assert.equal(exchanged.includes(`${root}/out`), false, 'their tree was never out of its place');
 });
 
-test('a tree that another program put there right before the exchange is put back', async (t) => {
+test('a tree that another program put there right before the exchange is, on request, put back', async (t) => {
   const root = temporaryDirectory(t);
   await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
   let done = false;
@@ -328,7 +393,11 @@ test('a tree that another program put there right before the exchange is put bac
     },
   });
   await assert.rejects(
-    publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), { ifExists: 'replace', fs }),
+    publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), {
+      ifExists: 'replace',
+      ifChanged: 'fail',
+      fs,
+    }),
     holdfastError('TARGET_CHANGED'),
   );
   assert.deepEqual(readdirSync(root), ['aside', 'out']);
@@ -428,6 +497,104 @@ test('every step that fails leaves the old tree or the new one, and says which',
       if (failed === undefined) break;
     }
   }
+});
+
+test(
+  'a name in a stage leads to the stage that was made, on any thread, whatever takes its name',
+  { skip: process.platform === 'linux' ? false : 'Linux alone is known to have such paths' },
+  async (t) => {
+    const root = temporaryDirectory(t);
+    mkdirSync(`${root}/outside`);
+    const publish = publishDirectory(`${root}/out`, async (stage) => {
+      renameSync(stage.path, `${root}/away`);
+      symlinkSync(`${root}/outside`, stage.path);
+      writeFileSync(stage.at('here'), '');
+      const script = `require('node:fs').writeFileSync(require('node:worker_threads').workerData, '')`;
+      const thread = new Worker(script, { eval: true, workerData: stage.at('there') });
+      await once(thread, 'exit');
+      assert.deepEqual(readdirSync(stage.at('.')).toSorted(), ['here', 'there']);
+    });
+    await assert.rejects(publish, holdfastError('TARGET_CHANGED'));
+    assert.deepEqual(readdirSync(`${root}/outside`), []);
+    assert.deepEqual(readdirSync(`${root}/away`).toSorted(), ['here', 'there']);
+    assert.ok(!existsSync(`${root}/out`));
+  },
+);
+
+for (const [way, options] of [
+  ['onto nothing', {}],
+  ['by an exchange', { ifExists: 'replace' }],
+  ['by two renames', { ifExists: 'replace', withoutExchange: 'twoRenames' }],
+] as const) {
+  test(
+    `a publish ${way} of what was put in the place of the stage is never a success`,
+    { skip: process.platform === 'linux' ? false : 'an open directory keeps its name elsewhere' },
+    async (t) => {
+      for (const instant of ['while it is filled', 'at the rename']) {
+        const root = temporaryDirectory(t);
+        const commit = way === 'by an exchange' ? 'exchange' : 'rename';
+        if ('ifExists' in options) mkdirSync(`${root}/out/old`, { recursive: true });
+        const exchange = (): void => {
+          const [name = ''] = readdirSync(root).filter((each) => /\.staging-[^.]*$/u.test(each));
+          if (name === '') return;
+          renameSync(`${root}/${name}`, `${root}/away`);
+          mkdirSync(`${root}/${name}/theirs`, { recursive: true });
+        };
+        const fs = interceptFs(nodeFileSystem, {
+          before: ({ name, args: [from, to] }) => {
+            const isCommit = name === commit && String(to).endsWith('/out');
+            const isOfStage = /\.staging-[^.]*$/u.test(String(from));
+            if (instant === 'at the rename' && isCommit && isOfStage) exchange();
+            if (name === 'exchange' && way === 'by two renames')
+              return { throws: systemError(22, 'exchange', String(from)) };
+            return undefined;
+          },
+        });
+        const fill = async (stage: Stage): Promise<void> => {
+          await stage.write('ours', '');
+          if (instant === 'while it is filled') exchange();
+        };
+        const outcome = instant === 'at the rename' ? 'unknown' : 'unchanged';
+        await assert.rejects(
+          publishDirectory(`${root}/out`, fill, { ...options, fs }),
+          holdfastError('TARGET_CHANGED', outcome),
+        );
+        if (outcome === 'unchanged' && 'ifExists' in options)
+          assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+      }
+    },
+  );
+}
+
+test('a name in a stage is one name, and leads there while the stage is filled', async (t) => {
+  const root = temporaryDirectory(t);
+  let late: Stage | undefined;
+  await publishDirectory(`${root}/out`, (stage) => {
+    late = stage;
+    writeFileSync(stage.at('file'), 'x');
+    for (const name of ['..', '../out', '/tmp', 'sub/file', './file'])
+      assert.throws(() => stage.at(name), holdfastError('PATH_ESCAPES'), name);
+    for (const name of ['', 'a\0b', undefined as unknown as string])
+      assert.throws(() => stage.at(name), holdfastError('INVALID_ARGUMENT'));
+  });
+  assert.deepEqual(treeOf(`${root}/out`), { file: 'x' });
+  assert.throws(() => late?.at('file'), holdfastError('INVALID_ARGUMENT'));
+});
+
+test("a caller's own call on a name in a stage fails with the path as people know it", async (t) => {
+  const root = temporaryDirectory(t);
+  let path = '';
+  const publish = publishDirectory(`${root}/out`, (stage) => {
+    path = `${stage.path}/missing`;
+    readFileSync(stage.at('missing'));
+  });
+  await assert.rejects(publish, (error) => {
+    const { cause } = error as { cause?: NodeJS.ErrnoException };
+    assert.equal(cause?.path?.replaceAll('\\', '/'), path);
+    for (const text of [(error as Error).message, cause.message, cause.stack])
+      assert.doesNotMatch(String(text), /\/proc\/|\.vol/u);
+    return isHoldfastError(error, 'UPDATER_FAILED');
+  });
 });
 
 test('a failed run with resume keeps its stage, and the next one goes on from it', async (t) => {
@@ -578,3 +745,172 @@ test('when the second of two renames fails, the first is taken back', async (t) 
   assert.deepEqual(readdirSync(`${root}/out`), ['old']);
   assert.deepEqual(readdirSync(root), ['out']);
 });
+
+test('a run with resume whose publish fails keeps its stage for the next one', async (t) => {
+  const root = temporaryDirectory(t);
+  const publish = (fs: Fs): Promise<unknown> =>
+    publishDirectory(
+      `${root}/out`,
+      async (stage) => {
+        if (!stage.resumed) await stage.write('new', '');
+        return stage.resumed;
+      },
+      { resume: true, ifExists: 'replace', fs },
+    ).then(({ value }) => value);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  const failing = observeFs(nodeFileSystem, {
+    before: ({ call, path, to }) => {
+      if (call === 'exchange' && to === `${root}/out`) throw systemError(5, call, path);
+    },
+  });
+  await assert.rejects(publish(failing), holdfastError('IO'));
+  assert.deepEqual(readdirSync(root), ['.out.staging-resume', 'out']);
+  assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+  assert.equal(await publish(nodeFileSystem), true);
+  assert.deepEqual(readdirSync(`${root}/out`), ['new']);
+});
+
+test(
+  'what takes the place of a staged file before it is synced is neither followed nor waited for',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const root = temporaryDirectory(t);
+    writeFileSync(`${root}/outside`, '');
+    for (const exchange of [
+      (path: string) => symlinkSync(`${root}/outside`, path),
+      (path: string) => void execFileSync('mkfifo', [path]),
+    ]) {
+      const fs = interceptFs(nodeFileSystem, {
+        before: ({ name, path, args }) => {
+          const { access } = (args[1] ?? {}) as { readonly access?: string };
+          if (name !== 'open' || access !== 'read' || !path.endsWith('/a')) return undefined;
+          rmSync(path);
+          exchange(path);
+          return undefined;
+        },
+      });
+      await assert.rejects(
+        publishDirectory(`${root}/out`, (stage) => stage.write('a', ''), { fs, sync: 'each' }),
+        (error) => isHoldfastError(error) && error.outcome === 'unchanged',
+      );
+      assert.deepEqual(readdirSync(root), ['outside']);
+    }
+  },
+);
+
+test('a target that another program keeps locked is given up in the end, and stays', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  let nowMs = 0;
+  let asked = 0;
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path }) => {
+      if (name !== 'tryLock' || path !== `${root}/out`) return undefined;
+      asked += 1;
+      nowMs += 1000;
+      return asked > 99 ? { throws: new Error('asked for ever') } : undefined;
+    },
+  });
+  const holder = await nodeFileSystem.openDirectory(`${root}/out`);
+  assert.ok(holder.tryLock('exclusive'));
+  t.mock.method(performance, 'now', () => nowMs);
+  await assert.rejects(
+    publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), { ifExists: 'replace', fs }),
+    holdfastError('TARGET_CHANGED'),
+  );
+  assert.deepEqual(readdirSync(`${root}/out`), ['old']);
+  await holder.close();
+});
+
+test('a replaced tree is marked as no longer whole, durably, before its first file goes', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  const steps: string[] = [];
+  const fs = withoutExchange(
+    observeFs(nodeFileSystem, {
+      after: ({ call, path }) => {
+        const [, below] = /\.aside-\d+(.*)/u.exec(path) ?? [];
+        if (below !== undefined) steps.push(call + below);
+      },
+    }),
+  );
+  await publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), {
+    ifExists: 'replace',
+    withoutExchange: 'twoRenames',
+    fs,
+  });
+  const [mark, old] = ['/.holdfast-discarded', '/old'];
+  const removal = [`unlink${old}`, 'sync', `unlink${mark}`, 'rmdir'];
+  assert.deepEqual(steps, [`open${mark}`, 'sync', ...removal]);
+});
+
+test('where other machines may rename things, names are asked for again after each lock and rename', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  const calls: string[] = [];
+  const fs = onNfs(
+    withoutExchange(
+      interceptFs(nodeFileSystem, {
+        before: ({ name, path }) => {
+          calls.push(`${name} ${path.replace(/\.aside-\d+/u, '.aside')}`);
+          return undefined;
+        },
+      }),
+    ),
+  );
+  await publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), {
+    ifExists: 'replace',
+    withoutExchange: 'twoRenames',
+    fs,
+  });
+  for (const [change, look] of [
+    [`tryLock ${root}/out`, `lstat ${root}/out`],
+    [`rename ${root}/out`, 'lstat'],
+  ] as const) {
+    const since = calls.slice(calls.lastIndexOf(change));
+    assert.equal(since[0], change);
+    const looksAt = since.findIndex((call) => call.startsWith(look));
+    assert.ok(since.slice(0, looksAt).includes(`openDirectory ${root}`), since.join('\n'));
+  }
+});
+
+test('where other machines may rename things, one that was overtaken asks for the name again', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  const calls: string[] = [];
+  const fs = onNfs(
+    withoutExchange(
+      interceptFs(nodeFileSystem, {
+        before: ({ name, path }) => {
+          calls.push(`${name} ${path}`);
+          return undefined;
+        },
+      }),
+    ),
+  );
+  await publishDirectory(
+    `${root}/out`,
+    async (stage) => {
+      await stage.write('new', '');
+      renameSync(`${root}/out`, `${root}/aside`);
+      mkdirSync(`${root}/out/theirs`, { recursive: true });
+    },
+    { ifExists: 'replace', withoutExchange: 'twoRenames', fs },
+  );
+  assert.deepEqual(readdirSync(`${root}/out`), ['new']);
+  const since = calls.slice(calls.indexOf(`tryLock ${root}/out`));
+  const look = `lstat ${root}/out`;
+  const between = since.slice(since.indexOf(look) + 1);
+  assert.ok(between.slice(0, between.indexOf(look)).includes(`openDirectory ${root}`));
+});
+
+/** As it looks on a server: what is known of names may be old, and the lock of a directory is its machine's alone. */
+function onNfs(fs: Fs): Fs {
+  return new Proxy(fs, {
+    get(inner, name) {
+      const member: unknown = Reflect.get(inner, name);
+      if (name !== 'statFilesystem') return member;
+      return async (path: string) => ({ ...(await inner.statFilesystem(path)), type: 0x6969 });
+    },
+  });
+}

@@ -12,10 +12,9 @@ import {
 } from 'node:fs';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
-import { mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
+import { mountFilesystem, startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import { isHoldfastError, replaceFile, type ErrorCode } from 'holdfast';
 import { errnoOf } from '#src/errors.js';
-import { startScript } from '../lock/node-process.js';
 
 const NOBODY = 65534;
 const asNobody = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
@@ -32,8 +31,10 @@ function replaceAsNobody(
   t: TestContext,
   path: string,
   options: object = {},
+  environment: readonly string[] = [],
 ): Promise<string | undefined> {
-  return startScript(t, replaceIt, [path, 'new', JSON.stringify(options)], asNobody).nextLine();
+  const command = ['env', ...environment, ...asNobody];
+  return startScript(t, replaceIt, [path, 'new', JSON.stringify(options)], command).nextLine();
 }
 
 /** A directory that every user may enter. */
@@ -111,7 +112,8 @@ test('a file that is a bind mount gets its own error, and is overwritten in plac
     await replaceFile(`${directory}/a`, 'new', { inPlace: 'ifNeeded' });
   });
   assert.equal(readFileSync(`${directory}/outside`, 'utf8'), 'new');
-  assert.deepEqual(readdirSync(directory), ['a', 'outside']);
+  const lock = `.holdfast-${statSync(`${directory}/outside`).ino.toString(16)}.redo.lock`;
+  assert.deepEqual(readdirSync(directory), [lock, 'a', 'outside']);
 });
 
 test('a directory that forbids new files gets its own error, and the same way out', async (t) => {
@@ -121,7 +123,14 @@ test('a directory that forbids new files gets its own error, and the same way ou
   const inode = statSync(`${directory}/a`).ino;
   assert.equal(await replaceAsNobody(t, `${directory}/a`), 'DIRECTORY_NOT_WRITABLE unchanged');
   assert.equal(readFileSync(`${directory}/a`, 'utf8'), 'old');
-  assert.equal(await replaceAsNobody(t, `${directory}/a`, { inPlace: 'ifNeeded' }), 'done');
+  const inPlace = { inPlace: 'ifNeeded' } as const;
+  const withoutState = await replaceAsNobody(t, `${directory}/a`, inPlace, ['HOME=/root']);
+  assert.equal(withoutState, 'DIRECTORY_NOT_WRITABLE unchanged');
+  assert.equal(readFileSync(`${directory}/a`, 'utf8'), 'old');
+  const state = temporaryDirectory(t);
+  chownSync(state, NOBODY, NOBODY);
+  const environment = [`XDG_STATE_HOME=${state}`];
+  assert.equal(await replaceAsNobody(t, `${directory}/a`, inPlace, environment), 'done');
   assert.equal(readFileSync(`${directory}/a`, 'utf8'), 'new');
   assert.equal(statSync(`${directory}/a`).ino, inode);
 });
@@ -133,14 +142,25 @@ test('on a read-only filesystem nothing changes, and the error says why', async 
   await assert.rejects(replaceFile(`${directory}/a`, 'new'), unchanged('DIRECTORY_NOT_WRITABLE'));
 });
 
-test('root keeps the owner of a file that it replaces, and its set-user-ID bit', async (t) => {
+test('root keeps owner and group of a file that it replaces, and on request its set-user-ID bit', async (t) => {
   const path = `${temporaryDirectory(t)}/a`;
-  writeFileSync(path, 'old');
-  chownSync(path, NOBODY, 1);
-  chmodSync(path, 0o4750);
-  await replaceFile(path, 'new');
-  const { uid, gid, mode } = statSync(path);
-  assert.deepEqual([uid, gid, mode & 0o7777], [NOBODY, 1, 0o4750]);
+  for (const [user, group] of [
+    [NOBODY, 1],
+    [NOBODY, 0],
+    [0, 1],
+  ] as const) {
+    writeFileSync(path, 'old');
+    chownSync(path, user, group);
+    chmodSync(path, 0o4750);
+    for (const [setId, kept] of [
+      ['keep', 0o4750],
+      ['drop', 0o750],
+    ] as const) {
+      await replaceFile(path, 'new', { setId });
+      const { uid, gid, mode } = statSync(path);
+      assert.deepEqual([uid, gid, mode & 0o7777], [user, group, kept]);
+    }
+  }
 });
 
 test('who may not give the owner and group does not let new readers in', async (t) => {

@@ -11,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -112,6 +113,44 @@ test('a secret is readable by its owner alone from the first byte, whatever the 
     replaceFile(path, '', { secret: true, mode: 0o640 }),
     code('INVALID_ARGUMENT'),
   );
+});
+
+test('set-ID bits of the old file pass to the new content only when that is asked for', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  for (const [old, options, mode] of [
+    [0o4755, {}, 0o755],
+    [0o2755, {}, 0o755],
+    [0o6711, {}, 0o711],
+    [0o2644, {}, 0o2644],
+    [0o6755, { setId: 'keep' }, 0o6755],
+    [0o644, { mode: 0o4755 }, 0o4755],
+  ] as const) {
+    writeFileSync(path, 'old');
+    chmodSync(path, old);
+    await replaceFile(path, 'new', options);
+    assert.equal(permissions(path), mode, old.toString(8));
+  }
+});
+
+test('in place, set-ID bits go and a secret is not written to a file of another user', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  const rename = async (): Promise<void> => {
+    throw systemError(constants.errno.EBUSY, 'rename', path);
+  };
+  const inPlace = 'ifNeeded';
+  writeFileSync(path, 'old');
+  chmodSync(path, 0o4755);
+  await replaceFile(path, 'new', { inPlace, fs: { ...nodeFileSystem, rename } });
+  assert.equal(permissions(path), 0o755);
+  const another = { ...nodeFileSystem, rename, uid: (process.geteuid?.() ?? 0) + 1 };
+  await assert.rejects(
+    replaceFile(path, 's3cret', { secret: true, inPlace, fs: another }),
+    code('UNSUPPORTED_TARGET'),
+  );
+  assert.equal(readFileSync(path, 'utf8'), 'new');
+  assert.equal(permissions(path), 0o755);
+  await replaceFile(path, 's3cret', { secret: true, inPlace, fs: { ...nodeFileSystem, rename } });
+  assert.equal(permissions(path), 0o600);
 });
 
 test('the stage is never wider than the old file, while it is being written', async (t) => {
@@ -432,7 +471,7 @@ test('a target that is a mount point keeps its content, and says so; in place on
   await replaceFile(`${directory}/a`, 'new', { fs, inPlace: 'ifNeeded' });
   assert.equal(readFileSync(`${directory}/a`, 'utf8'), 'new');
   assert.equal(statSync(`${directory}/a`).ino, inode);
-  assert.deepEqual(readdirSync(directory), ['a']);
+  assert.deepEqual(readdirSync(directory), [`.holdfast-${inode.toString(16)}.redo.lock`, 'a']);
 });
 
 test('unknown and contradictory options are refused before anything is touched', async (t) => {
@@ -444,5 +483,29 @@ test('unknown and contradictory options are refused before anything is touched',
     { ifExists: 'no' },
   ]) {
     await assert.rejects(replaceFile(path, '', options as object), code('INVALID_ARGUMENT'));
+  }
+});
+
+test("ifExists 'fail' is refused, not failed, where there is neither such a rename nor a link (s3fs, rclone, cryfs)", async (t) => {
+  const directory = temporaryDirectory(t);
+  for (const [rename, link] of [
+    [22, 95],
+    [38, 5],
+    [95, 34],
+  ] as const) {
+    const fs: Fs = {
+      ...nodeFileSystem,
+      renameNoReplace: async (from) => {
+        throw systemError(rename, 'renameat2', from);
+      },
+      link: async (from) => {
+        throw systemError(link, 'link', from);
+      },
+    };
+    await assert.rejects(
+      replaceFile(`${directory}/new`, 'x', { ifExists: 'fail', fs }),
+      (error) => isHoldfastError(error, 'UNSUPPORTED_PLATFORM') && error.outcome === 'unchanged',
+    );
+    assert.deepEqual(readdirSync(directory), []);
   }
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import vm from 'node:vm';
 import * as fc from 'fast-check';
 import { checkValue } from '#src/json/check.js';
-import { formatPointer } from '#src/json/pointer.js';
+import { formatPointer } from '#src/document/plain-data.js';
 
 const cycle: Record<string, unknown> = {};
 cycle['self'] = cycle;

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isHoldfastError } from 'holdfast';
 import type { JsonValue } from '#src/json/json-value.js';
-import { deleteAt, formatPointer, getAt, parsePointer, setAt } from '#src/json/pointer.js';
+import { formatPointer } from '#src/document/plain-data.js';
+import { deleteAt, getAt, parsePointer, setAt } from '#src/json/pointer.js';
 
 /** The document and the table of RFC 6901 section 5. */
 const rfcDocument: JsonValue = {

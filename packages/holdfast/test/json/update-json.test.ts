@@ -6,13 +6,16 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { observeFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
 import {
@@ -25,7 +28,7 @@ import {
   type JsonObject,
   type JsonUpdater,
 } from 'holdfast';
-import { nodeFileSystem, type Fs } from 'holdfast/os';
+import { nodeFileSystem, systemError, type Fs } from 'holdfast/os';
 
 type Counter = Record<string, number>;
 
@@ -62,8 +65,9 @@ function openWatchedFs(onOpen: (path: string) => void): Fs {
   return {
     ...nodeFileSystem,
     async open(path, flags, mode) {
-      onOpen(path);
-      return nodeFileSystem.open(path, flags, mode);
+      const file = await nodeFileSystem.open(path, flags, mode);
+      onOpen(file.path);
+      return file;
     },
   };
 }
@@ -330,8 +334,21 @@ test('a broken document is kept aside when the caller asks for a new beginning',
   assert.equal(readFileSync(path, 'utf8'), '{"a": 1, "b"', 'a failed update moves nothing');
   assert.deepEqual(await updateJson<Counter>(path, increment('n'), options), { fresh: 1, n: 1 });
   const aside = readdirSync(directory).filter((name) => name.includes('corrupt'));
-  assert.match(aside.join(), /^doc\.json\.corrupt-[0-9a-f]{12}$/);
+  assert.match(aside.join(), /^doc\.json\.corrupt-[0-9a-f]{16}$/);
   assert.equal(readFileSync(`${directory}/${aside[0]}`, 'utf8'), '{"a": 1, "b"');
+});
+
+test('a broken document is kept aside where files cannot have two names', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = `${directory}/doc.json`;
+  writeFileSync(path, '{"a":');
+  const fs: Fs = {
+    ...nodeFileSystem,
+    link: (from) => Promise.reject(systemError(1, 'link', from)),
+  };
+  await updateJson<Counter>(path, increment('n'), { onCorrupt: 'quarantine', fs });
+  const [aside] = readdirSync(directory).filter((name) => name.includes('corrupt'));
+  assert.equal(readFileSync(`${directory}/${aside}`, 'utf8'), '{"a":');
 });
 
 test('a number that JavaScript cannot hold is never rewritten, and not quarantined either', async (t) => {
@@ -407,7 +424,7 @@ test('a document that does not change is acknowledged only when what is there is
     ...nodeFileSystem,
     async open(name, flags, mode) {
       const file = await nodeFileSystem.open(name, flags, mode);
-      if (name === path) file.sync = () => Promise.reject(new Error('EIO'));
+      if (file.path === path) file.sync = () => Promise.reject(new Error('EIO'));
       return file;
     },
   };
@@ -415,6 +432,17 @@ test('a document that does not change is acknowledged only when what is there is
     updateJson(path, (doc) => doc, { fs }),
     (error) => isHoldfastError(error, 'SYNC_FAILED') && error.outcome === 'unknown',
   );
+});
+
+test('of a document that does not change the content is durable before its name', async (t) => {
+  const path = `${temporaryDirectory(t)}/doc.json`;
+  writeFileSync(path, '{}');
+  const synced: string[] = [];
+  const fs = observeFs(nodeFileSystem, {
+    before: ({ call, path: of }) => void (call === 'sync' && synced.push(of)),
+  });
+  await updateJson(path, (doc) => doc, { fs });
+  assert.deepEqual(synced, [path, dirname(path)]);
 });
 
 test('__proto__ stays plain data from disk to disk', async (t) => {
@@ -429,14 +457,6 @@ test('missing directories are made', async (t) => {
   const path = `${temporaryDirectory(t)}/a/b/c/doc.json`;
   await Promise.all([updateJson(path, increment('n')), updateJson(path, increment('n'))]);
   assert.deepEqual(await readJson(path), { n: 2 });
-});
-
-test('an empty file is a document that does not exist yet', async (t) => {
-  const path = `${temporaryDirectory(t)}/doc.json`;
-  writeFileSync(path, '');
-  await assert.rejects(readJson(path), refusal('NOT_FOUND'));
-  assert.deepEqual(await readJson(path, { initial: { a: 1 } }), { a: 1 });
-  assert.deepEqual(await updateJson(path, increment('n'), { initial: { n: 1 } }), { n: 2 });
 });
 
 test('every name of a document means one document', async (t) => {
@@ -470,6 +490,25 @@ test('a document that becomes a symlink while its lock is waited for is updated 
   assert.deepEqual(await update, { n: 11 });
   assert.deepEqual(locks, [`${path}.lock`, `${other}.lock`]);
   assert.equal(readFileSync(other, 'utf8'), '{"n":11}');
+});
+
+test('a document that becomes a symlink while its updater runs is not replaced', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = `${directory}/doc.json`;
+  writeFileSync(path, '{"n":1}');
+  // A secret takes nothing of the old file, so that nothing else looks at it.
+  const update = updateJson<Counter>(
+    path,
+    (doc) => {
+      unlinkSync(path);
+      symlinkSync('other.json', path);
+      return { ...doc, n: 2 };
+    },
+    { secret: true },
+  );
+  await assert.rejects(update, refusal('UNSUPPORTED_TARGET', 'symlink'));
+  assert.deepEqual(readdirSync(directory).toSorted(), ['doc.json', 'doc.json.lock']);
+  assert.equal(readlinkSync(path), 'other.json');
 });
 
 test('the mode of a document is kept, and a secret one is for its owner alone', async (t) => {
@@ -513,7 +552,7 @@ test('a broken document with the longest of names is kept aside under a name tha
     lockPath: `${directory}/lock`,
   });
   const aside = readdirSync(directory).find((other) => other.includes('.corrupt-'));
-  assert.match(aside ?? '', /^ä{117}\.corrupt-[0-9a-f]{12}$/u);
+  assert.match(aside ?? '', /^ä{115}\.corrupt-[0-9a-f]{16}$/u);
 });
 
 test('a name that leaves no room for that of its lock is refused, unless another lock is named', async (t) => {
@@ -598,7 +637,7 @@ test('a wrong argument is refused before anything is touched', async (t) => {
     () => updateJson(path, noop, { mode: 0o10000 }),
     () => updateJson(path, noop, { secret: true, mode: 0o644 }),
     () => updateJson(path, noop, { durability: 'maybe' as 'atomic' }),
-    () => updateJson(path, noop, { inPlace: 'always' as 'never' }),
+    () => updateJson(path, noop, { inPlace: 'sometimes' as 'never' }),
     () => readJson(path, { fast: true } as object),
   ];
   for (const call of invalid) await assert.rejects(call(), refusal('INVALID_ARGUMENT'));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { editText } from '#src/json/edit.js';
+import { detectFormat } from '#src/json/format.js';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
 import { updateJson, type JsonObject, type JsonValue } from 'holdfast';
@@ -47,13 +49,21 @@ for (const [what, sizeBytes, fs] of [
     await fc.assert(
       fc.asyncProperty(text, async (steps) => {
         const model = documentOf(sizeBytes);
-        writeFileSync(path, JSON.stringify(model, null, 2));
+        let reference = JSON.stringify(model, null, 2);
+        writeFileSync(path, reference);
+        /** What one update by itself makes of the text. */
+        const updated = (name: string, next: JsonValue | undefined): void => {
+          change(model, name, next);
+          const before = { text: reference, json: reference };
+          reference = editText(before, model, detectFormat(reference, false)).text;
+        };
         for (const { kind, key: name, value: made } of steps) {
           const next = kind === 'delete' ? undefined : made;
           const updater = (object: JsonObject): void => change(object, name, next);
           if (kind === 'foreign') {
             change(model, name, next);
-            writeFileSync(path, JSON.stringify(model, null, 2));
+            reference = JSON.stringify(model, null, 2);
+            writeFileSync(path, reference);
             continue;
           }
           if (kind === 'fail') {
@@ -64,11 +74,11 @@ for (const [what, sizeBytes, fs] of [
             await assert.rejects(updateJson(path, failing, options), /no/);
             continue;
           }
-          change(model, name, next);
+          updated(name, next);
           const first = updateJson(path, updater, options);
           if (kind === 'group') {
             const before = JSON.stringify(model);
-            change(model, 'last', name);
+            updated('last', name);
             const second = updateJson(path, (object) => change(object, 'last', name), options);
             assert.equal(JSON.stringify(await first), before);
             assert.equal(JSON.stringify(await second), JSON.stringify(model));
@@ -77,7 +87,7 @@ for (const [what, sizeBytes, fs] of [
           if (kind !== 'group') assert.equal(JSON.stringify(got), JSON.stringify(model));
           // It belongs to the caller: what becomes of it does not concern the document.
           change(got, 'spoilt', true);
-          assert.equal(readFileSync(path, 'utf8'), JSON.stringify(model, null, 2));
+          assert.equal(readFileSync(path, 'utf8'), reference);
         }
       }),
       { numRuns: 25 },

@@ -23,10 +23,10 @@ test('one that is not first in line does not so much as try a lock that is free'
   const first = await KernelLock.open(nodeFileSystem, path);
   const second = await KernelLock.open(counting, path);
   t.after(() => Promise.all([first.release(), second.release()]));
-  assert.equal(await holder.tryTake('exclusive', false), 'taken');
-  assert.equal(await first.tryTake('exclusive', false), 'held');
+  assert.equal(await holder.tryTake('exclusive', 'waits'), 'taken');
+  assert.equal(await first.tryTake('exclusive', 'waits'), 'held');
   await holder.release();
-  assert.equal(await second.tryTake('exclusive', false), 'notOurTurn');
+  assert.equal(await second.tryTake('exclusive', 'waits'), 'notOurTurn');
   assert.equal(tries, 0);
-  assert.equal(await first.tryTake('exclusive', false), 'taken');
+  assert.equal(await first.tryTake('exclusive', 'waits'), 'taken');
 });

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock } from 'holdfast';
-import { startScript } from './node-process.js';
 
 const takeIt = `
   import { acquireLock } from 'holdfast';

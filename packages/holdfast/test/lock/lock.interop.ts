@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, withLock } from 'holdfast';
+import { nodeFileSystem } from 'holdfast/os';
 
 const python = `
 import fcntl, sys
@@ -107,5 +108,35 @@ for (const [name, program] of Object.entries(programs)) {
       await withLock(path, () => sleep(1));
     }
     assert.ok(held.signal.aborted, 'it starved for ten seconds');
+  });
+}
+
+const lockf = `
+import fcntl, os, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+try:
+    if sys.argv[2] == 'OFD':
+        import struct
+        fcntl.fcntl(file, 37, struct.pack('hhqqi', fcntl.F_WRLCK, 0, 0, 0, 0) + b'\\0' * 4)
+    else:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    sys.exit(1)
+`;
+
+for (const kind of ['lockf', 'OFD']) {
+  test(`processes that wait keep nobody from a lock of the whole file by fcntl (${kind})`, async (t) => {
+    const path = `${temporaryDirectory(t)}/a`;
+    const lock = await acquireLock(path);
+    const waiting = acquireLock(path, { fs: { ...nodeFileSystem } });
+    const looking = await nodeFileSystem.open(lock.lockPath, { access: 'read' });
+    while (looking.tickets?.lowestOfOthers() === undefined) await sleep(1);
+    const { status, stderr } = spawnSync('python3', ['-c', lockf, lock.lockPath, kind], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    await looking.close();
+    await lock.release();
+    await (await waiting).release();
   });
 }

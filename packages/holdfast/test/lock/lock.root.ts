@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock } from 'holdfast';
-import { startScript } from './node-process.js';
 
 const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 const takeIt = `

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, isHoldfastError, withLock, type Lock } from 'holdfast';
 import { nodeFileSystem, systemError, type Fs, type FsFile } from 'holdfast/os';
@@ -13,6 +13,16 @@ const code = (name: Parameters<typeof isHoldfastError>[1]) => (error: unknown) =
 function otherProcess(): Fs {
   return { ...nodeFileSystem };
 }
+
+/** Whoever sleeps wakes up only when it is woken. */
+function wakesOnlyWhenWoken(t: TestContext): void {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const alive = setInterval(() => undefined, 1000);
+  t.after(() => clearInterval(alive));
+}
+
+/** Tickets are numbers below it. */
+const MAX_TICKET = 1n << 48n;
 
 /** Whether a try that does not wait gets the lock, from another process's point of view. */
 async function isFree(path: string, mode: 'shared' | 'exclusive' = 'exclusive'): Promise<boolean> {
@@ -318,6 +328,54 @@ test('processes that wait get their turns in the order in which they came', asyn
   assert.deepEqual(order, [0, 1, 2, 3, 4, 5]);
 });
 
+test(
+  'whoever frees the lock wakes the next in line, and each reader the next: nobody needs to look',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const path = `${temporaryDirectory(t)}/a.json`;
+    const modes = ['exclusive', 'shared', 'shared', 'exclusive', 'shared'] as const;
+    const holder = await acquireLock(path, { fs: otherProcess() });
+    const looking = await nodeFileSystem.open(holder.lockPath, { access: 'read' });
+    wakesOnlyWhenWoken(t);
+    const waiters: Promise<Lock>[] = [];
+    for (const mode of modes) {
+      waiters.push(acquireLock(path, { mode, fs: otherProcess() }));
+      while ((looking.tickets?.countBelow(MAX_TICKET, 9) ?? 0) < waiters.length) await turn();
+    }
+    await looking.close();
+    await holder.release();
+    const [writer, ...others] = waiters;
+    await (await writer)?.release();
+    const [reader, second, last, late] = others;
+    const readers = [await reader, await second];
+    for (const lock of readers) await lock?.release();
+    await (await last)?.release();
+    await (await late)?.release();
+  },
+);
+
+test(
+  'one that gives up when it is its turn wakes the next',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const path = `${temporaryDirectory(t)}/a.json`;
+    const holder = await acquireLock(path, { fs: otherProcess() });
+    const looking = await nodeFileSystem.open(holder.lockPath, { access: 'read' });
+    wakesOnlyWhenWoken(t);
+    const leaves = new AbortController();
+    const impatient = acquireLock(path, { signal: leaves.signal, fs: otherProcess() });
+    while (looking.tickets?.countBelow(MAX_TICKET, 9) !== 1) await turn();
+    const patient = acquireLock(path, { fs: otherProcess() });
+    while (looking.tickets?.countBelow(MAX_TICKET, 9) !== 2) await turn();
+    await looking.close();
+    const refused = assert.rejects(impatient, code('ABORTED'));
+    await holder.release();
+    leaves.abort();
+    await refused;
+    await (await patient).release();
+  },
+);
+
 test('a lock file that goes away again and again is LOCK_LOST in the end, and each descriptor is closed once', async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
   let opened = 0;
@@ -354,6 +412,8 @@ test('a missing directory, a bad option and an empty path are told apart', async
   await assert.rejects(acquireLock(path, { timeoutMs: -1 }), code('INVALID_ARGUMENT'));
   const badMode = { mode: 'write' } as object;
   await assert.rejects(acquireLock(path, badMode), code('INVALID_ARGUMENT'));
+  for (const fileMode of [-1, 0o1000, 0.5])
+    await assert.rejects(acquireLock(path, { fileMode }), code('INVALID_ARGUMENT'));
 });
 
 test('a filesystem without flock is a typed error that says so', async (t) => {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import * as nodeFs from 'node:fs';
 import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { nodeFileSystem as fs, type FsFile } from 'holdfast/os';
 import { native } from '#src/os/native/load.js';
 
+const ignore = (): void => undefined;
 const isUnix = process.platform !== 'win32';
 
 async function opened(path: string, access: 'read' | 'readWrite' = 'readWrite'): Promise<FsFile> {
@@ -42,10 +44,13 @@ test('each open file sees the lowest ticket of the others, until it is dropped o
   const [first, second, third] = files;
   const lowest = (): (bigint | undefined)[] => files.map((file) => file.tickets?.lowestOfOthers());
   assert.deepEqual(lowest(), [undefined, undefined, undefined]);
-  first.tickets?.draw(30n);
-  second.tickets?.draw(10n);
-  third.tickets?.draw(20n);
+  first.tickets?.draw(30n, ignore);
+  second.tickets?.draw(10n, ignore);
+  third.tickets?.draw(20n, ignore);
   assert.deepEqual(lowest(), [10n, 20n, 10n]);
+  assert.equal(first.tickets?.countBelow(30n, 9), 2);
+  assert.equal(first.tickets?.countBelow(30n, 1), 1);
+  assert.equal(second.tickets?.countBelow(10n, 9), 0);
   second.tickets?.drop(10n);
   assert.deepEqual(lowest(), [20n, 20n, 30n]);
   await third.close();
@@ -56,14 +61,33 @@ test('each open file sees the lowest ticket of the others, until it is dropped o
   await Promise.all([first.close(), second.close()]);
 });
 
+test('who shows a ticket is woken by it, and nobody else is', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  const [first, second, waker] = [await opened(path), await opened(path), await opened(path)];
+  // What waits to be woken keeps no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  t.after(() => clearInterval(alive));
+  let wokenInVain = 0;
+  first.tickets?.draw(1n, () => (wokenInVain += 1));
+  const woken = new Promise<void>((resolve) => second.tickets?.draw(2n, resolve));
+  waker.tickets?.wake(2n);
+  await woken;
+  first.tickets?.drop(1n);
+  waker.tickets?.wake(1n);
+  waker.tickets?.wake(3n);
+  await setImmediate();
+  assert.equal(wokenInVain, 0);
+  await Promise.all([first.close(), second.close(), waker.close()]);
+});
+
 test('tickets and flock do not know of each other', async (t) => {
   const path = `${temporaryDirectory(t)}/a`;
   const [first, second] = [await opened(path), await opened(path)];
   assert.equal(first.tryLock('exclusive'), true);
-  second.tickets?.draw(1n);
+  second.tickets?.draw(1n, ignore);
   assert.equal(first.tickets?.lowestOfOthers(), 1n);
   first.unlock();
-  first.tickets?.draw(2n);
+  first.tickets?.draw(2n, ignore);
   assert.equal(second.tryLock('exclusive'), true);
   assert.equal(second.tickets?.lowestOfOthers(), 2n);
   await Promise.all([first.close(), second.close()]);

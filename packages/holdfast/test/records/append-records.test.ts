@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { test } from 'node:test';
-import { observeFs, temporaryDirectory, type FsStep } from '@holdfast/tools/testing';
+import { observeFs, type FsStep } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { isHoldfastError } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { acquireLock, withLock } from '#src/lock/lock.js';
@@ -178,6 +179,20 @@ test('a torn tail is put aside, said so, and never glued to the next record', as
   assert.equal(readFileSync(repair?.keptAt ?? '', 'utf8'), '{"n":2,"te');
 });
 
+test('a torn tail is put aside with the mode of the log', async (t) => {
+  const directory = temporaryDirectory(t);
+  const umask = process.umask(0o022);
+  t.after(() => process.umask(umask));
+  for (const mode of [0o600, 0o640, 0o644]) {
+    const log = `${directory}/${mode}.jsonl`;
+    writeFileSync(log, '{"k":1}\n{"token":"s3cr');
+    chmodSync(log, mode);
+    await appendRecords(log, [{ k: 2 }]);
+    const torn = readdirSync(directory).find((name) => name.startsWith(`${mode}.jsonl.torn-`));
+    assert.equal(statSync(`${directory}/${torn}`).mode & 0o777, mode);
+  }
+});
+
 test('a torn tail that another program leaves between two appends of one process is found', async (t) => {
   const path = `${temporaryDirectory(t)}/log.jsonl`;
   await appendRecords(path, [{ n: 1 }]);
@@ -209,6 +224,28 @@ test('holes that a power loss left become empty lines, and whole records behind 
     `{"n":1}\n${'\n'.repeat(hole.length + 1)}{"n":3}\n{"n":4}\n`,
   );
   assert.deepEqual(await readAll(path), [{ n: 1 }, { n: 3 }, { n: 4 }]);
+});
+
+test('holes side by side are one, and of very many the bytes are kept in one file', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = `${directory}/log.jsonl`;
+  const holes = '\0a\n\0b\n';
+  writeFileSync(path, `{"n":1}\n${holes.repeat(20)}{"n":2}\n`);
+  const [only, ...none] = (await appendRecords(path, [{ n: 3 }])).repairs;
+  assert.deepEqual(none, []);
+  assert.equal(readFileSync(only?.keptAt ?? '', 'latin1'), holes.repeat(20));
+
+  const scattered = `{"n":2}\n\0c\n`.repeat(40);
+  const other = `${directory}/other.jsonl`;
+  writeFileSync(other, `{"n":1}\n${scattered}`);
+  const { repairs } = await appendRecords(other, [{ n: 3 }]);
+  assert.equal(repairs.length, 40);
+  const [kept, ...others] = new Set(repairs.map(({ keptAt }) => keptAt));
+  assert.deepEqual(others, []);
+  const together = scattered.replaceAll('{"n":2}\n', '');
+  assert.equal(readFileSync(kept ?? '', 'latin1'), together);
+  assert.equal((await readAll(other)).length, 42);
+  assert.equal(readdirSync(directory).filter((name) => name.includes('.torn-')).length, 2);
 });
 
 test('a hole is looked for as far back as one write reaches, and in a last line of any length', async (t) => {

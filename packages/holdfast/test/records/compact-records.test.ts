@@ -8,7 +8,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { test, type TestContext } from 'node:test';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import { observeFs } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { isHoldfastError } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import { appendRecords } from '#src/records/append-records.js';
@@ -111,6 +112,14 @@ test('damage, a missing key, or times that cannot be compared: the log stays as 
   const damaged = logWith(t, '{"id":1}\n{"id":\n{"id":1}\n{"to');
   await compactRecords(damaged, { key: 'id', onDamage: 'skip' });
   assert.equal(readFileSync(damaged, 'utf8'), '{"id":1}\n');
+});
+
+test('a key of no field is refused', async (t) => {
+  const path = `${temporaryDirectory(t)}/log.jsonl`;
+  writeFileSync(path, '{"a":1}\n{"a":1}\n');
+  const compaction = compactRecords(path, { key: [] });
+  await assert.rejects(compaction, (error) => isHoldfastError(error, 'INVALID_ARGUMENT'));
+  assert.equal(readFileSync(path, 'utf8'), '{"a":1}\n{"a":1}\n');
 });
 
 test('a missing log is NOT_FOUND', async (t) => {

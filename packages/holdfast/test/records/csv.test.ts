@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
-import { isHoldfastError } from 'holdfast';
+import { isHoldfastError, type ErrorCode } from 'holdfast';
 import { appendRecords } from '#src/records/append-records.js';
 import type { LogRecord } from '#src/records/log-format.js';
 import { readRecords } from '#src/records/read-records.js';
@@ -104,6 +104,23 @@ test('a log of one column whose cell is empty has a line for it', async (t) => {
   await appendRecords(path, [{ only: '' }, { only: 'x' }]);
   assert.equal(readFileSync(path, 'utf8'), 'only\n""\nx\n');
   assert.deepEqual(await readAll(path), [{ only: '' }, { only: 'x' }]);
+});
+
+test('columns are different names, and a delimiter is one character that is none of a cell', async (t) => {
+  const directory = temporaryDirectory(t);
+  const isRefused = (name: string, options: object, code: ErrorCode): Promise<void> =>
+    assert.rejects(appendRecords(`${directory}/${name}`, [{ a: 1 }], options), (error) =>
+      isHoldfastError(error, code),
+    );
+  for (const columns of [['a', 'a'], []])
+    await isRefused('new.csv', { columns }, 'INVALID_ARGUMENT');
+  for (const delimiter of [';;', 'x'])
+    await isRefused('new.csv', { delimiter }, 'INVALID_ARGUMENT');
+  const made = readdirSync(directory).filter((name) => name.endsWith('.csv'));
+  for (const name of made) assert.equal(readFileSync(`${directory}/${name}`, 'utf8'), '');
+  writeFileSync(`${directory}/old.csv`, 'a,a\n1,2\n');
+  await isRefused('old.csv', {}, 'CORRUPT_DOCUMENT');
+  assert.equal(readFileSync(`${directory}/old.csv`, 'utf8'), 'a,a\n1,2\n');
 });
 
 test('a new log whose name ends in .tsv is separated by tabs', async (t) => {

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { isHoldfastError } from 'holdfast';
@@ -162,4 +169,104 @@ test('a directory is refused, and so is a misspelt option', async (t) => {
     readAll(`${directory}/log`, { onDamge: 'skip' } as object),
     /did you mean 'onDamage'/,
   );
+});
+
+/** A log of many chunks, and a filesystem that does something to it right after the first of these was read. */
+function changedWhileRead(t: TestContext, content: string, change: (path: string) => void) {
+  const path = logWith(t, content);
+  let reads = 0;
+  const fs: Fs = {
+    ...nodeFileSystem,
+    open: async (...args) => {
+      const file = await nodeFileSystem.open(...args);
+      const read: typeof file.read = async (buffer, offsetBytes) => {
+        const got = await file.read(buffer, offsetBytes);
+        if (buffer.length >= 64 * 1024 && (reads += 1) === 1) change(path);
+        return got;
+      };
+      return new Proxy(file, {
+        get: (target, name) => {
+          if (name === 'read') return read;
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+    },
+  };
+  return { path, fs };
+}
+
+const manyLines = Array.from(
+  { length: 60_000 },
+  (_, n) => `{"n":${n},"text":"${'x'.repeat(20)}"}\n`,
+).join('');
+
+for (const size of [0, 1, 700_000, manyLines.length - 1]) {
+  test(`a log that is cut to ${size} bytes while it is read is an error, not an early end`, async (t) => {
+    const { path, fs } = changedWhileRead(t, manyLines, (log) => truncateSync(log, size));
+    await assert.rejects(readAll(path, { fs }), (error: unknown) =>
+      isHoldfastError(error, 'TARGET_CHANGED'),
+    );
+  });
+
+  test(`a log that is cut to ${size} bytes while it is compacted stays as it was left`, async (t) => {
+    const { path, fs } = changedWhileRead(t, manyLines, (log) => truncateSync(log, size));
+    await assert.rejects(compactRecords(path, { key: 'n', fs }), (error: unknown) =>
+      isHoldfastError(error, 'TARGET_CHANGED'),
+    );
+    assert.equal(statSync(path).size, size);
+  });
+}
+
+test('a torn tail that an append takes away while the log is read is no error', async (t) => {
+  const { path, fs } = changedWhileRead(t, `${manyLines}{"torn":`, (log) =>
+    truncateSync(log, manyLines.length),
+  );
+  assert.equal((await readAll(path, { fs })).length, 60_000);
+});
+
+/** A filesystem on which another program writes an emptied log anew once it was looked at a few times. */
+function refilling(log: string, content: string): Fs {
+  let looks = 0;
+  return {
+    ...nodeFileSystem,
+    open: async (...args) => {
+      const file = await nodeFileSystem.open(...args);
+      const stat: typeof file.stat = async (...how) => {
+        looks += 1;
+        if (looks === 4 && statSync(log).size === 0) writeFileSync(log, content);
+        return file.stat(...how);
+      };
+      return new Proxy(file, {
+        get: (target, name) => {
+          if (name === 'stat') return stat;
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+    },
+  };
+}
+
+test('a log that another program writes anew in place is waited for, by a reader and by an append', async (t) => {
+  const path = logWith(t, '{"theirs":1}\n');
+  const reader = refilling(path, '{"theirs":2}\n');
+  assert.deepEqual(await readAll(path, { fs: reader }), [{ theirs: 1 }]);
+  truncateSync(path, 0);
+  assert.deepEqual(await readAll(path, { fs: reader }), [{ theirs: 2 }]);
+
+  const writer = refilling(path, '{"theirs":3}\n');
+  assert.equal((await readAll(path, { fs: writer })).length, 1);
+  truncateSync(path, 0);
+  await appendRecords(path, [{ ours: 1 }], { fs: writer });
+  assert.deepEqual(await readAll(path), [{ theirs: 3 }, { ours: 1 }]);
+});
+
+test('a log that was emptied on purpose begins anew', async (t) => {
+  const path = logWith(t, '');
+  await appendRecords(path, [{ n: 1 }]);
+  truncateSync(path, 0);
+  assert.deepEqual(await readAll(path), []);
+  await appendRecords(path, [{ n: 2 }]);
+  assert.deepEqual(await readAll(path), [{ n: 2 }]);
 });

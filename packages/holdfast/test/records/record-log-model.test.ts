@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { test } from 'node:test';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { runs, temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
 import { appendRecords } from '#src/records/append-records.js';
 import { compactRecords } from '#src/records/compact-records.js';
@@ -116,7 +116,7 @@ for (const format of ['jsonl', 'csv'] as const) {
           assert.deepEqual(await readAll(path), model);
         }
       }),
-      { numRuns: 80 },
+      { numRuns: 30 * runs },
     );
   });
 }

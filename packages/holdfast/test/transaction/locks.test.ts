@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isHoldfastError, readJson, transaction, updateJson, type Transaction } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import { observeFs } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, withLock } from '#src/journal/settled-lock.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];

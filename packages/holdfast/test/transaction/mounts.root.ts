@@ -4,8 +4,9 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isHoldfastError, transaction, type Transaction } from 'holdfast';
-import { mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
-import { before, leftovers, setUp, snapshot } from './scenario.js';
+import { everyChange, mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
+
+const { before, leftovers, setUp, snapshot } = everyChange;
 
 function unchangedWith(code: string): (error: unknown) => boolean {
   return (error) => {

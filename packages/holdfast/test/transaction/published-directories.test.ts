@@ -11,13 +11,8 @@ import {
   type TransactionDirectoryOptions,
 } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
-import {
-  dieAtStep,
-  observeFs,
-  temporaryDirectory,
-  type FsStep,
-  type StepObserver,
-} from '@holdfast/tools/testing';
+import { dieAtStep, observeFs, type FsStep, type StepObserver } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 
 /** Publishes a tree of one file beside a file that names it. */
 async function publishBoth(

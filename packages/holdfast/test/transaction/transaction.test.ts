@@ -23,13 +23,14 @@ import {
   type Transaction,
 } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
-import {
-  observeFs,
-  temporaryDirectory,
-  type FsStep,
-  type StepObserver,
-} from '@holdfast/tools/testing';
-import { after, before, leftovers, run, setUp, snapshot } from './scenario.js';
+import { observeFs, type FsStep, type StepObserver } from '@holdfast/crashkit';
+import { everyChange, temporaryDirectory } from '@holdfast/tools/testing';
+
+const { after, before, leftovers, setUp, snapshot } = everyChange;
+
+function run(root: string, fs: Fs): Promise<void> {
+  return everyChange.run(root, fs, transaction);
+}
 
 /** An observer under which the kernel refuses some steps. */
 function refusing(code: string, isRefused: (step: FsStep) => boolean | undefined): StepObserver {
@@ -89,6 +90,27 @@ test('a call that nobody awaits is waited for, and its failure fails the transac
   });
   await assert.rejects(failing, (error) => isHoldfastError(error, 'UPDATER_FAILED'));
   assert.deepEqual(snapshot(root), before);
+  assert.deepEqual(leftovers(root), []);
+});
+
+test('what is under way when the function throws is waited for, and discarded', async (t) => {
+  const root = temporaryDirectory(t);
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    for (let piece = 0; piece < 5; piece += 1) {
+      await setImmediate();
+      yield new Uint8Array(1);
+    }
+  }
+  let isSettled = false;
+  const failing = transaction(root, (tx) => {
+    void tx
+      .replaceFile('a.txt', slow())
+      .catch(() => undefined)
+      .finally(() => (isSettled = true));
+    throw new Error('of the caller');
+  });
+  await assert.rejects(failing, { message: 'of the caller' });
+  assert.equal(isSettled, true);
   assert.deepEqual(leftovers(root), []);
 });
 
@@ -276,6 +298,21 @@ test('a file that cannot leave its directory is taken back, and has only its old
   });
   assert.deepEqual(snapshot(root), before);
   assert.deepEqual(leftovers(root), []);
+});
+
+test('a file that goes to another directory has its new name durably before it loses the old one', async (t) => {
+  const root = temporaryDirectory(t);
+  setUp(root);
+  const steps: string[] = [];
+  const observer: StepObserver = {
+    before: ({ call, path, to = path }) => void steps.push(`${call} ${to.slice(root.length)}`),
+  };
+  await run(root, observeFs(nodeFileSystem, observer));
+  const since = steps.slice(steps.indexOf('link /deep/to.txt'));
+  const places = ['link /deep/to.txt', 'sync /deep', 'unlink /from.txt'].map((step) =>
+    since.indexOf(step),
+  );
+  assert.deepEqual(places, [0, 1, 2]);
 });
 
 test('a file goes to another directory where files cannot have two names', async (t) => {

@@ -1,11 +1,12 @@
 /**
  * Processes of Windows that write one file together, and processes that Windows ends (TerminateProcess) before each step of
- * a write; run under Wine (tools/src/wine.ts). Those of transactions and directories are unit tests, which are run there too.
+ * a write; run under Wine. Those of transactions and directories are unit tests, which are run there too.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import { observeFs } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { appendRecords, updateJson } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import { ended, start } from './windows-process.js';

@@ -8,7 +8,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { killAtStep, observeFs } from '@holdfast/tools/testing';
+import { observeFs, type StepObserver } from '@holdfast/crashkit';
 import { appendRecords, compactRecords, updateJson, type Fs } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 
@@ -41,6 +41,14 @@ if (what === 'count') {
   writeFileSync(argument, '');
   setInterval(() => {}, 1000);
 } else {
-  await calls[call]?.(observeFs(nodeFileSystem, killAtStep(Number(argument), 'before')));
+  await calls[call]?.(observeFs(nodeFileSystem, dieBefore(Number(argument))));
   writeFileSync(`${file}.end`, '');
+}
+
+function dieBefore(step: number): StepObserver {
+  return {
+    before: ({ index }) => {
+      if (index === step) process.kill(process.pid, 'SIGKILL');
+    },
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * What Holdfast promises on Windows and nowhere else, or does in another way there; run under Wine (tools/src/wine.ts).
+ * What Holdfast promises on Windows and nowhere else, or does in another way there; run under Wine.
  * Wine is not Windows. What is the same everywhere is in the unit tests, which are run there too.
  */
 import assert from 'node:assert/strict';
@@ -17,7 +17,8 @@ import {
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
-import { observeFs, temporaryDirectory } from '@holdfast/tools/testing';
+import { observeFs } from '@holdfast/crashkit';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import {
   isHoldfastError,
   publishDirectory,

@@ -1,14 +1,14 @@
 /**
- * The native layer of macOS: flock(2), renamex_np(2), fgetxattr(2) and kin with their two further arguments, and
- * F_FULLFSYNC of fcntl(2). Node's fsync begins with that as well, but when it fails it goes on to F_BARRIERFSYNC and
- * fsync(2), whatever the reason (uv__fs_fsync in libuv's src/unix/fs.c), and these may say that all is well.
+ * The native layer of macOS: flock(2), renamex_np(2), fgetxattr(2) and kin with their two further
+ * arguments, and F_FULLFSYNC of fcntl(2). Node's fsync begins with that as well, but when it fails
+ * it goes on to F_BARRIERFSYNC and fsync(2), whatever the reason (uv__fs_fsync in libuv's
+ * src/unix/fs.c), and these may say that all is well.
  */
 import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
+import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
 import { onPool, unixNative } from './unix.js';
-
-type Koffi = typeof import('koffi');
 
 // <sys/stdio.h>, renamex_np(2).
 const RENAME_SWAP = 2;
@@ -21,7 +21,6 @@ export function darwinNative(koffi: Koffi): Native {
   const libc = koffi.load('/usr/lib/libSystem.B.dylib');
   const renamex = libc.func('int renamex_np(const char *from, const char *to, unsigned int flags)');
   const fcntl = libc.func('int fcntl(int fd, int command)');
-  const fsync = libc.func('int fsync(int fd)');
   const flistxattr = libc.func(
     'long flistxattr(int fd, _Out_ uint8_t *list, size_t size, int options)',
   );
@@ -50,10 +49,10 @@ export function darwinNative(koffi: Koffi): Native {
     async syncFilesystem(_fd, path) {
       throw systemError(constants.errno.ENOSYS, 'syncfs', path);
     },
-    async fullSync(fd, path) {
-      let errno = await onPool(koffi, fcntl, fd, F_FULLFSYNC);
+    async sync(fd, path) {
+      const errno = await onPool(koffi, fcntl, fd, F_FULLFSYNC);
       // A network filesystem has no drive to flush; there fsync(2) asks its server.
-      if (errno === constants.errno.ENOTSUP) errno = await onPool(koffi, fsync, fd);
+      if (errno === constants.errno.ENOTSUP) return unix.sync?.(fd, path);
       if (errno !== 0) throw systemError(errno, 'F_FULLFSYNC', path);
     },
     tickets: () => undefined,

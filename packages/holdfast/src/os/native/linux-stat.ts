@@ -5,15 +5,15 @@
  */
 import { PERMISSION_BITS, type FileKind, type FileStat } from '../fs.js';
 import { systemError } from '../system-error.js';
+import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
-
-type Koffi = typeof import('koffi');
-type Library = ReturnType<Koffi['load']>;
+import { functionIfThere, type Library } from './unix.js';
 
 // <fcntl.h>
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
+const AT_STATX_FORCE_SYNC = 0x2000;
 // <linux/stat.h>: type, mode, links, owner, group, inode and size.
 const WITHOUT_TIMES = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x100 | 0x200;
 
@@ -42,7 +42,10 @@ const kinds: ReadonlyMap<number, FileKind> = new Map([
 
 /** Undefined where the C library or the kernel is older than the call, or a sandbox refuses it. */
 export function loadStat(koffi: Koffi, libc: Library): Native['stat'] {
-  const statx = functionIfThere(libc);
+  const statx = functionIfThere(
+    libc,
+    'int statx(int dirfd, const char *path, int flags, unsigned int mask, _Out_ uint8_t *record)',
+  );
   const record = new ArrayBuffer(STRUCT_STATX_BYTES);
   const asBytes = new Uint8Array(record);
   const asShorts = new Uint16Array(record);
@@ -65,8 +68,9 @@ export function loadStat(koffi: Koffi, libc: Library): Native['stat'] {
   }
 
   return {
-    ofFile(fd, path) {
-      if (statx(fd, '', AT_EMPTY_PATH, WITHOUT_TIMES, asBytes) === 0) return read();
+    ofFile(fd, path, freshness) {
+      const flags = freshness === 'fresh' ? AT_EMPTY_PATH | AT_STATX_FORCE_SYNC : AT_EMPTY_PATH;
+      if (statx(fd, '', flags, WITHOUT_TIMES, asBytes) === 0) return read();
       throw systemError(koffi.errno(), 'fstat', path);
     },
     ofPath(path, call) {
@@ -75,16 +79,6 @@ export function loadStat(koffi: Koffi, libc: Library): Native['stat'] {
       throw systemError(koffi.errno(), call, path);
     },
   };
-}
-
-function functionIfThere(libc: Library): ReturnType<Library['func']> | undefined {
-  try {
-    return libc.func(
-      'int statx(int dirfd, const char *path, int flags, unsigned int mask, _Out_ uint8_t *record)',
-    );
-  } catch {
-    return undefined;
-  }
 }
 
 /** As stat(2) gives it: makedev(3) of glibc and musl. */

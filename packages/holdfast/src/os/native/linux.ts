@@ -1,12 +1,13 @@
 /** The native layer of Linux (glibc and musl): flock(2), renameat2(2), syncfs(2), fgetxattr(2) and kin. */
-import { createRequire } from 'node:module';
 import { systemError } from '../system-error.js';
+import { loadByteLock } from './linux-byte-lock.js';
+import { loadReadSome } from './linux-entries.js';
+import { loadOpenWatch } from './linux-open-watch.js';
 import { loadStat } from './linux-stat.js';
 import { ARCHITECTURES_OF_64_BITS, loadTickets } from './linux-tickets.js';
+import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
 import { onPool, unixNative } from './unix.js';
-
-type Koffi = typeof import('koffi');
 
 // <fcntl.h> and <linux/fs.h>, renameat2(2).
 const AT_FDCWD = -100;
@@ -16,9 +17,7 @@ const RENAME_EXCHANGE = 2;
 const SYNC_FILE_RANGE_WRITE = 2;
 const TO_THE_END = 0;
 
-export function loadLinux(): Native {
-  // koffi is CommonJS and loads its binary synchronously; require keeps this function synchronous too.
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+export function linuxNative(koffi: Koffi): Native {
   const libc = koffi.load(null);
   const renameat2 = libc.func(
     'int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags)',
@@ -63,7 +62,8 @@ export function loadLinux(): Native {
     },
     // Elsewhere off_t may have 32 bits.
     ...(ARCHITECTURES_OF_64_BITS.includes(process.arch) && {
-      readRows(fd, buffers, rowCount, offsetBytes, strideBytes, path) {
+      readSome: loadReadSome(koffi, libc),
+      readRows(fd, buffers, { rowCount, offsetBytes, strideBytes }, path) {
         // struct iovec of <sys/uio.h>: the address and the size of each piece.
         const vector = new BigUint64Array(2 * buffers.length);
         let rowBytes = 0;
@@ -94,6 +94,8 @@ export function loadLinux(): Native {
       if (errno !== 0) throw systemError(errno, 'syncfs', path);
     },
     stat: loadStat(koffi, libc),
+    tryLockBytes: loadByteLock(koffi, libc),
+    watchOpens: loadOpenWatch(koffi, libc),
     tickets: loadTickets(libc),
   };
 }

@@ -1,10 +1,22 @@
 /** What Linux and macOS have in common: flock(2), errors in errno, and extended attributes whose size is asked first. */
 import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
+import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
 
-type Koffi = typeof import('koffi');
-type Library = ReturnType<Koffi['load']>;
+export type Library = ReturnType<Koffi['load']>;
+
+/** A function that older C libraries lack. */
+export function functionIfThere(
+  libc: Library,
+  declaration: string,
+): ReturnType<Library['func']> | undefined {
+  try {
+    return libc.func(declaration);
+  } catch {
+    return undefined;
+  }
+}
 
 // <sys/file.h>, flock(2); the same numbers on both.
 const LOCK_SH = 1;
@@ -13,7 +25,7 @@ const LOCK_NB = 4;
 const LOCK_UN = 8;
 
 /** The calls for extended attributes, whose further arguments differ. */
-export interface XattrCalls {
+interface XattrCalls {
   list(fd: number, list: Uint8Array | null, size: number): number;
   get(fd: number, name: string, value: Uint8Array | null, size: number): number;
   set(fd: number, name: string, value: Uint8Array, size: number): number;
@@ -21,10 +33,7 @@ export interface XattrCalls {
 }
 
 /** What both make of these; the platform adds the rest. */
-export type UnixNative = Omit<
-  Native,
-  'renameNoReplace' | 'exchange' | 'syncFilesystem' | 'tickets'
-> & {
+type UnixNative = Omit<Native, 'renameNoReplace' | 'exchange' | 'syncFilesystem' | 'tickets'> & {
   /** Throws what errno says when a call has failed. */
   readonly check: (result: number, syscall: string, path: string) => void;
 };
@@ -43,8 +52,14 @@ export function onPool(
   });
 }
 
+/** SMB says EACCES of a lock that another holds, as fcntl(2) allows for its own. */
+const TAKEN: readonly number[] = [constants.errno.EWOULDBLOCK, constants.errno.EACCES];
+
 export function unixNative(koffi: Koffi, libc: Library, xattr: XattrCalls): UnixNative {
   const flock = libc.func('int flock(int fd, int operation)');
+  const fsync = libc.func('int fsync(int fd)');
+  const fchmod = libc.func('int fchmod(int fd, unsigned int mode)');
+  const fchown = libc.func('int fchown(int fd, unsigned int uid, unsigned int gid)');
 
   function check(result: number, syscall: string, path: string): void {
     if (result < 0) throw systemError(koffi.errno(), syscall, path);
@@ -66,17 +81,28 @@ export function unixNative(koffi: Koffi, libc: Library, xattr: XattrCalls): Unix
 
   return {
     check,
+    library: libc,
     tryLock(fd, mode, path) {
       const operation = (mode === 'exclusive' ? LOCK_EX : LOCK_SH) | LOCK_NB;
       for (;;) {
         if (flock(fd, operation) === 0) return true;
         const errno = koffi.errno();
-        if (errno === constants.errno.EWOULDBLOCK) return false;
+        if (TAKEN.includes(errno)) return false;
         if (errno !== constants.errno.EINTR) throw systemError(errno, 'flock', path);
       }
     },
     unlock(fd, path) {
       check(flock(fd, LOCK_UN), 'flock', path);
+    },
+    async sync(fd, path) {
+      const errno = await onPool(koffi, fsync, fd);
+      if (errno !== 0) throw systemError(errno, 'fsync', path);
+    },
+    chmod(fd, mode, path) {
+      check(fchmod(fd, mode), 'fchmod', path);
+    },
+    chown(fd, uid, gid, path) {
+      check(fchown(fd, uid, gid), 'fchown', path);
     },
     listXattrs(fd, path) {
       const list = readSized((buffer, size) => xattr.list(fd, buffer, size));

@@ -1,18 +1,18 @@
 /**
  * The native layer of Windows, over kernel32 and advapi32 (learn.microsoft.com/windows/win32/api).
  *
- * - Locks are LockFileEx on one byte far beyond any content, since they keep others from reading what they cover. The
- *   system frees them when the process ends.
- * - Renames have POSIX semantics where Windows offers them (FileRenameInfoEx with the flags below, Windows 10 1809 on NTFS): a target that
- *   is open in another program does not stop them. Elsewhere MoveFileExW with replace and write-through.
- * - An extended attribute is the discretionary access control list alone, under a name of its own, so that a file that
- *   replaces another keeps it.
+ * - Locks are LockFileEx on one byte far beyond any content, since they keep others from reading
+ *   what they cover. The system frees them when the process ends.
+ * - Renames have POSIX semantics where Windows offers them (FileRenameInfoEx with the flags below,
+ *   Windows 10 1809 on NTFS): a target that is open in another program does not stop them.
+ *   Elsewhere MoveFileExW with replace and write-through.
+ * - An extended attribute is the discretionary access control list alone, under a name of its own,
+ *   so that a file that replaces another keeps it.
  */
 import { toNamespacedPath } from 'node:path';
+import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
 import { windowsError } from './windows-error.js';
-
-type Koffi = typeof import('koffi');
 
 // LockFileEx.
 const LOCKFILE_FAIL_IMMEDIATELY = 1;
@@ -37,15 +37,17 @@ const FILE_FLAG_DELETE_ON_CLOSE = 0x04000000;
 const FILE_ATTRIBUTE_HIDDEN = 2;
 const INVALID_HANDLE = -1;
 
-// SetFileInformationByHandle with FileRenameInfoEx, the 23rd of FILE_INFO_BY_HANDLE_CLASS (win32/api/minwinbase), and its
-// flags: those of FILE_RENAME_INFORMATION (windows-hardware/drivers/ddi/ntifs), POSIX semantics only with the first of them.
+// SetFileInformationByHandle with FileRenameInfoEx, the 23rd of FILE_INFO_BY_HANDLE_CLASS
+// (win32/api/minwinbase), and its flags: those of FILE_RENAME_INFORMATION
+// (windows-hardware/drivers/ddi/ntifs), POSIX semantics only with the first of them.
 const FILE_RENAME_INFO_EX = 22;
 const RENAME_REPLACE_IF_EXISTS = 0x1;
 const RENAME_POSIX_SEMANTICS = 0x2;
 const RENAME_IGNORE_READONLY = 0x40;
 /**
- * FILE_RENAME_INFO (win32/api/winbase) on 64 bits: flags, padding, a handle that should be null, the length of the name in
- * bytes without its NUL, the name with it. [MS-FSCC] draws the same bytes as FILE_RENAME_INFORMATION_EX.
+ * FILE_RENAME_INFO (win32/api/winbase) on 64 bits: flags, padding, a handle that should be null,
+ * the length of the name in bytes without its NUL, the name with it. [MS-FSCC] draws the same bytes
+ * as FILE_RENAME_INFORMATION_EX.
  */
 const RENAME_LENGTH_AT = 16;
 const RENAME_NAME_AT = 20;
@@ -67,7 +69,7 @@ const LOCAL_DRIVES = [2, 3, 6];
 const DACL_SECURITY_INFORMATION = 4;
 const ERROR_INSUFFICIENT_BUFFER = 122;
 /** The name under which the access control list is handled as an extended attribute. */
-export const DACL_NAME = 'windows.dacl';
+const DACL_NAME = 'windows.dacl';
 
 /** A file that lasts as long as it is held. */
 export interface HeldFile {
@@ -76,16 +78,22 @@ export interface HeldFile {
 
 /** What Windows offers beyond {@link Native}, for windows-fs.ts. */
 export interface WindowsNative extends Native {
-  /** One try; throws EBUSY or EPERM while another program holds a file open in a way that forbids it. */
+  /**
+   * One try; throws EBUSY or EPERM while another program holds a file open in a way that forbids
+   * it.
+   */
   renameReplacing(from: string, to: string): void;
   /**
-   * Makes a file that no other program can open and that vanishes when its handle is closed, also by the end of the
-   * process; `undefined` while another holds it.
+   * Makes a file that no other program can open and that vanishes when its handle is closed, also
+   * by the end of the process; `undefined` while another holds it.
    */
   holdFile(path: string): HeldFile | undefined;
   /** Whether only this machine reaches the drive with this root. */
   isLocalDrive(root: string): boolean;
-  /** Flushes a file or directory by a handle of its own, open for writing; whether Windows let this user do so. */
+  /**
+   * Flushes a file or directory by a handle of its own, open for writing; whether Windows let this
+   * user do so.
+   */
   flush(path: string): Promise<boolean>;
 }
 
@@ -153,7 +161,10 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
     return moveFileEx(toNamespacedPath(from), toNamespacedPath(to), flags) ? 0 : lastError();
   }
 
-  /** For an empty directory in the way, which neither rename replaces; of anything else there is still access denied. */
+  /**
+   * For an empty directory in the way, which neither rename replaces; of anything else there is
+   * still access denied.
+   */
   function moveOntoEmptyDirectory(from: string, to: string): number {
     if (removeDirectory(toNamespacedPath(to))) return move(from, to, MOVEFILE_WRITE_THROUGH);
     return lastError() === ERROR_DIR_NOT_EMPTY ? ERROR_DIR_NOT_EMPTY : ERROR_ACCESS_DENIED;

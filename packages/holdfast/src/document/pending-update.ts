@@ -1,0 +1,81 @@
+/**
+ * One call of updateJson or one of its kin: it waits (lock/group-queue.ts), its updater runs, its
+ * change is committed.
+ */
+import { types } from 'node:util';
+import { AsyncResource } from 'node:async_hooks';
+import { HoldfastError, isHoldfastError, messageOf } from '../errors.js';
+import { QueuedCall } from '../lock/group-queue.js';
+import { runHolding } from '../lock/held-locks.js';
+import type { Lock } from '../lock/lock.js';
+import type { Syntax } from './syntax.js';
+import type { UpdateOptions, Updater } from './update-options.js';
+
+export class PendingUpdate extends QueuedCall<unknown> {
+  readonly path: string;
+  readonly syntax: Syntax;
+  readonly options: UpdateOptions<unknown>;
+  readonly #updater: Updater<unknown>;
+  /**
+   * The caller's own context, so that its AsyncLocalStorage is there when another call's commit
+   * runs the updater.
+   */
+  readonly #context = new AsyncResource('holdfast.update');
+
+  constructor(
+    syntax: Syntax,
+    path: string,
+    updater: Updater<unknown>,
+    options: UpdateOptions<unknown>,
+  ) {
+    super(options);
+    this.syntax = syntax;
+    this.path = path;
+    this.options = options;
+    this.#updater = updater;
+  }
+
+  /**
+   * Calls the updater. The signal still ends the call, and what the updater does afterwards
+   * is done to a value that nobody looks at any more.
+   *
+   * @returns what the updater returned
+   * @throws HoldfastError UPDATER_FAILED; ABORTED; or what the updater threw, if that is such an
+   *   error itself
+   */
+  async run(value: unknown, lock: Lock): Promise<unknown> {
+    try {
+      const returned: unknown = this.#context.runInAsyncScope(() =>
+        runHolding(lock, () => asPromise(this.#updater(value))),
+      );
+      // The result is settled at this time only when the signal rejects it.
+      return types.isPromise(returned) ? await Promise.race([returned, this.result]) : returned;
+    } catch (error) {
+      throw this.isSettled ? error : updaterFailed(this.path, error);
+    }
+  }
+}
+
+/** A promise for what can be awaited, whoever's it is; anything else as it is. */
+function asPromise(value: unknown): unknown {
+  const isThenable =
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function';
+  return isThenable ? Promise.resolve(value) : value;
+}
+
+/**
+ * An error of ours that says the disk is unchanged is passed on: it is true of this document as
+ * well.
+ */
+export function updaterFailed(path: string, cause: unknown): HoldfastError {
+  if (isHoldfastError(cause) && cause.outcome === 'unchanged') return cause;
+  const said = messageOf(cause);
+  return new HoldfastError('UPDATER_FAILED', {
+    message: `The updater failed: ${said}. The document is as if it had not been called.`,
+    step: 'update',
+    path,
+    cause,
+  });
+}

@@ -1,0 +1,77 @@
+/** The work of one machine: `node client.js MACHINE DIRECTORY WORK ROUNDS`. */
+import { readFileSync } from 'node:fs';
+import {
+  appendRecords,
+  compactRecords,
+  isHoldfastError,
+  publishDirectory,
+  transaction,
+  updateJson,
+} from 'holdfast';
+
+const [name = '', directory = '', work = '', rounds = ''] = process.argv.slice(2);
+
+type Counts = Record<string, number>;
+
+/** An updater that counts this machine's round. */
+function count(counts: Counts): Counts {
+  return { ...counts, [name]: (counts[name] ?? 0) + 1 };
+}
+
+const works: Readonly<Record<string, (round: number) => Promise<unknown>>> = {
+  update: () => updateJson<Counts>(`${directory}/document.json`, count, { initial: {} }),
+
+  async append(round) {
+    await appendRecords(`${directory}/log.jsonl`, [{ name, round }]);
+    // The log that is compacted is another file, at the same name.
+    if (round % 20 === 0) {
+      await compactRecords(`${directory}/log.jsonl`, { key: ['name', 'round'] });
+      await appendRecords(`${directory}/log.jsonl`, [{ name, round }]);
+    }
+  },
+
+  transaction: () =>
+    transaction(directory, async (tx) => {
+      await tx.updateJson<Counts>('document.json', count, { initial: {} });
+      await tx.updateJson<Counts>('sub/copy.json', count, { initial: {} });
+    }),
+
+  publish: () => untilPublished(publishCounts),
+};
+
+/** Publishes a tree that counts this round on top of the tree that it replaces. */
+async function publishCounts(): Promise<unknown> {
+  const target = `${directory}/tree`;
+  return publishDirectory(
+    target,
+    async (stage) => {
+      const counts = JSON.parse(readFileSync(`${target}/counts.json`, 'utf8')) as Counts;
+      await stage.write('counts.json', JSON.stringify(count(counts)));
+      await stage.write('more/names.json', JSON.stringify(Object.keys(counts)));
+    },
+    { ifExists: 'replace', ifChanged: 'fail', withoutExchange: 'twoRenames', keepPrevious: 2 },
+  );
+}
+
+/** Another machine may publish meanwhile: then this one is refused, and begins anew with what is there now. */
+async function untilPublished(publish: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await publish();
+      return;
+    } catch (error) {
+      const isOvertaken = isHoldfastError(error, 'TARGET_CHANGED') || isReadInBetween(error);
+      if (!isOvertaken) throw error;
+    }
+  }
+}
+
+/** While a tree is replaced by two renames, it is missing for an instant. */
+function isReadInBetween(error: unknown): boolean {
+  const { cause } = error as { cause?: NodeJS.ErrnoException };
+  return ['ENOENT', 'ESTALE'].includes(cause?.code ?? '') || cause?.errno === -116;
+}
+
+const run = works[work];
+if (run === undefined) throw new Error(`no work is called ${work}`);
+for (let round = 1; round <= Number(rounds); round += 1) await run(round);
