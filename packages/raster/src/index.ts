@@ -1,17 +1,24 @@
 /**
- * @holdfast/raster: rasters tiled into GeoTIFFs under a GDAL VRT index, written whole or not at all.
+ * @holdfast/raster: rasters tiled into GeoTIFFs under a GDAL VRT index, written whole or not at
+ *   all.
  *
- * What reads or recovers mosaics is loaded at its first call, since it takes as long as Node needs to start, and most programs write.
+ * What reads or recovers mosaics is loaded at its first call, since it takes as long as Node needs
+ * to start, and most programs write.
  */
 export type {
   BandInfo,
   ColourInterpretation,
   Crs,
+  WithEpoch,
   DataType,
   GeoKey,
   Georeferencing,
+  GroundControlPoint,
+  GroundControlPoints,
   Interleave,
+  MetadataDomains,
   Nodata,
+  NotCarried,
   PaletteEntry,
   Pixels,
   RasterArray,
@@ -22,19 +29,42 @@ export type {
 export { fromArray } from './source/from-array.js';
 export type { ArrayRaster, StridedArray } from './source/from-array.js';
 export { fromChunks } from './source/from-chunks.js';
-export type { ChunkedRaster } from './source/from-chunks.js';
+export type { ChunkedRaster, ChunkedShape } from './source/from-chunks.js';
+export { fromGpuBuffer } from './source/gpu/from-gpu-buffer.js';
+export type { GpuBufferRaster } from './source/gpu/from-gpu-buffer.js';
+export { fromGpuChunks } from './source/gpu/from-gpu-chunks.js';
+export type { GpuChunk, GpuChunkedRaster } from './source/gpu/from-gpu-chunks.js';
+export { fromGpuTexture } from './source/gpu/from-gpu-texture.js';
+export type { GpuTextureRaster } from './source/gpu/from-gpu-texture.js';
+export type { GpuOptions } from './source/gpu/gpu-options.js';
+export type { BufferLayout } from './source/gpu/buffer-rows.js';
+export type {
+  GpuBuffer,
+  GpuCommandEncoder,
+  GpuDevice,
+  GpuExtent,
+  GpuMappableBuffer,
+  GpuTexelRows,
+  GpuTexture,
+  GpuTextureOrigin,
+} from './source/gpu/webgpu.js';
 export { fromZarr } from './source/from-zarr.js';
 export type { ZarrArray, ZarrChunk, ZarrOptions } from './source/from-zarr.js';
 export { fromGeoTiff } from './source/geotiff/from-geotiff.js';
-export type { GeoTiffOptions } from './source/geotiff/from-geotiff.js';
+export type { GeoTiffOptions, OpenedGeoTiff } from './source/geotiff/from-geotiff.js';
+export { joinSources } from './source/join-sources.js';
+export type { NamedSource } from './source/join-sources.js';
+export { mend } from './source/mend.js';
+export type { Mending } from './source/mend.js';
+export type { OpenedVrt, VrtSourceOptions } from './read/from-vrt.js';
 export type { Cell, Grid } from './source/grid.js';
 export type { RasterProfile } from './source/profile.js';
 export type { RasterSource } from './source/raster-source.js';
 export { compressionNames } from './codec/compressions.js';
 export type { CompressionName, CompressionOptions, Predictor } from './codec/compressions.js';
 export type { TileOptions } from './tiff/tile-format.js';
-export { overviewMethods } from './overview/downsample.js';
-export type { OverviewMethod } from './overview/downsample.js';
+export { overviewMethods } from './overview/taps.js';
+export type { OverviewMethod } from './overview/taps.js';
 export type { OverviewOptions } from './overview/pyramid.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
@@ -42,8 +72,16 @@ export type { WrittenMosaic } from './write/write-mosaic.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
 export type { Preview, PreviewOptions, PreviewStyle } from './preview/preview.js';
-export type { Problem, ProblemKind, VerifyOptions, VerifyReport } from './verify/verify-vrt.js';
+export type {
+  Problem,
+  ProblemKind,
+  VerifyNote,
+  VerifyOptions,
+  VerifyReport,
+} from './verify/verify-vrt.js';
 
+export const fromVrt: typeof import('./read/from-vrt.js').fromVrt = async (...args) =>
+  (await import('./read/from-vrt.js')).fromVrt(...args);
 export const openVrt: typeof import('./read/open-vrt.js').openVrt = async (...args) =>
   (await import('./read/open-vrt.js')).openVrt(...args);
 export const renderPreview: typeof import('./preview/preview.js').renderPreview = async (...args) =>

@@ -1,6 +1,6 @@
 /**
- * Every compression that tiles can have, in one table: its TIFF tag, its levels, and what it needs. Options are
- * checked here, before anything is staged.
+ * Every compression that tiles can have, in one table: its TIFF tag, its levels, and what it needs.
+ * Options are checked here, before anything is staged.
  */
 import { invalidArgument } from 'holdfast/options';
 import { dataTypes, type DataType } from '../model.js';
@@ -9,7 +9,7 @@ import { dataTypes, type DataType } from '../model.js';
 export type CompressionName = 'none' | 'deflate' | 'zstd' | 'lzw' | 'packbits' | 'lz4' | 'lerc';
 
 /** What is known of a compression. */
-export interface CompressionInfo {
+interface CompressionInfo {
   /** The value of the TIFF `Compression` tag. */
   readonly tag: number;
   readonly levels?: { readonly min: number; readonly max: number; readonly default: number };
@@ -20,9 +20,10 @@ export interface CompressionInfo {
 }
 
 /**
- * The compressions. Tags: TIFF 6.0 sections 9, 10 and 13; Adobe TIFF Technical Note 3 (deflate); libtiff's `tiff.h`
- * (zstd 50000, LERC 34887). LZ4 has no registered tag: 50004, one LZ4 frame a block, is xarray-spatial's. Levels are
- * those that every reader's own tools use; libdeflate's 10 to 12 are left out since zlib has nothing like them.
+ * The compressions. Tags: TIFF 6.0 sections 9, 10 and 13; Adobe TIFF Technical Note 3 (deflate);
+ * libtiff's `tiff.h` (zstd 50000, LERC 34887). LZ4 has no registered tag: 50004, one LZ4 frame a
+ * block, is xarray-spatial's. Levels are those that every reader's own tools use; libdeflate's 10
+ * to 12 are left out since zlib has nothing like them.
  */
 export const compressions: Readonly<Record<CompressionName, CompressionInfo>> = {
   none: { tag: 1, predictors: false, experimental: false },
@@ -49,13 +50,14 @@ export const compressions: Readonly<Record<CompressionName, CompressionInfo>> = 
   lerc: { tag: 34887, predictors: false, experimental: true },
 };
 
+/** The names of all compressions. */
 export const compressionNames: readonly CompressionName[] = Object.keys(
   compressions,
 ) as CompressionName[];
 
 /**
- * The TIFF `Predictor`: 1 none, 2 horizontal differences, 3 floating point; `auto` tries those that fit on a sample
- * of each tile and takes the one that compresses best.
+ * The TIFF `Predictor`: 1 none, 2 horizontal differences, 3 floating point; `auto` tries those that
+ * fit on a sample of each tile and takes the one that compresses best.
  */
 export type Predictor = 1 | 2 | 3 | 'auto';
 
@@ -63,7 +65,10 @@ export type Predictor = 1 | 2 | 3 | 'auto';
 export interface CompressionOptions {
   /** `deflate` by default. */
   readonly compression?: CompressionName | undefined;
-  /** deflate 1 to 9 (6 by default), zstd 1 to 22 (9), lz4 0 to 16 (0); no other compression has levels. */
+  /**
+   * deflate 1 to 9 (6 by default), zstd 1 to 22 (9), lz4 0 to 16 (0); no other compression has
+   * levels.
+   */
   readonly level?: number | undefined;
   /** `auto` by default where the compression can have one, else 1. */
   readonly predictor?: Predictor | undefined;
@@ -82,8 +87,8 @@ export interface Compression {
 /**
  * Checks how tiles are to be compressed.
  *
- * @throws HoldfastError INVALID_ARGUMENT: an unknown compression, a level it does not have, a predictor that does not
- *   fit the samples or the compression, an error bound without LERC
+ * @throws HoldfastError INVALID_ARGUMENT: an unknown compression, a level it does not have, a
+ *   predictor that does not fit the samples or the compression, an error bound without LERC
  */
 export function checkCompression(
   call: string,

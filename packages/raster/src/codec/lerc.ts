@@ -1,10 +1,16 @@
 /**
- * LERC (Limited Error Raster Compression, libtiff's compression 34887) by the system's libLerc: samples are kept to within
- * a given error, 0 for exactly. Written one band at a time; `NaN` samples are told apart by LERC's mask of valid pixels, as
- * libtiff does.
+ * LERC (Limited Error Raster Compression, libtiff's compression 34887) by the system's libLerc:
+ * samples are kept to within a given error, 0 for exactly. Written one band at a time; `NaN`
+ * samples are told apart by LERC's mask of valid pixels, as libtiff does.
+ *
+ * libLerc is told sizes in pixels and types, never in bytes: it reads and writes as many bytes as
+ * these come to. So the buffers are measured against them first, and a block is asked what it holds
+ * before it is decoded.
  */
+import { types } from 'node:util';
 import { dataTypes, type DataType } from '../model.js';
-import { damagedBlock, type BlockShape, type Codec } from './codec.js';
+import { checkSampleBytes, damagedBlock, type BlockShape, type Codec } from './codec.js';
+import type { LercInfo } from './lerc-header.js';
 import { libraryMissing, systemLibrary, type Library } from './system-library.js';
 
 /** `Lerc_c_api.h`: the numbers of the sample types; there are none for 64-bit integers. */
@@ -28,10 +34,12 @@ export function openLerc(maxZError: number, dataType: DataType): Codec {
   const type = lercTypes[dataType];
   if (type === undefined) throw new TypeError(`LERC cannot hold ${dataType}`);
   return {
-    // LERC stores blocks that do not shrink: the samples, a mask, and headers of blocks of at least 8 x 8.
+    // LERC stores blocks that do not shrink: the samples, a mask, and headers of blocks of at least
+    // 8 x 8.
     boundBytes: (inputBytes) => inputBytes + Math.ceil(inputBytes / 4) + 4096,
     compress(input, output, shape) {
       const { widthPx, heightPx } = checkShape(shape);
+      checkSampleBytes('lerc', input, shape, dataTypes[dataType].bytes);
       const mask = validMask(input, dataType);
       const size = [0];
       const status = calls.encode(
@@ -54,12 +62,15 @@ export function openLerc(maxZError: number, dataType: DataType): Codec {
     },
     decompress(input, output, shape) {
       const { widthPx, heightPx, samplesPerPixel } = shape;
-      const mask = new Uint8Array(widthPx * heightPx);
+      checkSampleBytes('lerc', output, shape, dataTypes[dataType].bytes);
+      const info = blobInfo(calls, input);
+      checkLercInfo(info, shape, dataType, input.length);
+      const mask = info.masks > 0 ? new Uint8Array(widthPx * heightPx) : undefined;
       const status = calls.decode(
         input,
         input.length,
-        1,
-        mask,
+        mask ? 1 : 0,
+        mask ?? null,
         samplesPerPixel,
         widthPx,
         heightPx,
@@ -68,10 +79,45 @@ export function openLerc(maxZError: number, dataType: DataType): Codec {
         output,
       ) as number;
       if (status !== 0) throw damagedBlock('lerc', `status ${status}`);
-      fillInvalid(output, dataType, mask, samplesPerPixel);
+      if (mask) fillInvalid(output, dataType, mask, samplesPerPixel);
     },
     close() {},
   };
+}
+
+const INFO_NUMBERS = 9;
+const SIZE_AND_MASKS = 7;
+const RANGE_NUMBERS = 3;
+
+/**
+ * The numbers of a block, which `lerc_getBlobInfo` gives in the order of `InfoArrOrder`
+ * (`Lerc_types.h`).
+ */
+function blobInfo(calls: LercCalls, input: Uint8Array): LercInfo & { readonly masks: number } {
+  const info = new Uint32Array(INFO_NUMBERS);
+  const ranges = new Float64Array(RANGE_NUMBERS);
+  const status = calls.info(input, input.length, info, ranges, INFO_NUMBERS, RANGE_NUMBERS);
+  if (status !== 0) throw damagedBlock('lerc', `status ${String(status)} of its header`);
+  const [, type = 0, depth = 0, columns = 0, rows = 0, bands = 0] = info;
+  const [sizeBytes = 0, masks = 0] = info.subarray(SIZE_AND_MASKS);
+  return { type, depth, columns, rows, bands, sizeBytes, masks };
+}
+
+/** Refuses a block that would be decoded into other samples than there is room for. */
+export function checkLercInfo(
+  info: LercInfo,
+  shape: BlockShape,
+  dataType: DataType,
+  inputBytes: number,
+): void {
+  const type = lercTypes[dataType];
+  const { widthPx, heightPx, samplesPerPixel } = shape;
+  const expected = { type, depth: samplesPerPixel, columns: widthPx, rows: heightPx, bands: 1 };
+  for (const [name, value] of Object.entries(expected)) {
+    const found = info[name as keyof typeof expected];
+    if (found !== value) throw damagedBlock('lerc', `${name} ${found} instead of ${value}`);
+  }
+  if (info.sizeBytes > inputBytes) throw damagedBlock('lerc', 'it ends too early');
 }
 
 /** The mask of valid pixels cannot tell bands apart. */
@@ -108,7 +154,7 @@ function floatSamples(
 ): Float32Array | Float64Array | undefined {
   const { array: Samples, bytes: width } = dataTypes[dataType];
   const samples = new Samples(bytes.buffer, bytes.byteOffset, bytes.length / width);
-  return samples instanceof Float32Array || samples instanceof Float64Array ? samples : undefined;
+  return types.isFloat32Array(samples) || types.isFloat64Array(samples) ? samples : undefined;
 }
 
 type LercCalls = ReturnType<typeof declareLerc>;
@@ -125,6 +171,9 @@ function declareLerc(library: Library) {
   return {
     encode: library.func(
       'unsigned int lerc_encodeForVersion(const void *data, int version, unsigned int type, int depth, int columns, int rows, int bands, int masks, const uint8_t *valid, double maxZError, uint8_t *out, unsigned int room, _Out_ unsigned int *size)',
+    ),
+    info: library.func(
+      'unsigned int lerc_getBlobInfo(const uint8_t *blob, unsigned int size, uint32_t *info, double *ranges, int infoNumbers, int rangeNumbers)',
     ),
     decode: library.func(
       'unsigned int lerc_decode(const uint8_t *blob, unsigned int size, int masks, uint8_t *valid, int depth, int columns, int rows, int bands, unsigned int type, void *data)',

@@ -22,13 +22,12 @@ const HASH_FACTOR = 0x9e3779b1;
 
 export function openLzw(): Codec {
   const table = new Int32Array(1 << HASH_BITS);
-  const starts = new Uint32Array(1 << MAX_WIDTH);
-  const lengths = new Uint32Array(1 << MAX_WIDTH);
+  let decoder: Decoder | undefined;
   return {
     // At worst each byte is a code of 12 bits, with a clear code for every 3,836 of them.
     boundBytes: (inputBytes) => Math.ceil(inputBytes * 1.501) + 16,
     compress: (input, output) => compress(input, output, table),
-    decompress: (input, output) => decompress(input, output, starts, lengths),
+    decompress: (input, output) => (decoder ??= new Decoder()).decompress(input, output),
     close() {},
   };
 }
@@ -90,22 +89,16 @@ function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): num
       growAt = 1 << width;
     }
   }
-  return finish(output, out, bits, bitCount, width, prefix, next);
+  return finish(output, { out, bits, bitCount, width, prefix, next });
 }
 
 /** The last string, the end code, and zeros up to a whole byte. */
 function finish(
   output: Uint8Array,
-  start: number,
-  bits: number,
-  bitCount: number,
-  width: number,
-  prefix: number,
-  next: number,
+  last: Readonly<Record<'out' | 'bits' | 'bitCount' | 'width' | 'prefix' | 'next', number>>,
 ): number {
-  let out = start;
-  let pending = bits;
-  let pendingCount = bitCount;
+  const { width, prefix, next } = last;
+  let { out, bits: pending, bitCount: pendingCount } = last;
   const put = (code: number, codeWidth: number): void => {
     pending = (pending << codeWidth) | code;
     pendingCount += codeWidth;
@@ -124,58 +117,96 @@ function finish(
   return out;
 }
 
+/** The table of a decoder: one more is for codes that come when it is full. */
+const TABLE_SIZE = (1 << MAX_WIDTH) + 1;
+/** Longer strings are copied by a call. */
+const LONG_BYTES = 64;
+/** What is read behind the input, and written behind the output: a code, and a string. */
+const INPUT_MARGIN_BYTES = 8;
+const OUTPUT_MARGIN_BYTES = TABLE_SIZE + 8;
+
 /**
- * Every string lies in the output already, where it was made: the string of the code before, and the byte after it. So
- * the table holds places in the output and lengths, and a code is one copy.
+ * Every string lies in the output already, where it was made: the string of the code before, and the byte after it. So the
+ * table holds places in the output and lengths, and a code is one copy. Before the output lie all single bytes, so that
+ * they are strings like others: a branch that is guessed wrong costs as much as ten bytes.
  */
-function decompress(
+class Decoder {
+  readonly #starts = new Uint32Array(TABLE_SIZE);
+  readonly #lengths = new Uint32Array(TABLE_SIZE);
+  #input = new Uint8Array(0);
+  #output = new Uint8Array(0);
+
+  constructor() {
+    for (let byte = 0; byte < CLEAR; byte += 1) {
+      this.#starts[byte] = byte;
+      this.#lengths[byte] = 1;
+    }
+  }
+
+  decompress(block: Uint8Array, target: Uint8Array): void {
+    const input = (this.#input = roomOf(this.#input, block.length + INPUT_MARGIN_BYTES));
+    input.set(block);
+    input.fill(0, block.length, block.length + INPUT_MARGIN_BYTES);
+    const outputBytes = CLEAR + target.length + OUTPUT_MARGIN_BYTES;
+    const output = (this.#output = roomOf(this.#output, outputBytes));
+    for (let byte = 0; byte < CLEAR; byte += 1) output[byte] = byte;
+    decode(input, 8 * block.length, output, target.length, this.#starts, this.#lengths);
+    target.set(output.subarray(CLEAR, CLEAR + target.length));
+  }
+}
+
+function roomOf(room: Uint8Array<ArrayBuffer>, sizeBytes: number): Uint8Array<ArrayBuffer> {
+  return room.length >= sizeBytes ? room : new Uint8Array(sizeBytes);
+}
+
+function decode(
   input: Uint8Array,
+  inputBits: number,
   output: Uint8Array,
+  outputBytes: number,
   starts: Uint32Array,
   lengths: Uint32Array,
 ): void {
-  let out = 0;
-  let at = 0;
-  let bits = 0;
-  let bitCount = 0;
+  const source = new DataView(input.buffer);
+  const words = new DataView(output.buffer);
+  const end = CLEAR + outputBytes;
+  let out = CLEAR;
+  let bit = 0;
   let width = MIN_WIDTH;
+  let growAt = 1 << MIN_WIDTH;
   let next = FIRST_FREE;
-  let before = -1;
-  let beforeLength = 0;
-  while (out < output.length) {
-    while (bitCount < width) {
-      if (at >= input.length) throw damagedBlock('lzw', 'it ends too early');
-      bits = (bits << 8) | input[at]!;
-      at += 1;
-      bitCount += 8;
-    }
-    bitCount -= width;
-    const code = (bits >>> bitCount) & ((1 << width) - 1);
-    if (code === END) throw damagedBlock('lzw', `${out} bytes instead of ${output.length}`);
-    if (code === CLEAR) {
+  while (out < end) {
+    const code = (source.getUint32(bit >>> 3) << (bit & 7)) >>> (32 - width);
+    bit += width;
+    if (bit > inputBits) throw damagedBlock('lzw', 'it ends too early');
+    if (code >>> 1 === CLEAR >>> 1) {
+      if (code === END) throw damagedBlock('lzw', `${out - CLEAR} bytes instead of ${outputBytes}`);
       width = MIN_WIDTH;
+      growAt = 1 << MIN_WIDTH;
       next = FIRST_FREE;
-      before = -1;
       continue;
     }
-    if (before >= 0 && next < 1 << MAX_WIDTH) {
-      starts[next] = before;
-      lengths[next] = beforeLength + 1;
+    if (code >= next) throw damagedBlock('lzw', `code ${code} before its string`);
+    const from = starts[code]!;
+    const length = lengths[code]!;
+    // Most strings are no longer than eight bytes. What is written behind them is written again.
+    words.setUint32(out, words.getUint32(from));
+    words.setUint32(out + 4, words.getUint32(from + 4));
+    if (length > 8) {
+      if (length > LONG_BYTES) output.copyWithin(out, from, from + length);
+      else for (let i = 8; i < length; i += 4) words.setUint32(out + i, words.getUint32(from + i));
+    }
+    // A string may end with its own first byte, which was not there yet.
+    if (from + length > out) output[out + length - 1] = output[from]!;
+    starts[next] = out;
+    lengths[next] = length + 1;
+    out += length;
+    if (next < 1 << MAX_WIDTH) {
       next += 1;
+      if (next === growAt && width < MAX_WIDTH) {
+        width += 1;
+        growAt <<= 1;
+      }
     }
-    if (code > END && code >= next) throw damagedBlock('lzw', `code ${code} before its string`);
-    before = out;
-    if (code < CLEAR) {
-      output[out] = code;
-      beforeLength = 1;
-    } else {
-      beforeLength = lengths[code]!;
-      const from = starts[code]!;
-      // Byte by byte, since a string may reach into itself.
-      const length = Math.min(beforeLength, output.length - out);
-      for (let i = 0; i < length; i += 1) output[out + i] = output[from + i]!;
-    }
-    out += beforeLength;
-    if (next + 1 === 1 << width && width < MAX_WIDTH) width += 1;
   }
 }

@@ -22,7 +22,8 @@ const open: Readonly<Record<CompressionName, (by: Compression, dataType: DataTyp
 /**
  * Opens a codec.
  *
- * @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system lacks
+ * @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system
+ *   lacks
  */
 export function openCodec(compression: Compression, dataType: DataType): Codec {
   return open[compression.name](compression, dataType);

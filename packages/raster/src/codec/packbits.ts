@@ -1,6 +1,7 @@
 /**
- * PackBits (TIFF 6.0, section 9): a header byte n and then, for n from 0 to 127, n + 1 bytes as they are; for n from -127
- * to -1, one byte to be repeated 1 - n times. Each row is packed by itself.
+ * PackBits (TIFF 6.0, section 9): a header byte n and then, for n from 0 to 127, n + 1 bytes as
+ * they are; for n from -127 to -1, one byte to be repeated 1 - n times. Each row is packed by
+ * itself.
  */
 import { damagedBlock, type Codec } from './codec.js';
 
@@ -16,7 +17,7 @@ export function openPackBits(): Codec {
       const rowBytes = input.length / shape.heightPx;
       let out = 0;
       for (let row = 0; row < input.length; row += rowBytes) {
-        out = packRow(input, row, row + rowBytes, output, out);
+        out = packRow(input.subarray(row, row + rowBytes), output, out);
       }
       return out;
     },
@@ -25,16 +26,11 @@ export function openPackBits(): Codec {
   };
 }
 
-function packRow(
-  input: Uint8Array,
-  start: number,
-  end: number,
-  output: Uint8Array,
-  outputStart: number,
-): number {
+function packRow(input: Uint8Array, output: Uint8Array, outputStart: number): number {
+  const end = input.length;
   let out = outputStart;
-  let at = start;
-  let literalStart = start;
+  let at = 0;
+  let literalStart = 0;
   while (at < end) {
     const run = runLength(input, at, end);
     if (run < SHORTEST_RUN) {

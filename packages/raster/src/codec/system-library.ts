@@ -1,10 +1,11 @@
 /**
- * The compression libraries of the system (libdeflate, libzstd, liblz4, libLerc), called where they are present: GDAL and
- * libtiff bring them to most Linux systems. Looked up once a thread, by the name that carries the ABI version, so
- * that a library with other signatures is never called.
+ * The compression libraries of the system (libdeflate, libzstd, liblz4, liblzma, libLerc), called
+ * where they are present: GDAL and libtiff bring them to most Linux systems. Looked up once a
+ * thread, by the name that carries the ABI version, so that a library with other signatures is
+ * never called.
  */
-import { createRequire } from 'node:module';
 import { HoldfastError } from 'holdfast/errors';
+import { loadKoffi } from 'holdfast/os';
 
 type Koffi = typeof import('koffi');
 /** A loaded library. */
@@ -15,6 +16,7 @@ const fileNames = {
   libdeflate: ['libdeflate.so.0', 'libdeflate.0.dylib', 'libdeflate.dll'],
   libzstd: ['libzstd.so.1', 'libzstd.1.dylib', 'libzstd.dll'],
   liblz4: ['liblz4.so.1', 'liblz4.1.dylib', 'liblz4.dll'],
+  liblzma: ['liblzma.so.5', 'liblzma.5.dylib', 'liblzma.dll'],
   libLerc: ['libLerc.so.4', 'libLerc.4.dylib', 'Lerc.dll'],
 } as const;
 
@@ -36,7 +38,6 @@ export function systemLibrary(name: LibraryName): Library | undefined {
 export function libraryMissing(compression: string, name: LibraryName, advice: string): Error {
   return new HoldfastError('UNSUPPORTED_PLATFORM', {
     message: `compression '${compression}' needs ${fileNames[name][0]}, which this system lacks: ${advice}`,
-    outcome: 'unchanged',
     step: 'load',
     path: fileNames[name][0],
   });
@@ -45,8 +46,9 @@ export function libraryMissing(compression: string, name: LibraryName, advice: s
 function load(name: LibraryName): Library | undefined {
   let koffi: Koffi;
   try {
-    // koffi is CommonJS; it is loaded when a codec first needs it, not on import (docs/decisions/0001).
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    // koffi is CommonJS; it is loaded when a codec first needs it, not on import
+    // (docs/decisions/0001).
+    koffi = loadKoffi();
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * The kinds of EPSG's codes: made by tools/src/make-epsg-codes.ts from epsg-index 2.0.0; not to be edited.
+ * The kinds of EPSG's codes: made by the generator make-epsg-codes from epsg-index 2.0.0; not to be edited.
  * Each kind has its runs of codes, `gap+more` in base 36: the gap since the last code, and how many more follow.
  */
 export const epsgRuns: Readonly<

@@ -6,7 +6,7 @@ export type EpsgKind =
   'projected' | 'geographic' | 'geocentric' | 'vertical' | 'compound' | 'engineering';
 
 /** The codes of a compound system's two parts. */
-export interface CompoundParts {
+interface CompoundParts {
   readonly horizontal: number;
   readonly vertical: number;
 }

@@ -5,11 +5,15 @@ import { compoundParts, epsgKind, type EpsgKind } from './epsg.js';
 import { definitionOfProj } from './proj-string.js';
 import { epsgCodeOf, parseWkt, textAt, type WktNode } from './wkt.js';
 import { definitionOfWkt, unbound, wktKind } from './wkt-definition.js';
+import { geoKeys } from './geo-key-ids.js';
 
-const RASTER_TYPE_KEY = 1025;
 const RASTER_TYPE = { area: 1, point: 2 } as const;
 const METRE = 9001;
 const USER_DEFINED = 32767;
+
+/** How the citation begins that holds a system as WKT. */
+export const ESRI_PREFIX = 'ESRI PE String = ';
+const MOST_ESRI_BYTES = 2398;
 
 /** All keys of a georeferencing; none when there is neither a CRS nor pixels that are points. */
 export function geoKeysOf({ crs, pixelIs = 'area' }: Georeferencing): readonly GeoKey[] {
@@ -17,13 +21,22 @@ export function geoKeysOf({ crs, pixelIs = 'area' }: Georeferencing): readonly G
   if (!crs && pixelIs === 'area') return [];
   const keys = crs ? crsKeys(crs) : [];
   return [
-    { id: RASTER_TYPE_KEY, value: RASTER_TYPE[pixelIs] },
-    ...keys.filter((key) => key.id !== RASTER_TYPE_KEY),
+    { id: geoKeys.rasterType, value: RASTER_TYPE[pixelIs] },
+    ...keys.filter((key) => key.id !== geoKeys.rasterType),
   ];
 }
 
-function crsKeys(crs: Crs): readonly GeoKey[] {
+/** The keys of a CRS alone. */
+export function crsKeys(crs: Crs): readonly GeoKey[] {
   if (crs.kind === 'geoKeys') return crs.keys;
+  const { coordinateEpoch } = crs;
+  const keys = keysOfSystem(crs);
+  return coordinateEpoch === undefined
+    ? keys
+    : [...keys, { id: geoKeys.coordinateEpoch, value: coordinateEpoch }];
+}
+
+function keysOfSystem(crs: Exclude<Crs, { readonly kind: 'geoKeys' }>): readonly GeoKey[] {
   if (crs.kind === 'epsg') return epsgKeys(crs.code);
   if (crs.kind === 'wkt') return wktKeys(crs.wkt);
   const definition = definitionOfProj(crs.proj);
@@ -34,32 +47,46 @@ function crsKeys(crs: Crs): readonly GeoKey[] {
 const codeKeys: Readonly<
   Partial<Record<EpsgKind, { readonly model: number; readonly key: number }>>
 > = {
-  projected: { model: 1, key: 3072 },
-  geographic: { model: 2, key: 2048 },
-  geocentric: { model: 3, key: 2048 },
+  projected: { model: 1, key: geoKeys.projectedCrs },
+  geographic: { model: 2, key: geoKeys.geodeticCrs },
+  geocentric: { model: 3, key: geoKeys.geodeticCrs },
   // There is no model type for heights alone: 0 is "undefined".
-  vertical: { model: 0, key: 4096 },
+  vertical: { model: 0, key: geoKeys.vertical },
 };
 
 /** Each kind of code has a key of its own; a compound one is said by its two parts. */
 function epsgKeys(code: number): readonly GeoKey[] {
   const parts = compoundParts(code);
-  if (parts) return [...epsgKeys(parts.horizontal), { id: 4096, value: parts.vertical }];
+  if (parts)
+    return [...epsgKeys(parts.horizontal), { id: geoKeys.vertical, value: parts.vertical }];
   const kind = epsgKind(code);
   const keys = kind && codeKeys[kind];
   if (!keys) return citationKeys(`EPSG:${code}`);
   return [
-    { id: 1024, value: keys.model },
+    { id: geoKeys.modelType, value: keys.model },
     { id: keys.key, value: code },
-    ...(kind === 'geocentric' ? [{ id: 2052, value: METRE }] : []),
+    ...(kind === 'geocentric' ? [{ id: geoKeys.geogLinearUnits, value: METRE }] : []),
   ];
 }
 
-/** By the code that the WKT gives itself, if EPSG knows it; else spelt out; else as a citation, for people to read. */
+/** By the code that the WKT gives itself, if EPSG knows it; else spelt out; else as a citation. */
 function wktKeys(wkt: string): readonly GeoKey[] {
   const root = parseWkt(wkt);
   const node = root && unbound(root);
-  return (node && nodeKeys(node)) ?? citationKeys(wkt);
+  return (node && nodeKeys(node)) ?? esriKeys(wkt);
+}
+
+/**
+ * As ArcGIS and GDAL write a system that GeoTIFF has no keys for. GDAL looks for it in the citation
+ * of the projected system, and reads so many bytes of it.
+ */
+function esriKeys(wkt: string): readonly GeoKey[] {
+  const text = `${ESRI_PREFIX}${wkt}`;
+  if (Buffer.byteLength(text) > MOST_ESRI_BYTES) return citationKeys(wkt);
+  return [
+    { id: geoKeys.modelType, value: USER_DEFINED },
+    { id: geoKeys.projectedCitation, value: text },
+  ];
 }
 
 function nodeKeys(node: WktNode): readonly GeoKey[] | undefined {
@@ -77,13 +104,13 @@ function compoundKeys(node: WktNode): readonly GeoKey[] | undefined {
   const keys = horizontal && nodeKeys(horizontal);
   if (!keys || !vertical) return undefined;
   const code = epsgCodeOf(vertical);
-  const citation: GeoKey = { id: 4097, value: textAt(vertical) ?? 'unknown' };
-  return [...keys, { id: 4096, value: code ?? USER_DEFINED }, citation];
+  const citation: GeoKey = { id: geoKeys.verticalCitation, value: textAt(vertical) ?? 'unknown' };
+  return [...keys, { id: geoKeys.vertical, value: code ?? USER_DEFINED }, citation];
 }
 
 function citationKeys(text: string): readonly GeoKey[] {
   return [
-    { id: 1024, value: USER_DEFINED },
-    { id: 1026, value: text },
+    { id: geoKeys.modelType, value: USER_DEFINED },
+    { id: geoKeys.citation, value: text },
   ];
 }

@@ -1,5 +1,9 @@
-/** Spells out a PROJ string (`+proj=utm +zone=32 +datum=WGS84`), as far as GeoTIFF can say it (https://proj.org/usage). */
+/**
+ * Spells out a PROJ string (`+proj=utm +zone=32 +datum=WGS84`), as far as GeoTIFF can say it
+ * (https://proj.org/usage).
+ */
 import type { Definition, Geographic, Projection } from './definition.js';
+import { projectionOfConversion } from './conversion-of-code.js';
 import { methods, type Method, type Parameter } from './projections.js';
 
 /** PROJ's ellipsoids in common use (`proj -le`): semi-major axis in metres and inverse flattening. */
@@ -89,17 +93,17 @@ function ellipsoidOf(options: Options, ofDatum: string | undefined): readonly nu
   return ellipsoids[ofDatum ?? options.get('ellps') ?? 'GRS80'];
 }
 
+/** EPSG's codes of the zones' conversions, less the zone. */
+const [UTM_NORTH, UTM_SOUTH] = [16000, 16100];
+
 function utm(options: Options): Projection | undefined {
   const zone = Number(options.get('zone'));
-  const method = methods.find(({ proj }) => proj === 'tmerc');
-  if (!method || !Number.isInteger(zone) || zone < 1 || zone > 60) return undefined;
-  const south = options.has('south');
-  return {
-    name: `UTM zone ${zone}${south ? 'S' : 'N'}`,
-    method,
-    parameters: { lat0: 0, lon0: zone * 6 - 183, k0: 0.9996, x0: 500000, y0: south ? 10000000 : 0 },
-    metresPerUnit: 1,
-  };
+  if (!Number.isInteger(zone) || zone < 1 || zone > 60) return undefined;
+  const isSouth = options.has('south');
+  const code = (isSouth ? UTM_SOUTH : UTM_NORTH) + zone;
+  const units = { radiansPerUnit: Math.PI / 180, metresPerUnit: 1 };
+  const projection = projectionOfConversion(code, units);
+  return projection && { ...projection, name: `UTM zone ${zone}${isSouth ? 'S' : 'N'}` };
 }
 
 function projectionOf(options: Options): Projection | undefined {
@@ -126,6 +130,10 @@ function methodOf(options: Options): Method | undefined {
   const proj = options.get('proj');
   if (proj === 'lcc') return wanted(`Lambert_Conformal_Conic_${options.has('lat_2') ? 2 : 1}SP`);
   if (proj === 'merc') return wanted(`Mercator_${options.has('lat_ts') ? 2 : 1}SP`);
+  // What PROJ leaves out of these GeoTIFF does not.
+  if (proj === 'omerc' && !(options.has('alpha') && options.has('gamma'))) return undefined;
+  if (proj === 'omerc' && !options.has('no_uoff'))
+    return methods.find(({ proj: name }) => name === 'omerc_centre');
   if (proj === 'stere') {
     const polar = Math.abs(Number(options.get('lat_0') ?? 0)) === 90;
     return wanted(polar ? 'Polar_Stereographic' : 'Stereographic');
@@ -137,9 +145,11 @@ function parameterOf(options: Options, parameter: Parameter, method: Method): nu
   const names: Readonly<Record<Parameter, readonly string[]>> = {
     // What is the origin of a polar projection in GeoTIFF is where its scale is true in PROJ.
     lat0: method.wkt1 === 'Polar_Stereographic' ? ['lat_ts', 'lat_0'] : ['lat_0', 'lat_1'],
-    lon0: ['lon_0'],
+    lon0: ['lon_0', 'lonc'],
     lat1: ['lat_1', 'lat_ts'],
     lat2: ['lat_2'],
+    azimuth: ['alpha'],
+    gridAngle: ['gamma'],
     k0: ['k_0', 'k'],
     x0: ['x_0'],
     y0: ['y_0'],

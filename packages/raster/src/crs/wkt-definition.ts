@@ -3,7 +3,10 @@ import type { Definition, Geographic, Projection } from './definition.js';
 import { methodNamed, parameterNamed, type Parameter } from './projections.js';
 import { childOf, epsgCodeOf, numberAt, textAt, type WktNode } from './wkt.js';
 
-/** The keywords of WKT 1 and 2 for each kind of system. `GEODCRS` is geocentric when its axes are Cartesian. */
+/**
+ * The keywords of WKT 1 and 2 for each kind of system. `GEODCRS` is geocentric when its axes are
+ * Cartesian.
+ */
 const keywords = {
   projected: ['PROJCS', 'PROJCRS', 'PROJECTEDCRS'],
   geographic: ['GEOGCS', 'GEOGCRS', 'GEOGRAPHICCRS', 'GEODCRS', 'GEODETICCRS'],
@@ -13,7 +16,7 @@ const keywords = {
   engineering: ['LOCAL_CS', 'ENGCRS', 'ENGINEERINGCRS'],
 } as const;
 
-export type WktKind = keyof typeof keywords;
+type WktKind = keyof typeof keywords;
 
 /** The kind of a system, by its keyword; `undefined` for what is no coordinate reference system. */
 export function wktKind(node: WktNode): WktKind | undefined {
@@ -32,15 +35,22 @@ export function unbound(node: WktNode): WktNode {
 /** The definition; `undefined` when something of it has no GeoKey. */
 export function definitionOfWkt(node: WktNode): Definition | undefined {
   const kind = wktKind(node);
+  // Of a system with heights of its own GeoTIFF has nothing but a code.
+  if (kind === 'geographic' && axesOf(node) > 2) return undefined;
   if (kind === 'geographic' || kind === 'geocentric') {
     const geographic = geographicOf(node);
     return geographic && { kind, geographic, projection: undefined };
   }
-  if (kind !== 'projected') return undefined;
+  // An extension is another definition, in PROJ's words.
+  if (kind !== 'projected' || childOf(node, 'EXTENSION') || axesOf(node) > 2) return undefined;
   const base = childOf(node, 'GEOGCS', 'BASEGEOGCRS', 'BASEGEODCRS');
   const geographic = base && geographicOf(base);
   const projection = projectionOf(node);
   return geographic && projection && { kind, geographic, projection };
+}
+
+function axesOf({ children }: WktNode): number {
+  return children.filter(({ keyword }) => keyword === 'AXIS').length;
 }
 
 function geographicOf(node: WktNode): Geographic | undefined {
@@ -51,6 +61,8 @@ function geographicOf(node: WktNode): Geographic | undefined {
   return {
     name: textAt(node) ?? 'unknown',
     datumName: textAt(datum) ?? 'unknown',
+    ellipsoidName: textAt(ellipsoid),
+    primeMeridianName: textAt(childOf(node, 'PRIMEM', 'PRIMEMERIDIAN')),
     code: epsgCodeOf(node),
     semiMajorM: semiMajor * (numberAt(childOf(ellipsoid, 'LENGTHUNIT'), 1) ?? 1),
     inverseFlattening: numberAt(ellipsoid, 2) ?? 0,
@@ -59,7 +71,10 @@ function geographicOf(node: WktNode): Geographic | undefined {
   };
 }
 
-/** WKT 1 gives the unit of a geographic system once; WKT 2 also with each axis. Geocentric ones have a length there. */
+/**
+ * WKT 1 gives the unit of a geographic system once; WKT 2 also with each axis. Geocentric ones have
+ * a length there.
+ */
 function angleUnitOf(node: WktNode): number | undefined {
   if (wktKind(node) === 'geocentric') return undefined;
   const axis = childOf(node, 'AXIS');

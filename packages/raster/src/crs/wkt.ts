@@ -1,4 +1,7 @@
-/** Well-known text of coordinate reference systems, versions 1 and 2, as a tree (OGC 01-009, section 7; OGC 18-010r7). */
+/**
+ * Well-known text of coordinate reference systems, versions 1 and 2, as a tree (OGC 01-009, section
+ * 7; OGC 18-010r7).
+ */
 
 /** `KEYWORD["text", 1.5, word, CHILD[…]]`; the keyword in capitals. */
 export interface WktNode {

@@ -1,8 +1,10 @@
 /**
- * Errors on their way between threads. A structured clone keeps an error's message and stack but drops its code and
- * other fields, and its class; here they are carried along, and a `HoldfastError` arrives as one.
+ * Errors on their way between threads. A structured clone keeps an error's message and stack but
+ * drops its code and other fields, and its class; here they are carried along, and a
+ * `HoldfastError` arrives as one.
  */
-import { HoldfastError, isHoldfastError } from 'holdfast/errors';
+import { HoldfastError, isError, isHoldfastError } from 'holdfast/errors';
+import { withPlainPaths } from 'holdfast/os';
 
 /** An error as a message can hold it. */
 export interface CarriedError {
@@ -17,7 +19,7 @@ export interface CarriedError {
 const inherited = ['message', 'stack', 'cause', 'name'];
 
 export function carryError(thrown: unknown): CarriedError {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error = isError(thrown) ? thrown : new Error(String(thrown));
   const fields = Object.entries(error).filter(
     ([key, value]) => !inherited.includes(key) && isPlain(value),
   );
@@ -30,15 +32,20 @@ export function carryError(thrown: unknown): CarriedError {
   };
 }
 
-/** The error again, with the stack of the thread where it was thrown. */
+/**
+ * The error again, with the stack of the thread where it was thrown. What begins at a directory
+ * that this thread has open is named as people know it: the other thread was only given the path.
+ */
 export function arrivedError({ name, message, stack, fields, cause }: CarriedError): Error {
   const error = new Error(
-    message,
+    withPlainPaths(message),
     cause === undefined ? undefined : { cause: arrivedError(cause) },
   );
-  Object.assign(error, fields);
-  Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true });
-  Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
+  for (const [key, value] of Object.entries(fields))
+    Object.assign(error, { [key]: typeof value === 'string' ? withPlainPaths(value) : value });
+  const own = { name, stack: stack && withPlainPaths(stack) };
+  for (const [key, value] of Object.entries(own))
+    Object.defineProperty(error, key, { value, configurable: true, writable: true });
   // Its constructor would make a second message out of the first; its fields are all there already.
   if (isHoldfastError(error)) Object.setPrototypeOf(error, HoldfastError.prototype);
   return error;

@@ -1,14 +1,24 @@
 /**
- * Encodes and writes tiles side by side: on worker threads, or for a small raster on the calling thread, where
- * starting a thread would take longer than the work.
+ * Encodes and writes tiles side by side, and decodes blocks: on worker threads, or for a small raster on the calling thread, where
+ * starting a thread would take longer than the work. Whoever reads has blocks decoded by the threads of a write that is
+ * under way, or by some that are kept for reading.
  */
+import { types } from 'node:util';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { invalidArgument } from 'holdfast/options';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
-import { type Pixels, sampleBytes, type Transform, type Window } from '../model.js';
+import {
+  type Pixels,
+  type RasterArray,
+  sampleBytes,
+  type Transform,
+  type Window,
+} from '../model.js';
 import { arrivedError } from './carried-error.js';
-import type { Order, PoolSetup, Reply } from './messages.js';
+import type { EncodedBlocks } from '../source/geotiff/decode-block.js';
+import type { BlocksOrder, Done, Order, PoolSetup, Reply, TileOrder } from './messages.js';
+import { SpareBuffers } from './spare-buffers.js';
 import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
 import type { TileWriter } from './tile-writer.js';
 
@@ -37,6 +47,13 @@ export interface EncoderPool {
   ): Promise<WrittenTile | undefined>;
   /** The same for a file of samples alone: without statistics and overviews, and also if all of them are nodata. */
   writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
+  /**
+   * Decodes blocks. Their memory is the pool's from then on.
+   *
+   * @returns the samples of all of them
+   * @throws what `decodeBlocks` throws
+   */
+  decode(blocks: EncodedBlocks): Promise<ArrayBuffer>;
   /** A buffer for samples: one that a written tile has given back, or a new one. What is in it is left over. */
   readonly takeBuffer: (sizeBytes: number) => ArrayBuffer;
   /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. May be called again. */
@@ -63,7 +80,69 @@ const MOST_THREADS = 1024;
 export function openEncoderPool(options: EncoderPoolOptions = {}): EncoderPool {
   const { fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
-  return threads === 0 || fs !== nodeFileSystem ? new InlinePool(fs) : new WorkerPool(threads);
+  const pool =
+    threads === 0 || fs !== nodeFileSystem ? new InlinePool(fs) : new WorkerPool(threads);
+  writing.push(pool);
+  return pool;
+}
+
+/** The pools of writes that are under way. */
+const writing: EncoderPool[] = [];
+
+function withdraw(pool: EncoderPool): void {
+  const index = writing.indexOf(pool);
+  if (index >= 0) writing.splice(index, 1);
+}
+
+/** As much is decoded on the calling thread before others are started: about what it takes to start them. */
+const WORTH_STARTING_BYTES = 16 * 1024 * 1024;
+/** Then they end. */
+const LONGEST_IDLE_MS = 10_000;
+
+/** The threads that are kept for reading. */
+const reading: { pool?: WorkerPool | undefined; idle?: NodeJS.Timeout; decodedBytes: number } = {
+  decodedBytes: 0,
+};
+
+/**
+ * Decodes blocks on the threads that there are. Their memory must not be used again.
+ *
+ * @returns the samples of all of them
+ * @throws what `decodeBlocks` throws
+ */
+export async function decodeOnThreads(blocks: EncodedBlocks): Promise<ArrayBuffer> {
+  const pool = writing.at(-1) ?? readingPool(blocks.sizeBytes);
+  return pool ? pool.decode(blocks) : decodeInline(blocks, new ArrayBuffer(blocks.sizeBytes));
+}
+
+function readingPool(sizeBytes: number): EncoderPool | undefined {
+  reading.decodedBytes += sizeBytes;
+  if (reading.decodedBytes < WORTH_STARTING_BYTES) return undefined;
+  if (!reading.pool) {
+    const threads = availableParallelism();
+    if (threads === 1) return undefined;
+    reading.pool = new WorkerPool(threads);
+    reading.pool.start(threads);
+  }
+  reading.idle ??= setTimeout(endReading, LONGEST_IDLE_MS).unref();
+  reading.idle.refresh();
+  return reading.pool.isRunning ? reading.pool : undefined;
+}
+
+/** Gives the memory of samples back that nobody looks at any more, for blocks still to be decoded. */
+export function giveSamples({ buffer, byteLength }: RasterArray): void {
+  if (buffer.byteLength === byteLength) reading.pool?.giveBuffer(buffer);
+}
+
+function endReading(): void {
+  void reading.pool?.close();
+  reading.pool = undefined;
+}
+
+async function decodeInline(blocks: EncodedBlocks, room: ArrayBuffer): Promise<ArrayBuffer> {
+  const { decodeBlocks } = await import('../source/geotiff/decode-block.js');
+  decodeBlocks(blocks, room);
+  return room;
 }
 
 function checkThreads(threads: number): number {
@@ -117,19 +196,27 @@ class InlinePool implements EncoderPool {
     });
   }
 
+  async decode(blocks: EncodedBlocks): Promise<ArrayBuffer> {
+    return decodeInline(blocks, this.takeBuffer(blocks.sizeBytes));
+  }
+
   readonly takeBuffer = (sizeBytes: number): ArrayBuffer => this.#buffers.take(sizeBytes);
 
   async close(): Promise<void> {
+    withdraw(this);
     await Promise.allSettled(this.#underWay);
     this.#writer?.close();
   }
 }
 
-/** A task that waits or is under way, and its promise. */
-interface Job {
+/** A tile to write, or blocks to decode. */
+type Work = Omit<TileOrder, 'id'> | Omit<BlocksOrder, 'id'>;
+
+/** Work that waits or is under way, and its promise. */
+interface PendingTask {
   readonly id: number;
-  readonly task: TileTask;
-  readonly resolve: (written: WrittenTile | undefined) => void;
+  readonly work: Work;
+  readonly resolve: (done: Done) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -145,11 +232,12 @@ class WorkerPool implements EncoderPool {
   readonly #workers = new Set<PoolWorker>();
   /** A list, as are the jobs of a worker: a set or map that much passes through keeps it from the collector for long. */
   readonly #underWay: Promise<unknown>[] = [];
-  readonly #waiting: Job[] = [];
+  readonly #waiting: PendingTask[] = [];
   readonly #buffers: SpareBuffers;
   #setup: PoolSetup | undefined;
   #nextId = 0;
   #closing: Promise<void> | undefined;
+  #isRunning = false;
 
   constructor(threads: number) {
     this.#threads = threads;
@@ -191,23 +279,41 @@ class WorkerPool implements EncoderPool {
   }
 
   async #write(given: TileTask): Promise<WrittenTile | undefined> {
-    if (this.#closing) throw new Error('the encoder pool is closed');
     const { samples } = given;
     const task = { ...given, samples: areGiven(samples) ? movable(samples) : samples };
-    const written = new Promise<WrittenTile | undefined>((resolve, reject) => {
-      this.#waiting.push({ id: this.#nextId, task, resolve, reject });
+    return (await this.#add({ task })) as WrittenTile | undefined;
+  }
+
+  async decode(blocks: EncodedBlocks): Promise<ArrayBuffer> {
+    return (await this.#add({ blocks, room: this.takeBuffer(blocks.sizeBytes) })) as ArrayBuffer;
+  }
+
+  async #add(work: Work): Promise<Done> {
+    if (this.#closing) throw new Error('the encoder pool is closed');
+    const done = new Promise<Done>((resolve, reject) => {
+      this.#waiting.push({ id: this.#nextId, work, resolve, reject });
       this.#nextId += 1;
       this.#dispatch();
     });
-    this.#underWay.push(written);
-    return written.finally(() => {
-      void this.#underWay.splice(this.#underWay.indexOf(written), 1);
+    this.#underWay.push(done);
+    return done.finally(() => {
+      void this.#underWay.splice(this.#underWay.indexOf(done), 1);
     });
   }
 
   readonly takeBuffer = (sizeBytes: number): ArrayBuffer => this.#buffers.take(sizeBytes);
 
+  giveBuffer(buffer: ArrayBufferLike): void {
+    this.#buffers.give(buffer);
+  }
+
+  /** Whether a thread has started. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
   async close(): Promise<void> {
+    withdraw(this);
     this.#closing ??= this.#end();
     await this.#closing;
   }
@@ -230,10 +336,11 @@ class WorkerPool implements EncoderPool {
   #countTogether(): number {
     const [first] = this.#waiting;
     const raw = this.#setup?.raw;
-    if (!first || !raw || areGiven(first.task.samples)) return 1;
+    const samples = first && samplesOf(first);
+    if (!samples || !raw || areGiven(samples)) return 1;
     const most = Math.min(
       MOST_READ_TOGETHER,
-      MOST_BYTES_READ_TOGETHER / sampleBytes(first.task.samples, raw),
+      MOST_BYTES_READ_TOGETHER / sampleBytes(samples, raw),
       Math.ceil(this.#waiting.length / this.#threads),
     );
     let count = 1;
@@ -250,6 +357,7 @@ class WorkerPool implements EncoderPool {
 
   #hire(): PoolWorker {
     const worker: PoolWorker = new PoolWorker({
+      started: () => (this.#isRunning = true),
       free: (buffer) => {
         if (buffer) this.#buffers.give(buffer);
         this.#dispatch();
@@ -266,29 +374,9 @@ class WorkerPool implements EncoderPool {
   }
 }
 
-/** Buffers to be used again: to make new ones and to collect them costs more than to fill them. */
-class SpareBuffers {
-  readonly #most: number;
-  readonly #buffers: ArrayBuffer[] = [];
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  give(buffer: ArrayBufferLike): void {
-    if (!(buffer instanceof ArrayBuffer)) return;
-    this.#buffers.push(buffer);
-    if (this.#buffers.length > this.#most) this.#buffers.shift();
-  }
-
-  take(sizeBytes: number): ArrayBuffer {
-    const index = this.#buffers.findIndex((buffer) => buffer.byteLength === sizeBytes);
-    return this.#buffers.splice(index, index < 0 ? 0 : 1)[0] ?? new ArrayBuffer(sizeBytes);
-  }
-}
-
 /** What a worker tells its pool. */
 interface PoolEvents {
+  readonly started: () => void;
   readonly free: (buffer: ArrayBuffer | undefined) => void;
   readonly died: () => void;
 }
@@ -296,7 +384,7 @@ interface PoolEvents {
 /** One worker thread and the jobs it has. It keeps the process alive only while it has some. */
 class PoolWorker {
   readonly #thread: Worker;
-  readonly #jobs: Job[] = [];
+  readonly #jobs: PendingTask[] = [];
   readonly #events: PoolEvents;
   readonly #ended: Promise<void>;
   #hadJobs = false;
@@ -310,6 +398,7 @@ class PoolWorker {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#thread.unref();
+    this.#thread.once('online', events.started);
     this.#thread.on('message', (replies: readonly Reply[]) => {
       for (const reply of replies) this.#finish(reply);
     });
@@ -330,13 +419,12 @@ class PoolWorker {
     this.#thread.postMessage(setup, []);
   }
 
-  start(jobs: readonly Job[]): void {
+  start(jobs: readonly PendingTask[]): void {
     this.#hadJobs = true;
     this.#jobs.push(...jobs);
     this.#thread.ref();
-    const order: Order = jobs.map(({ id, task }) => ({ id, task }));
     try {
-      this.#thread.postMessage(order, jobs.flatMap(movedBuffer));
+      this.#thread.postMessage(orderOf(jobs), jobs.flatMap(movedBuffers));
     } catch (error) {
       // A buffer that cannot be moved, such as one of WebAssembly's.
       for (const { id } of jobs) this.#settle(id)?.reject(error);
@@ -351,14 +439,14 @@ class PoolWorker {
     await this.#ended;
   }
 
-  #finish({ id, written, error, buffer }: Reply): void {
+  #finish({ id, done, error, buffer }: Reply): void {
     const job = this.#settle(id);
     if (error) job?.reject(arrivedError(error));
-    else job?.resolve(written);
+    else job?.resolve(done);
     this.#events.free(buffer);
   }
 
-  #settle(id: number): Job | undefined {
+  #settle(id: number): PendingTask | undefined {
     const index = this.#jobs.findIndex((each) => each.id === id);
     const [job] = index < 0 ? [] : this.#jobs.splice(index, 1);
     if (this.load === 0) this.#thread.unref();
@@ -372,22 +460,38 @@ class PoolWorker {
   }
 }
 
-/** The buffer that moves to the worker with a job, if there is one. */
-function movedBuffer({ task: { samples } }: Job): readonly ArrayBuffer[] {
+/** One order: blocks go alone. */
+function orderOf(jobs: readonly PendingTask[]): Order {
+  const tiles: TileOrder[] = [];
+  for (const { id, work } of jobs) {
+    if ('blocks' in work) return { id, ...work };
+    tiles.push({ id, ...work });
+  }
+  return tiles;
+}
+
+/** The memory that moves to the worker with a job. */
+function movedBuffers({ work }: PendingTask): readonly ArrayBuffer[] {
+  if ('blocks' in work) return [work.blocks.encoded.buffer, work.room];
+  const { samples } = work.task;
   const buffer = areGiven(samples) ? samples.data.buffer : undefined;
-  return buffer instanceof ArrayBuffer ? [buffer] : [];
+  return types.isArrayBuffer(buffer) ? [buffer] : [];
+}
+
+function samplesOf({ work }: PendingTask): Pixels | Window | undefined {
+  return 'task' in work ? work.task.samples : undefined;
 }
 
 /** Whether a tile that is to be read begins where another one ends, in the same rows. */
-function isBeside(left: Job | undefined, right: Job | undefined): boolean {
-  const [a, b] = [left?.task.samples, right?.task.samples];
+function isBeside(left: PendingTask | undefined, right: PendingTask | undefined): boolean {
+  const [a, b] = [left && samplesOf(left), right && samplesOf(right)];
   if (!a || !b || areGiven(a) || areGiven(b)) return false;
   return b.xPx === a.xPx + a.widthPx && b.yPx === a.yPx && b.heightPx === a.heightPx;
 }
 
 /** Samples that can be moved to another thread without moving anything else: alone in their buffer, or shared. */
 function movable(pixels: Pixels): Pixels {
-  const shared = !(pixels.data.buffer instanceof ArrayBuffer);
+  const shared = !types.isArrayBuffer(pixels.data.buffer);
   return shared || isAlone(pixels) ? pixels : { ...pixels, data: pixels.data.slice() };
 }
 

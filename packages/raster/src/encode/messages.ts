@@ -1,10 +1,11 @@
 /** What a pool and its worker threads say to each other. */
+import type { EncodedBlocks } from '../source/geotiff/decode-block.js';
 import type { RawSamples } from '../source/raw-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import type { CarriedError } from './carried-error.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
 
-/** What the tiles of a pool have in common: the first message to a worker. */
+/** What the tiles of a pool have in common: told to a worker before the first of them. */
 export interface PoolSetup {
   readonly format: TileFormat;
   readonly options: TileTaskOptions;
@@ -18,16 +19,27 @@ export interface TileOrder {
   readonly task: TileTask;
 }
 
-/**
- * Then to a worker: a tile whose samples are given, or some that lie side by side and whose raw samples are to be read
- * together; or that there will be no more.
- */
-export type Order = readonly TileOrder[] | 'close';
+/** Blocks to decode. */
+export interface BlocksOrder {
+  readonly id: number;
+  readonly blocks: EncodedBlocks;
+  /** Memory for their samples. */
+  readonly room: ArrayBuffer;
+}
 
-/** From a worker, some at a time: of one tile. The task's buffer comes back with it, to be used again. */
+/**
+ * To a worker: a tile whose samples are given, or some that lie side by side and whose raw samples are to be read
+ * together; blocks; or that there will be no more.
+ */
+export type Order = readonly TileOrder[] | BlocksOrder | 'close';
+
+/** What was done: a tile written, or left out; or the memory with the samples of blocks. */
+export type Done = WrittenTile | ArrayBuffer | undefined;
+
+/** From a worker, some at a time: of one order. The memory that came with it goes back, to be used again. */
 export interface Reply {
   readonly id: number;
-  readonly written: WrittenTile | undefined;
+  readonly done: Done;
   readonly error: CarriedError | undefined;
   readonly buffer: ArrayBuffer | undefined;
 }

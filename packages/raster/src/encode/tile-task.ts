@@ -1,16 +1,20 @@
 /** What is asked for one tile, and what is told of it when it is written. */
 import type { Pixels, Transform, Window } from '../model.js';
-import type { BandStatistics } from '../statistics/band-statistics.js';
+import type { FewValues } from '../statistics/few-values.js';
+import type { BandStatistics, WantedStatistics } from '../statistics/band-statistics.js';
 import type { Pyramid } from '../overview/pyramid.js';
 
 /** How all tiles of a pool are written. */
 export interface TileTaskOptions {
-  /** Whether the owner of the stage will sync the files, so that the disk may begin with each as soon as it is written. */
+  /**
+   * Whether the owner of the stage will sync the files, so that the disk may begin with each as
+   * soon as it is written.
+   */
   readonly writeOut: boolean;
   /** Whether tiles that hold nothing but nodata are left out. */
   readonly skipEmpty: boolean;
-  /** Whether the samples of each tile are gone over for statistics. */
-  readonly statistics: boolean;
+  /** What the samples of each tile are gone over for. */
+  readonly statistics: WantedStatistics;
   /** The overviews that each tile gets. */
   readonly pyramid: Pyramid | undefined;
 }
@@ -37,6 +41,8 @@ export interface WrittenTile {
   readonly sha256: string;
   /** Of each band, when wanted. */
   readonly statistics: readonly BandStatistics[] | undefined;
+  /** The values of each band, if they are few, when overviews of means are made. */
+  readonly fewValues: readonly FewValues[] | undefined;
   /** Its part of the first merged overview, if there is one. */
   readonly part: Pixels | undefined;
 }

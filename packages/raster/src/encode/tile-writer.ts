@@ -1,8 +1,13 @@
-/** What is done with one tile, on whichever thread: look whether it is empty, encode it, take its checksum, write it. */
+/**
+ * What is done with one tile, on whichever thread: look whether it is empty, encode it, take its
+ * checksum, write it.
+ */
 import { createHash } from 'node:crypto';
 import type { Fs } from 'holdfast/os';
 import type { Pixels } from '../model.js';
-import { tileOverviews } from '../overview/pyramid.js';
+import { isMean, tileOverviews } from '../overview/pyramid.js';
+import { validityOf } from '../source/mask.js';
+import { fewValuesOf } from '../statistics/few-values.js';
 import { tileStatistics } from '../statistics/band-statistics.js';
 import { isEmptyTile } from '../tiff/empty-tile.js';
 import { TileEncoder } from '../tiff/tile-encoder.js';
@@ -10,7 +15,7 @@ import type { TileFormat } from '../tiff/tile-format.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
 import { writeTileFile } from './write-tile-file.js';
 
-const SAMPLES_ONLY = { skipEmpty: false, statistics: false, pyramid: undefined };
+const SAMPLES_ONLY = { skipEmpty: false, statistics: 'none', pyramid: undefined } as const;
 const NO_OVERVIEWS = { own: [], part: undefined };
 
 /** Writes tiles of one format, on one thread. */
@@ -32,7 +37,10 @@ export class TileWriter {
     createHash('sha256');
   }
 
-  /** Writes a tile; `undefined` for an empty one that was left out. A library that is missing is the error of a tile. */
+  /**
+   * Writes a tile; `undefined` for an empty one that was left out. A library that is missing is the
+   * error of a tile.
+   */
   async write(
     { path, transform, samplesOnly }: Omit<TileTask, 'samples'>,
     pixels: Pixels,
@@ -40,16 +48,23 @@ export class TileWriter {
     const { nodata } = this.#format;
     const { skipEmpty, statistics: wanted, pyramid } = samplesOnly ? SAMPLES_ONLY : this.#options;
     this.#encoder ??= new TileEncoder(this.#format);
-    if (skipEmpty && isEmptyTile(pixels.data, nodata)) return undefined;
+    const validity = this.#format.hasMask ? validityOf({ ...pixels, hasMask: true }) : undefined;
+    const isEmpty = validity
+      ? validity.every((value) => value === 0)
+      : isEmptyTile(pixels.data, nodata);
+    if (skipEmpty && isEmpty) return undefined;
     // Before encoding, which may change the samples in place.
-    const statistics = wanted ? tileStatistics(pixels, nodata) : undefined;
-    const { own, part } = pyramid ? tileOverviews(pixels, pyramid, nodata) : NO_OVERVIEWS;
+    const given = validity ? { ...pixels, hasMask: true } : pixels;
+    const statistics =
+      wanted === 'none' ? undefined : tileStatistics({ ...given, validity }, nodata, wanted);
+    const fewValues = pyramid && isMean(pyramid.method) ? fewValuesOf(pixels) : undefined;
+    const { own, part } = pyramid ? tileOverviews(given, pyramid, nodata) : NO_OVERVIEWS;
     const tile = this.#encoder.encode(pixels, transform, own);
     try {
       const hash = createHash('sha256');
       for (const piece of tile.parts) hash.update(piece);
       await writeTileFile(this.#fs, path, tile.parts, this.#options.writeOut);
-      return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics, part };
+      return { sizeBytes: tile.sizeBytes, sha256: hash.digest('hex'), statistics, fewValues, part };
     } finally {
       tile.release();
     }

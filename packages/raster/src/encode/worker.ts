@@ -1,14 +1,16 @@
 /**
- * A worker thread that encodes and writes tiles, one after another: it has its own codec and buffers, and its own door to
- * the disk, where it reads raw samples too. It is given the next tiles while it is at work, and so need not wait for them.
+ * A worker thread that encodes and writes tiles and decodes blocks, one after another: it has its own codecs and buffers, and its
+ * own door to the disk, where it reads raw samples too. It is given the next work while it is busy, and so need not wait for it.
  */
+import { types } from 'node:util';
 import { parentPort } from 'node:worker_threads';
 import { inlineFileSystem } from 'holdfast/os';
 import { type Pixels, sampleBytes, type Window } from '../model.js';
+import { decodeBlocks } from '../source/geotiff/decode-block.js';
 import { RawReader } from '../source/raw-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
 import { carryError } from './carried-error.js';
-import type { Order, PoolSetup, Reply, TileOrder } from './messages.js';
+import type { BlocksOrder, Order, PoolSetup, Reply, TileOrder } from './messages.js';
 import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
 import { TileWriter } from './tile-writer.js';
 
@@ -18,22 +20,45 @@ const LONGEST_WAIT_MS = 20;
 const port = parentPort;
 if (!port) throw new Error('encode/worker.js is the body of a worker thread');
 
-port.once('message', (setup: PoolSetup) => {
-  const writer = new ThreadWriter(setup);
-  let work = writer.warmUp();
-  port.on('message', (order: Order) => {
-    if (order === 'close') {
-      writer.close();
-      port.close();
-    } else work = work.then(async () => obey(writer, order));
-  });
+let prepared: ThreadWriter | undefined;
+let work = Promise.resolve();
+
+port.on('message', (message: PoolSetup | Order) => {
+  if (message === 'close') {
+    prepared?.close();
+    port.close();
+  } else if ('format' in message) {
+    prepared = new ThreadWriter(message);
+    work = prepared.warmUp();
+  } else if ('blocks' in message) work = work.then(() => decode(message));
+  else work = work.then(async () => obey(prepared, message));
 });
+
+/** Decodes blocks and replies. */
+function decode({ id, blocks, room }: BlocksOrder): void {
+  const { buffer } = blocks.encoded;
+  try {
+    decodeBlocks(blocks, room);
+    post([{ id, done: room, error: undefined, buffer }]);
+  } catch (error) {
+    post([{ id, done: undefined, error: carryError(error), buffer }]);
+  }
+}
+
+function post(replies: readonly Reply[]): void {
+  const moved = replies.flatMap(({ done, buffer }) => [
+    ...(types.isArrayBuffer(done) ? [done] : []),
+    ...(buffer ? [buffer] : []),
+  ]);
+  port?.postMessage(replies, moved);
+}
 
 /**
  * Writes tiles and replies. To wake the calling thread takes it as long as the reply itself, so replies wait for each other
  * while tiles take little time; but not the last one but one, which brings new orders before the last tile is done.
  */
-async function obey(writer: ThreadWriter, orders: readonly TileOrder[]): Promise<void> {
+async function obey(writer: ThreadWriter | undefined, orders: readonly TileOrder[]): Promise<void> {
+  if (!writer) throw new Error('the encoder thread is not prepared');
   const reading = writer.read(orders.map(({ task }) => task));
   let replies: Reply[] = [];
   let repliedMs = performance.now();
@@ -43,10 +68,7 @@ async function obey(writer: ThreadWriter, orders: readonly TileOrder[]): Promise
     replies.push({ id, ...(await outcomeOf(writing)), buffer });
     const isNearEnd = index >= orders.length - 2;
     if (!isNearEnd && performance.now() - repliedMs < LONGEST_WAIT_MS) continue;
-    port?.postMessage(
-      replies,
-      replies.flatMap((reply) => reply.buffer ?? []),
-    );
+    post(replies);
     replies = [];
     repliedMs = performance.now();
   }
@@ -54,11 +76,11 @@ async function obey(writer: ThreadWriter, orders: readonly TileOrder[]): Promise
 
 async function outcomeOf(
   writing: Promise<WrittenTile | undefined>,
-): Promise<Pick<Reply, 'written' | 'error'>> {
+): Promise<Pick<Reply, 'done' | 'error'>> {
   try {
-    return { written: await writing, error: undefined };
+    return { done: await writing, error: undefined };
   } catch (error) {
-    return { written: undefined, error: carryError(error) };
+    return { done: undefined, error: carryError(error) };
   }
 }
 
@@ -66,7 +88,7 @@ async function outcomeOf(
 function givenBuffer({ samples }: TileTask): ArrayBuffer | undefined {
   if (!areGiven(samples)) return undefined;
   const { buffer } = samples.data;
-  return buffer instanceof ArrayBuffer ? buffer : undefined;
+  return types.isArrayBuffer(buffer) ? buffer : undefined;
 }
 
 /** Writes tiles whose samples are given, or lie raw in a file. */

@@ -1,33 +1,44 @@
 /**
  * The overviews of a mosaic: pictures that are smaller by whole factors, each made of the one before it.
  *
- * The large ones lie in the tile files, each tile with its own part, and a small index for each factor puts them
- * together. From the factor on at which the parts would become tiny, an overview is a file of its own (`merged`). Every
- * tile gives its part of the first of these; the next ones are made of it once it is whole. A part fits in exactly, since
- * factors that do not divide the edges between tiles are not allowed for it.
+ * Where a factor divides the sizes of the mosaic and its tiles, and a pixel is made of its own square alone, each tile has
+ * its part of an overview inside its file, and a small index puts them together. From the factor on at which such parts would
+ * become tiny, an overview is a file of its own; every tile gives its part of the first of these. All other overviews are made
+ * once the tiles are there, since their pixels reach over the edges between tiles: as one file, or if that would take much
+ * memory as tiles of their own.
  */
 import { dataTypes, type Nodata, type Pixels, type RasterInfo } from '../model.js';
 import { invalidArgument } from 'holdfast/options';
 import type { Grid } from '../source/grid.js';
-import { downsample, type OverviewMethod, overviewMethods } from './downsample.js';
+import { downsample } from './downsample.js';
+import { type OverviewMethod, overviewMethods } from './taps.js';
+
+/** Where the pixels of an overview lie: inside the tiles, in tiles of its own, or in one file. */
+export type OverviewPlace = 'inTiles' | 'ownTiles' | 'file';
+
+/** One overview. */
+export interface OverviewLevel {
+  readonly factor: number;
+  readonly place: OverviewPlace;
+}
 
 /** Which overviews a mosaic gets, and how. */
 export interface Pyramid {
   readonly method: OverviewMethod;
-  /** The factors of the overviews inside the tiles, ascending. */
-  readonly tileFactors: readonly number[];
-  /** The factors of the overviews that are files of their own, ascending; each is larger than those of the tiles. */
-  readonly mergedFactors: readonly number[];
+  /** By ascending factor, and in the order of `OverviewPlace`. */
+  readonly levels: readonly OverviewLevel[];
+  /** The factor of the first `file`, if every tile gives its part of it. */
+  readonly partFactor: number | undefined;
 }
 
 /** What a caller may say about overviews. */
 export interface OverviewOptions {
   /**
    * Factors by which overviews are smaller, ascending, each a multiple of the one before; `auto`: 2, 4, 8 and so on, until
-   * the longer side has at most 256 pixels, as far as they divide the edges between tiles. None by default.
+   * the longer side has at most 256 pixels. None by default.
    */
   readonly overviews?: 'auto' | readonly number[] | undefined;
-  /** How the pixels of an overview are made; `average` by default, `nearest` for a palette. Nodata never bleeds in. */
+  /** How the pixels of an overview are made; `average` by default, `nearest` for a palette. */
   readonly resampling?: OverviewMethod | undefined;
 }
 
@@ -35,8 +46,8 @@ export interface OverviewOptions {
 const SMALLEST_PX = 256;
 /** An overview whose parts would have at most so many pixels a side is a file of its own, */
 const SMALLEST_PART_PX = 128;
-/** if all of it fits into so many bytes. */
-const MERGED_BYTES = 256 * 1024 * 1024;
+/** if all of it fits into so many bytes; made of others, it is one in any case then. */
+const FILE_BYTES = 256 * 1024 * 1024;
 
 /** Checks what a caller said; `undefined` for no overviews. */
 export function planPyramid(
@@ -46,48 +57,52 @@ export function planPyramid(
   { overviews, resampling }: OverviewOptions,
 ): Pyramid | undefined {
   const method = methodOf(call, info, resampling);
-  const factors =
-    overviews === 'auto' ? automatic(info, grid) : checkFactors(call, overviews ?? []);
+  const factors = overviews === 'auto' ? automatic(info) : checkFactors(call, overviews ?? []);
   if (factors.length === 0) return undefined;
-  const firstMerged = factors.findIndex((factor) => isMerged(info, grid, factor));
-  const end = firstMerged < 0 ? factors.length : firstMerged;
-  const [tileFactors, mergedFactors] = [factors.slice(0, end), factors.slice(end)];
-  for (const factor of [...tileFactors, ...mergedFactors.slice(0, 1)]) {
-    if (dividesEdges(grid, factor)) continue;
-    throw invalidArgument(
-      call,
-      `an overview by ${factor} does not fit: ${factor} must divide the width and height of the tiles`,
-    );
+  const levels: OverviewLevel[] = [];
+  let partFactor: number | undefined;
+  for (const factor of factors) {
+    const isExact = isOfSquares(method) && divides(info, grid, factor);
+    const isFirst = levels.every(({ place }) => place === 'inTiles');
+    const isWhole =
+      fitsInFile(info, factor) && !(isFirst && isExact && hasLargeParts(grid, factor));
+    if (isWhole && isFirst && isExact) partFactor = factor;
+    const place = isWhole ? 'file' : isFirst && isExact ? 'inTiles' : 'ownTiles';
+    levels.push({ factor, place });
   }
-  return { method, tileFactors, mergedFactors };
+  return { method, levels, partFactor };
+}
+
+/** The factors of the overviews that lie in some place. */
+function factorsIn({ levels }: Pyramid, place: OverviewPlace): readonly number[] {
+  return levels.filter((level) => level.place === place).map(({ factor }) => factor);
 }
 
 /** The overviews of a tile, one a factor of its own, and its part of the first merged one. */
 export function tileOverviews(
   pixels: Pixels,
-  { method, tileFactors, mergedFactors }: Pyramid,
+  pyramid: Pyramid,
   nodata: Nodata | undefined,
 ): { readonly own: readonly Pixels[]; readonly part: Pixels | undefined } {
-  const own = cascade(pixels, 1, tileFactors, method, nodata);
-  const [firstMerged] = mergedFactors;
-  const [last, lastFactor] = [own.at(-1) ?? pixels, tileFactors.at(-1) ?? 1];
+  const { method, partFactor } = pyramid;
+  const factors = factorsIn(pyramid, 'inTiles');
+  const own = cascade(pixels, factors, { method, nodata });
+  const [last, lastFactor] = [own.at(-1) ?? pixels, factors.at(-1) ?? 1];
   const part =
-    firstMerged === undefined
+    partFactor === undefined
       ? undefined
-      : downsample(last, firstMerged / lastFactor, method, nodata);
+      : downsample(last, partFactor / lastFactor, method, nodata);
   return { own, part };
 }
 
-/** Overviews by ascending factors, each made of the one before; `factor` is that of the picture given. */
+/** Overviews by ascending factors, each made of the one before. */
 export function cascade(
   pixels: Pixels,
-  factor: number,
   factors: readonly number[],
-  method: OverviewMethod,
-  nodata: Nodata | undefined,
+  { method, nodata }: { readonly method: OverviewMethod; readonly nodata: Nodata | undefined },
 ): readonly Pixels[] {
   const made: Pixels[] = [];
-  let [last, lastFactor] = [pixels, factor];
+  let [last, lastFactor] = [pixels, 1];
   for (const next of factors) {
     last = downsample(last, next / lastFactor, method, nodata);
     lastFactor = next;
@@ -107,7 +122,7 @@ function methodOf(
     const known = overviewMethods.join(', ');
     throw invalidArgument(call, `resampling is one of ${known}, not '${String(resampling)}'`);
   }
-  if (hasPalette && method === 'average')
+  if (hasPalette && isMean(method))
     throw invalidArgument(
       call,
       'the mean of two entries of a palette means nothing: take nearest or mode',
@@ -127,27 +142,41 @@ function checkFactors(call: string, factors: readonly number[]): readonly number
   );
 }
 
-function automatic(info: RasterInfo, grid: Grid): readonly number[] {
+function automatic({ widthPx, heightPx }: RasterInfo): readonly number[] {
   const factors: number[] = [];
-  const longer = Math.max(info.widthPx, info.heightPx);
-  for (let factor = 2; longer > (SMALLEST_PX * factor) / 2; factor *= 2) {
-    const isFree = factors.some((each) => isMerged(info, grid, each));
-    if (!isFree && !dividesEdges(grid, factor)) break;
-    factors.push(factor);
-  }
+  const longer = Math.max(widthPx, heightPx);
+  for (let factor = 2; longer > (SMALLEST_PX * factor) / 2; factor *= 2) factors.push(factor);
   return factors;
 }
 
-function isMerged(info: RasterInfo, grid: Grid, factor: number): boolean {
-  const pixels = Math.ceil(info.widthPx / factor) * Math.ceil(info.heightPx / factor);
-  const sizeBytes = pixels * info.bands.length * dataTypes[info.dataType].bytes;
-  const tilePx = Math.max(largestStep(grid.columnEdgesPx), largestStep(grid.rowEdgesPx));
-  return tilePx / factor <= SMALLEST_PART_PX && sizeBytes <= MERGED_BYTES;
+/** Whether an overview has values that the raster has not. */
+export function isMean(method: OverviewMethod): boolean {
+  return method !== 'nearest' && method !== 'mode';
 }
 
-function dividesEdges({ columnEdgesPx, rowEdgesPx }: Grid, factor: number): boolean {
-  const inner = [...columnEdgesPx.slice(0, -1), ...rowEdgesPx.slice(0, -1)];
-  return inner.every((edge) => edge % factor === 0);
+/** Whether a pixel of an overview is made of nothing but the square that it stands for. */
+function isOfSquares(method: OverviewMethod): boolean {
+  return method === 'nearest' || method === 'average' || method === 'rms' || method === 'mode';
+}
+
+/** Whether the squares of an overview's pixels lie in one tile each. */
+function divides(
+  { widthPx, heightPx }: RasterInfo,
+  { columnEdgesPx, rowEdgesPx }: Grid,
+  factor: number,
+): boolean {
+  const edges = [widthPx, heightPx, ...columnEdgesPx, ...rowEdgesPx];
+  return edges.every((edge) => edge % factor === 0);
+}
+
+function fitsInFile({ widthPx, heightPx, bands, dataType }: RasterInfo, factor: number): boolean {
+  const pixels = Math.ceil(widthPx / factor) * Math.ceil(heightPx / factor);
+  return pixels * bands.length * dataTypes[dataType].bytes <= FILE_BYTES;
+}
+
+function hasLargeParts({ columnEdgesPx, rowEdgesPx }: Grid, factor: number): boolean {
+  const tilePx = Math.max(largestStep(columnEdgesPx), largestStep(rowEdgesPx));
+  return tilePx / factor > SMALLEST_PART_PX;
 }
 
 function largestStep(edges: readonly number[]): number {

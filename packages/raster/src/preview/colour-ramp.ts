@@ -1,6 +1,6 @@
 /** Colours for values between 0 and 1. */
 
-export type Rgb = readonly [red: number, green: number, blue: number];
+type Rgb = readonly [red: number, green: number, blue: number];
 
 interface Stop {
   readonly at: number;

@@ -1,24 +1,26 @@
 /** A small picture of a mosaic, to look at. */
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import type { PaletteEntry } from '../model.js';
+import type { Nodata, PaletteEntry, RasterArray } from '../model.js';
 import type { Mosaic } from '../read/open-vrt.js';
 import { terrainColour } from './colour-ramp.js';
+import { pngOf } from './png.js';
 import { hillshade } from './shade.js';
 
 /**
- * How values become colours. `auto`: three or four bands of bytes are red, green, blue and alpha, a palette is used, and
- * anything else is grey. `hillshade`: the first band as a terrain under a north-west light. `ramp`: the first band from
- * green over brown to white, shaded.
+ * How values become colours. `auto`: three or four bands of bytes are red, green, blue and alpha, a
+ * palette is used, and anything else is grey. `hillshade`: the first band as a terrain under a
+ * north-west light. `ramp`: the first band from green over brown to white, shaded.
  */
 export type PreviewStyle = 'auto' | 'hillshade' | 'ramp';
 
+/** How a picture is drawn. */
 export interface PreviewOptions {
-  readonly style?: PreviewStyle;
+  readonly style?: PreviewStyle | undefined;
   /** The longer side of the picture, in pixels; 1024 by default, never more than the mosaic has. */
-  readonly maxSizePx?: number;
+  readonly maxSizePx?: number | undefined;
   /** How much heights are exaggerated for shading; by default so that the picture shows the terrain. */
-  readonly exaggeration?: number;
-  readonly signal?: AbortSignal;
+  readonly exaggeration?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A PNG file and its size. */
@@ -35,11 +37,17 @@ interface Picture {
   readonly heightPx: number;
 }
 
-/** Each picture pixel is the mean of this many by this many samples, so that thin things do not flicker out. */
+/**
+ * Each picture pixel is the mean of this many by this many samples, so that thin things do not
+ * flicker out.
+ */
 const OVERSAMPLING = 2;
 /** Shares of the values that a grey or coloured picture leaves to its darkest and brightest tone. */
 const STRETCH = { low: 0.02, high: 0.98 };
-/** The share of a picture's width by which its highest point is made to rise, where nobody says how much. */
+/**
+ * The share of a picture's width by which its highest point is made to rise, where nobody says how
+ * much.
+ */
 const RELIEF_OF_WIDTH = 0.06;
 
 /**
@@ -128,7 +136,10 @@ function terrainPixel(
   };
 }
 
-/** Cell size in the mosaic's own unit, or 1 pixel without georeferencing; `term` is its place in the transform. */
+/**
+ * Cell size in the mosaic's own unit, or 1 pixel without georeferencing; `term` is its place in the
+ * transform.
+ */
 function cellSize(mosaic: Mosaic, term: 1 | 5, picturePx: number): number {
   const { info } = mosaic;
   const whole = term === 1 ? info.widthPx : info.heightPx;
@@ -149,15 +160,15 @@ async function renderPalette(
 ): Promise<Preview> {
   const palette = mosaic.info.bands[0]?.palette as readonly PaletteEntry[];
   const scale = Math.min(1, maxSizePx / Math.max(mosaic.info.widthPx, mosaic.info.heightPx));
-  const { data, widthPx, heightPx } = await mosaic.read(undefined, {
-    band: 1,
-    scale,
-    ...signalOf(options),
-  });
+  const { signal } = options;
+  const { data, widthPx, heightPx } = await mosaic.read(undefined, { band: 1, scale, signal });
   const picture = { bands: [], widthPx, heightPx };
-  const nodata = mosaic.document.bands[0]?.nodata;
+  const valid = await validityOf(mosaic, scale, signal);
+  const nodata = valid ? undefined : mosaic.document.bands[0]?.nodata;
   return toPng(picture, (index) =>
-    data[index] === nodata ? TRANSPARENT : (palette[Number(data[index])] ?? TRANSPARENT),
+    data[index] === nodata || valid?.[index] === 0
+      ? TRANSPARENT
+      : (palette[Number(data[index])] ?? TRANSPARENT),
   );
 }
 
@@ -171,18 +182,13 @@ async function readPicture(
   const { widthPx, heightPx } = mosaic.info;
   const scale = Math.min(1, maxSizePx / Math.max(widthPx, heightPx));
   const oversampling = scale * OVERSAMPLING <= 1 ? OVERSAMPLING : 1;
-  const read = await mosaic.read(undefined, {
-    scale: scale * oversampling,
-    ...(band === undefined ? {} : { band }),
-    ...signalOf({ signal }),
-  });
+  const read = await mosaic.read(undefined, { scale: scale * oversampling, band, signal });
   const pixels = read.widthPx * read.heightPx;
+  const valid = await validityOf(mosaic, scale * oversampling, signal);
   const bands = Array.from({ length: read.bandCount }, (_, index) => {
-    const nodata = mosaic.document.bands[index]?.nodata;
+    const nodata = valid ? undefined : mosaic.document.bands[index]?.nodata;
     const samples = read.data.subarray(index * pixels, (index + 1) * pixels);
-    const values = Float64Array.from(samples as ArrayLike<number | bigint>, (value) =>
-      value === nodata ? Number.NaN : Number(value),
-    );
+    const values = numbersOf(samples, nodata, valid);
     return shrink(values, read.widthPx, read.heightPx, oversampling);
   });
   return {
@@ -190,6 +196,31 @@ async function readPicture(
     widthPx: Math.ceil(read.widthPx / oversampling),
     heightPx: Math.ceil(read.heightPx / oversampling),
   };
+}
+
+/** For each pixel whether it is valid, of a mosaic with a mask. */
+async function validityOf(
+  mosaic: Mosaic,
+  scale: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array | undefined> {
+  if (!mosaic.hasMask) return undefined;
+  const { data } = await mosaic.read(undefined, { band: 'mask', scale, signal });
+  return data as Uint8Array;
+}
+
+/** Samples as numbers, not-a-number where there is no data. */
+function numbersOf(
+  samples: RasterArray,
+  nodata: Nodata | undefined,
+  valid: Uint8Array | undefined,
+): Float64Array {
+  const values = new Float64Array(samples.length);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = samples[index];
+    values[index] = value === nodata || valid?.[index] === 0 ? Number.NaN : Number(value);
+  }
+  return values;
 }
 
 function shrink(
@@ -202,16 +233,21 @@ function shrink(
   const width = Math.ceil(widthPx / factor);
   const sums = new Float64Array(width * Math.ceil(heightPx / factor));
   const counts = new Uint32Array(sums.length);
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] as number;
-    if (Number.isNaN(value)) continue;
-    const target =
-      Math.floor(index / widthPx / factor) * width + Math.floor((index % widthPx) / factor);
-    sums[target] = (sums[target] as number) + value;
-    counts[target] = (counts[target] as number) + 1;
+  let index = 0;
+  for (let y = 0; y < heightPx; y += 1) {
+    const row = Math.floor(y / factor) * width;
+    for (let x = 0; x < widthPx; x += 1, index += 1) {
+      const value = values[index] as number;
+      if (Number.isNaN(value)) continue;
+      const target = row + Math.floor(x / factor);
+      sums[target] = (sums[target] as number) + value;
+      counts[target] = (counts[target] as number) + 1;
+    }
   }
   // Nothing valid gives 0/0, which is not-a-number: no data.
-  return sums.map((sum, index) => sum / (counts[index] as number));
+  for (let target = 0; target < sums.length; target += 1)
+    sums[target] = (sums[target] as number) / (counts[target] as number);
+  return sums;
 }
 
 /** Where a value lies between the darkest and brightest tone, from 0 to 1. */
@@ -227,19 +263,19 @@ function rangeOf(values: Float64Array): { low: number; high: number } {
   return { low: at(STRETCH.low), high: at(STRETCH.high) };
 }
 
-async function toPng({ widthPx, heightPx }: Picture, colourOf: PixelColour): Promise<Preview> {
-  const { encode } = await import('fast-png');
+function toPng({ widthPx, heightPx }: Picture, colourOf: PixelColour): Preview {
   const data = new Uint8ClampedArray(widthPx * heightPx * 4);
-  for (let index = 0; index < widthPx * heightPx; index += 1) data.set(colourOf(index), index * 4);
+  for (let index = 0; index < widthPx * heightPx; index += 1) {
+    const [red, green, blue, alpha] = colourOf(index);
+    const at = 4 * index;
+    data[at] = red;
+    data[at + 1] = green;
+    data[at + 2] = blue;
+    data[at + 3] = alpha;
+  }
   return {
-    png: encode({ width: widthPx, height: heightPx, data, channels: 4 }),
+    png: pngOf(new Uint8Array(data.buffer), widthPx, heightPx),
     widthPx,
     heightPx,
   };
-}
-
-function signalOf(options: { readonly signal?: AbortSignal | undefined }): {
-  signal?: AbortSignal;
-} {
-  return options.signal ? { signal: options.signal } : {};
 }

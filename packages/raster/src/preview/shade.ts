@@ -1,9 +1,10 @@
 /**
- * Hillshading: how bright each cell of a terrain is under one light. Slope and aspect by Horn's method (B. K. P. Horn,
- * Hill shading and the reflectance map, Proceedings of the IEEE 69(1), 1981), as GDAL's `gdaldem hillshade` does.
+ * Hillshading: how bright each cell of a terrain is under one light. Slope and aspect by Horn's
+ * method (B. K. P. Horn, Hill shading and the reflectance map, Proceedings of the IEEE 69(1),
+ * 1981), as GDAL's `gdaldem hillshade` does.
  */
 
-export interface Light {
+interface Light {
   /** Where the light comes from, in degrees clockwise from north. */
   readonly azimuthDegrees: number;
   /** How high it stands over the horizon, in degrees. */
@@ -11,7 +12,7 @@ export interface Light {
 }
 
 /** A terrain: heights in rows from the top, not-a-number where there is none. */
-export interface Heights {
+interface Heights {
   readonly values: Float64Array;
   readonly widthPx: number;
   readonly heightPx: number;
@@ -20,11 +21,11 @@ export interface Heights {
   readonly cellHeight: number;
 }
 
-export const northWestLight: Light = { azimuthDegrees: 315, altitudeDegrees: 45 };
+const northWestLight: Light = { azimuthDegrees: 315, altitudeDegrees: 45 };
 
 /**
- * Brightness of each cell from 0 (in shadow) to 1 (facing the light), not-a-number where there is no height. A
- * neighbour without a height, or outside, counts as being as high as the cell itself.
+ * Brightness of each cell from 0 (in shadow) to 1 (facing the light), not-a-number where there is
+ * no height. A neighbour without a height, or outside, counts as being as high as the cell itself.
  */
 export function hillshade(heights: Heights, light: Light = northWestLight): Float64Array {
   const { widthPx, heightPx, cellWidth, cellHeight } = heights;
@@ -50,16 +51,16 @@ export function hillshade(heights: Heights, light: Light = northWestLight): Floa
 
 /** Eight times the rise of a cell's neighbourhood towards the east and the north, per cell. */
 function slopeAt(heights: Heights, x: number, y: number): [east: number, north: number] {
-  const at = (dx: number, dy: number): number => heightAt(heights, x + dx, y + dy, x, y);
+  const own = heights.values[y * heights.widthPx + x] as number;
+  const at = (dx: number, dy: number): number => heightAt(heights, x + dx, y + dy, own);
   const [nw, n, ne] = [at(-1, -1), at(0, -1), at(1, -1)];
   const [w, e] = [at(-1, 0), at(1, 0)];
   const [sw, s, se] = [at(-1, 1), at(0, 1), at(1, 1)];
   return [ne + 2 * e + se - (nw + 2 * w + sw), nw + 2 * n + ne - (sw + 2 * s + se)];
 }
 
-function heightAt(heights: Heights, x: number, y: number, ownX: number, ownY: number): number {
+function heightAt(heights: Heights, x: number, y: number, own: number): number {
   const { values, widthPx, heightPx } = heights;
-  const own = values[ownY * widthPx + ownX] as number;
   if (x < 0 || y < 0 || x >= widthPx || y >= heightPx) return own;
   const value = values[y * widthPx + x] as number;
   return Number.isNaN(value) ? own : value;

@@ -1,27 +1,34 @@
 /**
- * The layers of a mosaic: its tiles, and for one of ours its overviews, each as sources placed in the mosaic's own pixels.
- * The layer for a result is the smallest that has at least one pixel for each of the result.
+ * The layers of a mosaic: its tiles, and for one of ours its overviews, each as sources placed in
+ * the mosaic's own pixels. The layer for a result is the smallest that has at least one pixel for
+ * each of the result.
  */
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
-import { HoldfastError } from 'holdfast';
-import type { Fs } from 'holdfast/os';
 import { vrtDomain } from '../vrt/vrt-text.js';
-import { readIndex } from './read-index.js';
-import type { PixelRectangle, VrtBand, VrtDocument, VrtSource } from './vrt-document.js';
+import { insidePath, openInside, type Outside } from './inside.js';
+import { type IndexSettings, readIndex } from './read-index.js';
+import type {
+  PixelRectangle,
+  VrtBand,
+  VrtDocument,
+  VrtOverview,
+  VrtSource,
+} from './vrt-document.js';
 
 /** Sources that show the whole mosaic. */
 export interface Layer {
   readonly bands: readonly VrtBand[];
+  /** One for all bands. */
+  readonly mask: VrtBand | undefined;
   /** The absolute path of a file, by the name that the index of the layer has for it. */
   readonly pathOf: ReadonlyMap<string, string>;
 }
 
 /** What a layer is read with. */
-export interface LayerSettings {
-  readonly fs: Fs;
-  readonly outside: 'refuse' | 'allow';
-  readonly maxIndexBytes: number;
+interface LayerSettings extends IndexSettings {
+  readonly outside: Outside;
 }
+
+type Size = Pick<PixelRectangle, 'widthPx' | 'heightPx'>;
 
 /** Sizes are whole, so a ratio that should be a factor may miss it by a little. */
 const TOLERANCE = 1.001;
@@ -32,20 +39,26 @@ export class Layers {
   readonly #document: VrtDocument;
   readonly #settings: LayerSettings;
   /** By ascending factor. */
-  readonly #factors: readonly number[];
+  readonly #sizes: readonly Size[];
   readonly #overviews = new Map<number, Promise<Layer>>();
 
   constructor(path: string, document: VrtDocument, settings: LayerSettings) {
     this.#path = path;
     this.#document = document;
     this.#settings = settings;
-    this.#factors = factorsOf(document);
-    this.base = layerOf(path, document.bands, settings.outside);
+    this.#sizes = sizesOf(document);
+    this.base = layerOf(path, document, settings.outside);
   }
 
-  /** The layer for results that have one pixel for `ratio` pixels of the mosaic, along the axis where they are densest. */
+  /**
+   * The layer for results that have one pixel for `ratio` pixels of the mosaic, along the axis
+   * where they are densest.
+   */
   async forRatio(ratio: number): Promise<Layer> {
-    const level = this.#factors.findLastIndex((factor) => factor <= ratio * TOLERANCE);
+    const { widthPx, heightPx } = this.#document;
+    const level = this.#sizes.findLastIndex(
+      (size) => Math.min(widthPx / size.widthPx, heightPx / size.heightPx) <= ratio * TOLERANCE,
+    );
     if (level < 0) return this.base;
     const known = this.#overviews.get(level) ?? this.#open(level);
     this.#overviews.set(level, known);
@@ -54,82 +67,75 @@ export class Layers {
   }
 
   async #open(level: number): Promise<Layer> {
-    const factor = this.#factors[level] as number;
-    const { outside, fs, maxIndexBytes } = this.#settings;
+    const size = this.#sizes[level] as Size;
+    const { fs, outside } = this.#settings;
     const named = this.#document.bands.map(({ overviews }) => overviews[level]?.filename as string);
     const name = named[0] as string;
     const path = insidePath(this.#path, { filename: name, relativeToVrt: true }, outside);
-    if (!name.endsWith('.vrt')) return this.#fileLayer(level, factor);
-    const { bands } = await readIndex(fs, path, maxIndexBytes);
-    const placed = bands.map((band) => ({
+    if (!name.endsWith('.vrt')) return this.#fileLayer(level, size);
+    const open = async () => openInside(fs, this.#path, path, outside);
+    const { bands, mask } = await readIndex(path, this.#settings, open);
+    const enlarged = (band: VrtBand): VrtBand => ({
       ...band,
-      sources: band.sources.map((source) => enlarged(source, factor)),
-    }));
-    return layerOf(path, placed, outside);
+      sources: band.sources.map((source) => this.#enlarged(source, size)),
+    });
+    return layerOf(path, { bands: bands.map(enlarged), mask: mask && enlarged(mask) }, outside);
+  }
+
+  /** A source of an overview, which is stretched over all of the mosaic. */
+  #enlarged(source: VrtSource, size: Size): VrtSource {
+    const { widthPx, heightPx } = this.#document;
+    const [across, down] = [widthPx / size.widthPx, heightPx / size.heightPx];
+    const place = source.destination as PixelRectangle;
+    const destination = {
+      xPx: place.xPx * across,
+      yPx: place.yPx * down,
+      widthPx: place.widthPx * across,
+      heightPx: place.heightPx * down,
+    };
+    return { ...source, destination };
   }
 
   /** An overview that is a file of its own. */
-  #fileLayer(level: number, factor: number): Layer {
-    const { widthPx, heightPx, bands } = this.#document;
-    const [fileWidthPx, fileHeightPx] = [Math.ceil(widthPx / factor), Math.ceil(heightPx / factor)];
-    const placed = bands.map((band) => {
-      const { filename, relativeToVrt, bandNumber } = band.overviews[level] as VrtSource;
+  #fileLayer(level: number, size: Size): Layer {
+    const { widthPx: fileWidthPx, heightPx: fileHeightPx } = size;
+    const { bands: all, mask } = this.#document;
+    const inFile = (band: VrtBand, file: VrtOverview): VrtBand => {
       const whole = { xPx: 0, yPx: 0, widthPx: fileWidthPx, heightPx: fileHeightPx };
       const source = { source: whole, destination: whole, nodata: undefined };
-      const file = { filename, relativeToVrt, bandNumber, overviewLevel: undefined };
-      return {
-        ...band,
-        sources: [enlarged({ ...file, ...source, fileWidthPx, fileHeightPx }, factor)],
-      };
-    });
-    return layerOf(this.#path, placed, this.#settings.outside);
+      const place = { ...source, overviewLevel: undefined, fileWidthPx, fileHeightPx };
+      return { ...band, sources: [this.#enlarged({ ...file, ...place }, size)] };
+    };
+    const bands = all.map((band) => inFile(band, band.overviews[level] as VrtOverview));
+    const file = all[0]?.overviews[level] as VrtOverview;
+    const ofMask = mask && inFile(mask, { ...file, bandNumber: 1, isMask: true });
+    return layerOf(this.#path, { bands, mask: ofMask }, this.#settings.outside);
   }
 }
 
-/** The factors that an index of ours has overviews for; those of other programs are not used. */
-function factorsOf({ metadata, bands }: VrtDocument): readonly number[] {
+/** The sizes of the overviews of an index of ours; those of other programs are not used. */
+function sizesOf({ metadata, bands, widthPx, heightPx }: VrtDocument): readonly Size[] {
   const factors = (metadata.get(vrtDomain)?.['OVERVIEWS'] ?? '').split(',').map(Number);
   const fits =
     factors.every((factor) => factor > 1) &&
     bands.every(({ overviews }) => overviews.length === factors.length);
-  return fits ? factors : [];
+  if (!fits) return [];
+  return factors.map((factor) => ({
+    widthPx: Math.ceil(widthPx / factor),
+    heightPx: Math.ceil(heightPx / factor),
+  }));
 }
 
-function enlarged(source: VrtSource, factor: number): VrtSource {
-  const { xPx, yPx, widthPx, heightPx } = source.destination as PixelRectangle;
-  const destination = {
-    xPx: xPx * factor,
-    yPx: yPx * factor,
-    widthPx: widthPx * factor,
-    heightPx: heightPx * factor,
-  };
-  return { ...source, destination };
-}
-
-function layerOf(path: string, bands: readonly VrtBand[], outside: 'refuse' | 'allow'): Layer {
+function layerOf(
+  path: string,
+  { bands, mask }: Pick<VrtDocument, 'bands' | 'mask'>,
+  outside: Outside,
+): Layer {
   const pathOf = new Map<string, string>();
-  for (const source of bands.flatMap((band) => band.sources)) {
+  const all = mask ? [...bands, mask] : bands;
+  for (const source of all.flatMap((band) => band.sources)) {
     if (pathOf.has(source.filename)) continue;
     pathOf.set(source.filename, insidePath(path, source, outside));
   }
-  return { bands, pathOf };
-}
-
-/** The absolute path of a file that an index names. */
-function insidePath(
-  indexPath: string,
-  { filename, relativeToVrt }: Pick<VrtSource, 'filename' | 'relativeToVrt'>,
-  outside: 'refuse' | 'allow',
-): string {
-  const folder = dirname(resolve(indexPath));
-  const path = relativeToVrt ? resolve(folder, filename) : resolve(filename);
-  const inside = relative(folder, path);
-  const escapes = inside.startsWith('..') || isAbsolute(inside) || filename.includes('\0');
-  if (!escapes || outside === 'allow') return path;
-  throw new HoldfastError('PATH_ESCAPES', {
-    message: `The index names a tile outside its folder: ${JSON.stringify(filename)}. If it is to be trusted, open it with outside: 'allow'.`,
-    outcome: 'unchanged',
-    step: 'open',
-    path: indexPath,
-  });
+  return { bands, mask, pathOf };
 }

@@ -1,11 +1,17 @@
-/** Keeps a bounded number of files open, so that reading many windows neither reopens tiles nor runs out of descriptors. */
+/**
+ * Keeps a bounded number of files open, so that reading many windows neither reopens tiles nor runs
+ * out of descriptors.
+ */
 
 interface Entry<T> {
   readonly file: Promise<T>;
   users: number;
 }
 
-/** Opens on first use, shares among users, and closes the least recently used one that nobody is using. */
+/**
+ * Opens on first use, shares among users, and closes the least recently used one that nobody is
+ * using.
+ */
 export class OpenFiles<T> {
   readonly #open: (path: string) => Promise<T>;
   readonly #close: (file: T) => Promise<void>;

@@ -2,51 +2,88 @@
  * Reads a mosaic back: ours, and any of GDAL's that is made of simple sources. The index is read once, so everything
  * read through one opened mosaic belongs to one generation of it.
  */
+import { basename } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
-import { checkOptions, invalidArgument } from 'holdfast/options';
-import { nodeFileSystem, type Fs, type FsDirectory } from 'holdfast/os';
+import { checkOptions, invalidArgument, withDefaults } from 'holdfast/options';
+import { nodeFileSystem, type Fs, type FsFile } from 'holdfast/os';
 import {
+  dataTypeOf,
   dataTypes,
-  type Crs,
   type DataType,
   type Nodata,
+  type NotCarried,
   type Pixels,
   type RasterArray,
   type RasterInfo,
   type Window,
 } from '../model.js';
-import { fromGeoTiff } from '../source/geotiff/from-geotiff.js';
-import { checkWindow, type RasterSource } from '../source/raster-source.js';
+import { crsNotCarried, crsOfText } from '../crs/crs.js';
+import { giveSamples } from '../encode/encoder-pool.js';
+import { indexBehind } from '../mosaic-place.js';
+import { roundingOf } from '../overview/rounding.js';
+import { ByteBudget } from '../source/byte-budget.js';
+import { fromGeoTiff, readGeoTiff } from '../source/geotiff/from-geotiff.js';
+import { nodataOf } from '../source/geotiff/nodata-text.js';
+import { INKS } from '../source/geotiff/describe.js';
+import { readMask } from '../source/geotiff/read-mask.js';
+import { checkWindow, type RasterSource, roomFor } from '../source/raster-source.js';
+import { toldOf } from '../source/told.js';
+import { fitsNodata } from '../tiff/nodata.js';
+import { numberText } from '../vrt/vrt-text.js';
+import { aborted } from './aborted.js';
+import { documentOf } from './alone.js';
+import { openInside } from './inside.js';
 import { type Layer, Layers } from './layers.js';
 import { OpenFiles } from './open-files.js';
-import { copyPixels, placeSource, type Placement, type View } from './place-source.js';
+import {
+  copyPixels,
+  partsOf,
+  placeSource,
+  type Placement,
+  type PlacementPart,
+  type View,
+} from './place-source.js';
+import { inOrder } from './read-ahead.js';
 import { readInUse } from './tiles-in-use.js';
 import type { PixelRectangle, VrtBand, VrtDocument, VrtSource } from './vrt-document.js';
 
+/** How a mosaic is opened. */
 export interface OpenVrtOptions {
   /** Whether tiles outside the folder of the index may be read; `refuse` by default, since an index is only text. */
-  readonly outside?: 'refuse' | 'allow';
+  readonly outside?: 'refuse' | 'allow' | undefined;
   /** What a missing tile is: an `error` by default, or its pixels are nodata. */
-  readonly missing?: 'error' | 'nodata';
+  readonly missing?: 'error' | 'nodata' | undefined;
   /** The largest index that is read, in bytes; 256 MiB by default. */
-  readonly maxIndexBytes?: number;
+  readonly maxIndexBytes?: number | undefined;
   /** The largest result of one read, in samples of all bands; 2^28 by default. */
-  readonly maxSamples?: number;
+  readonly maxSamples?: number | undefined;
   /** How many tiles stay open at once; 64 by default. */
-  readonly maxOpenTiles?: number;
+  readonly maxOpenTiles?: number | undefined;
+  /** The most bands of the index, and of a tile; 16,384 by default. */
+  readonly maxBands?: number | undefined;
+  /** The most sources of all bands of the index together; 500,000 by default. */
+  readonly maxSources?: number | undefined;
+  /** The largest decoded block of a tile, in bytes; 128 MiB by default. See `fromGeoTiff`. */
+  readonly maxBlockBytes?: number | undefined;
+  /** Ends the opening. Each read has a signal of its own. */
+  readonly signal?: AbortSignal | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
+/** How a window is read. */
 export interface ReadOptions {
-  /** One band, or several in the order wanted, numbered from 1; all by default. */
-  readonly band?: number | readonly number[];
+  /**
+   * One band, or several in the order wanted, numbered from 1; all by default. `mask`: the mask of a mosaic that has one, as
+   * bytes, 0 where pixels are not valid.
+   */
+  readonly band?: number | readonly number[] | 'mask' | undefined;
   /**
    * Size of the result relative to the window, over 0; 1 by default. A result pixel takes the value of the pixel under
    * its centre: of the mosaic itself, or of the smallest of its overviews that has no fewer pixels than the result.
    */
-  readonly scale?: number;
-  readonly signal?: AbortSignal;
+  readonly scale?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An opened mosaic. */
@@ -55,6 +92,10 @@ export interface Mosaic {
   readonly info: RasterInfo;
   /** The index as it was when the mosaic was opened. */
   readonly document: VrtDocument;
+  /** Whether a mask says which pixels are valid; it counts before nodata. */
+  readonly hasMask: boolean;
+  /** What the index or the GeoTIFF says that `writeTiledVrt` would not carry. */
+  readonly notCarried: readonly NotCarried[];
   /** The tiles that the index names, each once, as absolute paths. */
   readonly tilePaths: readonly string[];
   /** The absolute path of a tile, by the name that the index has for it. */
@@ -67,69 +108,112 @@ export interface Mosaic {
    *   limit; NOT_FOUND for a missing tile; CORRUPT_DOCUMENT for a tile that is not what the index says; ABORTED
    */
   read(window?: Window, options?: ReadOptions): Promise<Pixels>;
+  /** Lets go of the tiles; reads that are under way fail. */
   close(): Promise<void>;
+  /** Closes the mosaic (`await using`). */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const defaults = {
+/** What is believed of an index. */
+export const indexLimits: Readonly<Record<'maxIndexBytes' | 'maxBands' | 'maxSources', number>> = {
+  maxIndexBytes: 256 * 1024 * 1024,
+  maxBands: 16_384,
+  maxSources: 500_000,
+};
+
+const defaults: Settings = {
+  ...indexLimits,
   outside: 'refuse',
   missing: 'error',
-  maxIndexBytes: 256 * 1024 * 1024,
   maxSamples: 2 ** 28,
   maxOpenTiles: 64,
+  maxBlockBytes: 128 * 1024 * 1024,
   fs: nodeFileSystem,
-} as const;
+};
 
 /** Decoded blocks that each open tile keeps; small, since neighbours in a mosaic are other tiles. */
 const TILE_CACHE_BYTES = 4 * 1024 * 1024;
+/** Tiles of one band that are read at one time, so that each thread has some to decode. */
+const MOST_READ_AHEAD = 8;
+/** What is read at one time, all bands of a tile; a small picture of a large tile takes few of its rows. */
+const MOST_READ_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens a mosaic for reading. Nothing but the index is read yet; tiles are opened when a window needs them. The tiles of a
+ * Opens a mosaic for reading; a GeoTIFF, by a name that ends with `.tif` or `.tiff`, is a mosaic of one. Nothing but the index is read yet; tiles are opened when a window needs them. The tiles of a
  * mosaic of ours stay until `close`, also when the mosaic is replaced meanwhile: what is read is the one that was opened.
  *
  * @throws HoldfastError NOT_FOUND without an index; CORRUPT_DOCUMENT for one that this reader does not understand or
- *   that is over the limit; PATH_ESCAPES for tiles outside its folder
+ *   that is over a limit; PATH_ESCAPES for tiles outside its folder; ABORTED
  */
 export async function openVrt(path: string, options: OpenVrtOptions = {}): Promise<Mosaic> {
-  checkOptions('openVrt', options, Object.keys(defaults));
-  const settings = { ...defaults, ...options };
-  const { document, tilesInUse } = await readInUse(settings.fs, path, settings.maxIndexBytes);
+  checkOptions('openVrt', options, [...(Object.keys(defaults) as (keyof Settings)[]), 'signal']);
+  const { signal, ...given } = options;
+  const settings = withDefaults(given, defaults);
+  const isGeoTiff = /\.tiff?$/iu.test(path);
+  const index = isGeoTiff ? path : await indexBehind(settings.fs, path);
+  const { document, tilesInUse, told } = isGeoTiff
+    ? await readAlone(path, settings)
+    : { ...(await readInUse(index, { ...settings, signal })), told: undefined };
   try {
-    return new VrtMosaic(path, document, settings, tilesInUse);
+    return new VrtMosaic(index, { document, told }, settings, tilesInUse);
   } catch (error) {
     await tilesInUse?.close();
     throw error;
   }
 }
 
-type Settings = Required<OpenVrtOptions>;
-type OpenTile = Awaited<ReturnType<typeof fromGeoTiff>>;
+/** A GeoTIFF that stands for itself. */
+async function readAlone(path: string, { fs, maxBands, maxBlockBytes }: Settings) {
+  const source = await fromGeoTiff(path, { fs, maxBands, maxBlockBytes });
+  await source.close();
+  const { info, notCarried, maskPath } = source;
+  const mask = maskPath === undefined ? undefined : basename(maskPath);
+  const document = documentOf(basename(path), info, mask);
+  return { document, tilesInUse: undefined, told: notCarried };
+}
+
+type Settings = {
+  readonly [Name in Exclude<keyof OpenVrtOptions, 'signal'>]-?: NonNullable<OpenVrtOptions[Name]>;
+};
+type OpenTile = Awaited<ReturnType<typeof readGeoTiff>>;
+
+type Told = readonly NotCarried[] | undefined;
 
 class VrtMosaic implements Mosaic {
   readonly path: string;
   readonly info: RasterInfo;
   readonly document: VrtDocument;
+  readonly notCarried: readonly NotCarried[];
+  readonly hasMask: boolean;
   readonly tilePaths: readonly string[];
   readonly #settings: Settings;
   readonly #tiles: OpenFiles<OpenTile>;
   readonly #layers: Layers;
-  readonly #tilesInUse: FsDirectory | undefined;
+  readonly #tilesInUse: FsFile | undefined;
+  /** A GeoTIFF that is no tile of an index. */
+  readonly #isAlone: boolean;
 
   constructor(
     path: string,
-    document: VrtDocument,
+    { document, told }: Pick<Mosaic, 'document'> & { readonly told: Told },
     settings: Settings,
-    tilesInUse: FsDirectory | undefined,
+    tilesInUse: FsFile | undefined,
   ) {
     this.#tilesInUse = tilesInUse;
     this.path = path;
     this.document = document;
-    this.info = infoOf(document, path);
+    this.hasMask = document.mask !== undefined;
+    this.#isAlone = told !== undefined;
+    const marked: NotCarried[] = [];
+    this.info = infoOf(document, path, marked);
+    const notCarried = told ?? [...marked, ...unreadIn(document, this.info)];
+    this.notCarried = toldOf({ info: this.info, notCarried });
     this.#settings = settings;
     this.#layers = new Layers(path, document, settings);
     this.tilePaths = [...new Set(this.#layers.base.pathOf.values())];
+    const budget = new ByteBudget(settings.maxBlockBytes);
     this.#tiles = new OpenFiles(
-      (image) => openImage(image, settings.fs),
+      (image) => openImage(image, path, settings, budget),
       (tile) => tile.close(),
       settings.maxOpenTiles,
     );
@@ -143,6 +227,7 @@ class VrtMosaic implements Mosaic {
     checkOptions('read', options, ['band', 'scale', 'signal']);
     checkWindow(this.info, window);
     const view = viewOf(window, options.scale ?? 1);
+    const isMask = options.band === 'mask';
     const bands = this.#bandsOf(options.band);
     const pixels = view.widthPx * view.heightPx;
     if (pixels * bands.length > this.#settings.maxSamples) {
@@ -154,10 +239,12 @@ class VrtMosaic implements Mosaic {
     }
     const ratio = Math.min(window.widthPx / view.widthPx, window.heightPx / view.heightPx);
     const layer = await this.#layers.forRatio(ratio);
-    const data = new dataTypes[this.info.dataType].array(pixels * bands.length);
-    for (const [index, band] of bands.entries()) {
+    const type = isMask ? 'uint8' : this.info.dataType;
+    const data = roomFor(type, pixels * bands.length);
+    for (const [index, number] of bands.entries()) {
+      const band = isMask ? layer.mask : layer.bands[number];
       const plane = data.subarray(index * pixels, (index + 1) * pixels);
-      await this.#readBand(layer, band, view, plane, options.signal);
+      if (band) await this.#readBand(layer, band, view, { plane, signal: options.signal });
     }
     return {
       data,
@@ -178,7 +265,11 @@ class VrtMosaic implements Mosaic {
   }
 
   /** Bands by their number, from 0. */
-  #bandsOf(wanted: number | readonly number[] | undefined): readonly number[] {
+  #bandsOf(wanted: ReadOptions['band']): readonly number[] {
+    if (wanted === 'mask') {
+      if (this.hasMask) return [0];
+      throw invalidArgument('read', 'the mosaic has no mask', this.path);
+    }
     const { bands } = this.document;
     if (wanted === undefined) return [...bands.keys()];
     return [wanted].flat().map((number) => {
@@ -194,91 +285,242 @@ class VrtMosaic implements Mosaic {
   /** Later sources lie over earlier ones, as in GDAL. */
   async #readBand(
     layer: Layer,
-    band: number,
+    band: VrtBand,
     view: View,
-    plane: RasterArray,
-    signal: AbortSignal | undefined,
+    { plane, signal }: PlaneRead,
   ): Promise<void> {
-    const { nodata } = this.document.bands[band] as VrtBand;
-    if (nodata !== undefined) plane.fill(nodata as never);
-    for (const source of layer.bands[band]?.sources ?? []) {
-      if (signal?.aborted) throw aborted(this.path, signal);
+    const { nodata } = band;
+    if (nodata !== undefined) plane.fill(emptySample(nodata, plane) as never);
+    const to = { plane, signal };
+    const use = async (placed: PlacedSource, parts: readonly TilePart[]) => {
+      for (const { place, read } of parts) {
+        if (signal?.aborted) throw aborted(this.path, signal);
+        const got = read ?? (await this.#readTile(placed, place.window, to));
+        if (!got) return;
+        const into = plane.subarray(place.firstRow * place.columns.length);
+        copyPixels(got.samples, place, into, { nodata: placed.source.nodata, mask: got.mask });
+        giveSamples(got.samples);
+      }
+    };
+    const read = async (placed: PlacedSource) => this.#readAhead(placed, to);
+    await inOrder(this.#placedSources(layer, band, view), MOST_READ_AHEAD, read, use);
+  }
+
+  *#placedSources(layer: Layer, band: VrtBand, view: View): Generator<PlacedSource> {
+    for (const source of band.sources) {
       const rectangles = rectanglesOf(source, this.info);
       const placement = rectangles && placeSource(view, rectangles.source, rectangles.destination);
       const tilePath = layer.pathOf.get(source.filename) as string;
-      if (placement) await this.#readSource(tilePath, source, placement, plane, signal);
+      if (placement) yield { source, tilePath, placement };
     }
   }
 
-  async #readSource(
-    tilePath: string,
-    source: VrtSource,
-    placement: Placement,
-    plane: RasterArray,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  /** What a tile contributes, in parts. A single one that is small is read now; others when it is their turn. */
+  async #readAhead(placed: PlacedSource, to: PlaneRead): Promise<readonly TilePart[]> {
+    if (to.signal?.aborted) throw aborted(this.path, to.signal);
+    const work = async (tile: OpenTile): Promise<readonly TilePart[]> => {
+      const pixelBytes = tile.info.bands.length * dataTypes[tile.info.dataType].bytes;
+      const places = [...partsOf(placed.placement, pixelBytes, MOST_READ_BYTES)];
+      const { widthPx, heightPx } = placed.placement.window;
+      const isSmall = widthPx * heightPx * pixelBytes <= MOST_READ_BYTES / MOST_READ_AHEAD;
+      const [place] = places;
+      if (!place || !isSmall) return places.map((each) => ({ place: each }));
+      return [{ place, read: await this.#readPart(tile, placed, place.window, to) }];
+    };
+    return this.#useTile(placed, work, []);
+  }
+
+  async #readTile(
+    placed: PlacedSource,
+    window: Window,
+    to: PlaneRead,
+  ): Promise<ReadPart | undefined> {
+    const read = async (tile: OpenTile) => this.#readPart(tile, placed, window, to);
+    return this.#useTile(placed, read, undefined);
+  }
+
+  async #readPart(
+    tile: OpenTile,
+    { source, tilePath }: PlacedSource,
+    window: Window,
+    { plane, signal }: PlaneRead,
+  ): Promise<ReadPart> {
+    const read = await tile.read(window, signal);
+    // A mask is the only band there is, and its own mask, as alpha is.
+    const samples = converted(bandOf(read, source.isMask ? 1 : source.bandNumber), plane);
+    const isAlpha = tile.info.bands[source.bandNumber - 1]?.colour === 'Alpha';
+    const mask =
+      source.usesMask && (source.isMask || isAlpha)
+        ? samples
+        : await this.#maskOf(tilePath, source, window, signal);
+    return { samples, mask };
+  }
+
+  /** Has a tile used that is what the index says of it. */
+  async #useTile<T>(
+    { source, tilePath }: PlacedSource,
+    work: (tile: OpenTile) => Promise<T>,
+    ifMissing: T,
+  ): Promise<T> {
     try {
-      await this.#tiles.use(imageKey(tilePath, source.overviewLevel), async (tile) => {
-        this.#checkTile(tile, tilePath, source);
-        const read = await tile.read(placement.window, signal);
-        copyPixels(bandOf(read, source.bandNumber), placement, plane, source.nodata);
+      return await this.#tiles.use(imageKey(tilePath, source), async (tile) => {
+        checkTile(tile, tilePath, source);
+        if (!this.#isAlone) checkInks(tile, tilePath);
+        return work(tile);
       });
     } catch (error) {
-      if (this.#settings.missing === 'nodata' && isHoldfastError(error, 'NOT_FOUND')) return;
+      if (this.#settings.missing === 'nodata' && isHoldfastError(error, 'NOT_FOUND'))
+        return ifMissing;
       throw error;
     }
   }
 
-  #checkTile(tile: RasterSource, tilePath: string, source: VrtSource): void {
-    const { info } = tile;
-    const wrongSize =
-      (source.fileWidthPx ?? info.widthPx) !== info.widthPx ||
-      (source.fileHeightPx ?? info.heightPx) !== info.heightPx;
-    if (wrongSize) {
-      throw notAsIndexed(
-        tilePath,
-        `the index says ${source.fileWidthPx}x${source.fileHeightPx} pixels, the tile has ${info.widthPx}x${info.heightPx}`,
-      );
-    }
-    if (info.dataType !== this.info.dataType) {
-      throw notAsIndexed(
-        tilePath,
-        `the index says ${this.info.dataType}, the tile has ${info.dataType}`,
-      );
-    }
-    if (source.bandNumber > info.bands.length) {
-      throw notAsIndexed(
-        tilePath,
-        `the index asks for band ${source.bandNumber} of ${info.bands.length}`,
-      );
-    }
+  /** The mask of a source that uses its file's. */
+  async #maskOf(
+    tilePath: string,
+    source: VrtSource,
+    window: Window,
+    signal: AbortSignal | undefined,
+  ): Promise<RasterArray | undefined> {
+    if (!source.usesMask) return undefined;
+    const key = imageKey(tilePath, { ...source, isMask: true });
+    return this.#tiles.use(key, async (mask) => (await mask.read(window, signal)).data);
   }
 }
 
-/** A file, or an overview in it, as one text: no path has the character in between. */
-function imageKey(path: string, overviewLevel: number | undefined): string {
-  return overviewLevel === undefined ? path : `${path}\0${overviewLevel}`;
+/** Where samples of a band go. */
+interface PlaneRead {
+  readonly plane: RasterArray;
+  readonly signal: AbortSignal | undefined;
 }
 
-async function openImage(key: string, fs: Fs): Promise<OpenTile> {
-  const [path = '', level] = key.split('\0');
-  const overview = level === undefined ? {} : { overview: Number(level) };
-  return fromGeoTiff(path, { fs, cacheBytes: TILE_CACHE_BYTES, ...overview });
+/** A source, and where its pixels go in a result. */
+interface PlacedSource {
+  readonly source: VrtSource;
+  readonly tilePath: string;
+  readonly placement: Placement;
 }
 
-function infoOf(document: VrtDocument, path: string): RasterInfo {
+/** Some rows of what a tile contributes, and what was read of them already. */
+interface TilePart {
+  readonly place: PlacementPart;
+  readonly read?: ReadPart;
+}
+
+interface ReadPart {
+  readonly samples: RasterArray;
+  readonly mask: RasterArray | undefined;
+}
+
+function checkTile({ info }: RasterSource, tilePath: string, source: VrtSource): void {
+  const wrongSize =
+    (source.fileWidthPx ?? info.widthPx) !== info.widthPx ||
+    (source.fileHeightPx ?? info.heightPx) !== info.heightPx;
+  if (wrongSize) {
+    throw notAsIndexed(
+      tilePath,
+      `the index says ${source.fileWidthPx}x${source.fileHeightPx} pixels, the tile has ${info.widthPx}x${info.heightPx}`,
+    );
+  }
+  if (source.isMask) return;
+  const { fileDataType = info.dataType, bandNumber } = source;
+  if (info.dataType !== fileDataType) {
+    throw notAsIndexed(tilePath, `the index says ${fileDataType}, the tile has ${info.dataType}`);
+  }
+  if (bandNumber > info.bands.length) {
+    throw notAsIndexed(tilePath, `the index asks for band ${bandNumber} of ${info.bands.length}`);
+  }
+}
+
+/** What lies where no source does: in the type of the samples, and within its range. */
+function emptySample(nodata: Nodata, plane: RasterArray): number | bigint {
+  if (fitsNodata(nodata, dataTypeOf(plane) as DataType)) return nodata;
+  return roundingOf(plane, undefined)(Number(nodata) || 0);
+}
+
+/** An index means the colours that GDAL makes of inks. */
+function checkInks({ notCarried = [] }: RasterSource, tilePath: string): void {
+  if (!notCarried.some(({ what }) => what === INKS)) return;
+  throw invalidArgument(
+    'read',
+    'the index names a picture of inks (CMYK), of which GDAL makes red, green, blue and alpha: make these of it with gdal_translate first',
+    tilePath,
+  );
+}
+
+/** Samples in the type of the band that they are a source of: rounded, and within its range, as GDAL does. */
+function converted(samples: RasterArray, like: RasterArray): RasterArray {
+  const dataType = dataTypeOf(like) as DataType;
+  if (dataTypeOf(samples) === dataType) return samples;
+  const round = roundingOf(like, undefined);
+  const made = new dataTypes[dataType].array(samples.length);
+  for (let index = 0; index < samples.length; index += 1)
+    made[index] = round(Number(samples[index]) || 0) as never;
+  return made;
+}
+
+/** A file, or an overview in it, or the mask of a band of either, as one text: no path has the character in between. */
+function imageKey(path: string, { overviewLevel, isMask, bandNumber }: VrtSource): string {
+  if (overviewLevel === undefined && !isMask) return path;
+  return `${path}\0${overviewLevel ?? ''}\0${isMask ? bandNumber : ''}`;
+}
+
+async function openImage(
+  key: string,
+  indexPath: string,
+  { fs, outside, maxBands, maxBlockBytes }: Settings,
+  budget: ByteBudget,
+): Promise<OpenTile> {
+  const [path = '', level = '', maskOf = ''] = key.split('\0');
+  const overview = level === '' ? {} : { overview: Number(level) };
+  const limits = { maxBands, maxBlockBytes };
+  const caching = { cacheBytes: TILE_CACHE_BYTES, windowsOverlap: 'parts', budget } as const;
+  const options = { fs, ...caching, ...limits, ...overview };
+  const open = (name: string) => openInside(fs, indexPath, name, outside);
+  if (maskOf === '') return readGeoTiff(path, options, () => open(path));
+  return readMask(path, Number(maskOf), options, open);
+}
+
+function infoOf(document: VrtDocument, path: string, told: NotCarried[]): RasterInfo {
+  const dataType = commonDataType(document, path);
   const metadata = { ...document.metadata.get('') };
   const pixelIs = metadata['AREA_OR_POINT'] === 'Point' ? 'point' : 'area';
   delete metadata['AREA_OR_POINT'];
+  const crs = crsOfText(document.srs, document.coordinateEpoch);
   return {
     widthPx: document.widthPx,
     heightPx: document.heightPx,
-    dataType: commonDataType(document, path),
+    dataType,
     bands: document.bands.map((band) => band.info),
-    nodata: commonNodata(document),
-    georeferencing: { transform: document.transform, crs: crsOf(document.srs), pixelIs },
+    nodata: markingNodata(commonNodata(document), dataType, path, told),
+    georeferencing: { transform: document.transform, crs, pixelIs },
     metadata,
+    domains: document.domains,
+    gcps: document.transform ? undefined : document.gcps,
   };
+}
+
+/** The value as samples can have it; what GDAL takes it for otherwise is told. */
+function markingNodata(
+  nodata: Nodata | undefined,
+  dataType: DataType,
+  path: string,
+  told: NotCarried[],
+): Nodata | undefined {
+  if (nodata === undefined) return undefined;
+  return nodataOf(
+    { text: numberText(nodata), where: 'NoDataValue of the VRT' },
+    dataType,
+    path,
+    told,
+  );
+}
+
+/** What an index says that is not read, and what of its CRS is not carried. */
+function unreadIn({ unread = [] }: VrtDocument, info: RasterInfo): readonly NotCarried[] {
+  const why = 'a mosaic has no place for it';
+  const crs = info.georeferencing.crs ?? info.gcps?.crs;
+  return [...unread.map((what) => ({ what, where: 'the VRT', why })), ...crsNotCarried(crs)];
 }
 
 function commonDataType(document: VrtDocument, path: string): DataType {
@@ -286,7 +528,6 @@ function commonDataType(document: VrtDocument, path: string): DataType {
   if (types.length === 1) return types[0] as DataType;
   throw new HoldfastError('CORRUPT_DOCUMENT', {
     message: `The bands of the mosaic have different types (${types.join(', ')}), which this reader does not support.`,
-    outcome: 'unchanged',
     step: 'parse',
     path,
   });
@@ -296,13 +537,6 @@ function commonDataType(document: VrtDocument, path: string): DataType {
 function commonNodata(document: VrtDocument): Nodata | undefined {
   const [first, ...others] = document.bands.map((band) => band.nodata);
   return others.every((nodata) => Object.is(nodata, first)) ? first : undefined;
-}
-
-function crsOf(srs: string | undefined): Crs | undefined {
-  if (srs === undefined) return undefined;
-  const epsg = /^EPSG:(\d+)$/i.exec(srs)?.[1];
-  if (epsg !== undefined) return { kind: 'epsg', code: Number(epsg) };
-  return srs.startsWith('+') ? { kind: 'proj', proj: srs } : { kind: 'wkt', wkt: srs };
 }
 
 function rectanglesOf(
@@ -350,18 +584,7 @@ function bandOf(pixels: Pixels, bandNumber: number): RasterArray {
 function notAsIndexed(path: string, why: string): HoldfastError {
   return new HoldfastError('CORRUPT_DOCUMENT', {
     message: `The tile is not what the index says: ${why}. holdfast raster verify names every such tile.`,
-    outcome: 'unchanged',
     step: 'read',
     path,
-  });
-}
-
-function aborted(path: string, signal: AbortSignal): HoldfastError {
-  return new HoldfastError('ABORTED', {
-    message: 'Reading was cancelled.',
-    outcome: 'unchanged',
-    step: 'read',
-    path,
-    cause: signal.reason,
   });
 }

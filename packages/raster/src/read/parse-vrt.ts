@@ -1,7 +1,10 @@
 /**
- * Understands a VRT index: GDAL's own mosaics of simple and complex sources, and ours. What it does not understand is
- * an error that names it, never left out in silence, since that would be other pixels.
+ * Understands a VRT index: GDAL's own mosaics of simple and complex sources, and ours. What it does
+ * not understand is an error that names it, never left out in silence, since that would be other
+ * pixels.
  */
+import { setImmediate } from 'node:timers/promises';
+import { crsOfText } from '../crs/crs.js';
 import {
   dataTypeNames,
   dataTypes,
@@ -9,15 +12,18 @@ import {
   type ColourInterpretation,
   type DataType,
   type Nodata,
-  type PaletteEntry,
   type Transform,
 } from '../model.js';
-import type {
-  PixelRectangle,
-  VrtBand,
-  VrtDocument,
-  VrtOverview,
-  VrtSource,
+import { nodataSample } from '../tiff/nodata.js';
+import { xmlText } from '../vrt/xml.js';
+import { categoriesOf, gcpsOf, metadataOf, paletteOf } from './dataset-elements.js';
+import {
+  type PixelRectangle,
+  textOfParts,
+  type VrtBand,
+  type VrtDocument,
+  type VrtOverview,
+  type VrtSource,
 } from './vrt-document.js';
 import { child, children, parseXml, type XmlElement } from './xml-tree.js';
 
@@ -31,56 +37,181 @@ const plainSourceElements: ReadonlySet<string> = new Set([
   'OpenOptions',
 ]);
 
+/** What is believed of an index at most. */
+export interface IndexLimits {
+  readonly maxBands: number;
+  /** Of all bands together. */
+  readonly maxSources: number;
+}
+
+const noLimits: IndexLimits = { maxBands: Infinity, maxSources: Infinity };
+
+/** So many sources are understood in one go; then others have their turn. */
+const SOURCES_PER_TURN = 4096;
+
+/** Of an index in which nothing is wrong: it asks for something that this reader does not have. */
+export class UnsupportedFeature extends Error {}
+
 /**
  * Parses the text of an index.
  *
- * @throws Error that says what is wrong: not XML, not a VRT, a number that is none, or a feature that this reader does
- *   not have (derived, warped and pansharpened bands, kernels, look-up tables, scaling)
+ * @throws the reason of `signal`; Error that says what is wrong: not XML, not a VRT, a number that
+ *   is none, or a feature that this reader does not have (derived, warped and pansharpened bands,
+ *   kernels, look-up tables, scaling)
  */
-export async function parseVrt(text: string): Promise<VrtDocument> {
-  const root = await parseXml(text);
+export async function parseVrt(
+  text: string,
+  limits: IndexLimits = noLimits,
+  signal?: AbortSignal,
+): Promise<VrtDocument> {
+  const root = await parseXml(text, { signal, onElement: counterOf(limits) });
   if (root.name !== 'VRTDataset')
     throw new Error(`the root element is ${root.name}, not VRTDataset`);
   const subClass = root.attributes['subClass'];
   if (subClass !== undefined) throw unsupported(`a dataset of class ${subClass}`);
-  const bands = children(root, 'VRTRasterBand').map(parseBand);
+  const turn = turnTaker(signal);
+  const bands: VrtBand[] = [];
+  for (const band of children(root, 'VRTRasterBand')) bands.push(await parseBand(band, turn));
   if (bands.length === 0) throw new Error('it has no bands');
+  const mask = (await parseMask(root, turn)) ?? commonMask(bands);
+  const gcps = child(root, 'GCPList');
   return {
     widthPx: positiveInteger(root, 'rasterXSize'),
     heightPx: positiveInteger(root, 'rasterYSize'),
     srs: textOf(root, 'SRS'),
+    coordinateEpoch: numberOf(child(root, 'SRS')?.attributes['coordinateEpoch']),
     transform: parseTransform(textOf(root, 'GeoTransform')),
     metadata: parseMetadata(root),
+    domains: metadataOf(root).domains,
+    gcps: gcps && gcpsOf(gcps, (srs) => crsOfText(srs, undefined)),
     bands,
+    mask,
+    unread: unreadOf(root),
   };
 }
 
-function parseBand(element: XmlElement): VrtBand {
+const readElements: ReadonlySet<string> = new Set([
+  'SRS',
+  'GeoTransform',
+  'Metadata',
+  'VRTRasterBand',
+  'NoDataValue',
+  'Description',
+  'UnitType',
+  'Offset',
+  'Scale',
+  'ColorInterp',
+  'ColorTable',
+  'CategoryNames',
+  'GDALRasterAttributeTable',
+  'GCPList',
+  'MaskBand',
+  'Overview',
+  // What is made anew, or only speeds reading up.
+  'Histograms',
+  'OverviewList',
+  'BlockXSize',
+  'BlockYSize',
+]);
+
+function unreadOf(root: XmlElement): readonly string[] {
+  const namesIn = (element: XmlElement): readonly string[] =>
+    element.children.map(({ name }) => name);
+  const found = [...namesIn(root), ...children(root, 'VRTRasterBand').flatMap(namesIn)];
+  return [...new Set(found)].filter((name) => !readElements.has(name) && !name.endsWith('Source'));
+}
+
+/**
+ * Ends the parsing of an index that has more than its reader wants to see, before there is a tree
+ * of it.
+ */
+function counterOf({ maxBands, maxSources }: IndexLimits): (name: string) => void {
+  let [bands, sources] = [0, 0];
+  return (name) => {
+    if (name === 'VRTRasterBand') bands += 1;
+    if (name.endsWith('Source')) sources += 1;
+    if (bands > maxBands) throw overLimit('bands', 'maxBands', maxBands);
+    if (sources > maxSources) throw overLimit('sources', 'maxSources', maxSources);
+  };
+}
+
+function overLimit(what: string, name: string, most: number): Error {
+  return new Error(`it has over ${most} ${what}; raise ${name} if it is to be trusted`);
+}
+
+/** Lets others have their turn after so many calls. */
+function turnTaker(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+  let calls = 0;
+  return () => {
+    calls += 1;
+    if (calls % SOURCES_PER_TURN !== 0) return undefined;
+    return setImmediate().then(() => signal?.throwIfAborted());
+  };
+}
+
+/** The mask in the index, or in one of its bands. */
+async function parseMask(
+  element: XmlElement,
+  turn: () => Promise<void> | undefined,
+): Promise<VrtBand | undefined> {
+  const mask = child(element, 'MaskBand');
+  const band = mask && child(mask, 'VRTRasterBand');
+  return band && parseBand(band, turn);
+}
+
+/** Masks of single bands are one of all where they say the same; others have no place in a mosaic. */
+function commonMask(bands: readonly VrtBand[]): VrtBand | undefined {
+  const words = new Set(
+    bands.map(({ mask }) => mask && textOfParts([mask.dataType, mask.sources])),
+  );
+  if (words.size === 1) return bands[0]?.mask;
+  throw unsupported(
+    'a mask of one band that the others do not have (gdal_translate -b takes them apart)',
+  );
+}
+
+async function parseBand(
+  element: XmlElement,
+  turn: () => Promise<void> | undefined,
+): Promise<VrtBand> {
   const subClass = element.attributes['subClass'];
   if (subClass !== undefined && subClass !== 'VRTSourcedRasterBand') {
     throw unsupported(`a band of class ${subClass}`);
   }
   const dataType = parseDataType(element.attributes['dataType'] ?? 'Byte');
+  const sources: VrtSource[] = [];
+  for (const source of element.children) {
+    if (!source.name.endsWith('Source')) continue;
+    sources.push(parseSource(source, dataType));
+    const turned = turn();
+    if (turned) await turned;
+  }
   return {
     dataType,
     nodata: parseNodata(textOf(element, 'NoDataValue'), dataType),
     info: parseBandInfo(element),
-    sources: element.children
-      .filter(({ name }) => name.endsWith('Source'))
-      .map((source) => parseSource(source, dataType)),
+    sources,
     overviews: children(element, 'Overview').map(parseFile),
+    mask: await parseMask(element, turn),
   };
 }
 
 function parseBandInfo(element: XmlElement): BandInfo {
+  const [palette, categories, table] = [
+    'ColorTable',
+    'CategoryNames',
+    'GDALRasterAttributeTable',
+  ].map((name) => child(element, name));
   return {
     description: textOf(element, 'Description'),
     unit: textOf(element, 'UnitType'),
     offset: numberOf(textOf(element, 'Offset')),
     scale: numberOf(textOf(element, 'Scale')),
     colour: textOf(element, 'ColorInterp') as ColourInterpretation | undefined,
-    palette: parsePalette(child(element, 'ColorTable')),
-    metadata: parseMetadata(element).get(''),
+    palette: palette && paletteOf(palette),
+    categories: categories && categoriesOf(categories),
+    attributeTable: table && xmlText(table),
+    ...metadataOf(element),
   };
 }
 
@@ -88,21 +219,44 @@ function parseSource(element: XmlElement, dataType: DataType): VrtSource {
   if (element.name !== 'SimpleSource' && element.name !== 'ComplexSource') {
     throw unsupported(`a source of kind ${element.name}`);
   }
+  const isComplex = element.name === 'ComplexSource';
   const odd = element.children.find(
     ({ name }) =>
-      !plainSourceElements.has(name) && !(element.name === 'ComplexSource' && name === 'NODATA'),
+      !plainSourceElements.has(name) && !(isComplex && ['NODATA', 'UseMaskBand'].includes(name)),
   );
   if (odd) throw unsupported(`${odd.name} in a ${element.name}`);
+  const [source, destination] = ['SrcRect', 'DstRect'].map((name) =>
+    parseRectangle(child(element, name)),
+  );
+  checkResampling(element, source, destination);
   const properties = child(element, 'SourceProperties')?.attributes;
   return {
     ...parseFile(element),
     overviewLevel: parseOverviewLevel(child(element, 'OpenOptions')),
-    source: parseRectangle(child(element, 'SrcRect')),
-    destination: parseRectangle(child(element, 'DstRect')),
+    source,
+    destination,
     fileWidthPx: numberOf(properties?.['RasterXSize']),
     fileHeightPx: numberOf(properties?.['RasterYSize']),
+    fileDataType: properties?.['DataType'] ? parseDataType(properties['DataType']) : undefined,
     nodata: parseNodata(textOf(element, 'NODATA'), dataType),
+    usesMask: /^(?:true|yes|on|1)$/iu.test(textOf(element, 'UseMaskBand') ?? '') || undefined,
   };
+}
+
+/**
+ * Of a source that is not scaled every method gives the same pixels; of others, only the nearest
+ * ones are given here.
+ */
+function checkResampling(
+  { attributes }: XmlElement,
+  source: PixelRectangle | undefined,
+  destination: PixelRectangle | undefined,
+): void {
+  const method = attributes['resampling'];
+  if (method === undefined || /^near/iu.test(method)) return;
+  const isPlain =
+    source?.widthPx === destination?.widthPx && source?.heightPx === destination?.heightPx;
+  if (!isPlain) throw unsupported(`a source that is scaled by ${method}`);
 }
 
 function parseFile(element: XmlElement): VrtOverview {
@@ -111,7 +265,7 @@ function parseFile(element: XmlElement): VrtOverview {
   return {
     filename: filename.text,
     relativeToVrt: filename.attributes['relativeToVRT'] === '1',
-    bandNumber: parseSourceBand(textOf(element, 'SourceBand') ?? '1'),
+    ...parseSourceBand(textOf(element, 'SourceBand') ?? '1'),
   };
 }
 
@@ -123,9 +277,11 @@ function parseOverviewLevel(options: XmlElement | undefined): number | undefined
   throw unsupported(`the overview level '${option.text}'`);
 }
 
-function parseSourceBand(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1) return number;
+/** A band by its number, or as `mask,1` (`mask` for short) the mask that it has. */
+function parseSourceBand(text: string): Pick<VrtSource, 'bandNumber' | 'isMask'> {
+  const [, mask, digits] = /^(mask,)?(\d+)$/u.exec(text.trim().replace(/^mask$/u, 'mask,1')) ?? [];
+  const bandNumber = Number(digits ?? Number.NaN);
+  if (bandNumber >= 1) return mask === undefined ? { bandNumber } : { bandNumber, isMask: true };
   throw unsupported(`the source band '${text}'`);
 }
 
@@ -165,27 +321,22 @@ function parseMetadata(element: XmlElement): Map<string, Record<string, string>>
   return domains;
 }
 
-function parsePalette(element: XmlElement | undefined): readonly PaletteEntry[] | undefined {
-  return element?.children.map(
-    ({ attributes }) =>
-      ['c1', 'c2', 'c3', 'c4'].map((name) =>
-        Number(attributes[name] ?? (name === 'c4' ? 255 : 0)),
-      ) as unknown as PaletteEntry,
-  );
-}
-
 function parseDataType(gdalName: string): DataType {
   const found = dataTypeNames.find((name) => dataTypes[name].gdalName === gdalName);
   if (!found) throw unsupported(`the data type ${gdalName}`);
   return found;
 }
 
-/** `nan` and `-nan` are how GDAL writes not-a-number; 64-bit integers do not fit a JavaScript number. */
+/**
+ * `nan` and `-nan` are how GDAL writes not-a-number; 64-bit integers do not fit a JavaScript
+ * number.
+ */
 function parseNodata(text: string | undefined, dataType: DataType): Nodata | undefined {
   if (text === undefined) return undefined;
   const wide = dataType === 'int64' || dataType === 'uint64';
   if (wide && /^[+-]?\d+$/.test(text)) return BigInt(text);
-  return numberOf(text);
+  const value = numberOf(text);
+  return value === undefined ? undefined : nodataSample(value, dataType);
 }
 
 function numberOf(text: string | undefined): number | undefined {
@@ -208,6 +359,6 @@ function textOf(element: XmlElement, name: string): string | undefined {
   return text === undefined || text === '' ? undefined : text;
 }
 
-function unsupported(what: string): Error {
-  return new Error(`${what} is not supported by this reader`);
+function unsupported(what: string): UnsupportedFeature {
+  return new UnsupportedFeature(`${what} is not supported by this reader`);
 }

@@ -50,6 +50,43 @@ export function placeSource(
   };
 }
 
+/** Some rows of a placement. */
+export interface PlacementPart extends Placement {
+  /** The first of its rows in the result. */
+  readonly firstRow: number;
+}
+
+/** The first row from `start` on that lies in the file at `below` or further down, or not at all. */
+function endOfRows(rows: AxisMap, start: number, below: number): number {
+  let end = start;
+  while ((rows[end] ?? -1) >= 0 && (rows[end] as number) < below) end += 1;
+  return end;
+}
+
+/** A placement in parts, of which each needs no more than so many bytes of the file, or a single row. */
+export function* partsOf(
+  { window, columns, rows }: Placement,
+  pixelBytes: number,
+  mostBytes: number,
+): Generator<PlacementPart> {
+  const mostRows = Math.max(1, Math.floor(mostBytes / (window.widthPx * pixelBytes)));
+  for (let firstRow = 0; firstRow < rows.length;) {
+    const top = rows[firstRow] as number;
+    const end = top < 0 ? firstRow + 1 : endOfRows(rows, firstRow, top + mostRows);
+    if (top >= 0) {
+      const part = rows.subarray(firstRow, end).map((row) => row - top);
+      const heightPx = (part.at(-1) as number) + 1;
+      yield {
+        window: { ...window, yPx: window.yPx + top, heightPx },
+        columns,
+        rows: part,
+        firstRow,
+      };
+    }
+    firstRow = end;
+  }
+}
+
 function overlap(a: PixelRectangle, b: PixelRectangle): boolean {
   const across = a.xPx < b.xPx + b.widthPx && b.xPx < a.xPx + a.widthPx;
   return across && a.yPx < b.yPx + b.heightPx && b.yPx < a.yPx + a.heightPx;
@@ -60,14 +97,22 @@ interface Samples {
   [index: number]: number | bigint;
 }
 
-/** Copies the pixels of one band; those equal to `transparent` leave what is there. */
+/** Which pixels leave what is there: those of one value, and those that a mask leaves out. */
+interface Transparent {
+  readonly nodata?: Nodata | undefined;
+  /** 0 where a pixel of the source is not valid. */
+  readonly mask?: RasterArray | undefined;
+}
+
+/** Copies the pixels of one band, but for those that are transparent. */
 export function copyPixels(
   from: RasterArray,
   placement: Placement,
   into: RasterArray,
-  transparent: Nodata | undefined,
+  transparent: Transparent,
 ): void {
-  if (transparent === undefined && isPlainRun(placement.columns)) copyRows(from, placement, into);
+  const isOpaque = transparent.nodata === undefined && transparent.mask === undefined;
+  if (isOpaque && isPlainRun(placement.columns)) copyRows(from, placement, into);
   else copyEach(from, placement, into, transparent);
 }
 
@@ -90,7 +135,7 @@ function copyRows(
     const row = rows[y] as number;
     if (row < 0) continue;
     const start = row * window.widthPx;
-    // Both arrays have the same type: a band whose tiles have another is refused before this.
+    // Both arrays have the same type: samples of another are converted before this.
     (into as Uint8Array).set(
       from.subarray(start, start + window.widthPx) as Uint8Array,
       y * columns.length + first,
@@ -102,9 +147,9 @@ function copyEach(
   from: RasterArray & Samples,
   { columns, rows, window }: Placement,
   into: RasterArray & Samples,
-  transparent: Nodata | undefined,
+  { nodata, mask }: Transparent,
 ): void {
-  const skipNaN = typeof transparent === 'number' && Number.isNaN(transparent);
+  const skipNaN = typeof nodata === 'number' && Number.isNaN(nodata);
   for (let y = 0; y < rows.length; y += 1) {
     const row = rows[y] as number;
     if (row < 0) continue;
@@ -114,7 +159,8 @@ function copyEach(
       const column = columns[x] as number;
       if (column < 0) continue;
       const value = from[start + column] as number | bigint;
-      if (value === transparent || (skipNaN && Number.isNaN(value))) continue;
+      if (value === nodata || (skipNaN && Number.isNaN(value))) continue;
+      if (mask && Number(mask[start + column]) === 0) continue;
       into[target + x] = value;
     }
   }

@@ -1,8 +1,11 @@
-/** Copies the common part of two windows from one array of samples to another, row by row, whatever their type. */
+/**
+ * Copies the common part of two windows from one array of samples to another, row by row, whatever
+ * their type.
+ */
 import type { Interleave, RasterArray, Window } from '../model.js';
 
 /** Samples, and where in the raster they lie. */
-export interface PlacedSamples {
+interface PlacedSamples {
   readonly data: RasterArray;
   readonly window: Window;
 }
@@ -35,7 +38,8 @@ function startOf(window: Window, overlap: Window, plane: number): number {
   return rows * window.widthPx + overlap.xPx - window.xPx;
 }
 
-function bytesOf(data: RasterArray): Uint8Array {
+/** The bytes of an array of samples. */
+export function bytesOf(data: RasterArray): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

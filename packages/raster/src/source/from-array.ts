@@ -10,14 +10,14 @@ import {
   type Window,
   dataTypeOf,
 } from '../model.js';
-import { halfToFloat } from './half-float.js';
+import { bitsOfHalves, halfToFloat, isHalves } from './half-float.js';
 import { profileNames, rasterInfo, type RasterProfile } from './profile.js';
 import { checkWindow, type RasterSource, roomFor, type TakeBuffer } from './raster-source.js';
 import { regularGrid } from './grid.js';
 
 /**
- * An array with a shape and strides (in elements), as the `ndarray` package has it: `[height, width]`, or
- * `[bands, height, width]`. Strides may be negative.
+ * An array with a shape and strides (in elements), as the `ndarray` package has it:
+ * `[height, width]`, or `[bands, height, width]`. Strides may be negative.
  */
 export interface StridedArray {
   readonly data: RasterArray;
@@ -28,8 +28,12 @@ export interface StridedArray {
 
 /** What {@link fromArray} takes. */
 export interface ArrayRaster extends RasterProfile {
-  /** The samples, rows from the top. They are read while the mosaic is written: do not change them meanwhile. */
-  readonly data: RasterArray | readonly boolean[] | StridedArray;
+  /**
+   * The samples, rows from the top. An array of plain numbers is written as float64, one of truth
+   * values as 0 and 1, a `Float16Array` (Node 24) as float32. while the mosaic is written: do not
+   * change them meanwhile.
+   */
+  readonly data: RasterArray | readonly number[] | readonly boolean[] | StridedArray;
   /** In pixels. Not needed for a strided array, which has a shape. */
   readonly width?: number | undefined;
   /** In pixels. Not needed for a strided array. */
@@ -39,8 +43,9 @@ export interface ArrayRaster extends RasterProfile {
   /** How several bands lie in a plain array: `band` (whole planes) by default. */
   readonly interleave?: Interleave | undefined;
   /**
-   * What the elements mean, where the array's own type does not say: `float16` for the bits of half floats in a
-   * `Uint16Array` (written as float32), `bool` for a `Uint8Array` of truth values (written as 0 and 1).
+   * What the elements mean, where the array's own type does not say: `float16` for the bits of half
+   * floats in a `Uint16Array` (written as float32), `bool` for a `Uint8Array` of truth values
+   * (written as 0 and 1).
    */
   readonly elements?: 'float16' | 'bool' | undefined;
 }
@@ -53,9 +58,12 @@ const optionNames = [
   'bandCount',
   'interleave',
   'elements',
-];
+] as const;
 
-/** One sample of every pixel lies at `offset + band * bandStride + y * rowStride + x * columnStride`. */
+/**
+ * One sample of every pixel lies at
+ * `offset + band * bandStride + y * rowStride + x * columnStride`.
+ */
 interface Layout {
   readonly data: RasterArray;
   readonly offset: number;
@@ -70,8 +78,9 @@ interface Layout {
 /**
  * A source on an array in memory. Nothing is copied until a window is read.
  *
- * @throws HoldfastError INVALID_ARGUMENT for a size of zero, a shape that is neither 2-D nor band-first 3-D, an array
- * whose length does not match, or an element type that no GeoTIFF tile can hold
+ * @throws HoldfastError INVALID_ARGUMENT for a size of zero, a shape that is neither 2-D nor
+ * band-first 3-D, an array whose length does not match, or an element type that no GeoTIFF tile can
+ * hold
  */
 export function fromArray(raster: ArrayRaster): RasterSource {
   checkOptions('fromArray', raster, optionNames);
@@ -82,7 +91,10 @@ export function fromArray(raster: ArrayRaster): RasterSource {
   if (!dataType) throw unknownElements();
   const info = rasterInfo('fromArray', { widthPx, heightPx, bandCount, dataType }, raster);
   checkExtent(layout);
-  const interleave = bandCount > 1 && layout.bandStride === 1 ? 'pixel' : 'band';
+  // Of one pixel the bands are neighbours either way.
+  const isByPixel =
+    layout.bandStride === 1 && (raster.interleave === 'pixel' || widthPx * heightPx > 1);
+  const interleave = bandCount > 1 && isByPixel ? 'pixel' : 'band';
   return {
     info,
     interleave,
@@ -91,16 +103,26 @@ export function fromArray(raster: ArrayRaster): RasterSource {
     fingerprint: () => contentDigest(layout, raster.elements),
     async read(window, signal, takeBuffer) {
       signal?.throwIfAborted();
-      return readWindow(info, layout, interleave, convert, window, takeBuffer);
+      return readWindow({ info, layout, interleave, convert }, window, takeBuffer);
     },
   };
 }
 
 function layoutOf(raster: ArrayRaster): Layout {
   const { data } = raster;
-  if (Array.isArray(data)) return plainLayout(raster, Uint8Array.from(data, Number));
-  if (ArrayBuffer.isView(data)) return plainLayout(raster, data);
-  if (typeof data === 'object' && data !== null && 'shape' in data) return stridedLayout(data);
+  if (Array.isArray(data)) return plainLayout(raster, samplesOf(data as readonly unknown[]));
+  if (ArrayBuffer.isView(data)) return plainLayout(raster, bitsOfHalves(data));
+  if (typeof data === 'object' && data !== null && 'shape' in data)
+    return stridedLayout({ ...data, data: bitsOfHalves(data.data) });
+  throw unknownElements();
+}
+
+/** The samples of a plain array: numbers, or truth values, and nothing else. */
+function samplesOf(values: readonly unknown[]): RasterArray {
+  // Not `every`, which passes over holes.
+  const isAll = (type: string): boolean => values.findIndex((value) => typeof value !== type) < 0;
+  if (isAll('boolean')) return Uint8Array.from(values as boolean[], Number);
+  if (isAll('number')) return Float64Array.from(values as number[]);
   throw unknownElements();
 }
 
@@ -170,7 +192,7 @@ function checkExtent(layout: Layout): void {
 function unknownElements(): Error {
   return invalidArgument(
     'fromArray',
-    'data must be a typed array of 8- to 64-bit integers or 32- or 64-bit floats, an array of booleans, or an ndarray of them',
+    'data must be a typed array of 8- to 64-bit integers or 16- to 64-bit floats, an array of nothing but numbers or nothing but booleans, or an ndarray of them',
   );
 }
 
@@ -195,7 +217,9 @@ type Convert = (samples: RasterArray) => RasterArray;
 
 function conversionOf(raster: ArrayRaster, data: RasterArray): Convert {
   if (raster.elements === undefined) {
-    return Array.isArray(raster.data) ? truthValues : (samples) => samples;
+    const { data: given } = raster;
+    const inner = ArrayBuffer.isView(given) || !('shape' in given) ? given : given.data;
+    return isHalves(inner) ? (halfToFloat as Convert) : (samples) => samples;
   }
   const [expected, convert] =
     raster.elements === 'float16'
@@ -216,11 +240,16 @@ function rasterLike(data: RasterArray, length: number, takeBuffer?: TakeBuffer):
   return roomFor(dataType, length, takeBuffer);
 }
 
+/** An array, and how its samples are given. */
+interface ReadableArray {
+  readonly info: RasterInfo;
+  readonly layout: Layout;
+  readonly interleave: Interleave;
+  readonly convert: Convert;
+}
+
 function readWindow(
-  info: RasterInfo,
-  layout: Layout,
-  interleave: Interleave,
-  convert: Convert,
+  { info, layout, interleave, convert }: ReadableArray,
   window: Window,
   takeBuffer: TakeBuffer | undefined,
 ): Pixels {
@@ -238,7 +267,7 @@ function readWindow(
         plane * layout.bandStride +
         (window.yPx + y) * layout.rowStride +
         window.xPx * layout.columnStride;
-      copyRow(layout, from, samples, to, rowLength, interleave);
+      copyRow(layout, from, samples.subarray(to, to + rowLength), interleave);
       to += rowLength;
     }
   }
@@ -246,23 +275,17 @@ function readWindow(
 }
 
 /** Copies one row: in one piece where its samples are neighbours, else sample by sample. */
-function copyRow(
-  layout: Layout,
-  from: number,
-  samples: RasterArray,
-  to: number,
-  length: number,
-  interleave: Interleave,
-): void {
+function copyRow(layout: Layout, from: number, target: RasterArray, interleave: Interleave): void {
   const { data, columnStride, bandCount } = layout;
+  const { length } = target;
   const neighbours = columnStride === (interleave === 'pixel' ? bandCount : 1);
   if (neighbours) {
-    (samples as Uint8Array).set((data as Uint8Array).subarray(from, from + length), to);
+    (target as Uint8Array).set((data as Uint8Array).subarray(from, from + length));
     return;
   }
   const perPixel = interleave === 'pixel' ? bandCount : 1;
   for (let index = 0; index < length; index += 1) {
     const pixel = Math.floor(index / perPixel);
-    samples[to + index] = data[from + pixel * columnStride + (index % perPixel)] as never;
+    target[index] = data[from + pixel * columnStride + (index % perPixel)] as never;
   }
 }

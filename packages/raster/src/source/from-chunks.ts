@@ -3,20 +3,19 @@ import { checkOptions, invalidArgument } from 'holdfast/options';
 import {
   type DataType,
   type Interleave,
-  type Pixels,
   type RasterArray,
   type RasterInfo,
   type Window,
   dataTypeOf,
-  dataTypes,
 } from '../model.js';
 import { BlockReader } from './block-reader.js';
+import { ByteBudget } from './byte-budget.js';
 import { type Cell, cellsTouching, type Grid, gridOfSizes, regularGrid } from './grid.js';
-import { profileNames, rasterInfo, type RasterProfile } from './profile.js';
+import { checkDataType, profileNames, rasterInfo, type RasterProfile } from './profile.js';
 import { givenFingerprint, type RasterSource, roomFor, type TakeBuffer } from './raster-source.js';
 
-/** What {@link fromChunks} takes. */
-export interface ChunkedRaster extends RasterProfile {
+/** The shape of a lazy raster and its chunks. */
+export interface ChunkedShape extends RasterProfile {
   /** In pixels. */
   readonly width: number;
   /** In pixels. */
@@ -27,23 +26,32 @@ export interface ChunkedRaster extends RasterProfile {
   /** How several bands lie in a chunk's array: `band` (whole planes) by default. */
   readonly interleave?: Interleave | undefined;
   /**
-   * The chunk grid: one width and one height in pixels for regular chunks, or the width of every column and the
-   * height of every row, which must add up to the raster's.
+   * The chunk grid: one width and one height in pixels for regular chunks, or the width of every
+   * column and the height of every row, which must add up to the raster's.
    */
   readonly chunks: {
     readonly width: number | readonly number[];
     readonly height: number | readonly number[];
   };
   /**
-   * Computes one chunk: `window.widthPx * window.heightPx * bandCount` samples. Several calls may be under way at
-   * once, in any order; the writer makes one call a chunk. An error that it throws reaches the caller of the write.
+   * A text that changes with the samples that `compute` gives; needed for a write that is to be
+   * resumed.
    */
-  readonly compute: (chunk: Cell, signal?: AbortSignal) => RasterArray | Promise<RasterArray>;
-  /** A text that changes with the samples that `compute` gives; needed for a write that is to be resumed. */
   readonly fingerprint?: string | undefined;
 }
 
-const optionNames = [
+/** What {@link fromChunks} takes. */
+export interface ChunkedRaster extends ChunkedShape {
+  /**
+   * Computes one chunk: `window.widthPx * window.heightPx * bandCount` samples. Several calls may
+   * be under way at once, in any order; the writer makes one call a chunk. An error that it throws
+   * reaches the caller of the write.
+   */
+  readonly compute: (chunk: Cell, signal?: AbortSignal) => RasterArray | Promise<RasterArray>;
+}
+
+/** The names of {@link ChunkedShape} and of the callback, for option checks. */
+export const chunkOptionNames: readonly (keyof ChunkedRaster | keyof RasterProfile)[] = [
   ...profileNames,
   'width',
   'height',
@@ -61,44 +69,90 @@ const KEPT_BYTES = 64 * 1024 * 1024;
 /**
  * A source whose chunks are computed on demand. Each chunk becomes one tile of the mosaic.
  *
- * @throws HoldfastError INVALID_ARGUMENT for a size of zero, an unknown data type, or chunks that do not add up
+ * @throws HoldfastError INVALID_ARGUMENT for a size of zero, an unknown data type, or chunks that
+ *   do not add up
  */
 export function fromChunks(raster: ChunkedRaster): RasterSource {
-  checkOptions('fromChunks', raster, optionNames);
-  const { width: widthPx, height: heightPx, dataType, interleave = 'band' } = raster;
-  if (!Object.hasOwn(dataTypes, dataType))
-    throw invalidArgument('fromChunks', `fromChunks knows no data type '${dataType}'`);
-  const shape = { widthPx, heightPx, bandCount: raster.bandCount ?? 1, dataType };
-  const info = rasterInfo('fromChunks', shape, raster);
-  const blocks = chunkGrid(raster);
-  const compute = async (chunk: Cell, signal?: AbortSignal): Promise<RasterArray> =>
-    checkedChunk(info, chunk, await raster.compute(chunk, signal));
-  const load = async (cell: Cell) => ({ data: await compute(cell), window: cell.window });
-  const reader = new BlockReader({ info, interleave, blocks, load, keptBytes: KEPT_BYTES });
+  checkOptions('fromChunks', raster, chunkOptionNames);
+  const plan = planChunks('fromChunks', raster);
+  return chunkSource(plan, raster, async (chunk, signal, takeBuffer) => {
+    const data = checkedChunk(plan.info, chunk, await raster.compute(chunk, signal));
+    // A copy, since whoever computed it may go on using the array.
+    const copy = roomFor(plan.info.dataType, data.length, takeBuffer);
+    (copy as Uint8Array).set(data as Uint8Array);
+    return copy;
+  });
+}
+
+/** What is known of a lazy raster before any of it is computed. */
+interface ChunkPlan {
+  readonly info: RasterInfo;
+  readonly interleave: Interleave;
+  readonly blocks: Grid;
+}
+
+/** @throws HoldfastError INVALID_ARGUMENT, as {@link fromChunks} */
+export function planChunks(call: string, raster: ChunkedShape): ChunkPlan {
+  const { width: widthPx, height: heightPx, dataType, bandCount = 1 } = raster;
+  checkDataType(call, dataType);
+  const info = rasterInfo(call, { widthPx, heightPx, bandCount, dataType }, raster);
+  const interleave = bandCount > 1 ? (raster.interleave ?? 'band') : 'band';
+  return { info, interleave, blocks: chunkGrid(call, raster) };
+}
+
+/** Gives the samples of one chunk, in an array that is the reader's own. */
+type LoadChunk = (
+  chunk: Cell,
+  signal: AbortSignal | undefined,
+  takeBuffer?: TakeBuffer,
+) => Promise<RasterArray>;
+
+/**
+ * A source that loads each chunk when it is read. Other windows are put together of chunks, which
+ * are kept until all of them has been given.
+ *
+ * @param decodingBytes - chunks that are loaded at one time for a window that is no chunk, in bytes
+ */
+export function chunkSource(
+  { info, interleave, blocks }: ChunkPlan,
+  { fingerprint }: ChunkedShape,
+  load: LoadChunk,
+  decodingBytes: number = Number.POSITIVE_INFINITY,
+): RasterSource {
+  const loadBlock = async (cell: Cell, signal: AbortSignal | undefined) => ({
+    data: await load(cell, signal),
+    window: cell.window,
+  });
+  const budget = new ByteBudget(decodingBytes);
+  const about = { info, interleave, blocks, keptBytes: KEPT_BYTES, budget };
+  const reader = new BlockReader({ ...about, load: loadBlock });
   return {
     info,
     interleave,
     blocks,
     tiling: 'blocks',
-    ...givenFingerprint(raster.fingerprint),
+    ...givenFingerprint(fingerprint),
     async read(window, signal, takeBuffer) {
       const chunk = wholeChunk(blocks, window);
       if (!chunk) return reader.read(window, signal, takeBuffer);
       signal?.throwIfAborted();
-      return wholePixels(info, interleave, chunk, await compute(chunk, signal), takeBuffer);
+      const { widthPx, heightPx } = window;
+      const data = await load(chunk, signal, takeBuffer);
+      return { data, widthPx, heightPx, bandCount: info.bands.length, interleave };
     },
   };
 }
 
-function chunkGrid(raster: ChunkedRaster): Grid {
+function chunkGrid(call: string, raster: ChunkedShape): Grid {
   const { width, height } = raster.chunks;
   return {
-    columnEdgesPx: chunkEdges('width', width, raster.width),
-    rowEdgesPx: chunkEdges('height', height, raster.height),
+    columnEdgesPx: chunkEdges(call, 'width', width, raster.width),
+    rowEdgesPx: chunkEdges(call, 'height', height, raster.height),
   };
 }
 
 function chunkEdges(
+  call: string,
   name: string,
   sizes: number | readonly number[],
   lengthPx: number,
@@ -106,15 +160,15 @@ function chunkEdges(
   const given = typeof sizes === 'number' ? [sizes] : sizes;
   const positive =
     given.length > 0 && given.every((size) => Number.isSafeInteger(size) && size > 0);
-  if (!positive) throw chunkError(name, 'whole numbers of at least 1');
+  if (!positive) throw chunkError(call, name, 'whole numbers of at least 1');
   if (typeof sizes === 'number') return regularGrid(lengthPx, 1, sizes, 1).columnEdgesPx;
   const edges = gridOfSizes(sizes, []).columnEdgesPx;
-  if (edges.at(-1) !== lengthPx) throw chunkError(name, `sizes that add up to ${lengthPx}`);
+  if (edges.at(-1) !== lengthPx) throw chunkError(call, name, `sizes that add up to ${lengthPx}`);
   return edges;
 }
 
-function chunkError(name: string, wanted: string): Error {
-  return invalidArgument('fromChunks', `chunks.${name} must be ${wanted}`);
+function chunkError(call: string, name: string, wanted: string): Error {
+  return invalidArgument(call, `chunks.${name} must be ${wanted}`);
 }
 
 /** The chunk that a window is, if it is exactly one. */
@@ -137,18 +191,4 @@ function checkedChunk(info: RasterInfo, chunk: Cell, data: RasterArray): RasterA
     'compute',
     `the chunk at row ${chunk.row}, column ${chunk.column} must be ${length} samples of ${info.dataType}, but compute gave ${data?.length} of ${dataTypeOf(data)}`,
   );
-}
-
-/** The chunk as the reader's own copy, since whoever computed it may go on using the array. */
-function wholePixels(
-  info: RasterInfo,
-  interleave: Interleave,
-  chunk: Cell,
-  data: RasterArray,
-  takeBuffer: TakeBuffer | undefined,
-): Pixels {
-  const { widthPx, heightPx } = chunk.window;
-  const copy = roomFor(info.dataType, data.length, takeBuffer);
-  (copy as Uint8Array).set(data as Uint8Array);
-  return { data: copy, widthPx, heightPx, bandCount: info.bands.length, interleave };
 }

@@ -1,7 +1,16 @@
 /** What a caller says about a raster besides its samples, and the checks that every source shares. */
 import { invalidArgument } from 'holdfast/options';
 import { parseCrs } from '../crs/crs.js';
-import type { BandInfo, Crs, DataType, Nodata, RasterInfo, Transform } from '../model.js';
+import { nodataSample } from '../tiff/nodata.js';
+import {
+  type BandInfo,
+  type Crs,
+  type DataType,
+  dataTypes,
+  type Nodata,
+  type RasterInfo,
+  type Transform,
+} from '../model.js';
 
 /** Everything about a raster that its samples do not say. All of it may be left out. */
 export interface RasterProfile {
@@ -20,7 +29,7 @@ export interface RasterProfile {
 }
 
 /** The names of {@link RasterProfile}, for option checks. */
-export const profileNames: readonly string[] = [
+export const profileNames: readonly (keyof RasterProfile)[] = [
   'transform',
   'crs',
   'pixelIs',
@@ -40,7 +49,8 @@ export interface RasterShape {
 /**
  * Joins what a source found and what the caller said.
  *
- * @throws HoldfastError INVALID_ARGUMENT for a size that is not a positive integer, or bands that do not match
+ * @throws HoldfastError INVALID_ARGUMENT for a size that is not a positive integer, or bands that
+ *   do not match
  */
 export function rasterInfo(call: string, shape: RasterShape, profile: RasterProfile): RasterInfo {
   const { widthPx, heightPx, bandCount, dataType } = shape;
@@ -54,11 +64,18 @@ export function rasterInfo(call: string, shape: RasterShape, profile: RasterProf
       `${call} was told about ${bands.length} bands, but the data has ${bandCount}: give one entry a band`,
     );
   }
-  const { transform, pixelIs, nodata, metadata } = profile;
+  const { transform, pixelIs, metadata } = profile;
+  const nodata = profile.nodata === undefined ? undefined : nodataSample(profile.nodata, dataType);
   checkTransform(call, transform);
   const crs = crsOf(call, profile.crs);
   const georeferencing = { transform, crs, pixelIs };
   return { widthPx, heightPx, dataType, bands, nodata, georeferencing, metadata };
+}
+
+/** @throws HoldfastError INVALID_ARGUMENT for a name that is no data type's */
+export function checkDataType(call: string, dataType: unknown): void {
+  if (typeof dataType === 'string' && Object.hasOwn(dataTypes, dataType)) return;
+  throw invalidArgument(call, `${call} knows no data type '${String(dataType)}'`);
 }
 
 /** Whoever read the CRS out of a file knows its kind; what a caller writes is looked at. */

@@ -1,13 +1,16 @@
 /**
- * Raw samples lie in a file as they lie in memory: uncompressed, row after row, in the byte order of the machine. An
- * encoder thread reads them there by itself, straight into the buffer that it encodes, and nothing is handed over.
+ * Raw samples lie in a file as they lie in memory: uncompressed, row after row, in the byte order
+ * of the machine. An encoder thread reads them there by itself, straight into the buffer that it
+ * encodes, and nothing is handed over.
  */
-import type { Fs, FsFile } from 'holdfast/os';
+import { type Fs, type FsFile, isSameFile, openGiven, readFully } from 'holdfast/os';
 import { type DataType, dataTypes, type Interleave, type Pixels, type Window } from '../model.js';
 import { corrupt } from './geotiff/corrupt.js';
-import { readFully } from './geotiff/read-fully.js';
 
-/** Where raw samples lie. What another thread can be told: no file that is open, but which file it is. */
+/**
+ * Where raw samples lie. What another thread can be told: no file that is open, but which file it
+ * is.
+ */
 export interface RawSamples {
   readonly path: string;
   /** The file that the source has open; another one at the path is not meant. */
@@ -35,10 +38,11 @@ export class RawReader {
   }
 
   /**
-   * Reads windows that lie side by side, each into a buffer that has just its size: what lies side by side in the file is
-   * read by one call.
+   * Reads windows that lie side by side, each into a buffer that has just its size: what lies side
+   * by side in the file is read by one call.
    *
-   * @throws HoldfastError CORRUPT_DOCUMENT when the file is another one by now, ends early or cannot be read
+   * @throws HoldfastError CORRUPT_DOCUMENT when the file is another one by now, ends early or
+   *   cannot be read
    */
   async read(windows: readonly Window[], buffers: readonly ArrayBuffer[]): Promise<Pixels[]> {
     const { path, dataType, bandCount, interleave, planeOffsetsBytes } = this.#samples;
@@ -64,10 +68,9 @@ export class RawReader {
   }
 
   async #open(): Promise<FsFile> {
-    const { path, dev, ino } = this.#samples;
-    const file = await this.#fs.open(path, { access: 'read' });
-    const stat = await file.stat();
-    if (stat.dev === dev && stat.ino === ino) return file;
+    const { path } = this.#samples;
+    const { handle: file, stat } = await openGiven(this.#fs, path);
+    if (isSameFile(stat, this.#samples)) return file;
     await file.close();
     throw new Error('another file has taken its place');
   }
@@ -86,7 +89,7 @@ export class RawReader {
     const count =
       widthPx * pixelBytes === rowBytes
         ? await readFully(file, target, first)
-        : await readRows(file, targets, heightPx, first, rowBytes);
+        : await readRows(file, targets, { rowCount: heightPx, offsetBytes: first, rowBytes });
     if (count < sizeBytes) throw new Error(`the file ends ${sizeBytes - count} bytes too early`);
   }
 }
@@ -101,9 +104,11 @@ function planeOf(buffer: ArrayBuffer, plane: number, planeCount: number): Uint8A
 async function readRows(
   file: FsFile,
   targets: readonly Uint8Array[],
-  rowCount: number,
-  offsetBytes: number,
-  rowBytes: number,
+  {
+    rowCount,
+    offsetBytes,
+    rowBytes,
+  }: Readonly<Record<'rowCount' | 'offsetBytes' | 'rowBytes', number>>,
 ): Promise<number> {
   if (file.readStrided) return file.readStrided(targets, rowCount, offsetBytes, rowBytes);
   let done = 0;

@@ -1,14 +1,19 @@
 /**
- * Minimum, maximum, mean, standard deviation, share of valid pixels and histogram of a band, from the statistics of its
- * tiles. Each tile is gone over while it is in memory to be encoded; joining is cheap.
+ * Minimum, maximum, mean, standard deviation and share of valid pixels of a band, and its histogram
+ * when that is asked for, from the statistics of its tiles. Each tile is gone over while it is in
+ * memory to be encoded; joining is cheap.
  *
- * Values that are nodata, not-a-number or infinite count as not valid. The deviation is that of the whole population
- * (divided by n), as GDAL's. Sums of squares are joined by the method of Chan, Golub and LeVeque (Updating formulae and
- * a pairwise algorithm for computing sample variances, 1979), which loses no digits to a large mean. 64-bit integers are
- * taken as the nearest doubles.
+ * Values that are nodata, not-a-number or infinite count as not valid. The deviation is that of the
+ * whole population (divided by n), as GDAL's. Sums of squares are joined by the method of Chan,
+ * Golub and LeVeque (Updating formulae and a pairwise algorithm for computing sample variances,
+ * 1979), which loses no digits to a large mean. 64-bit integers are taken as the nearest doubles.
  */
+import { types } from 'node:util';
 import type { Nodata, RasterArray } from '../model.js';
 import { countValues, joinHistograms, type Histogram } from './histogram.js';
+
+/** What is to be found: nothing, all but the histogram, or that too. */
+export type WantedStatistics = 'none' | 'values' | 'histogram';
 
 /** What was found in some pixels of one band. Plain data, so that it can come from another thread. */
 export interface BandStatistics {
@@ -21,7 +26,8 @@ export interface BandStatistics {
     readonly mean: number;
     /** Sum of the squared distances from the mean. */
     readonly squares: number;
-    readonly histogram: Histogram;
+    /** When it was asked for. */
+    readonly histogram?: Histogram | undefined;
   };
 }
 
@@ -29,33 +35,36 @@ export interface BandStatistics {
 export const noStatistics: BandStatistics = { pixels: 0, valid: 0 };
 
 /**
- * Goes over the samples of one band.
- *
- * @param samples - of all bands
- * @param start - index of the band's first sample
- * @param step - distance between two of its samples
- * @param pixels - how many samples the band has
+ * The samples of one band among those of all bands: `pixels` of them, `step` apart, from `start`
+ * on.
+ */
+interface BandSamples {
+  readonly data: RasterArray;
+  readonly start: number;
+  readonly step: number;
+  readonly pixels: number;
+  /** Of each pixel: 0 where it is not valid. */
+  readonly validity?: Uint8Array | undefined;
+}
+
+/**
+ * Goes over the samples of one band: twice, which is exact and takes a fraction of what compressing
+ * them does.
  */
 export function bandStatistics(
-  samples: RasterArray,
-  start: number,
-  step: number,
-  pixels: number,
+  samples: BandSamples,
   nodata: Nodata | undefined,
+  wanted: WantedStatistics = 'values',
 ): BandStatistics {
-  const values = validValues(samples, start, step, pixels, nodata);
-  if (values.length === 0) return { pixels, valid: 0 };
-  let [minimum, maximum, sum] = [Infinity, -Infinity, 0];
-  for (const value of values) {
-    if (value < minimum) minimum = value;
-    if (value > maximum) maximum = value;
-    sum += value;
-  }
-  const mean = sum / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  const histogram = countValues(values, minimum, maximum);
-  return { pixels, valid: values.length, values: { minimum, maximum, mean, squares, histogram } };
+  const { pixels } = samples;
+  const numbers = asNumbers(samples, nodata);
+  const { valid, minimum, maximum, sum } = rangeOf(numbers);
+  if (valid === 0) return { pixels, valid: 0 };
+  const mean = sum / valid;
+  const histogram =
+    wanted === 'histogram' ? countValues(validValues(numbers), minimum, maximum) : undefined;
+  const squares = squaresOf(numbers, mean);
+  return { pixels, valid, values: { minimum, maximum, mean, squares, histogram } };
 }
 
 /** Statistics of each band of a tile. */
@@ -64,15 +73,20 @@ export function tileStatistics(
     readonly data: RasterArray;
     readonly bandCount: number;
     readonly interleave: 'pixel' | 'band';
+    /** Of each pixel, where the last band is their mask. */
+    readonly validity?: Uint8Array | undefined;
   },
   nodata: Nodata | undefined,
+  wanted: WantedStatistics = 'values',
 ): BandStatistics[] {
-  const { data, bandCount, interleave } = tile;
+  const { data, bandCount, interleave, validity } = tile;
   const pixels = data.length / bandCount;
-  return Array.from({ length: bandCount }, (_, band) =>
-    interleave === 'pixel'
-      ? bandStatistics(data, band, bandCount, pixels, nodata)
-      : bandStatistics(data, band * pixels, 1, pixels, nodata),
+  const imageCount = validity ? bandCount - 1 : bandCount;
+  const places = Array.from({ length: imageCount }, (_, band) =>
+    interleave === 'pixel' ? { start: band, step: bandCount } : { start: band * pixels, step: 1 },
+  );
+  return places.map((place) =>
+    bandStatistics({ data, pixels, validity, ...place }, nodata, wanted),
   );
 }
 
@@ -91,27 +105,94 @@ export function joinStatistics(a: BandStatistics, b: BandStatistics): BandStatis
       maximum: Math.max(a.values.maximum, b.values.maximum),
       mean: a.values.mean + (distance * b.valid) / valid,
       squares: a.values.squares + b.values.squares + (distance ** 2 * a.valid * b.valid) / valid,
-      histogram: joinHistograms(a.values.histogram, b.values.histogram),
+      histogram: joinedHistogram(a.values.histogram, b.values.histogram),
     },
   };
 }
 
-function validValues(
-  samples: RasterArray,
-  start: number,
-  step: number,
-  pixels: number,
+function joinedHistogram(
+  a: Histogram | undefined,
+  b: Histogram | undefined,
+): Histogram | undefined {
+  return a && b && joinHistograms(a, b);
+}
+
+/** Samples as numbers, and the value among them that is no data; not-a-number where there is none. */
+interface NumberSamples {
+  readonly data: Exclude<RasterArray, BigInt64Array | BigUint64Array>;
+  readonly start: number;
+  readonly step: number;
+  readonly end: number;
+  readonly nodata: number;
+}
+
+/**
+ * Those of 64 bits are compared with nodata before they become doubles, and are not-a-number where
+ * they equal it.
+ */
+function asNumbers(
+  { data, start, step, pixels, validity }: BandSamples,
   nodata: Nodata | undefined,
-): Float64Array {
-  const values = new Float64Array(pixels);
+): NumberSamples {
+  // A mask counts before nodata, as GDAL has it.
+  if (validity) {
+    const valid = Float64Array.from({ length: pixels }, (_, index) =>
+      validity[index] === 0 ? Number.NaN : Number(data[start + index * step]),
+    );
+    return { data: valid, start: 0, step: 1, end: pixels, nodata: Number.NaN };
+  }
+  if (!(types.isBigInt64Array(data) || types.isBigUint64Array(data))) {
+    const value = nodata === undefined ? Number.NaN : Number(nodata);
+    const rounded = types.isFloat32Array(data) ? Math.fround(value) : value;
+    return { data, start, step, end: start + pixels * step, nodata: rounded };
+  }
+  const missing = nodata === undefined ? undefined : BigInt(nodata);
+  const numbers = Float64Array.from({ length: pixels }, (_, index) => {
+    const sample = data[start + index * step] as bigint;
+    return sample === missing ? Number.NaN : Number(sample);
+  });
+  return { data: numbers, start: 0, step: 1, end: pixels, nodata: Number.NaN };
+}
+
+/** Sums of integers of up to 32 bits are exact. */
+function rangeOf({ data, start, step, end, nodata }: NumberSamples): {
+  readonly valid: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly sum: number;
+} {
+  // One by one: taken out of an array they would stay objects for the compiler, and each step of
+  // the loop make new ones.
   let valid = 0;
-  for (let index = 0, at = start; index < pixels; index += 1, at += step) {
-    const sample = samples[at] as number | bigint;
-    if (sample === nodata) continue;
-    const value = Number(sample);
-    if (!Number.isFinite(value)) continue;
-    values[valid] = value;
+  let minimum = Infinity;
+  let maximum = -Infinity;
+  let sum = 0;
+  for (let at = start; at < end; at += step) {
+    const value = data[at] as number;
+    // The second: not-a-number and the infinite ones.
+    if (value === nodata || value - value !== 0) continue;
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+    sum += value;
     valid += 1;
   }
-  return values.subarray(0, valid);
+  return { valid, minimum, maximum, sum };
+}
+
+function squaresOf({ data, start, step, end, nodata }: NumberSamples, mean: number): number {
+  let squares = 0;
+  for (let at = start; at < end; at += step) {
+    const value = data[at] as number;
+    if (value === nodata || value - value !== 0) continue;
+    const distance = value - mean;
+    squares += distance * distance;
+  }
+  return squares;
+}
+
+function* validValues({ data, start, step, end, nodata }: NumberSamples): Generator<number> {
+  for (let at = start; at < end; at += step) {
+    const value = data[at] as number;
+    if (value !== nodata && Number.isFinite(value)) yield value;
+  }
 }

@@ -1,13 +1,21 @@
-/** Statistics as GDAL and QGIS look for them: metadata items of the band, and a histogram in the index. */
+/**
+ * Statistics as GDAL and QGIS look for them: metadata items of the band, and a histogram in the
+ * index.
+ */
 import type { BandStatistics } from './band-statistics.js';
 
+/** Of an item that says something about samples as they once were, by whoever wrote it. */
+export function isStatistic(key: string): boolean {
+  return key.startsWith('STATISTICS_');
+}
+
 /**
- * The metadata items of a band (`GDALRasterBand::SetStatistics`); none where no pixel is valid. The valid share is in
- * percent.
+ * The metadata items of a band (`GDALRasterBand::SetStatistics`); where no pixel is valid the valid
+ * share alone. That is in percent.
  */
 export function statisticsMetadata(statistics: BandStatistics): Record<string, string> {
   const { values, valid, pixels } = statistics;
-  if (!values) return {};
+  if (!values) return pixels > 0 ? { STATISTICS_VALID_PERCENT: '0' } : {};
   return {
     STATISTICS_MINIMUM: String(values.minimum),
     STATISTICS_MAXIMUM: String(values.maximum),

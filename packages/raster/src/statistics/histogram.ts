@@ -1,12 +1,17 @@
 /**
- * A histogram that is counted in one pass, without knowing the range before, and whose parts can be joined in any order.
+ * A histogram that is counted in one pass, without knowing the range before, and whose parts can be
+ * joined in any order.
  *
- * Buckets are `2^exponent` wide and begin at multiples of their width, so two histograms fit together after the finer
- * one has been made coarser, and every count stays exact. The exponent is the smallest with which the values fit into
- * the greatest number of buckets; so it depends on the values alone, not on the order in which they came.
+ * Buckets are `2^exponent` wide and begin at multiples of their width, so two histograms fit
+ * together after the finer one has been made coarser, and every count stays exact. The exponent is
+ * the smallest with which the values fit into the greatest number of buckets; so it depends on the
+ * values alone, not on the order in which they came.
  */
 
-/** Counts of values. Bucket `i` holds the values from `(first + i) * 2^exponent` to below `(first + i + 1) * 2^exponent`. */
+/**
+ * Counts of values. Bucket `i` holds the values from `(first + i) * 2^exponent` to below
+ * `(first + i + 1) * 2^exponent`.
+ */
 export interface Histogram {
   readonly exponent: number;
   readonly first: number;
@@ -15,11 +20,17 @@ export interface Histogram {
 
 /** As many as GDAL's own histograms have. */
 export const MOST_BUCKETS = 256;
-/** Buckets are at least this fine a part of the values in them, so that bucket numbers are whole and exact. */
+/**
+ * Buckets are at least this fine a part of the values in them, so that bucket numbers are whole and
+ * exact.
+ */
 const FINEST_PART_BITS = 40;
 /** The exponent of the bucket of a lone zero. */
 const FINEST_EXPONENT = -900;
-/** Values nearer to zero than this count as zero: scaled by a bucket's width they would lose their sign and become it. */
+/**
+ * Values nearer to zero than this count as zero: scaled by a bucket's width they would lose their
+ * sign and become it.
+ */
 const SMALLEST = 2 ** FINEST_EXPONENT;
 
 /** Counts finite values that lie between `minimum` and `maximum`, which are among them. */

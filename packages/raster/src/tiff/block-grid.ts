@@ -1,6 +1,9 @@
-/** How one tile file is cut into TIFF blocks, and how a block's samples are gathered out of a tile's. */
+/**
+ * How one tile file is cut into TIFF blocks, and how a block's samples are gathered out of a
+ * tile's.
+ */
 import type { Interleave, Pixels } from '../model.js';
-import type { PredictRow, Words } from '../codec/predictor.js';
+import type { PredictRow, Row, Words } from '../codec/predictor.js';
 
 /** TIFF 6.0, page 67: widths and heights of blocks are multiples of 16. */
 export const BLOCK_MULTIPLE_PX = 16;
@@ -56,7 +59,10 @@ function roundUp(lengthPx: number): number {
   return Math.ceil(lengthPx / BLOCK_MULTIPLE_PX) * BLOCK_MULTIPLE_PX;
 }
 
-/** The blocks in the order of TileOffsets (TIFF 6.0, page 68): left to right, top to bottom, plane after plane. */
+/**
+ * The blocks in the order of TileOffsets (TIFF 6.0, page 68): left to right, top to bottom, plane
+ * after plane.
+ */
 export function blocksOf(grid: BlockGrid): readonly Block[] {
   const blocks: Block[] = [];
   for (let plane = 0; plane < grid.planes; plane += 1) {
@@ -69,7 +75,10 @@ export function blocksOf(grid: BlockGrid): readonly Block[] {
   return blocks;
 }
 
-/** Whether a tile's samples, as they lie, are those of its only block: then nothing needs to be gathered. */
+/**
+ * Whether a tile's samples, as they lie, are those of its only block: then nothing needs to be
+ * gathered.
+ */
 export function isWholeBlock(grid: BlockGrid, pixels: Pixels): boolean {
   const single = grid.columns * grid.rows * grid.planes === 1;
   const sameOrder = pixels.bandCount === 1 || pixels.interleave === 'pixel';
@@ -81,51 +90,45 @@ export function isWholeBlock(grid: BlockGrid, pixels: Pixels): boolean {
   );
 }
 
-/** Where a gathered row is: `start` counts words. */
-interface Row {
-  readonly words: Words;
-  readonly start: number;
+/** What blocks are gathered from. */
+interface Gathering {
+  readonly grid: BlockGrid;
+  readonly pixels: Pixels;
+  /** The tile's samples as words. */
+  readonly source: Words;
+  readonly wordsPerSample: number;
+  /** Room for one row of a block, as words. */
+  readonly scratch: Words;
+  readonly predictRow: PredictRow;
 }
 
 /**
- * Fills `target` with a block's samples, each row with its predictor applied. What lies past the edges of the tile is
- * filled with the last column and the last row: readers cut it off, and it compresses to nearly nothing.
- *
- * @param source - the tile's samples as words
- * @param scratch - room for one row of the block, as words
+ * Fills `target` with a block's samples, each row with its predictor applied. What lies past the
+ * edges of the tile is filled with the last column and the last row: readers cut it off, and it
+ * compresses to nearly nothing.
  */
-export function gatherBlock(
-  grid: BlockGrid,
-  block: Block,
-  pixels: Pixels,
-  source: Words,
-  wordsPerSample: number,
-  scratch: Words,
-  target: Words,
-  predictRow: PredictRow,
-): void {
+export function gatherBlock(gathering: Gathering, block: Block, target: Words): void {
+  const { grid, pixels, wordsPerSample, predictRow } = gathering;
   const samplesPerRow = grid.blockWidthPx * grid.samplesPerPixel;
   const wordsPerRow = samplesPerRow * wordsPerSample;
   const rowsInside = Math.min(grid.blockHeightPx, pixels.heightPx - block.yPx);
   for (let y = 0; y < rowsInside; y += 1) {
-    const row = gatherRow(grid, block, y, pixels, source, wordsPerSample, scratch);
-    const to = y * wordsPerRow;
-    predictRow(row.words, row.start, target, to, samplesPerRow, grid.samplesPerPixel);
+    const to = { words: target, start: y * wordsPerRow };
+    predictRow(gatherRow(gathering, block, y), to, samplesPerRow, grid.samplesPerPixel);
   }
   for (let y = rowsInside; y < grid.blockHeightPx; y += 1) {
     target.copyWithin(y * wordsPerRow, (y - 1) * wordsPerRow, y * wordsPerRow);
   }
 }
 
-/** One row of a block: where it lies already, if it lies there whole and in order, else gathered into `scratch`. */
+/**
+ * One row of a block: where it lies already, if it lies there whole and in order, else gathered
+ * into `scratch`.
+ */
 function gatherRow(
-  grid: BlockGrid,
+  { grid, pixels, source, wordsPerSample, scratch }: Gathering,
   block: Block,
   y: number,
-  pixels: Pixels,
-  source: Words,
-  wordsPerSample: number,
-  scratch: Words,
 ): Row {
   const { widthPx, heightPx, bandCount } = pixels;
   const insidePx = Math.min(grid.blockWidthPx, widthPx - block.xPx);

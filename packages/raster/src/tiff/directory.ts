@@ -1,7 +1,7 @@
 /**
- * The header of an image in a tile file: the file header, if the image is the first, one directory (IFD), and the values
- * that do not fit into its entries, in this order and before any pixel, so that a reader has everything with its first
- * read.
+ * The header of an image in a tile file: the file header, if the image is the first, one directory
+ * (IFD), and the values that do not fit into its entries, in this order and before any pixel, so
+ * that a reader has everything with its first read.
  */
 import { fieldTypes, type FieldTypeName, type TiffVariant } from './tags.js';
 
@@ -21,7 +21,7 @@ export function textField(tag: number, text: string): Field {
 const BLOCK_ALIGNMENT_BYTES = 16;
 
 /** Where an image lies in its file. */
-export interface ImagePlace {
+interface ImagePlace {
   /** The offset of its first byte; the file header is part of the first image only. */
   readonly startBytes: number;
   /** The offset of the next image; 0 when there is none. */
@@ -30,7 +30,10 @@ export interface ImagePlace {
 
 const ONLY_IMAGE: ImagePlace = { startBytes: 0, nextBytes: 0 };
 
-/** The size of a header with these fields: where the first block may begin, from the start of the image. */
+/**
+ * The size of a header with these fields: where the first block may begin, from the start of the
+ * image.
+ */
 export function headerBytes(
   variant: TiffVariant,
   fields: readonly Field[],
@@ -49,7 +52,10 @@ export function alignToBlock(sizeBytes: number): number {
   return alignUp(sizeBytes, BLOCK_ALIGNMENT_BYTES);
 }
 
-/** Writes the header with these fields, sorted by tag as TIFF demands, to the start of `target`, which is its image. */
+/**
+ * Writes the header with these fields, sorted by tag as TIFF demands, to the start of `target`,
+ * which is its image.
+ */
 export function writeHeader(
   variant: TiffVariant,
   fields: readonly Field[],
@@ -106,7 +112,10 @@ function entryBytes(variant: TiffVariant): number {
   return 4 + 2 * variant.offsetType.bytes;
 }
 
-/** The bytes that a field takes outside its entry, where values begin on word boundaries; 0 if they fit inside. */
+/**
+ * The bytes that a field takes outside its entry, where values begin on word boundaries; 0 if they
+ * fit inside.
+ */
 function outsideBytes(variant: TiffVariant, field: Field): number {
   const size = field.values.length * typeOf(variant, field).bytes;
   return size <= variant.offsetType.bytes ? 0 : alignUp(size, 8);

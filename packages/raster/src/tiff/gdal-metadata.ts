@@ -1,5 +1,9 @@
-/** The XML of the GDAL_METADATA tag (42112): what a raster and its bands carry beyond TIFF's own tags. */
+/**
+ * The XML of the GDAL_METADATA tag (42112): what a raster and its bands carry beyond TIFF's own
+ * tags.
+ */
 import type { BandInfo, ColourInterpretation } from '../model.js';
+import { isStatistic } from '../statistics/gdal-statistics.js';
 
 type Item = readonly [name: string, value: string, role?: string];
 
@@ -14,7 +18,9 @@ export function gdalMetadataXml(
   colours: readonly ColourInterpretation[] = [],
 ): string | undefined {
   const lines = [
-    ...Object.entries(metadata).map((item) => itemXml(item)),
+    ...Object.entries(metadata)
+      .filter(([key]) => !isStatistic(key))
+      .map((item) => itemXml(item)),
     ...bands.flatMap((band, index) =>
       bandItems(band, colours[index]).map((item) => itemXml(item, index)),
     ),
@@ -24,7 +30,8 @@ export function gdalMetadataXml(
 }
 
 function bandItems(band: BandInfo, colour: ColourInterpretation | undefined): readonly Item[] {
-  const items: Item[] = Object.entries(band.metadata ?? {});
+  // Those of the whole raster are not true of a tile.
+  const items: Item[] = Object.entries(band.metadata ?? {}).filter(([key]) => !isStatistic(key));
   if (band.description) items.push(['DESCRIPTION', band.description, 'description']);
   if (band.unit) items.push(['UNITTYPE', band.unit, 'unittype']);
   if (band.scale !== undefined) items.push(['SCALE', String(band.scale), 'scale']);

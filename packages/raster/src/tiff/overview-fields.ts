@@ -1,4 +1,7 @@
-/** The fields of an overview inside a tile file: those of the tile, less what says something of the tile as a whole. */
+/**
+ * The fields of an overview inside a tile file: those of the tile, less what says something of the
+ * tile as a whole.
+ */
 import type { Field } from './directory.js';
 import { tags } from './tags.js';
 

@@ -1,24 +1,31 @@
 /** Writes `NaN` samples as the nodata value. */
+import { types } from 'node:util';
 import type { Pixels } from '../model.js';
 
-/** IEEE 754: without the sign, the bits of every NaN are above those of infinity, and all others are not. */
+/**
+ * IEEE 754: without the sign, the bits of every NaN are above those of infinity, and all others are
+ * not.
+ */
 const INFINITY_BITS = 0x7f800000;
 const WITHOUT_SIGN = 0x7fffffff;
 
 /** The same pixels if there is nothing to replace; samples are never changed in place. */
 export function replaceNaN(pixels: Pixels, substitute: number | undefined): Pixels {
   const { data } = pixels;
-  const floats = data instanceof Float32Array || data instanceof Float64Array;
+  const floats = types.isFloat32Array(data) || types.isFloat64Array(data);
   if (substitute === undefined || !floats || !hasNaN(data)) return pixels;
   return { ...pixels, data: data.map((value) => (Number.isNaN(value) ? substitute : value)) };
 }
 
 function hasNaN(data: Float32Array | Float64Array): boolean {
-  if (data instanceof Float64Array) return data.includes(Number.NaN);
+  if (types.isFloat64Array(data)) return data.includes(Number.NaN);
   return hasNaNBits(new Int32Array(data.buffer, data.byteOffset, data.length));
 }
 
-/** The sign of a difference tells a NaN. Four samples at a time take a third of the time of `includes`. */
+/**
+ * The sign of a difference tells a NaN. Four samples at a time take a third of the time of
+ * `includes`.
+ */
 function hasNaNBits(bits: Int32Array): boolean {
   const last = bits.length - 3;
   let signs = 0;

@@ -1,6 +1,6 @@
 /**
- * The TIFF tags that tile files have. Sources: TIFF 6.0 (254 to 339), OGC 19-008r4 GeoTIFF 1.1 (33550 to 34737), GDAL's GTiff
- * driver page (42112, 42113), libtiff's `tiff.h` (50674).
+ * The TIFF tags that tile files have. Sources: TIFF 6.0 (254 to 339), OGC 19-008r4 GeoTIFF 1.1
+ * (33550 to 34737), GDAL's GTiff driver page (42112, 42113), libtiff's `tiff.h` (50674).
  */
 export const tags = {
   newSubfileType: 254,
@@ -30,8 +30,11 @@ export const tags = {
   lercParameters: 50674,
 } as const;
 
-/** A TIFF field type (TIFF 6.0, section 2; BigTIFF adds long8): its code, its width, and how a value is written. */
-export interface FieldType {
+/**
+ * A TIFF field type (TIFF 6.0, section 2; BigTIFF adds long8): its code, its width, and how a value
+ * is written.
+ */
+interface FieldType {
   readonly code: number;
   readonly bytes: number;
   readonly put: (view: DataView, offsetBytes: number, value: number) => void;
@@ -55,7 +58,10 @@ export const fieldTypes: Readonly<Record<FieldTypeName, FieldType>> = {
   },
 };
 
-/** Where classic TIFF and BigTIFF differ: the file header, the widths of counts and offsets, and what fits inline. */
+/**
+ * Where classic TIFF and BigTIFF differ: the file header, the widths of counts and offsets, and
+ * what fits inline.
+ */
 export interface TiffVariant {
   readonly name: 'classic' | 'big';
   /** The file header, with the offset of the first directory as its last part. */
@@ -69,8 +75,8 @@ export interface TiffVariant {
 }
 
 /**
- * Classic TIFF: "II", 42, offset of the directory. BigTIFF: "II", 43, the bytes of an offset, zero, offset of the
- * directory. In both the directory follows the header at once.
+ * Classic TIFF: "II", 42, offset of the directory. BigTIFF: "II", 43, the bytes of an offset, zero,
+ * offset of the directory. In both the directory follows the header at once.
  */
 export const tiffVariants: Readonly<Record<TiffVariant['name'], TiffVariant>> = {
   classic: {

@@ -1,12 +1,13 @@
 /**
- * Writes one tile as the bytes of a TIFF file: header and directory first, then its blocks in order; then its overviews,
- * each in the same way. The same samples give the same bytes, on any thread and at any time.
+ * Writes one tile as the bytes of a TIFF file: header and directory first, then its blocks in
+ * order; then its overviews, each in the same way. The same samples give the same bytes, on any
+ * thread and at any time.
  */
 import { openCodec } from '../codec/open-codec.js';
 import type { Codec } from '../codec/codec.js';
 import { predictRowOf, wordsOf, wordsPerSample } from '../codec/predictor.js';
 import { choosePredictor } from './choose-predictor.js';
-import { dataTypes, type Pixels, type RasterArray, type Transform } from '../model.js';
+import { dataTypeOf, dataTypes, type Pixels, type RasterArray, type Transform } from '../model.js';
 import {
   blockGrid,
   blocksOf,
@@ -20,7 +21,8 @@ import { overviewFields } from './overview-fields.js';
 import { replaceNaN } from './replace-nan.js';
 import { transformFields } from './transform-fields.js';
 import { tags, tiffVariants, type TiffVariant } from './tags.js';
-import type { TileFormat } from './tile-format.js';
+import { splitMask } from '../source/mask.js';
+import { MASK, maskFormat, type TileFormat } from './tile-format.js';
 
 /** The bytes of a tile file, in one part or several that follow each other. */
 export interface EncodedTile {
@@ -31,51 +33,78 @@ export interface EncodedTile {
 }
 
 /**
- * Encodes tiles of one format, one after another, with the same codec and buffers: for one thread. What `encode` returns
- * lies in these buffers (or is the tile's own array) until it is released.
+ * Encodes tiles of one format, one after another, with the same codec and buffers: for one thread.
+ * What `encode` returns lies in these buffers (or is the tile's own array) until it is released.
  */
 export class TileEncoder {
   readonly #format: TileFormat;
   readonly #codec: Codec;
   readonly #overviewFields: readonly Field[];
+  readonly #masks: TileEncoder | undefined;
   readonly #outputs: Uint8Array[] = [];
   #block = new Uint8Array(0);
   #row = new Uint8Array(0);
 
-  /** @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system lacks */
+  /**
+   * @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system
+   *   lacks
+   */
   constructor(format: TileFormat) {
     this.#format = format;
     this.#overviewFields = overviewFields(format.fields);
     this.#codec = openCodec(format.compression, format.dataType);
+    this.#masks = format.hasMask ? new TileEncoder(maskFormat(format)) : undefined;
   }
 
   /** @param overviews - smaller pictures of the tile, the largest first */
   encode(pixels: Pixels, transform?: Transform, overviews: readonly Pixels[] = []): EncodedTile {
-    const main = this.#imageOf(pixels, [
+    const main = this.#imagesOf(pixels, MASK.subfile, [
       ...this.#format.fields,
       ...(transform ? transformFields(transform, this.#format.pixelIs) : []),
     ]);
-    const others = overviews.map((overview) => this.#imageOf(overview, this.#overviewFields));
-    const images = [main, ...others];
-    const mostBytes = images.reduce((sum, image) => sum + this.#mostBytes(image), 0);
+    const others = overviews.flatMap((overview) =>
+      this.#imagesOf(overview, MASK.reducedSubfile, this.#overviewFields),
+    );
+    const images = [...main, ...others];
+    const mostBytes = images.reduce((sum, { by, image }) => sum + by.#mostBytes(image), 0);
     const variant = tiffVariants[variantFor(this.#format.bigTiff, mostBytes)];
     const encoded: EncodedImage[] = [];
     let startBytes = 0;
-    for (const [index, image] of images.entries()) {
-      const each = this.#encodeImage(variant, image, startBytes, index === images.length - 1);
+    for (const [index, { by, image }] of images.entries()) {
+      const each = by.#encodeImage(variant, image, startBytes, index === images.length - 1);
       encoded.push(each);
       startBytes += each.sizeBytes;
     }
     return {
       parts: encoded.flatMap(({ parts }) => parts),
       sizeBytes: startBytes,
-      release: () => void this.#outputs.push(...encoded.map(({ output }) => output)),
+      release: () => {
+        for (const [index, { by }] of images.entries())
+          by.#outputs.push((encoded[index] as EncodedImage).output);
+      },
     };
   }
 
   /** Frees the codec. */
   close(): void {
+    this.#masks?.close();
     this.#codec.close();
+  }
+
+  /** An image, and its mask if there is one, each with who encodes it. */
+  #imagesOf(
+    pixels: Pixels,
+    maskKind: number,
+    fields: readonly Field[],
+  ): readonly { readonly by: TileEncoder; readonly image: Image }[] {
+    const masks = this.#masks;
+    if (!masks) return [{ by: this, image: this.#imageOf(pixels, fields) }];
+    const { image, mask } = splitMask(pixels);
+    const kind: Field = { tag: tags.newSubfileType, type: 'long', values: [maskKind] };
+    return [
+      { by: this, image: this.#imageOf(image, fields) },
+      { by: masks, image: masks.#imageOf(mask, [kind, ...masks.#format.fields]) },
+    ];
   }
 
   #imageOf(given: Pixels, ownFields: readonly Field[]): Image {
@@ -138,7 +167,7 @@ export class TileEncoder {
   }
 
   #compressed(image: Image, headBytes: number): Blocks {
-    const { grid, pixels, predictor } = image;
+    const { grid } = image;
     const blockBytes = this.#blockBytes(grid);
     const boundBytes = this.#codec.boundBytes(blockBytes);
     const output = this.#takeOutput(alignToBlock(headBytes + this.#mostDataBytes(image)));
@@ -147,7 +176,7 @@ export class TileEncoder {
     const sizes: number[] = [];
     let endBytes = headBytes;
     for (const block of blocksOf(grid)) {
-      const samples = this.#gather(grid, block, pixels, predictor, blockBytes);
+      const samples = this.#gather(image, block, blockBytes);
       const room = output.subarray(endBytes, endBytes + boundBytes);
       const size = this.#codec.compress(samples, room, { widthPx, heightPx, samplesPerPixel });
       starts.push(endBytes);
@@ -158,29 +187,22 @@ export class TileEncoder {
   }
 
   /** A block's samples, ready for the codec: where they lie, if nothing has to be done to them. */
-  #gather(
-    grid: BlockGrid,
-    block: Block,
-    pixels: Pixels,
-    predictor: 1 | 2 | 3,
-    blockBytes: number,
-  ): Uint8Array {
+  #gather({ grid, pixels, predictor }: Image, block: Block, blockBytes: number): Uint8Array {
     if (predictor === 1 && isWholeBlock(grid, pixels)) return bytesOf(pixels.data);
     const { bytes } = dataTypes[this.#format.dataType];
     if (this.#block.length < blockBytes) this.#block = new Uint8Array(blockBytes);
     const rowBytes = blockBytes / grid.blockHeightPx;
     if (this.#row.length < rowBytes) this.#row = new Uint8Array(rowBytes);
     const target = this.#block.subarray(0, blockBytes);
-    gatherBlock(
+    const gathering = {
       grid,
-      block,
       pixels,
-      wordsOf(pixels.data, bytes),
-      wordsPerSample(bytes),
-      wordsOf(this.#row.subarray(0, rowBytes), bytes),
-      wordsOf(target, bytes),
-      predictRowOf(predictor, bytes),
-    );
+      source: wordsOf(pixels.data, bytes),
+      wordsPerSample: wordsPerSample(bytes),
+      scratch: wordsOf(this.#row.subarray(0, rowBytes), bytes),
+      predictRow: predictRowOf(predictor, bytes),
+    };
+    gatherBlock(gathering, block, wordsOf(target, bytes));
     return target;
   }
 
@@ -253,31 +275,6 @@ export function variantFor(bigTiff: TileFormat['bigTiff'], sizeBytes: number): T
   throw new RangeError(`a tile file may take ${sizeBytes} bytes, and classic TIFF ends at 4 GiB`);
 }
 
-/**
- * Encodes one tile as a whole TIFF file. For more than a few, a {@link TileEncoder} keeps its codec and buffers.
- *
- * @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system lacks
- */
-export function encodeTile(format: TileFormat, pixels: Pixels, transform?: Transform): Uint8Array {
-  const encoder = new TileEncoder(format);
-  try {
-    return joinParts(encoder.encode(pixels, transform));
-  } finally {
-    encoder.close();
-  }
-}
-
-/** The bytes of an encoded tile in an array of their own. */
-export function joinParts({ parts, sizeBytes }: EncodedTile): Uint8Array {
-  const bytes = new Uint8Array(sizeBytes);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
-}
-
 /** Only a mistake of ours can break these: sources are checked before any tile is encoded. */
 function checkPixels(pixels: Pixels, format: TileFormat): void {
   const { widthPx, heightPx, bandCount, data } = pixels;
@@ -287,7 +284,7 @@ function checkPixels(pixels: Pixels, format: TileFormat): void {
       `a tile of ${widthPx} x ${heightPx} with ${bandCount} bands cannot have ${data.length} samples`,
     );
   }
-  if (!(data instanceof dataTypes[format.dataType].array)) {
+  if (dataTypeOf(data) !== format.dataType) {
     throw new TypeError(`a tile's samples are not ${format.dataType} as its raster's are`);
   }
 }

@@ -14,6 +14,8 @@ import { geoKeysOf } from '../crs/geo-keys.js';
 import {
   dataTypes,
   type DataType,
+  hasMask,
+  imageBands,
   type Interleave,
   type Nodata,
   type RasterInfo,
@@ -56,7 +58,10 @@ export const tileOptionNames: readonly (keyof TileOptions)[] = [
 /** How the tile files of one raster are written. */
 export interface TileFormat {
   readonly dataType: DataType;
+  /** Without the mask. */
   readonly bandCount: number;
+  /** Whether the samples have a mask as their last band, which becomes images of its own. */
+  readonly hasMask: boolean;
   readonly interleave: Interleave;
   readonly compression: Compression;
   readonly blockSizePx: number | undefined;
@@ -99,7 +104,8 @@ export function tileFormat(
   openCodec(compression, raster.dataType).close();
   return {
     dataType: raster.dataType,
-    bandCount: raster.bands.length,
+    bandCount: imageBands(raster).length,
+    hasMask: hasMask(raster),
     interleave,
     compression,
     blockSizePx: options.blockSizePx,
@@ -111,7 +117,11 @@ export function tileFormat(
   };
 }
 
-function checkRaster(call: string, { dataType, bands, nodata }: RasterInfo): void {
+function checkRaster(call: string, raster: RasterInfo): void {
+  const { dataType, nodata } = raster;
+  const bands = imageBands(raster);
+  if (bands.some(({ isMask }) => isMask))
+    throw invalidArgument(call, 'only the last band may be a mask.');
   if (!Object.hasOwn(dataTypes, dataType)) {
     const known = Object.keys(dataTypes).join(', ');
     throw invalidArgument(call, `there is no data type '${dataType}'; there are ${known}.`);
@@ -134,7 +144,7 @@ function checkBlockSize(call: string, blockSizePx: number | undefined): void {
 
 /** LERC takes one band at a time, so that its mask can tell which samples of which band are NaN. */
 function checkInterleave(call: string, raster: RasterInfo, options: TileOptions): Interleave {
-  const bandwise = options.compression === 'lerc' && raster.bands.length > 1;
+  const bandwise = options.compression === 'lerc' && imageBands(raster).length > 1;
   const interleave = options.interleave ?? (bandwise ? 'band' : 'pixel');
   checkOneOf(call, 'interleave', interleave, ['pixel', 'band']);
   if (bandwise && interleave === 'pixel') {
@@ -165,14 +175,12 @@ function commonFields(
   compression: Compression,
 ): readonly Field[] {
   const { bytes, sampleFormat } = dataTypes[raster.dataType];
-  const bandCount = raster.bands.length;
+  const bands = imageBands(raster);
+  const bandCount = bands.length;
   const each = (value: number): readonly number[] => Array.from({ length: bandCount }, () => value);
-  const metadata = gdalMetadataXml(
-    raster.bands,
-    raster.metadata,
-    untoldColours(raster.bands, raster.dataType),
-  );
+  const metadata = gdalMetadataXml(bands, raster.metadata, untoldColours(bands, raster.dataType));
   const { nodata } = raster;
+  const { crs } = raster.georeferencing;
   const short = (tag: number, values: readonly number[]): Field => ({ tag, type: 'short', values });
   return [
     short(tags.bitsPerSample, each(bytes * 8)),
@@ -180,12 +188,48 @@ function commonFields(
     short(tags.samplesPerPixel, [bandCount]),
     short(tags.planarConfiguration, [PLANAR[interleave]]),
     short(tags.sampleFormat, each(sampleFormat)),
-    ...colourFields(raster.bands, raster.dataType),
-    ...geoKeyFields(geoKeysOf(raster.georeferencing)),
+    ...colourFields(bands, raster.dataType),
+    ...geoKeyFields(
+      geoKeysOf(raster.georeferencing),
+      crs?.kind === 'geoKeys' ? crs.minorRevision : undefined,
+    ),
     ...(metadata === undefined ? [] : [textField(tags.gdalMetadata, metadata)]),
     ...(nodata === undefined ? [] : [textField(tags.gdalNodata, nodataText(nodata))]),
     ...(compression.name === 'lerc' ? [LERC_PARAMETERS] : []),
   ];
+}
+
+/** TIFF 6.0: NewSubfileType of a mask, and its photometric interpretation. */
+export const MASK = { subfile: 4, reducedSubfile: 5, photometric: 4 } as const;
+
+/** How the masks of tiles are written: bytes of 0 and 255, as GDAL gives them. */
+export function maskFormat({ bigTiff, blockSizePx }: TileFormat): TileFormat {
+  const short = (tag: number, value: number): Field => ({ tag, type: 'short', values: [value] });
+  const compression: Compression = {
+    name: 'deflate',
+    level: 6,
+    predictor: 1,
+    maxZError: 0,
+  };
+  return {
+    dataType: 'uint8',
+    bandCount: 1,
+    hasMask: false,
+    interleave: 'pixel',
+    compression,
+    blockSizePx,
+    bigTiff,
+    pixelIs: 'area',
+    nodata: undefined,
+    nanBecomes: undefined,
+    fields: [
+      short(tags.bitsPerSample, 8),
+      short(tags.compression, compressions.deflate.tag),
+      short(tags.photometricInterpretation, MASK.photometric),
+      short(tags.samplesPerPixel, 1),
+      short(tags.planarConfiguration, PLANAR.pixel),
+    ],
+  };
 }
 
 /** LERC's version (4 is that of Lerc 2.4, libtiff's choice too), and no further compression (libtiff's `tiff.h`). */

@@ -4,8 +4,8 @@ import type { Field } from './directory.js';
 import { tags } from './tags.js';
 
 /**
- * The fields of a transform. Upright and east-bound ones take a scale and a tie point, which every reader knows; all others
- * (rotated, sheared, south-up) the whole matrix, as GDAL does.
+ * The fields of a transform. Upright and east-bound ones take a scale and a tie point, which every
+ * reader knows; all others (rotated, sheared, south-up) the whole matrix, as GDAL does.
  */
 export function transformFields(transform: Transform, pixelIs: 'area' | 'point'): readonly Field[] {
   const [, a, b, , d, e] = transform;
@@ -20,7 +20,10 @@ export function transformFields(transform: Transform, pixelIs: 'area' | 'point')
   return [{ tag: tags.modelTransformation, type: 'double', values: matrix }];
 }
 
-/** Where raster position (0, 0) lies: the corner of the first pixel, or its centre when pixels are points. */
+/**
+ * Where raster position (0, 0) lies: the corner of the first pixel, or its centre when pixels are
+ * points.
+ */
 function tiePoint(transform: Transform, pixelIs: 'area' | 'point'): readonly [number, number] {
   const [x, a, b, y, d, e] = transform;
   return pixelIs === 'area' ? [x, y] : [x + (a + b) / 2, y + (d + e) / 2];

@@ -8,24 +8,45 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
-import { checkOptions } from 'holdfast/options';
-import { errnoOf, nodeFileSystem, type Fs } from 'holdfast/os';
-import type { Window } from '../model.js';
-import { openVrt, type Mosaic } from '../read/open-vrt.js';
-import { fromGeoTiff } from '../source/geotiff/from-geotiff.js';
-import { digestFile, type FileDigest, readPieces } from '../write/file-digest.js';
+import { checkOptions, withDefaults } from 'holdfast/options';
+import { errnoOf, freshenWay, nodeFileSystem, type Fs } from 'holdfast/os';
+import { indexBehind } from '../mosaic-place.js';
+import { dataTypes, type Window } from '../model.js';
+import { openInside } from '../read/inside.js';
+import { indexLimits, openVrt, type Mosaic, type OpenVrtOptions } from '../read/open-vrt.js';
+import { UnsupportedFeature } from '../read/parse-vrt.js';
+import { inOrder } from '../read/read-ahead.js';
+import { readIndex } from '../read/read-index.js';
+import { defaultLimits } from '../source/block-limits.js';
+import { ByteBudget } from '../source/byte-budget.js';
+import { readGeoTiff } from '../source/geotiff/from-geotiff.js';
+import { digestFile, type FileDigest, readOwnText } from '../write/file-digest.js';
 import {
   generationOf,
   manifestName,
   parseManifest,
   type Manifest,
   type ManifestTile,
+  MOST_MANIFEST_BYTES,
 } from '../write/manifest.js';
-import { checkIndexDigest } from './index-digest.js';
+import { checkIndexDigest } from '../vrt/index-digest.js';
+import {
+  companionSuffixes,
+  isCompanionOf,
+  isKeptWhole,
+  keptIndexName,
+} from '../write/index-with-tiles.js';
+import { findLostIndex } from '../write/lost-index.js';
+import { firstTilesPath, listTilesDirectories, namesOf } from '../write/tiles-directory.js';
+import { differenceOf } from './same-mosaic.js';
 
 /** What can be wrong. */
 export type ProblemKind =
+  /** The index names older tiles than the last finished write gave it: another program put it back. */
+  | 'lost index'
   | 'damaged index'
+  /** Nothing is known to be wrong: the index asks for something that is not supported here. */
+  | 'not checked'
   | 'damaged manifest'
   | 'other generation'
   | 'missing'
@@ -45,17 +66,35 @@ export interface Problem {
   readonly message: string;
 }
 
-export interface VerifyOptions {
-  /** Decodes every tile as well; `false` by default. */
-  readonly deep?: boolean;
-  /** Whether tiles outside the folder of the index may be read; `refuse` by default. */
-  readonly outside?: 'refuse' | 'allow';
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
-  /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+/** Something that is in order and worth knowing. */
+export interface VerifyNote {
+  /**
+   * `companion`: a file of another program that is read with the mosaic. `rewritten`: the index was written anew by another
+   * program, with the same tiles in the same places.
+   */
+  readonly kind: 'companion' | 'rewritten';
+  readonly path: string;
+  readonly message: string;
 }
 
+/** How thoroughly a mosaic is checked. */
+export interface VerifyOptions extends Pick<
+  OpenVrtOptions,
+  'outside' | 'maxIndexBytes' | 'maxBands' | 'maxSources' | 'maxBlockBytes' | 'fs'
+> {
+  /** Decodes every tile as well; `false` by default. */
+  readonly deep?: boolean | undefined;
+  /**
+   * The most bytes that are read of one tile, and that `deep` decodes of it; 64 GiB by default. A larger one is told as
+   * `not checked`.
+   */
+  readonly maxTileBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each tile; must not throw. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+/** What was checked, and what was found. */
 export interface VerifyReport {
   readonly path: string;
   /** True when nothing is wrong, as far as was looked. */
@@ -65,10 +104,25 @@ export interface VerifyReport {
   readonly generation: string | undefined;
   readonly tiles: number;
   readonly problems: readonly Problem[];
+  readonly notes: readonly VerifyNote[];
+}
+
+/** A check under way: how it is made, and what it has found. */
+interface Check {
+  readonly fs: Fs;
+  readonly options: VerifyOptions;
+  readonly problems: Problem[];
+  readonly notes: VerifyNote[];
 }
 
 /** Side of the windows in which `deep` decodes. */
 const DECODE_PX = 1024;
+/** Tiles that are looked at side by side, so that each thread has something to decode. */
+const TILES_AT_ONCE = 8;
+/** Bytes of tiles that `deep` decodes side by side; a larger one alone. */
+const MOST_DECODED_BYTES = 32 * 1024 * 1024;
+/** Samples of one such window at most, of all bands: less of a tile that has many. */
+const DECODE_SAMPLES = 2 ** 24;
 
 /**
  * Checks a mosaic. What is wrong is in the report; only what keeps it from looking at all is an error.
@@ -76,87 +130,196 @@ const DECODE_PX = 1024;
  * @throws HoldfastError NOT_FOUND without an index; PATH_ESCAPES; ABORTED; IO
  */
 export async function verifyVrt(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
-  checkOptions('verifyVrt', options, ['deep', 'outside', 'signal', 'onProgress', 'fs']);
+  checkOptions('verifyVrt', options, optionNames);
   const fs = options.fs ?? nodeFileSystem;
-  const problems: Problem[] = [];
-  const digest = await checkIndexDigest(fs, path);
-  if (digest === 'damaged') {
-    problems.push(problem('damaged index', path, 'its text is not what was written'));
-  }
-  const mosaic = await openIfWhole(path, fs, options, problems);
-  if (!mosaic) return report(path, undefined, undefined, 0, problems);
+  const check: Check = { fs, options, problems: [], notes: [] };
+  const { problems } = check;
+  await freshenWay(fs, dirname(path)).catch((cause: unknown) => {
+    throw ioFailure(path, cause);
+  });
+  const index = await indexBehind(fs, path);
+  const digest = await checkIndexDigest(fs, index, options.signal);
+  const lost = await lostIndexOf(fs, index, digest);
+  if (lost) problems.push(lost);
+  else if (digest === 'damaged')
+    problems.push(problem('damaged index', index, 'its text is not what was written'));
+  await findCompanions(check, index);
+  const mosaic = await openIfWhole(check, index);
+  if (!mosaic) return report(check, { path: index, tiles: 0 });
   try {
     const generation = mosaic.document.metadata.get('HOLDFAST')?.['GENERATION'];
-    if (generation !== undefined && digest === 'unknown') {
-      const why = 'its last line, the checksum, is gone: it was cut, or another program rewrote it';
-      problems.push(problem('damaged index', path, why));
-    }
-    const manifests =
-      generation === undefined ? undefined : await readManifests(fs, mosaic, problems);
+    if (generation !== undefined && digest === 'unknown' && !lost)
+      await judgeRewritten(check, mosaic);
+    const manifests = generation === undefined ? undefined : await readManifests(check, mosaic);
     if (manifests) checkGeneration(generation, manifests, problems);
-    await checkTiles(fs, mosaic, manifests, options, problems);
-    await checkOthers(fs, mosaic, manifests, options, problems);
-    return report(path, generation, manifests, mosaic.tilePaths.length, problems);
+    await checkTiles(check, mosaic, manifests);
+    await checkOthers(check, mosaic, manifests);
+    return report(check, { path: index, generation, manifests, tiles: mosaic.tilePaths.length });
   } finally {
     await mosaic.close();
   }
 }
 
+const optionNames = [
+  'maxIndexBytes',
+  'maxBands',
+  'maxSources',
+  'maxBlockBytes',
+  'maxTileBytes',
+  'deep',
+  'outside',
+  'signal',
+  'onProgress',
+  'fs',
+] as const;
+
+/** Tiles of a mosaic are a thousandth of that. */
+const MAX_TILE_BYTES = 64 * 1024 * 1024 * 1024;
+
+/** An index that `recoverVrt` would bring back. */
+async function lostIndexOf(
+  fs: Fs,
+  path: string,
+  digest: Awaited<ReturnType<typeof checkIndexDigest>>,
+): Promise<Problem | undefined> {
+  if (!/\.vrt$/iu.test(path)) return undefined;
+  const directories = await listTilesDirectories(fs, firstTilesPath(path));
+  const lost = await findLostIndex(fs, path, directories);
+  if (!lost) return undefined;
+  const { named, tilesPath } = lost;
+  const back = 'holdfast raster recover brings back what the last finished write left';
+  if (named && named.tilesName !== basename(tilesPath)) {
+    const why = `it names ${named.tilesName}, and the last finished write gave it ${basename(tilesPath)}`;
+    return problem('lost index', path, `another program put an older one back: ${why}; ${back}`);
+  }
+  const why = digest === 'damaged' ? 'its text is not what was written' : 'it was cut';
+  return problem('damaged index', path, `${why}; ${back}`);
+}
+
+async function findCompanions({ fs, notes }: Check, path: string): Promise<void> {
+  for (const suffix of companionSuffixes) {
+    const companion = `${path}${suffix}`;
+    if (await fs.exists(companion)) notes.push(companionNote(companion));
+  }
+}
+
+function companionNote(path: string): VerifyNote {
+  return { kind: 'companion', path, message: 'another program made it, and GDAL reads it too' };
+}
+
+/** The index of a mosaic of ours without its checksum: another program wrote it anew, or it was cut. */
+async function judgeRewritten(
+  { fs, options, problems, notes }: Check,
+  mosaic: Mosaic,
+): Promise<void> {
+  const { path, document } = mosaic;
+  const { maxIndexBytes, maxBands, maxSources } = options;
+  const tilesName = document.metadata.get('HOLDFAST')?.['TILES'] ?? '';
+  const keptPath = join(dirname(path), tilesName, keptIndexName);
+  const isKept = await isKeptWhole(fs, dirname(keptPath));
+  const other = isKept
+    ? differenceOf(
+        document,
+        await readIndex(keptPath, {
+          fs,
+          ...withDefaults({ maxIndexBytes, maxBands, maxSources }, indexLimits),
+        }),
+      )
+    : 'its last line, the checksum, is gone: it was cut, or another program rewrote it';
+  if (other !== undefined) problems.push(problem('damaged index', path, other));
+  else
+    notes.push({
+      kind: 'rewritten',
+      path,
+      message: 'another program wrote it anew, with the same tiles in the same places',
+    });
+}
+
+/** A manifest, and its tiles by what they are looked for by. */
+interface KnownTiles extends Manifest {
+  readonly byName: ReadonlyMap<string, ManifestTile>;
+  readonly bySha256: ReadonlyMap<string, ManifestTile>;
+  readonly sizes: ReadonlySet<number>;
+}
+
+function known(manifest: Manifest): KnownTiles {
+  const { tiles } = manifest;
+  return {
+    ...manifest,
+    byName: new Map(tiles.map((tile) => [tile.name, tile])),
+    bySha256: new Map(tiles.map((tile) => [tile.sha256, tile])),
+    sizes: new Set(tiles.map(({ sizeBytes }) => sizeBytes)),
+  };
+}
+
 /** The manifest of each folder that holds tiles, by the folder. */
-type Manifests = ReadonlyMap<string, Manifest>;
+type Manifests = ReadonlyMap<string, KnownTiles>;
 
 function report(
-  path: string,
-  generation: string | undefined,
-  manifests: Manifests | undefined,
-  tiles: number,
-  problems: readonly Problem[],
+  { problems, notes }: Check,
+  {
+    manifests,
+    generation,
+    ...rest
+  }: Pick<VerifyReport, 'path' | 'tiles'> & {
+    readonly generation?: string | undefined;
+    readonly manifests?: Manifests | undefined;
+  },
 ): VerifyReport {
   const evidence = manifests && manifests.size > 0 ? 'checksums' : 'shapes';
-  return { path, ok: problems.length === 0, evidence, generation, tiles, problems };
+  return { ...rest, ok: problems.length === 0, evidence, generation, problems, notes };
 }
 
 async function openIfWhole(
+  { fs, options, problems }: Check,
   path: string,
-  fs: Fs,
-  options: VerifyOptions,
-  problems: Problem[],
 ): Promise<Mosaic | undefined> {
   try {
-    return await openVrt(path, { fs, outside: options.outside ?? 'refuse' });
+    const { outside, maxIndexBytes, maxBands, maxSources, maxBlockBytes, signal } = options;
+    const limits = { maxIndexBytes, maxBands, maxSources, maxBlockBytes };
+    return await openVrt(path, { fs, outside, ...limits, signal });
   } catch (error) {
     if (!isHoldfastError(error, 'CORRUPT_DOCUMENT')) throw error;
-    if (problems.length === 0) problems.push(problem('damaged index', path, error.message));
+    if (error.cause instanceof UnsupportedFeature)
+      problems.push(problem('not checked', path, error.cause.message));
+    else if (problems.length === 0) problems.push(problem('damaged index', path, error.message));
     return undefined;
   }
 }
 
-async function readManifests(fs: Fs, mosaic: Mosaic, problems: Problem[]): Promise<Manifests> {
-  const manifests = new Map<string, Manifest>();
+async function readManifests(check: Check, mosaic: Mosaic): Promise<Manifests> {
+  const manifests = new Map<string, KnownTiles>();
   for (const folder of new Set(mosaic.tilePaths.map((tile) => dirname(tile)))) {
     const path = join(folder, manifestName);
-    const manifest = await readManifest(fs, path, problems);
+    const manifest = await readManifest(check, path);
     if (!manifest) continue;
-    manifests.set(folder, manifest);
-    await findForeign(fs, folder, manifest, problems);
+    manifests.set(folder, known(manifest));
+    await findForeign(check, folder, manifest);
+    await checkKeptIndex(check, folder);
   }
   return manifests;
 }
 
-async function readManifest(
-  fs: Fs,
-  path: string,
-  problems: Problem[],
-): Promise<Manifest | undefined> {
+async function readManifest({ fs, problems }: Check, path: string): Promise<Manifest | undefined> {
   try {
-    const pieces: Uint8Array[] = [];
-    await readPieces(fs, path, (piece) => pieces.push(piece.slice()));
-    const manifest = parseManifest(Buffer.concat(pieces).toString('utf8'));
+    const own = await readOwnText(fs, path, MOST_MANIFEST_BYTES);
+    const manifest = own && parseManifest(own.text);
     if (manifest && generationOf(manifest.tiles) === manifest.generation) return manifest;
-    problems.push(problem('damaged manifest', path, 'its text is not what was written'));
+    problems.push(
+      own
+        ? problem('damaged manifest', path, 'its text is not what was written')
+        : problem('missing', path, 'the manifest of the tiles is gone'),
+    );
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw ioFailure(path, error);
-    problems.push(problem('missing', path, 'the manifest of the tiles is gone'));
+    if (isHoldfastError(error, 'CORRUPT_DOCUMENT')) {
+      problems.push(problem('damaged manifest', path, error.message));
+      return undefined;
+    }
+    if (isHoldfastError(error, 'NAME_TAKEN')) {
+      problems.push(problem('foreign', path, error.message));
+      return undefined;
+    }
+    throw ioFailure(path, error);
   }
   return undefined;
 }
@@ -179,67 +342,92 @@ function checkGeneration(
 }
 
 async function findForeign(
-  fs: Fs,
+  { fs, problems, notes }: Check,
   folder: string,
   manifest: Manifest,
-  problems: Problem[],
 ): Promise<void> {
-  const known = new Set([manifestName, ...manifest.tiles.map((tile) => tile.name)]);
+  const isOurs = namesOf(manifest);
   for (const { name } of await fs.readDirectory(folder)) {
-    if (known.has(name)) continue;
-    problems.push(problem('foreign', join(folder, name), 'the manifest does not list it'));
+    if (isOurs(name)) continue;
+    const path = join(folder, name);
+    if (isCompanionOf(name, isOurs)) notes.push(companionNote(path));
+    else problems.push(problem('foreign', path, 'the manifest does not list it'));
   }
 }
 
+/** Mosaics of earlier versions have none. */
+async function checkKeptIndex({ fs, problems }: Check, folder: string): Promise<void> {
+  const path = join(folder, keptIndexName);
+  if (!(await fs.exists(path)) || (await isKeptWhole(fs, folder))) return;
+  problems.push(
+    problem('changed', path, 'the index that lies with the tiles is not what was written'),
+  );
+}
+
 async function checkTiles(
-  fs: Fs,
+  check: Check,
   mosaic: Mosaic,
   manifests: Manifests | undefined,
-  options: VerifyOptions,
-  problems: Problem[],
 ): Promise<void> {
+  const { options, problems } = check;
   const shapes = shapesOf(mosaic);
   const total = mosaic.tilePaths.length;
-  for (const [done, tilePath] of mosaic.tilePaths.entries()) {
+  const blocks = new ByteBudget(options.maxBlockBytes ?? defaultLimits.maxBlockBytes);
+  const budget = { tiles: new ByteBudget(MOST_DECODED_BYTES), blocks };
+  const checkTile = async (tilePath: string): Promise<Problem | undefined> => {
     throwIfAborted(options.signal, mosaic.path);
     const manifest = manifests?.get(dirname(tilePath));
-    const found =
-      (manifest && (await checkBytes(fs, tilePath, manifest))) ??
-      (await checkShape(fs, tilePath, shapes.get(tilePath), options));
+    const said = { indexPath: mosaic.path, shape: shapes.get(tilePath), budget };
+    return (
+      (manifest && (await checkBytes(check, tilePath, manifest))) ??
+      (await checkShape(check, tilePath, said))
+    );
+  };
+  let done = 0;
+  await inOrder(mosaic.tilePaths, TILES_AT_ONCE, checkTile, async (_, found) => {
     if (found) problems.push(found);
-    options.onProgress?.({ done: done + 1, total });
-  }
+    done += 1;
+    options.onProgress?.({ done, total });
+  });
 }
 
 /** The files of a manifest that the index does not name among its tiles: overviews. */
 async function checkOthers(
-  fs: Fs,
+  check: Check,
   mosaic: Mosaic,
   manifests: Manifests | undefined,
-  { signal }: VerifyOptions,
-  problems: Problem[],
 ): Promise<void> {
   const tilePaths = new Set(mosaic.tilePaths);
   for (const [folder, manifest] of manifests ?? []) {
     for (const { name } of manifest.tiles) {
-      throwIfAborted(signal, mosaic.path);
+      throwIfAborted(check.options.signal, mosaic.path);
       const path = join(folder, name);
-      const found = tilePaths.has(path) ? undefined : await checkBytes(fs, path, manifest);
-      if (found) problems.push(found);
+      const found = tilePaths.has(path) ? undefined : await checkBytes(check, path, manifest);
+      if (found) check.problems.push(found);
     }
   }
 }
 
-/** Compares a tile with its entry in the manifest: its size first, which costs nothing to read. */
-async function checkBytes(fs: Fs, path: string, manifest: Manifest): Promise<Problem | undefined> {
-  const entry = manifest.tiles.find((tile) => tile.name === basename(path));
+/** Compares a tile with its entry in the manifest: one of a size that no tile has is not read. */
+async function checkBytes(
+  { fs, options: { maxTileBytes = MAX_TILE_BYTES, signal } }: Check,
+  path: string,
+  manifest: KnownTiles,
+): Promise<Problem | undefined> {
+  const entry = manifest.byName.get(basename(path));
   if (!entry)
     return problem('foreign', path, 'the index names it, and the manifest does not list it');
   try {
-    const digest = await digestFile(fs, path);
+    const isWorthReading = (sizeBytes: number): boolean =>
+      manifest.sizes.has(sizeBytes) && sizeBytes <= maxTileBytes;
+    const digest = await digestFile(fs, path, { isWorthReading, owner: 'anyone', signal });
+    if (digest.sizeBytes > maxTileBytes && digest.sizeBytes === entry.sizeBytes)
+      return tooLarge(path, digest.sizeBytes, maxTileBytes);
     return digest.sha256 === entry.sha256 ? undefined : wrongBytes(path, digest, entry, manifest);
   } catch (error) {
+    throwIfAborted(signal, path);
     if (errnoOf(error) === 'ENOENT') return problem('missing', path, 'the tile is gone');
+    if (isHoldfastError(error, 'NAME_TAKEN')) return problem('foreign', path, error.message);
     throw ioFailure(path, error);
   }
 }
@@ -248,9 +436,9 @@ function wrongBytes(
   path: string,
   { sizeBytes, sha256 }: FileDigest,
   entry: ManifestTile,
-  manifest: Manifest,
+  manifest: KnownTiles,
 ): Problem {
-  const other = manifest.tiles.find((tile) => tile.sha256 === sha256);
+  const other = manifest.bySha256.get(sha256);
   if (other) return problem('swapped', path, `it holds what ${other.name} should hold`);
   if (sizeBytes < entry.sizeBytes) {
     return problem('truncated', path, `it has ${sizeBytes} of ${entry.sizeBytes} bytes`);
@@ -261,33 +449,49 @@ function wrongBytes(
   return problem('changed', path, 'it has the right size and other content');
 }
 
+function tooLarge(path: string, bytes: number, maxTileBytes: number): Problem {
+  const message = `it has ${bytes} bytes, over ${maxTileBytes}; raise maxTileBytes if the mosaic is to be trusted`;
+  return problem('not checked', path, message);
+}
+
 /** What the index says of a tile. */
 interface Shape {
   readonly widthPx: number | undefined;
   readonly heightPx: number | undefined;
-  readonly dataType: string;
+  readonly dataType: string | undefined;
+}
+
+/** What a tile is judged by, and what limits how many are decoded at one time. */
+interface SaidOfTile {
+  readonly indexPath: string;
+  readonly shape: Shape | undefined;
+  readonly budget: { readonly tiles: ByteBudget; readonly blocks: ByteBudget };
 }
 
 function shapesOf(mosaic: Mosaic): ReadonlyMap<string, Shape> {
   const shapes = new Map<string, Shape>();
-  const { dataType } = mosaic.info;
-  for (const { filename, fileWidthPx, fileHeightPx } of mosaic.document.bands.flatMap(
-    (band) => band.sources,
-  )) {
-    const tilePath = mosaic.tilePathOf(filename);
-    shapes.set(tilePath, { widthPx: fileWidthPx, heightPx: fileHeightPx, dataType });
+  for (const source of mosaic.document.bands.flatMap((band) => band.sources)) {
+    const { filename, fileWidthPx: widthPx, fileHeightPx: heightPx, isMask } = source;
+    // Of a mask it says nothing of the samples that it is the mask of.
+    const dataType = isMask ? undefined : source.fileDataType;
+    shapes.set(mosaic.tilePathOf(filename), { widthPx, heightPx, dataType });
   }
   return shapes;
 }
 
+/** Errors that say what lies in the place of a tile: a symlink, FIFO or device, or something outside. */
+const notATile: readonly string[] = ['NAME_TAKEN', 'UNSUPPORTED_TARGET', 'PATH_ESCAPES'];
+
 async function checkShape(
-  fs: Fs,
+  { fs, options }: Check,
   path: string,
-  shape: Shape | undefined,
-  options: VerifyOptions,
+  { indexPath, shape, budget }: SaidOfTile,
 ): Promise<Problem | undefined> {
   try {
-    const tile = await fromGeoTiff(path, { fs });
+    const { outside = 'refuse', maxBands, maxBlockBytes } = options;
+    const open = () => openInside(fs, indexPath, path, outside);
+    const limits = { maxBands, maxBlockBytes, budget: budget.blocks };
+    const tile = await readGeoTiff(path, { fs, ...limits }, open);
     try {
       const { widthPx, heightPx, dataType } = tile.info;
       const same =
@@ -301,7 +505,11 @@ async function checkShape(
           `it is ${widthPx}x${heightPx} ${dataType}, the index says ${shape?.widthPx}x${shape?.heightPx} ${shape?.dataType}`,
         );
       }
-      if (options.deep) await decodeAll(tile, options.signal);
+      if (!options.deep) return undefined;
+      const { maxTileBytes = MAX_TILE_BYTES, signal } = options;
+      const bytes = widthPx * heightPx * tile.info.bands.length * dataTypes[dataType].bytes;
+      if (bytes > maxTileBytes) return tooLarge(path, bytes, maxTileBytes);
+      await budget.tiles.use(bytes, () => decodeAll(tile, signal));
       return undefined;
     } finally {
       await tile.close();
@@ -310,26 +518,29 @@ async function checkShape(
     if (isHoldfastError(error, 'NOT_FOUND')) return problem('missing', path, 'the tile is gone');
     if (isHoldfastError(error, 'CORRUPT_DOCUMENT'))
       return problem('undecodable', path, error.message);
+    if (isHoldfastError(error) && notATile.includes(error.code))
+      return problem('foreign', path, error.message);
     throw error;
   }
 }
 
 async function decodeAll(
-  tile: Awaited<ReturnType<typeof fromGeoTiff>>,
+  tile: Awaited<ReturnType<typeof readGeoTiff>>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const window of windowsOf(tile.info.widthPx, tile.info.heightPx))
-    await tile.read(window, signal);
+  const { widthPx, heightPx, bands } = tile.info;
+  const sidePx = Math.min(DECODE_PX, Math.floor(Math.sqrt(DECODE_SAMPLES / bands.length)));
+  for (const window of windowsOf(widthPx, heightPx, sidePx)) await tile.read(window, signal);
 }
 
-function* windowsOf(widthPx: number, heightPx: number): Generator<Window> {
-  for (let yPx = 0; yPx < heightPx; yPx += DECODE_PX) {
-    for (let xPx = 0; xPx < widthPx; xPx += DECODE_PX) {
+function* windowsOf(widthPx: number, heightPx: number, sidePx: number): Generator<Window> {
+  for (let yPx = 0; yPx < heightPx; yPx += sidePx) {
+    for (let xPx = 0; xPx < widthPx; xPx += sidePx) {
       yield {
         xPx,
         yPx,
-        widthPx: Math.min(DECODE_PX, widthPx - xPx),
-        heightPx: Math.min(DECODE_PX, heightPx - yPx),
+        widthPx: Math.min(sidePx, widthPx - xPx),
+        heightPx: Math.min(sidePx, heightPx - yPx),
       };
     }
   }
@@ -342,7 +553,6 @@ function problem(kind: ProblemKind, path: string, message: string): Problem {
 function ioFailure(path: string, cause: unknown): HoldfastError {
   return new HoldfastError('IO', {
     message: 'The file cannot be read.',
-    outcome: 'unchanged',
     step: 'verify',
     path,
     cause,
@@ -353,7 +563,6 @@ function throwIfAborted(signal: AbortSignal | undefined, path: string): void {
   if (!signal?.aborted) return;
   throw new HoldfastError('ABORTED', {
     message: 'Verifying was cancelled.',
-    outcome: 'unchanged',
     step: 'verify',
     path,
     cause: signal.reason,

@@ -1,14 +1,26 @@
 /**
- * The index of a mosaic as GDAL's VRT text (https://gdal.org/drivers/raster/vrt.html), given out in pieces: an index
- * of 100,000 tiles has 35 MB and is never held whole.
+ * The index of a mosaic as GDAL's VRT text (https://gdal.org/drivers/raster/vrt.html), given out in
+ * pieces: an index of 100,000 tiles has 35 MB and is never held whole.
  *
- * One `SimpleSource` a tile and band, with `SourceProperties`, so that opening the index opens no tile. Tiles are placed
- * by pixels; a geotransform is written only if there is one.
+ * One `SimpleSource` a tile and band, with `SourceProperties`, so that opening the index opens no
+ * tile. Tiles are placed by pixels; a geotransform is written only if there is one.
  */
 import { createHash } from 'node:crypto';
-import { type BandInfo, dataTypes, type Nodata, type RasterInfo, type Window } from '../model.js';
+import { coordinateEpoch, srsText } from '../crs/crs.js';
+import {
+  type BandInfo,
+  dataTypes,
+  type GroundControlPoints,
+  hasMask,
+  imageBands,
+  type MetadataDomains,
+  type Nodata,
+  type PaletteEntry,
+  type RasterInfo,
+  type Window,
+} from '../model.js';
 import { type BandStatistics, noStatistics } from '../statistics/band-statistics.js';
-import { histogramLines, statisticsMetadata } from '../statistics/gdal-statistics.js';
+import { histogramLines, isStatistic, statisticsMetadata } from '../statistics/gdal-statistics.js';
 import { digestLine } from './index-digest.js';
 import { escapeXml, unescapeXml } from './xml.js';
 
@@ -20,12 +32,15 @@ export interface IndexedTile {
   /** The blocks inside the tile's own TIFF. */
   readonly blockWidthPx: number;
   readonly blockHeightPx: number;
-  /** Which of its overviews is meant, from 0 (GDAL's open option OVERVIEW_LEVEL); the tile itself when missing. */
+  /**
+   * Which of its overviews is meant, from 0 (GDAL's open option OVERVIEW_LEVEL); the tile itself
+   * when missing.
+   */
   readonly overviewLevel?: number | undefined;
 }
 
 /** A file with a smaller picture of the mosaic. */
-export interface IndexedOverview {
+interface IndexedOverview {
   readonly factor: number;
   /** Relative to the index. */
   readonly path: string;
@@ -83,12 +98,18 @@ export function* vrtLines(index: VrtIndex): Generator<string> {
   yield `<VRTDataset rasterXSize="${info.widthPx}" rasterYSize="${info.heightPx}">`;
   // First, so that it is found without reading the whole index.
   yield* metadata(own ? ownFacts(own) : {}, '  ', vrtDomain);
-  if (srs !== undefined) yield `  <SRS>${escapeXml(srs)}</SRS>`;
+  const epoch = coordinateEpoch(info.georeferencing.crs);
+  const at = epoch === undefined ? '' : ` coordinateEpoch="${epoch}"`;
+  if (srs !== undefined) yield `  <SRS${at}>${escapeXml(srs)}</SRS>`;
   const { transform, pixelIs } = info.georeferencing;
   if (transform) yield `  <GeoTransform>${transform.map(numberText).join(', ')}</GeoTransform>`;
   const areaOrPoint = pixelIs && { AREA_OR_POINT: pixelIs === 'area' ? 'Area' : 'Point' };
   yield* metadata({ ...areaOrPoint, ...info.metadata }, '  ');
-  for (const [band, bandInfo] of info.bands.entries()) yield* bandLines(index, band, bandInfo);
+  yield* domainLines(info.domains, '  ');
+  if (info.gcps) yield* gcpLines(info.gcps);
+  for (const [band, bandInfo] of imageBands(info).entries())
+    yield* bandLines(index, band, bandInfo);
+  if (hasMask(info)) yield* maskLines(index);
   yield '</VRTDataset>';
 }
 
@@ -107,12 +128,32 @@ function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generato
   const statistics = index.statistics?.[band] ?? noStatistics;
   const { gdalName } = dataTypes[info.dataType];
   yield `  <VRTRasterBand dataType="${gdalName}" band="${band + 1}">`;
-  yield* metadata({ ...bandInfo.metadata, ...statisticsMetadata(statistics) }, '    ');
+  yield* metadata(bandMetadata(bandInfo, index.statistics?.[band]), '    ');
+  yield* domainLines(bandInfo.domains, '    ');
   yield* bandProperties(bandInfo, info.nodata);
   yield* histogramLines(statistics, '    ');
   for (const { path } of index.own?.overviews ?? []) yield overviewText(path, band);
-  for (const tile of tiles) yield sourceText(tile, band, gdalName);
+  for (const tile of tiles) yield sourceText(tile, String(band + 1), gdalName);
   yield '  </VRTRasterBand>';
+}
+
+/** One mask for all bands, made of those inside the tiles. */
+function* maskLines({ tiles }: VrtIndex): Generator<string> {
+  yield '  <MaskBand>';
+  yield '    <VRTRasterBand dataType="Byte">';
+  for (const tile of tiles) yield sourceText(tile, 'mask,1', 'Byte');
+  yield '    </VRTRasterBand>';
+  yield '  </MaskBand>';
+}
+
+/** Statistics that were found replace all that the source says of them. */
+function bandMetadata(
+  { metadata: items = {} }: BandInfo,
+  statistics: BandStatistics | undefined,
+): Readonly<Record<string, string>> {
+  if (!statistics) return items;
+  const others = Object.entries(items).filter(([key]) => !isStatistic(key));
+  return { ...Object.fromEntries(others), ...statisticsMetadata(statistics) };
 }
 
 function* bandProperties(bandInfo: BandInfo, nodata: Nodata | undefined): Generator<string> {
@@ -123,11 +164,46 @@ function* bandProperties(bandInfo: BandInfo, nodata: Nodata | undefined): Genera
   if (offset !== undefined) yield element('Offset', numberText(offset));
   if (scale !== undefined) yield element('Scale', numberText(scale));
   if (colour !== undefined && colour !== 'Undefined') yield element('ColorInterp', colour);
-  if (!palette) return;
+  yield* categoryLines(bandInfo.categories ?? []);
+  if (palette) yield* paletteLines(palette);
+  if (bandInfo.attributeTable !== undefined) yield `    ${bandInfo.attributeTable}`;
+}
+
+function* paletteLines(palette: readonly PaletteEntry[]): Generator<string> {
   yield '    <ColorTable>';
   for (const [c1, c2, c3, c4] of palette)
     yield `      <Entry c1="${c1}" c2="${c2}" c3="${c3}" c4="${c4}"/>`;
   yield '    </ColorTable>';
+}
+
+function* categoryLines(categories: readonly string[]): Generator<string> {
+  if (categories.length === 0) return;
+  yield '    <CategoryNames>';
+  for (const name of categories) yield `      <Category>${escapeXml(name)}</Category>`;
+  yield '    </CategoryNames>';
+}
+
+/** Domains of items, and those of one document: XML as it is, other text escaped. */
+function* domainLines(domains: MetadataDomains = {}, indent: string): Generator<string> {
+  for (const [domain, content] of Object.entries(domains)) {
+    if (typeof content === 'object') yield* metadata(content, indent, domain);
+    else {
+      const isXml = /^xml:/iu.test(domain);
+      const format = isXml ? 'xml' : 'json';
+      const inside = isXml ? content : escapeXml(content);
+      yield `${indent}<Metadata domain="${escapeXml(domain)}" format="${format}">${inside}</Metadata>`;
+    }
+  }
+}
+
+function* gcpLines({ crs, points }: GroundControlPoints): Generator<string> {
+  const srs = crs && srsText(crs);
+  yield `  <GCPList${srs === undefined ? '' : ` Projection="${escapeXml(srs)}"`}>`;
+  for (const { id, info, pixel, line, x, y, z } of points) {
+    const about = info === undefined ? '' : ` Info="${escapeXml(info)}"`;
+    yield `    <GCP Id="${escapeXml(id)}"${about} Pixel="${pixel}" Line="${line}" X="${x}" Y="${y}" Z="${z}"/>`;
+  }
+  yield '  </GCPList>';
 }
 
 function element(name: string, text: string): string {
@@ -141,7 +217,7 @@ function* metadata(
 ): Generator<string> {
   const entries = Object.entries(items);
   if (entries.length === 0) return;
-  yield `${indent}<Metadata${domain === undefined ? '' : ` domain="${domain}"`}>`;
+  yield `${indent}<Metadata${domain === undefined ? '' : ` domain="${escapeXml(domain)}"`}>`;
   for (const [key, value] of entries)
     yield `${indent}  <MDI key="${escapeXml(key)}">${escapeXml(value)}</MDI>`;
   yield `${indent}</Metadata>`;
@@ -163,12 +239,12 @@ function openOptions({ overviewLevel }: IndexedTile): string {
       </OpenOptions>`;
 }
 
-function sourceText(tile: IndexedTile, band: number, gdalName: string): string {
+function sourceText(tile: IndexedTile, band: string, gdalName: string): string {
   const { xPx, yPx, widthPx, heightPx } = tile.window;
   const size = `xSize="${widthPx}" ySize="${heightPx}"`;
   return `    <SimpleSource>
       <SourceFilename relativeToVRT="1">${escapeXml(tile.path)}</SourceFilename>${openOptions(tile)}
-      <SourceBand>${band + 1}</SourceBand>
+      <SourceBand>${band}</SourceBand>
       <SourceProperties RasterXSize="${widthPx}" RasterYSize="${heightPx}" DataType="${gdalName}" BlockXSize="${tile.blockWidthPx}" BlockYSize="${tile.blockHeightPx}"/>
       <SrcRect xOff="0" yOff="0" ${size}/>
       <DstRect xOff="${xPx}" yOff="${yPx}" ${size}/>
@@ -182,11 +258,16 @@ export function numberText(value: number | bigint): string {
   return value > 0 ? 'inf' : '-inf';
 }
 
-/** The tiles that the beginning of an index names, if it is one of ours. */
+/**
+ * The tiles that the beginning of an index names, if it is one of ours, also when another program
+ * wrote it anew.
+ */
 export function tilesInHead(head: string): { generation: string; tilesName: string } | undefined {
-  const pattern =
-    /<Metadata domain="HOLDFAST">\s*<MDI key="GENERATION">([0-9a-f]+)<\/MDI>\s*<MDI key="TILES">([^<]+)<\/MDI>/u;
-  const [, generation, escapedName] = pattern.exec(head) ?? [];
+  const start = head.indexOf('<Metadata domain="HOLDFAST">');
+  const end = start === -1 ? -1 : head.indexOf('</Metadata>', start);
+  const items = end === -1 ? '' : head.slice(start, end);
+  const generation = /<MDI key="GENERATION">([0-9a-f]+)<\/MDI>/u.exec(items)?.[1];
+  const escapedName = /<MDI key="TILES">([^<]+)<\/MDI>/u.exec(items)?.[1];
   if (generation === undefined || escapedName === undefined) return undefined;
   return { generation, tilesName: unescapeXml(escapedName) };
 }

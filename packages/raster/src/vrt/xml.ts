@@ -1,4 +1,7 @@
-/** Text inside XML (XML 1.0, 2.2 and 2.4): what must be escaped is, and what XML cannot hold is refused. */
+/**
+ * Text inside XML (XML 1.0, 2.2 and 2.4): what must be escaped is, and what XML cannot hold is
+ * refused.
+ */
 import { invalidArgument } from 'holdfast/options';
 
 const entities: Readonly<Record<string, string>> = {
@@ -29,6 +32,19 @@ export function escapeXml(text: string): string {
     );
   }
   return text.replace(/[&<>"'\t\n\r]/gu, (character) => entities[character] ?? character);
+}
+
+/** An element of which all text lies in elements without children, as text. */
+export function xmlText(element: {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: readonly Parameters<typeof xmlText>[0][];
+  readonly text: string;
+}): string {
+  const { name, attributes, children, text } = element;
+  const given = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeXml(value)}"`);
+  const inside = children.length > 0 ? children.map(xmlText).join('') : escapeXml(text);
+  return `<${name}${given.join('')}>${inside}</${name}>`;
 }
 
 /** The text that {@link escapeXml} made this of. */

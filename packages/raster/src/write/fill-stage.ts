@@ -1,24 +1,33 @@
 /**
- * Fills the stage of a mosaic: each tile read, encoded and written, several at once, and the manifest last. In a stage
- * that an earlier run kept, tiles that are whole are taken as they are. The first tile that fails stops the others; when
- * this returns, none of them runs any more.
+ * Fills the stage of a mosaic: each tile read, encoded and written, several at once, then their
+ * manifest and the index. In a stage that an earlier run kept, tiles that are whole are taken as
+ * they are. The first tile that fails stops the others; when this returns, none of them runs any
+ * more.
  */
+import { messageOf } from 'holdfast/errors';
+import { setMaxListeners } from 'node:events';
 import { basename, join } from 'node:path';
 import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
+import { codeOfFailure } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
-import { dataTypes } from '../model.js';
+import { type BandInfo, dataTypes, imageBands } from '../model.js';
 import { type Cell, cells } from '../source/grid.js';
 import {
   type BandStatistics,
   joinStatistics,
   noStatistics,
 } from '../statistics/band-statistics.js';
+import { isMean } from '../overview/pyramid.js';
+import { ValueTally } from '../statistics/few-values.js';
+import { blockGrid } from '../tiff/block-grid.js';
+import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
 import type { FinishedTiles } from './finished-tiles.js';
+import { keptIndexName } from './index-with-tiles.js';
 import type { KeptWork } from './kept-work.js';
 import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import type { FinishedTile } from './resume-record.js';
-import { MergedOverview, writeOverviews } from './write-overviews.js';
+import { MergedOverview, overviewFiles, writeOverviews } from './write-overviews.js';
 
 /** A tile that failed: while the source was read, or while the file was encoded and written. */
 export interface TileFailure {
@@ -29,40 +38,95 @@ export interface TileFailure {
 
 /** What was staged. */
 export interface FilledStage extends Manifest {
-  /** Of each band of the whole mosaic, when wanted. */
-  readonly statistics: readonly BandStatistics[] | undefined;
   /** Tiles that an earlier run had finished. */
   readonly resumedTileCount: number;
   readonly tileCount: number;
+  /** See `WrittenMosaic`. */
+  readonly averagedClasses: readonly number[];
 }
 
-/** Writes all tiles, then the manifest that lists them in the order of the grid. */
+/** What a stage is filled by, and what becomes known of it. */
+interface FillingOptions {
+  readonly pool: EncoderPool;
+  /** Gets the tiles that fail. */
+  readonly failures: TileFailure[];
+  /** What an earlier run has finished. */
+  readonly kept?: KeptWork | undefined;
+}
+
+/**
+ * Writes all tiles, then the manifest that lists them in the order of the grid, and the index that
+ * will name them.
+ */
 export async function fillStage(
   plan: MosaicPlan,
   stage: Stage,
-  pool: EncoderPool,
-  failures: TileFailure[],
-  kept: KeptWork | undefined,
+  { pool, failures, kept }: FillingOptions,
 ): Promise<FilledStage> {
   const tilesName = basename(plan.tilesPath);
   const finished = kept && (await openFinished(plan, tilesName, stage, kept));
   try {
     const merged = MergedOverview.of(plan);
-    const writer = { plan, stage, pool, finished, merged, failures };
+    const values = new ValueTally();
+    const writer = { plan, stage, pool, finished, merged, values, failures };
     const { tiles: written, resumedTileCount } = await writeTiles(writer);
     if (failures[0]) throw failures[0].error;
     stage.signal.throwIfAborted();
     const tiles = inOrder(plan, written);
     const names = new Set(written.keys());
-    const overviews = await writeOverviews(plan, stage, pool, merged, names);
+    const overviews = await writeOverviews(writer, merged, names);
     const files = [...tiles, ...overviews];
     const manifest = { generation: generationOf(files), tiles: files };
     const overwrite = stage.resumed;
     await stage.write(manifestName, manifestBytes(manifest), { overwrite });
-    const statistics = plan.options.statistics ? joined(plan, tiles) : undefined;
-    return { ...manifest, statistics, resumedTileCount, tileCount: tiles.length };
+    await stage.write(keptIndexName, indexBytes(plan, manifest, tiles), { overwrite });
+    const averagedClasses = averaged(plan, values);
+    return { ...manifest, resumedTileCount, tileCount: tiles.length, averagedClasses };
   } finally {
     await finished?.close();
+  }
+}
+
+function isImage(band: BandInfo | undefined): boolean {
+  return band?.colour !== 'Alpha' && band?.isMask !== true;
+}
+
+function averaged({ pyramid, source }: MosaicPlan, values: ValueTally): readonly number[] {
+  if (!pyramid || !isMean(pyramid.method)) return [];
+  const { bands, nodata } = source.info;
+  return values.bandsOfClasses(nodata).filter((band) => isImage(bands[band - 1]));
+}
+
+function indexBytes(
+  plan: MosaicPlan,
+  manifest: Manifest,
+  tiles: readonly FinishedTile[],
+): AsyncGenerator<Uint8Array> {
+  const { source, srs, tilesPath, pyramid } = plan;
+  const tilesName = basename(tilesPath);
+  const overviews = overviewFiles(pyramid).map(({ factor, name }) => ({
+    factor,
+    path: `${tilesName}/${name}`,
+  }));
+  return vrtBytes({
+    info: source.info,
+    srs,
+    own: { generation: manifest.generation, tilesName, overviews },
+    tiles: { [Symbol.iterator]: () => indexedTiles(plan, manifest) },
+    statistics: plan.statistics === 'none' ? undefined : joined(plan, tiles),
+  });
+}
+
+function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedTile> {
+  const written = new Set(manifest.tiles.map(({ name }) => name));
+  const directory = basename(plan.tilesPath);
+  for (const cell of cells(plan.grid)) {
+    const name = plan.tileName(cell);
+    if (!written.has(name)) continue;
+    const { window } = cell;
+    const blocks = blockGrid(plan.format, window.widthPx, window.heightPx);
+    const { blockWidthPx, blockHeightPx } = blocks;
+    yield { path: `${directory}/${name}`, window, blockWidthPx, blockHeightPx };
   }
 }
 
@@ -87,8 +151,8 @@ async function openFinished(
 
 /** Joined in the order of the grid, so that the same samples give the same digits. */
 function joined({ source }: MosaicPlan, tiles: readonly FinishedTile[]): readonly BandStatistics[] {
-  const { bands, widthPx, heightPx } = source.info;
-  return bands.map((_, band) => {
+  const { widthPx, heightPx } = source.info;
+  return imageBands(source.info).map((_, band) => {
     const found = tiles.map(({ statistics }) => statistics?.[band] ?? noStatistics);
     // Tiles that were left out as empty count too, as pixels that are not valid.
     return { ...found.reduce(joinStatistics, noStatistics), pixels: widthPx * heightPx };
@@ -102,6 +166,7 @@ interface TileWriter {
   readonly pool: EncoderPool;
   readonly finished: FinishedTiles | undefined;
   readonly merged: MergedOverview | undefined;
+  readonly values: ValueTally;
   readonly failures: TileFailure[];
 }
 
@@ -118,6 +183,8 @@ async function writeTiles(writer: TileWriter): Promise<WrittenTiles> {
   let resumedTileCount = 0;
   const failed = new AbortController();
   const signal = AbortSignal.any([stage.signal, failed.signal]);
+  // Each read under way listens, and its source may too.
+  setMaxListeners(0, signal);
   const tell = progressTeller(plan);
   const todo = cells(plan.grid);
   const work = async (): Promise<void> => {
@@ -145,7 +212,7 @@ interface TileOutcome {
 }
 
 async function takeOrWriteTile(
-  { plan, stage, pool, finished, merged }: TileWriter,
+  { plan, stage, pool, finished, merged, values }: TileWriter,
   cell: Cell,
   signal: AbortSignal,
 ): Promise<TileOutcome | TileFailure> {
@@ -154,21 +221,22 @@ async function takeOrWriteTile(
   try {
     const taken = await finished?.take(name);
     if (taken) {
-      if (taken.tile) await merged?.addFromFile(cell, join(stage.path, name));
+      if (taken.tile) await merged?.addFromFile(cell, stage, name);
       return { ...taken, resumed: true };
     }
     const samples = pool.readsRaw
       ? cell.window
-      : await plan.source.read(cell.window, signal, pool.takeBuffer);
+      : await untilEnded(plan.source.read(cell.window, signal, pool.takeBuffer), signal);
     signal.throwIfAborted();
     step = 'write';
     const transform = plan.tileTransform(cell.window);
-    const written = await pool.writeTile(join(stage.path, name), samples, transform);
+    const written = await pool.writeTile(stage.at(name), samples, transform);
     if (!written) {
       await finished?.add(name, undefined);
       return { tile: undefined, resumed: false };
     }
-    const { part, ...facts } = written;
+    const { part, fewValues, ...facts } = written;
+    values.add(fewValues);
     if (part) merged?.add(cell, part);
     const tile = { name, ...facts };
     await finished?.add(name, tile);
@@ -180,19 +248,44 @@ async function takeOrWriteTile(
   }
 }
 
+/** How long a read that was told to end is waited for. */
+const LONGEST_ENDING_MS = 2000;
+
+/** What a read gives; when it does not take notice of its signal, it is left to itself. */
+async function untilEnded<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let stop = (): void => undefined;
+  const left = new Promise<never>((_, reject) => {
+    stop = () => {
+      timer = setTimeout(() => reject(signal.reason as Error), LONGEST_ENDING_MS);
+    };
+  });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([reading, left]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    clearTimeout(timer);
+  }
+}
+
 function progressTeller(plan: MosaicPlan): (cell: Cell, tile: FinishedTile | undefined) => void {
-  const { source, options, tileCount } = plan;
+  const { source, onProgress, tileCount } = plan;
   const pixelBytes = dataTypes[source.info.dataType].bytes * source.info.bands.length;
   let [tilesDone, sampleBytes, fileBytes] = [0, 0, 0];
   return ({ window }, tile) => {
     tilesDone += 1;
     sampleBytes += window.widthPx * window.heightPx * pixelBytes;
     fileBytes += tile?.sizeBytes ?? 0;
-    options.onProgress?.({ tilesDone, tileCount, sampleBytes, fileBytes });
+    onProgress?.({ tilesDone, tileCount, sampleBytes, fileBytes });
   };
 }
 
-/** The error for the caller: it names the first tile that failed, with that tile's own error as its cause. */
+/**
+ * The error for the caller: it names the first tile that failed, with that tile's own error as its
+ * cause.
+ */
 export function tileError(
   plan: MosaicPlan,
   failures: readonly TileFailure[],
@@ -201,10 +294,9 @@ export function tileError(
   if (!first) return undefined;
   const { cell, error } = first;
   const name = plan.tileName(cell);
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new HoldfastError(codeOf(first), {
     message: `Tile ${name} (row ${cell.row}, column ${cell.column}) failed: ${reason}`,
-    outcome: 'unchanged',
     step: first.step,
     path: join(plan.tilesPath, name),
     cause: error,
@@ -213,9 +305,5 @@ export function tileError(
 }
 
 function codeOf({ step, error }: TileFailure): ErrorCode {
-  if (isHoldfastError(error)) return error.code;
-  if (step === 'read') return 'UPDATER_FAILED';
-  const full = ['ENOSPC', 'EDQUOT'];
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return full.includes(code) ? 'NO_SPACE' : 'IO';
+  return step === 'read' && !isHoldfastError(error) ? 'UPDATER_FAILED' : codeOfFailure(error);
 }

@@ -1,11 +1,11 @@
 /**
- * What a write is to make, as three digests: tiles that an earlier run has finished are of use to a later one only if
- * all three are the same. What does not change a byte (threads, places, waiting) is in none of them.
+ * What a write is to make, as three digests: tiles that an earlier run has finished are of use to a
+ * later one only if all three are the same. What does not change a byte (threads, places, waiting)
+ * is in none of them.
  */
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { HoldfastError } from 'holdfast';
-import { invalidArgument } from 'holdfast/options';
 import type { MosaicPlan } from './mosaic-plan.js';
 
 /** The digests of a job. */
@@ -29,19 +29,9 @@ const { version } = createRequire(import.meta.url)('@holdfast/raster/package.jso
   version: string;
 };
 
-/** Refuses a source that cannot say which samples it has. */
-export function checkResumable(call: string, { source, options }: MosaicPlan): void {
-  if (!options.resume || source.fingerprint) return;
-  throw invalidArgument(
-    call,
-    'resume must know that the source is the same as in the run before: give the source a fingerprint, a text that changes with its samples.',
-  );
-}
-
-/** The job of a plan that {@link checkResumable} has let through. The fingerprint may read the whole source. */
+/** The job of a plan with `resume`. The fingerprint may read the whole source. */
 export async function jobOf(plan: MosaicPlan): Promise<Job> {
-  const { source, format, grid, srs, pyramid, options } = plan;
-  const { skipEmpty = false, statistics = false } = options;
+  const { source, format, grid, srs, pyramid, statistics, skipEmpty } = plan;
   return {
     source: digest(await fingerprintOf(plan)),
     options: digest({ info: source.info, format, grid, srs, pyramid, skipEmpty, statistics }),
@@ -55,7 +45,6 @@ async function fingerprintOf({ source, indexPath }: MosaicPlan): Promise<string>
   } catch (cause) {
     throw new HoldfastError('UPDATER_FAILED', {
       message: 'The source could not tell which samples it has.',
-      outcome: 'unchanged',
       step: 'resume',
       path: indexPath,
       cause,

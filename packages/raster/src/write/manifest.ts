@@ -1,9 +1,10 @@
 /**
- * The manifest of a tiles directory, `holdfast-tiles.json`: proof that the directory is ours, and what lies in it.
+ * The manifest of a tiles directory, `holdfast-tiles.json`: proof that the directory is ours, and
+ * what lies in it.
  *
- * It is JSON with one tile a line, so that a person can read it and 100,000 tiles can be written as a stream. The
- * generation is a digest of the tiles' names, sizes and checksums: the same tiles always have the same generation, and
- * other tiles never do.
+ * It is JSON with one tile a line, so that a person can read it and 100,000 tiles can be written as
+ * a stream. The generation is a digest of the tiles' names, sizes and checksums: the same tiles
+ * always have the same generation, and other tiles never do.
  */
 import { createHash } from 'node:crypto';
 
@@ -27,6 +28,8 @@ const FORMAT = 'holdfast-tiles';
 const VERSION = 1;
 /** Half of a SHA-256: as good against accident, and short enough to read out. */
 const GENERATION_DIGITS = 32;
+/** A million tiles with long names; a larger file is none of ours. */
+export const MOST_MANIFEST_BYTES: number = 256 * 1024 * 1024;
 const PIECE_CHARACTERS = 64 * 1024;
 
 /** The generation of tiles, given in order. */
@@ -62,7 +65,8 @@ export function parseManifest(text: string): Manifest | undefined {
   return { generation, tiles };
 }
 
-function parsedObject(text: string): Record<string, unknown> | undefined {
+/** A JSON object, if that is what a text is. */
+export function parsedObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null
@@ -73,10 +77,15 @@ function parsedObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function isTile(value: unknown): value is ManifestTile {
+/** Whether a value says of a file what is known of a tile. */
+export function isTile(value: unknown): value is ManifestTile {
   if (typeof value !== 'object' || value === null) return false;
   const { name, sizeBytes, sha256 } = value as Record<string, unknown>;
-  const plainName =
-    typeof name === 'string' && /^[^/\0]+$/u.test(name) && name !== '..' && name !== '.';
-  return plainName && typeof sizeBytes === 'number' && typeof sha256 === 'string';
+  return isPlainName(name) && typeof sizeBytes === 'number' && typeof sha256 === 'string';
+}
+
+/** Whether a value names something in a directory, and nothing outside of it. */
+export function isPlainName(value: unknown): value is string {
+  if (typeof value !== 'string' || value === '.' || value === '..') return false;
+  return process.platform === 'win32' ? /^[^/\\\0]+$/u.test(value) : /^[^/\0]+$/u.test(value);
 }

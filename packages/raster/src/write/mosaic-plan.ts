@@ -1,13 +1,15 @@
 /** Everything about a mosaic that is known before the first byte: checked options, names, the grid of its tiles. */
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import type { Durability } from 'holdfast';
-import { checkOptions, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
 import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { srsText } from '../crs/crs.js';
-import { type Crs, dataTypes, type Transform, type Window } from '../model.js';
-import { type Cell, columnCount, type Grid, rowCount } from '../source/grid.js';
+import { dataTypes, hasMask, type Transform, type Window } from '../model.js';
+import { type Cell, columnCount, type Grid, largestCell, rowCount } from '../source/grid.js';
 import { type OverviewOptions, planPyramid, type Pyramid } from '../overview/pyramid.js';
+import { asAlpha } from '../source/mask.js';
 import type { RasterSource } from '../source/raster-source.js';
+import type { WantedStatistics } from '../statistics/band-statistics.js';
 import {
   tileFormat,
   tileOptionNames,
@@ -15,7 +17,9 @@ import {
   type TileOptions,
 } from '../tiff/tile-format.js';
 import { vrtLines } from '../vrt/vrt-text.js';
+import type { MosaicPlace } from '../mosaic-place.js';
 import { tileGrid } from './tile-grid.js';
+import { firstTilesPath } from './tiles-directory.js';
 
 /** How far a write has come. */
 export interface WriteProgress {
@@ -35,7 +39,7 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
    */
   readonly tileSizePx?: number | undefined;
   /** How several bands lie in a tile file; as the source gives them by default. */
-  readonly interleave?: TileOptions['interleave'];
+  readonly interleave?: TileOptions['interleave'] | undefined;
   /**
    * `fail` (the default) refuses an index that exists. `replace` writes new tiles beside those of the old index and then
    * replaces the index, so that readers read on throughout.
@@ -47,17 +51,31 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
    */
   readonly keepPrevious?: number | undefined;
   /**
+   * How long, in milliseconds, the tiles of an earlier index stay besides those of `keepPrevious`, from its replacement on; 0
+   * by default. For programs that hold an index for as long as they live, as those of GDAL do. By the clocks of the
+   * machines that write the mosaic.
+   */
+  readonly keepForMs?: number | undefined;
+  /**
    * Keeps the tiles that a failed, cancelled or killed run has finished, and takes over those that such a run of the same
    * job kept, after reading them again; false by default. The source must have a fingerprint.
    */
   readonly resume?: boolean | undefined;
-  /** Leaves out tiles that hold nothing but nodata; readers see nodata there. */
+  /**
+   * How the mask of a source that has one is written: `band` (the default), a mask in each tile and one over them in the index, or
+   * `alpha`, a last band of uint8 or uint16.
+   */
+  readonly mask?: 'band' | 'alpha' | undefined;
+  /** Leaves out tiles that hold nothing but nodata, or that the mask leaves empty; readers see nodata there. */
   readonly skipEmpty?: boolean | undefined;
   /**
-   * Puts minimum, maximum, mean, standard deviation, valid share and a histogram of each band into the index, where GDAL
-   * and QGIS look for them; `false` by default.
+   * Puts minimum, maximum, mean, standard deviation and valid share of each band into the index, where GDAL and QGIS look for
+   * them; `true` by default. A GDAL program that misses them computes them, and writes the index as it had opened it back
+   * over whatever index is there by then.
    */
   readonly statistics?: boolean | undefined;
+  /** Puts a histogram of each band there as well; `false` by default. */
+  readonly histogram?: boolean | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
   /** Tiles read, encoded or written at once; by default what keeps the threads busy, fewer for very large tiles. */
@@ -66,8 +84,8 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
   readonly signal?: AbortSignal | undefined;
   /** Told after each tile; must not throw. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
-  /** How long to wait for another writer of the same mosaic; without end by default. */
-  readonly lockTimeoutMs?: number | undefined;
+  /** How long to wait for another writer of the same mosaic, in milliseconds; without end by default. */
+  readonly timeoutMs?: number | undefined;
   /** `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all, and nothing is synced. */
   readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
@@ -78,25 +96,33 @@ const ownOptionNames = [
   'tileSizePx',
   'ifExists',
   'keepPrevious',
+  'keepForMs',
   'resume',
   'skipEmpty',
+  'mask',
   'statistics',
+  'histogram',
   'overviews',
   'resampling',
   'threads',
   'concurrency',
   'signal',
   'onProgress',
-  'lockTimeoutMs',
+  'timeoutMs',
   'durability',
   'fs',
 ] as const;
 
-/** A mosaic to be written: all that can be refused has been. */
-export interface MosaicPlan {
-  readonly fs: Fs;
+/** What a caller has said of the steps, and what holds where nothing was said. */
+type Settled = Pick<WriteOptions, 'signal' | 'onProgress' | 'timeoutMs'> & {
+  readonly [Name in Defaulted]-?: NonNullable<WriteOptions[Name]>;
+};
+type Defaulted =
+  'ifExists' | 'keepPrevious' | 'keepForMs' | 'resume' | 'skipEmpty' | 'durability' | 'fs';
+
+/** A mosaic to be written: all that can be refused has been, and every default is applied. */
+export interface MosaicPlan extends Settled {
   readonly source: RasterSource;
-  readonly options: WriteOptions;
   readonly indexPath: string;
   /** Where the tiles of a first write go; those of a replacement go beside it. */
   readonly tilesPath: string;
@@ -107,12 +133,15 @@ export interface MosaicPlan {
   readonly format: TileFormat;
   readonly srs: string | undefined;
   readonly pyramid: Pyramid | undefined;
+  readonly statistics: WantedStatistics;
   /** The name of a tile's file. */
   tileName(cell: Cell): string;
   /** The geotransform of a tile, if the mosaic has one. */
   tileTransform(window: Window): Transform | undefined;
 }
 
+/** Enough for readers of the old index to finish what they read. */
+const DEFAULT_KEEP_PREVIOUS = 1;
 /** Decoded samples that may be in flight; what a tile takes while it is compressed comes on top. */
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 const LEAST_DIGITS = 2;
@@ -122,39 +151,61 @@ const LEAST_DIGITS = 2;
  *
  * @throws HoldfastError INVALID_ARGUMENT, before anything has been touched
  */
-export function planMosaic(path: string, source: RasterSource, options: WriteOptions): MosaicPlan {
+export function planMosaic(
+  path: string,
+  given: RasterSource,
+  options: WriteOptions,
+  grid: Grid = tileGrid('writeTiledVrt', given, options.tileSizePx),
+): MosaicPlan {
   const call = 'writeTiledVrt';
   checkOptions(call, options, [...tileOptionNames, ...ownOptionNames]);
+  const source = maskedAs(call, given, options);
   const stem = stemOf(call, path);
   checkConcurrency(call, options.concurrency);
-  checkReplacement(call, options);
-  const grid = tileGrid(call, source, options.tileSizePx);
+  const settled = settledOf(call, options);
+  checkResumable(call, source, settled.resume);
   const digits = digitsFor(grid);
   const format = formatOf(call, source, options);
-  const srs = checkCrs(call, source.info.georeferencing.crs);
-  checkSkipEmpty(call, source, options.skipEmpty);
+  const { crs } = source.info.georeferencing;
+  const srs = crs && srsText(crs);
+  checkSkipEmpty(call, source, settled.skipEmpty);
   checkTexts(source, srs, stem);
   return {
-    fs: options.fs ?? nodeFileSystem,
+    ...settled,
     source,
-    options,
     indexPath: path,
-    tilesPath: join(dirname(path), `${stem}_tiles`),
+    tilesPath: firstTilesPath(path),
     grid,
     tileCount: rowCount(grid) * columnCount(grid),
     concurrency: options.concurrency ?? concurrencyFor(source, grid),
     format,
     srs,
     pyramid: planPyramid(call, source.info, grid, options),
+    statistics: wantedStatistics(call, options),
     tileName: ({ row, column }) =>
       `tile_${String(row).padStart(digits, '0')}_${String(column).padStart(digits, '0')}.tif`,
     tileTransform: (window) => movedTo(source.info.georeferencing.transform, window),
   };
 }
 
+/**
+ * The plan for where the path leads.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT when that has no name of an index
+ */
+export function planAt(plan: MosaicPlan, { fs, indexPath }: MosaicPlace): MosaicPlan {
+  stemOf('writeTiledVrt', indexPath);
+  return { ...plan, fs, indexPath, tilesPath: firstTilesPath(indexPath) };
+}
+
+function maskedAs(call: string, source: RasterSource, { mask }: WriteOptions): RasterSource {
+  checkWords(call, '', { mask }, { mask: ['band', 'alpha'] });
+  return mask === 'alpha' ? asAlpha(call, source) : source;
+}
+
 function stemOf(call: string, path: string): string {
   const name = basename(path);
-  if (/^.+\.vrt$/iu.test(name)) return name.slice(0, -4);
+  if (/^.+\.vrt$/isu.test(name)) return name.slice(0, -4);
   throw invalidArgument(call, `the index must be named SOMETHING.vrt, not '${name}'`, path);
 }
 
@@ -163,27 +214,46 @@ function checkConcurrency(call: string, concurrency: number | undefined): void {
   throw invalidArgument(call, `concurrency is a whole number of at least 1, not ${concurrency}`);
 }
 
-function checkReplacement(call: string, { ifExists, keepPrevious }: WriteOptions): void {
-  if (ifExists !== undefined && ifExists !== 'fail' && ifExists !== 'replace')
-    throw invalidArgument(call, `ifExists is 'fail' or 'replace', not '${String(ifExists)}'`);
-  if (keepPrevious === undefined || (Number.isSafeInteger(keepPrevious) && keepPrevious >= 0))
-    return;
-  throw invalidArgument(call, `keepPrevious is a whole number of at least 0, not ${keepPrevious}`);
+function settledOf(call: string, options: WriteOptions): Settled {
+  const { keepPrevious = DEFAULT_KEEP_PREVIOUS, keepForMs = 0 } = options;
+  checkWords(call, '', options, { ifExists: ['fail', 'replace'] });
+  if (typeof keepForMs !== 'number' || !(keepForMs >= 0))
+    throw invalidArgument(call, `keepForMs is a number of at least 0, not ${String(keepForMs)}`);
+  if (!Number.isSafeInteger(keepPrevious) || keepPrevious < 0)
+    throw invalidArgument(
+      call,
+      `keepPrevious is a whole number of at least 0, not ${keepPrevious}`,
+    );
+  const { ifExists = 'fail', resume = false, skipEmpty = false, durability = 'durable' } = options;
+  const { fs = nodeFileSystem, signal, onProgress, timeoutMs } = options;
+  const steps = { ifExists, keepPrevious, keepForMs, resume, skipEmpty, durability };
+  return { ...steps, fs, signal, onProgress, timeoutMs };
 }
 
-/** The CRS in the words of the index; one that the index could not say is refused, rather than lost. */
-function checkCrs(call: string, crs: Crs | undefined): string | undefined {
-  const srs = crs && srsText(crs);
-  if (!crs || srs !== undefined) return srs;
+/** Refuses a source that cannot say which samples it has. */
+function checkResumable(call: string, source: RasterSource, resume: boolean): void {
+  if (!resume || source.fingerprint) return;
   throw invalidArgument(
     call,
-    'the GeoKeys of the input spell out a CRS that is not known here: give it an EPSG code with gdal_edit.py -a_srs',
+    'resume must know that the source is the same as in the run before: give the source a fingerprint, a text that changes with its samples.',
   );
 }
 
-function checkSkipEmpty(call: string, source: RasterSource, skipEmpty = false): void {
-  if (!skipEmpty || source.info.nodata !== undefined) return;
-  throw invalidArgument(call, 'skipEmpty needs a nodata value: without one no tile is empty');
+function wantedStatistics(
+  call: string,
+  { statistics = true, histogram = false }: WriteOptions,
+): WantedStatistics {
+  if (!histogram) return statistics ? 'values' : 'none';
+  if (statistics) return 'histogram';
+  throw invalidArgument(call, 'a histogram goes with statistics: do not refuse these');
+}
+
+function checkSkipEmpty(call: string, source: RasterSource, skipEmpty: boolean): void {
+  if (!skipEmpty || source.info.nodata !== undefined || hasMask(source.info)) return;
+  throw invalidArgument(
+    call,
+    'skipEmpty needs a nodata value or a mask: without one no tile is empty',
+  );
 }
 
 /** Makes the index once without tiles, so that a text that no XML can hold is refused now. */
@@ -215,17 +285,17 @@ function formatOf(call: string, source: RasterSource, options: WriteOptions): Ti
 /** A bound for tiles so large that a few of them fill the memory that tiles may take; none for others. */
 function concurrencyFor(source: RasterSource, grid: Grid): number | undefined {
   const { bands, dataType } = source.info;
-  const pixels = largestStep(grid.columnEdgesPx) * largestStep(grid.rowEdgesPx);
-  const tileBytes = pixels * bands.length * dataTypes[dataType].bytes;
+  const { widthPx, heightPx } = largestCell(grid);
+  const tileBytes = widthPx * heightPx * bands.length * dataTypes[dataType].bytes;
   const fitting = Math.max(1, Math.floor(IN_FLIGHT_BYTES / tileBytes));
   return fitting < 16 ? fitting : undefined;
 }
 
-function largestStep(edges: readonly number[]): number {
-  return edges.reduce((most, edge, index) => Math.max(most, edge - (edges[index - 1] ?? 0)), 0);
-}
-
-function movedTo(transform: Transform | undefined, { xPx, yPx }: Window): Transform | undefined {
+/** A geotransform of a window, given that of the whole. */
+export function movedTo(
+  transform: Transform | undefined,
+  { xPx, yPx }: Window,
+): Transform | undefined {
   if (!transform) return undefined;
   const [x, a, b, y, d, e] = transform;
   return [x + xPx * a + yPx * b, a, b, y + xPx * d + yPx * e, d, e];

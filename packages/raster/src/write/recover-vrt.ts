@@ -1,30 +1,45 @@
 /**
- * Looks for what killed runs of `writeTiledVrt` have left of a mosaic, and clears it away:
+ * Looks for what killed runs of `writeTiledVrt` have left of a mosaic, and clears it away; and for
+ * what other programs have done to its index:
  *
+ * - an index that was put back, or is broken, beside whole tiles of the last acknowledged write:
+ *   the index that lies with these is put in place again
  * - a stage whose owner is dead and that nobody can resume: removed
- * - finished work, which `resume` can take up: a kept stage, or whole tiles that no index names; left, or removed when
- *   that is asked for
+ * - finished work, which `resume` can take up: a kept stage, or whole tiles that no index names;
+ *   left, or removed when that is asked for
  *
- * Tiles of earlier indexes that `keepPrevious` keeps are no leftovers. All is looked at again under the lock of the mosaic
- * before anything is removed. A crash in between leaves less than there was, for the next look.
+ * Tiles of earlier indexes that `keepPrevious` keeps are no leftovers. All is looked at again under
+ * the lock of the mosaic before anything is removed. A crash in between leaves less than there was,
+ * for the next look.
  */
+import { isHoldfastError } from 'holdfast/errors';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, listOrphans, withLock } from 'holdfast';
 import { checkOptions } from 'holdfast/options';
-import { errnoOf, type Fs, nodeFileSystem } from 'holdfast/os';
+import { codeOfFailure, errnoOf, freshenWay, type Fs, nodeFileSystem } from 'holdfast/os';
+import { indexBehind } from '../mosaic-place.js';
+import { removeFile } from './beside.js';
 import { discardStage } from './kept-work.js';
 import { readRecord, recordPath } from './resume-record.js';
-import { leftoversOf, listTilesDirectories, removeTiles } from './tiles-directory.js';
+import { bringBack, findLostIndex, type LostIndex } from './lost-index.js';
+import {
+  firstTilesPath,
+  leftoversOf,
+  listTilesDirectories,
+  removeTiles,
+  type TilesDirectory,
+} from './tiles-directory.js';
 
+/** How leftovers are cleared away. */
 export interface RecoverVrtOptions {
   /** Only tells what would be done; false by default. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
   /** Also removes finished work that could be resumed; false by default. */
-  readonly discard?: boolean;
-  /** How long to wait for a run that is writing the mosaic; 0 by default. */
-  readonly lockTimeoutMs?: number;
+  readonly discard?: boolean | undefined;
+  /** How long to wait for a run that is writing the mosaic, in milliseconds; 0 by default. */
+  readonly timeoutMs?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
-  readonly fs?: Fs;
+  readonly fs?: Fs | undefined;
 }
 
 /** Something that a run left. */
@@ -33,23 +48,26 @@ export interface VrtLeftover {
   readonly mosaic: string;
   readonly path: string;
   /**
-   * `stage`: of no use to anybody. `resumableStage`: kept by `resume`. `tiles`: whole tiles that no index names. `record`: of
-   * tiles that are gone.
+   * `index`: an older one, or a broken one, in place of the one that the last acknowledged write
+   * left. `stage`: of no use to anybody. `resumableStage`: kept by `resume`. `tiles`: whole tiles
+   * that no index names. `record`: of tiles that are gone.
    */
-  readonly kind: 'stage' | 'resumableStage' | 'tiles' | 'record';
+  readonly kind: 'index' | 'stage' | 'resumableStage' | 'tiles' | 'record';
   /** How many tiles a run of the same job would take, if they are still whole. */
   readonly finishedTileCount: number;
-  readonly action: 'kept' | 'removed';
+  /** `broughtBack`: the acknowledged index is in its place again. */
+  readonly action: 'kept' | 'removed' | 'broughtBack';
 }
 
-const optionNames = ['dryRun', 'discard', 'lockTimeoutMs', 'fs'];
+const optionNames = ['dryRun', 'discard', 'timeoutMs', 'fs'] as const;
 
 /**
  * Finds what killed runs left, and removes what is of no use.
  *
  * @param path - an index, whether it exists or not, or a directory: then every mosaic in it
  * @returns what was found, and what became of it; with `dryRun` what would become of it
- * @throws HoldfastError LOCK_TIMEOUT while a run is writing the mosaic; NOT_FOUND; IO; INVALID_ARGUMENT
+ * @throws HoldfastError LOCK_TIMEOUT while a run is writing the mosaic; NOT_FOUND; IO;
+ *   INVALID_ARGUMENT
  */
 export async function recoverVrt(
   path: string,
@@ -58,6 +76,7 @@ export async function recoverVrt(
   checkOptions('recoverVrt', options, optionNames);
   const fs = options.fs ?? nodeFileSystem;
   const left: VrtLeftover[] = [];
+  await asTyped(path, () => freshenWay(fs, dirname(path)));
   for (const mosaic of await mosaicsAt(fs, path))
     left.push(...(await recoverOne(fs, mosaic, options)));
   return left;
@@ -66,22 +85,22 @@ export async function recoverVrt(
 async function recoverOne(
   fs: Fs,
   mosaic: string,
-  { dryRun = false, discard = false, lockTimeoutMs = 0 }: RecoverVrtOptions,
+  { dryRun = false, discard = false, timeoutMs = 0 }: RecoverVrtOptions,
 ): Promise<readonly VrtLeftover[]> {
-  const found = await typed(mosaic, () => look(fs, mosaic, discard));
+  const found = await asTyped(mosaic, () => look(fs, mosaic, discard));
   if (dryRun || found.every(({ leftover }) => leftover.action === 'kept'))
     return found.map(({ leftover }) => leftover);
   const clear = async (): Promise<readonly VrtLeftover[]> => {
     const again = await look(fs, mosaic, discard);
-    for (const { leftover, remove } of again) if (leftover.action === 'removed') await remove();
+    for (const { leftover, mend } of again) if (leftover.action !== 'kept') await mend();
     return again.map(({ leftover }) => leftover);
   };
-  return withLock(mosaic, () => typed(mosaic, clear), { fs, timeoutMs: lockTimeoutMs });
+  return withLock(mosaic, () => asTyped(mosaic, clear), { fs, timeoutMs });
 }
 
 interface Found {
   readonly leftover: VrtLeftover;
-  readonly remove: () => Promise<unknown>;
+  readonly mend: () => Promise<unknown>;
 }
 
 async function look(fs: Fs, mosaic: string, discard: boolean): Promise<readonly Found[]> {
@@ -89,13 +108,14 @@ async function look(fs: Fs, mosaic: string, discard: boolean): Promise<readonly 
   const record = await readRecord(fs, recordPath(mosaic));
   const finished = record?.tiles.size ?? 0;
   const directories = await listTilesDirectories(fs, firstPath);
-  const found: Found[] = [];
-  for (const { path, state } of leftoversOf(directories)) {
+  const lost = await findLostIndex(fs, mosaic, directories);
+  const found: Found[] = lost ? [lostIndexFound(fs, mosaic, lost, directories)] : [];
+  for (const { path, state } of leftoversOf(directories, lost?.acknowledged.tilesName)) {
     if (state.kind !== 'dead') continue;
     const leftover = { mosaic, path, kind: 'tiles', finishedTileCount: finished } as const;
     found.push({
       leftover: { ...leftover, action: discard ? 'removed' : 'kept' },
-      remove: () => removeTiles(fs, path, state.manifest),
+      mend: () => removeTiles(fs, path, state.manifest),
     });
   }
   for (const { path, kind, owner } of await listOrphans(dirname(mosaic), { fs })) {
@@ -109,10 +129,23 @@ async function look(fs: Fs, mosaic: string, discard: boolean): Promise<readonly 
       finishedTileCount: isResumable ? finished : 0,
       action: isResumable && !discard ? 'kept' : 'removed',
     } as const;
-    found.push({ leftover, remove: () => discardStage(fs, path) });
+    found.push({ leftover, mend: () => discardStage(fs, path) });
   }
-  const work = found.filter(({ leftover }) => leftover.kind !== 'stage');
+  const work = found.filter(({ leftover: { kind } }) => kind !== 'stage' && kind !== 'index');
   return [...found, ...(await uselessRecord(fs, mosaic, discard || work.length === 0))];
+}
+
+function lostIndexFound(
+  fs: Fs,
+  mosaic: string,
+  lost: LostIndex,
+  directories: readonly TilesDirectory[],
+): Found {
+  const action = 'broughtBack' as const;
+  return {
+    leftover: { mosaic, path: mosaic, kind: 'index', finishedTileCount: 0, action },
+    mend: () => bringBack(fs, mosaic, lost, directories),
+  };
 }
 
 /** The record goes with the work that it speaks of. */
@@ -126,18 +159,19 @@ async function uselessRecord(fs: Fs, mosaic: string, isUseless: boolean): Promis
     finishedTileCount: 0,
     action: 'removed',
   } as const;
-  return [{ leftover, remove: () => fs.unlink(path) }];
+  return [{ leftover, mend: () => removeFile(fs, path) }];
 }
 
 /** The index, or those that the names in a directory speak of. */
 async function mosaicsAt(fs: Fs, path: string): Promise<readonly string[]> {
-  if (/\.vrt$/iu.test(path) && !(await isDirectory(fs, path))) return [path];
-  const entries = await typed(path, () => fs.readDirectory(path));
+  if (/\.vrt$/iu.test(path) && !(await asTyped(path, () => isDirectory(fs, path))))
+    return [await indexBehind(fs, path)];
+  const entries = await asTyped(path, () => fs.readDirectory(path));
   const stems = new Set<string>();
   for (const { name } of entries) {
-    const [, staged] = /^\.(.+)\.staging-[^.]+$/u.exec(name) ?? [];
-    const [, recorded] = /^(.+)\.vrt\.resume$/iu.exec(name) ?? [];
-    const [, tiled] = /^(.+)_tiles(?:\.\d+)?$/u.exec(staged ?? name) ?? [];
+    const [, staged] = /^\.(.+)\.staging-[^.]+$/su.exec(name) ?? [];
+    const [, recorded] = /^(.+)\.vrt\.resume$/isu.exec(name) ?? [];
+    const [, tiled] = /^(.+)_tiles(?:\.\d+)?$/su.exec(staged ?? name) ?? [];
     const stem = recorded ?? tiled;
     if (stem !== undefined) stems.add(stem);
   }
@@ -155,22 +189,18 @@ async function isDirectory(fs: Fs, path: string): Promise<boolean> {
   }
 }
 
-function firstTilesPath(mosaic: string): string {
-  return join(dirname(mosaic), `${basename(mosaic).slice(0, -4)}_tiles`);
-}
-
 function isStageOf(name: string, firstPath: string): boolean {
-  const [, target] = /^\.(.+)\.staging-[^.]+$/u.exec(name) ?? [];
+  const [, target] = /^\.(.+)\.staging-[^.]+$/su.exec(name) ?? [];
   const first = basename(firstPath);
   return target === first || (target?.startsWith(`${first}.`) ?? false);
 }
 
-async function typed<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function asTyped<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof HoldfastError) throw cause;
-    throw new HoldfastError(errnoOf(cause) === 'ENOENT' ? 'NOT_FOUND' : 'IO', {
+    if (isHoldfastError(cause)) throw cause;
+    throw new HoldfastError(codeOfFailure(cause), {
       message: 'What killed runs have left could not be looked at or removed.',
       outcome: 'unknown',
       step: 'recover',

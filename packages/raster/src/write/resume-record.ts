@@ -1,18 +1,20 @@
 /**
- * The record of a write that may be resumed, `<index>.resume` beside the index: which job it is, and the tiles that are
- * finished. Each line is a checksum and a JSON value: each run adds one that says the job, then one a tile.
+ * The record of a write that may be resumed, `<index>.resume` beside the index: which job it is,
+ * and the tiles that are finished. Each line is a checksum and a JSON value: each run adds one that
+ * says the job, then one a tile.
  *
- * 1. a tile is written whole into the stage; 2. its line is appended. Nothing is synced. So a kill leaves lines of
- * finished tiles only, and perhaps a torn one, which does not match its checksum and is passed over. A power loss may
- * leave lines whose tiles were never written: therefore the next run believes no line before it has read the tile.
+ * 1. a tile is written whole into the stage; 2. its line is appended. Nothing is synced. So a kill
+ * leaves lines of finished tiles only, and perhaps a torn one, which does not match its checksum
+ * and is passed over. A power loss may leave lines whose tiles were never written: therefore the
+ * next run believes no line before it has read the tile.
  */
 import { createHash } from 'node:crypto';
 import { HoldfastError } from 'holdfast';
-import { errnoOf, type Fs, type FsFile } from 'holdfast/os';
+import { type Fs, type FsFile, openOwn, openOwnIfThere, readAll, writeAll } from 'holdfast/os';
 import type { BandStatistics } from '../statistics/band-statistics.js';
-import { readPieces } from './file-digest.js';
+import { inItsDirectory } from './beside.js';
 import type { Job } from './job.js';
-import type { ManifestTile } from './manifest.js';
+import { isPlainName, isTile, type ManifestTile, parsedObject } from './manifest.js';
 
 /** A finished tile, with its statistics when they are wanted. */
 export interface FinishedTile extends ManifestTile {
@@ -41,32 +43,78 @@ const FORMAT = 'holdfast-resume';
 const VERSION = 1;
 const CHECK_DIGITS = 16;
 const LINE_FEED = 10;
+/** A million tiles with statistics of several bands. */
+const MOST_BYTES = 512 * 1024 * 1024;
 
 /** The path of the record of an index. */
 export function recordPath(indexPath: string): string {
   return `${indexPath}.resume`;
 }
 
-/** Reads a record; `undefined` when there is none, or none that says its job. */
+/**
+ * Reads a record; `undefined` when there is none, or none that says its job.
+ *
+ * @throws HoldfastError NAME_TAKEN for a symlink, FIFO or device of its name, and for the file of
+ *   another user; CORRUPT_DOCUMENT for one that is larger than any
+ */
 export async function readRecord(fs: Fs, path: string): Promise<FoundRecord | undefined> {
-  const pieces: Uint8Array[] = [];
-  try {
-    await readPieces(fs, path, (piece) => pieces.push(piece.slice()));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const bytes = await readBytes(fs, path);
+  if (!bytes) return undefined;
   const tiles = new Map<string, TileRecord>();
   let head: Head | undefined;
-  for (const line of linesOf(Buffer.concat(pieces))) {
+  for (const line of linesOf(bytes)) {
     if (isHead(line)) head = line;
     else tiles.set(line.name, line);
   }
   return head && { job: head.job, tilesName: head.tilesName, tiles };
 }
 
+async function readBytes(fs: Fs, path: string): Promise<Buffer | undefined> {
+  const opened = await inItsDirectory(fs, path, (directory, name) =>
+    openOwnIfThere(fs, directory.at(name), { access: 'read' }, { oneLink: true }),
+  );
+  if (!opened) return undefined;
+  const { handle, stat } = opened;
+  try {
+    if (stat.sizeBytes <= MOST_BYTES) return await readAll(handle, stat.sizeBytes);
+    throw new HoldfastError('CORRUPT_DOCUMENT', {
+      message: `The record of finished tiles has ${stat.sizeBytes} bytes, over ${MOST_BYTES}. Look at it, and remove it.`,
+      step: 'resume',
+      path,
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
 function isHead(line: Head | TileRecord): line is Head {
-  return 'format' in line && line.format === FORMAT && line.version === VERSION;
+  return 'format' in line;
+}
+
+/** What a line holds, if that is something that we write; its checksum anybody can make. */
+function parsed(text: string): Head | TileRecord | undefined {
+  const value = parsedObject(text);
+  if (!value) return undefined;
+  if ('format' in value) return isOurHead(value) ? (value as unknown as Head) : undefined;
+  const isEmpty = value['empty'] === true && isPlainName(value['name']);
+  return isEmpty || isFinished(value) ? (value as unknown as TileRecord) : undefined;
+}
+
+function isOurHead({ format, version, job, tilesName }: Record<string, unknown>): boolean {
+  return (
+    format === FORMAT &&
+    version === VERSION &&
+    typeof job === 'object' &&
+    job !== null &&
+    isPlainName(tilesName)
+  );
+}
+
+function isFinished(value: Record<string, unknown>): boolean {
+  const { statistics } = value;
+  const isObject = (each: unknown): boolean => typeof each === 'object' && each !== null;
+  const isKnown = statistics === undefined || Array.isArray(statistics);
+  return isTile(value) && isKnown && ((statistics as unknown[]) ?? []).every(isObject);
 }
 
 /** A record that lines are being added to. */
@@ -89,9 +137,12 @@ export class ResumeRecord {
     path: string,
     { job, tilesName, keep }: { job: Job; tilesName: string; keep: boolean },
   ): Promise<ResumeRecord> {
-    const file = await fs.open(path, { access: 'write', create: 'ifMissing', truncate: !keep });
-    const { sizeBytes } = await file.stat();
-    const record = new ResumeRecord(file, sizeBytes);
+    const flags = { access: 'write', create: 'ifMissing', truncate: !keep } as const;
+    const { handle, stat } = await inItsDirectory(fs, path, (directory, name) =>
+      openOwn(fs, directory.at(name), flags, { oneLink: true }),
+    );
+    const { sizeBytes } = stat;
+    const record = new ResumeRecord(handle, sizeBytes);
     // Whatever is torn ends here.
     if (sizeBytes > 0) await record.#write(Buffer.from('\n'));
     await record.#append({ format: FORMAT, version: VERSION, job, tilesName });
@@ -116,25 +167,22 @@ export class ResumeRecord {
   async #write(line: Uint8Array): Promise<void> {
     const offsetBytes = this.#endBytes;
     this.#endBytes += line.length;
-    const count = await this.#file.write(line, offsetBytes);
-    if (count === line.length) return;
-    throw new HoldfastError('NO_SPACE', {
-      message: `The disk took ${count} of ${line.length} bytes. Make room and try again.`,
-      outcome: 'unchanged',
-      step: 'record',
-      path: this.#file.path,
-    });
+    await writeAll(this.#file, line, offsetBytes);
   }
 }
 
-/** The values of the lines that are whole; a hole or a torn line costs itself and what it runs into. */
+/**
+ * The values of the lines that are whole and ours; a hole or a torn line costs itself and what it
+ * runs into.
+ */
 function* linesOf(bytes: Buffer): Generator<Head | TileRecord> {
   for (let start = 0; start < bytes.length;) {
     const found = bytes.indexOf(LINE_FEED, start);
     const end = found < 0 ? bytes.length : found;
     const line = bytes.toString('utf8', start, end);
     const text = line.slice(CHECK_DIGITS + 1);
-    if (checkOf(text) === line.slice(0, CHECK_DIGITS)) yield JSON.parse(text) as Head | TileRecord;
+    const value = checkOf(text) === line.slice(0, CHECK_DIGITS) ? parsed(text) : undefined;
+    if (value) yield value;
     start = end + 1;
   }
 }

@@ -9,6 +9,7 @@ import {
   type CompressionName,
   type CompressionOptions,
 } from '#src/codec/compressions.js';
+import { openLzma } from '#src/codec/lzma.js';
 import { openCodec } from '#src/codec/open-codec.js';
 import type { LibraryName } from '#src/codec/system-library.js';
 import { type DataType } from '#src/model.js';
@@ -157,3 +158,34 @@ for (const [options, dataType, message] of refusals) {
     assert.throws(() => checkCompression('test', options, dataType), refused);
   });
 }
+
+/** By liblzma, as libtiff has it: differences of 16-bit samples, no checksum. */
+const lzmaBlock = Buffer.from(
+  '/Td6WFoAAAD/EtlBAgEDAQEhARYcR3hW4AD/AA9dAAACD3mqrA4CLY+IMUmAAAAAAAEjgAIAAABc24JZqAAK/AIAAAAAAFla',
+  'base64',
+);
+const lzmaSamples = Uint8Array.from({ length: 256 }, (_, at) => (at * 7) % 251);
+
+function unpackedLzma(block: Uint8Array, length: number): Uint8Array {
+  const samples = new Uint8Array(length);
+  openLzma().decompress(block, samples, { widthPx: length, heightPx: 1, samplesPerPixel: 1 });
+  return samples;
+}
+
+test('an LZMA block of libtiff is read', () => {
+  assert.deepEqual(unpackedLzma(lzmaBlock, 256), lzmaSamples);
+});
+
+test('a damaged LZMA block is an error, and so is one that asks for over 256 MiB', () => {
+  assert.throws(() => unpackedLzma(lzmaBlock, 255), /damaged: status/);
+  assert.throws(() => unpackedLzma(lzmaBlock, 257), /256 bytes instead of 257/);
+  assert.throws(() => unpackedLzma(lzmaBlock.subarray(0, 40), 256), /damaged: status/);
+  const changed = Uint8Array.from(lzmaBlock, (byte, at) => (at === 40 ? byte ^ 255 : byte));
+  assert.throws(() => unpackedLzma(changed, 256), /damaged/);
+  // A dictionary of 1 GiB.
+  const large = Buffer.from(
+    '/Td6WFoAAAD/EtlBAgAhASQAAABeH8f54AD/AAZdAABv2ECYAAAAAAABGoACAAAAOY33eqgACvwCAAAAAABZWg==',
+    'base64',
+  );
+  assert.throws(() => unpackedLzma(large, 256), /damaged: status 6/);
+});

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { isHoldfastError } from 'holdfast';
 import { parseCrs, srsText } from '#src/crs/crs.js';
+import { temporaryDirectory } from '@holdfast/tools/testing';
 import { epsgKind } from '#src/crs/epsg.js';
 import { geoKeysOf } from '#src/crs/geo-keys.js';
 import type { Crs, GeoKey } from '#src/model.js';
+import { fromGeoTiff } from '#src/source/geotiff/from-geotiff.js';
 import { geoKeyFields, readGeoKeys } from '#src/tiff/geo-key-directory.js';
+import { tileFormat } from '#src/tiff/tile-format.js';
+import { encodeTile } from '../tiff/encode-tile.js';
 
 const refused = (error: unknown): boolean => isHoldfastError(error, 'INVALID_ARGUMENT');
 
@@ -66,6 +72,7 @@ test('keys of an input are carried over, all but what its pixels stand for', () 
     { id: 1025, value: 1 },
     { id: 2062, value: [1.5, 2, 3] },
     { id: 3073, value: 'höhe|part' },
+    { id: 3074, value: 'after it' },
     { id: 3082, value: 500000 },
   ];
   const georeferencing = { crs: { kind: 'geoKeys', keys } as Crs, pixelIs: 'point' as const };
@@ -73,10 +80,33 @@ test('keys of an input are carried over, all but what its pixels stand for', () 
   const [directory, doubles, text] = [34735, 34736, 34737].map(
     (tag) => fields.find((field) => field.tag === tag)?.values ?? [],
   );
-  const ascii = new TextDecoder().decode(text as Uint8Array);
   const expected = [{ id: 1025, value: 2 }, ...keys.slice(1)];
-  assert.deepEqual(readGeoKeys(directory ?? [], doubles ?? [], ascii), expected);
+  assert.deepEqual(
+    readGeoKeys(directory ?? [], doubles ?? [], Uint8Array.from(text ?? [])),
+    expected,
+  );
 });
+
+test('a GeoTIFF whose GeoKeys have texts beyond ASCII gives each text as it was', async (t) => {
+  const keys: GeoKey[] = [
+    { id: 1024, value: 1 },
+    { id: 1026, value: 'Höhe über Grund' },
+    { id: 3073, value: 'Gauß-Krüger' },
+  ];
+  const info = {
+    ...({ widthPx: 16, heightPx: 16, dataType: 'uint8', bands: [{}] } as const),
+    georeferencing: { crs: { kind: 'geoKeys', keys } as Crs },
+  };
+  const pixels = { data: new Uint8Array(256), widthPx: 16, heightPx: 16 } as const;
+  const path = join(temporaryDirectory(t), 'a.tif');
+  writeFileSync(path, encodeTile(tileFormat('test', info), { ...pixels, ...oneBand }));
+  const source = await fromGeoTiff(path);
+  await source.close();
+  const { crs } = source.info.gcps ?? source.info.georeferencing;
+  assert.deepEqual(crs?.kind === 'geoKeys' && crs.keys.slice(-2), keys.slice(-2));
+});
+
+const oneBand = { bandCount: 1, interleave: 'pixel' } as const;
 
 test('without a CRS no key is invented, but pixels that are points say so', () => {
   assert.deepEqual(geoKeysOf({ transform: [0, 1, 0, 0, 0, -1] }), []);

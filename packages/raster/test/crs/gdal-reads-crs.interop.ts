@@ -9,7 +9,7 @@ import { temporaryDirectory } from '@holdfast/tools/testing';
 import { parseCrs, srsText } from '#src/crs/crs.js';
 import type { Crs, GeoKey } from '#src/model.js';
 import { readGeoKeys } from '#src/tiff/geo-key-directory.js';
-import { encodeTile } from '#src/tiff/tile-encoder.js';
+import { encodeTile } from '../tiff/encode-tile.js';
 import { tileFormat } from '#src/tiff/tile-format.js';
 
 const run = (program: string, ...args: readonly string[]): string =>
@@ -40,7 +40,7 @@ async function keysIn(path: string): Promise<readonly GeoKey[]> {
   return readGeoKeys(
     ((await value('GeoKeyDirectory')) ?? []) as ArrayLike<number>,
     ((await value('GeoDoubleParams')) ?? []) as ArrayLike<number>,
-    ((await value('GeoAsciiParams')) ?? '') as string,
+    new TextEncoder().encode(((await value('GeoAsciiParams')) ?? '') as string),
   );
 }
 

@@ -15,7 +15,7 @@ import {
 } from '#src/encode/encoder-pool.js';
 import type { TileTaskOptions } from '#src/encode/tile-task.js';
 import type { Pixels } from '#src/model.js';
-import { encodeTile } from '#src/tiff/tile-encoder.js';
+import { encodeTile } from '../tiff/encode-tile.js';
 import { tileFormat } from '#src/tiff/tile-format.js';
 
 const errnoOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
@@ -38,7 +38,7 @@ function pixels(seed: number, sizePx = SIZE_PX): Pixels {
 type PoolOptions = EncoderPoolOptions & Partial<TileTaskOptions>;
 
 async function openPool(options: PoolOptions): Promise<EncoderPool> {
-  const { writeOut = false, skipEmpty = false, statistics = false, pyramid, ...where } = options;
+  const { writeOut = false, skipEmpty = false, statistics = 'none', pyramid, ...where } = options;
   const pool = openEncoderPool(where);
   await pool.prepare({ format, options: { writeOut, skipEmpty, statistics, pyramid } });
   return pool;
@@ -64,6 +64,7 @@ for (const [where, options] of [
         sizeBytes: bytes.length,
         sha256,
         statistics: undefined,
+        fewValues: undefined,
         part: undefined,
       });
     }
@@ -114,7 +115,7 @@ test('an idle pool that nobody closed does not keep the process alive', () => {
     import { tileFormat } from ${from('#src/tiff/tile-format.js')};
     const info = { widthPx: 16, heightPx: 16, dataType: 'float32', bands: [{}], georeferencing: {} };
     const pool = openEncoderPool({ threads: 1 });
-    const options = { writeOut: false, skipEmpty: false, statistics: false, pyramid: undefined };
+    const options = { writeOut: false, skipEmpty: false, statistics: 'none', pyramid: undefined };
     await pool.prepare({ format: tileFormat('test', info), options });
     const pixels = { data: new Float32Array(256), widthPx: 16, heightPx: 16, bandCount: 1, interleave: 'pixel' };
     await pool.writeTile('/dev/null/none', pixels).catch((error) => console.log(error.code));`;

@@ -30,6 +30,13 @@ test('nodata of every kind is read: not-a-number, infinity, and 64-bit integers 
   assert.equal(await nodataOf('Int64', '-9223372036854775808'), -(2n ** 63n));
 });
 
+test('how a source is to be resampled does not matter where it is not scaled', async () => {
+  for (const method of ['bilinear', 'nearest'])
+    await parseVrt(
+      band(tile('SimpleSource').replace('<SimpleSource', `$& resampling="${method}"`)),
+    );
+});
+
 const refused: readonly [why: string, text: string, message: RegExp][] = [
   ['no XML', 'not xml', /text data outside of root/],
   ['XML cut short', '<VRTDataset rasterXSize="4"', /unclosed|unexpected end/i],
@@ -50,7 +57,16 @@ const refused: readonly [why: string, text: string, message: RegExp][] = [
   ],
   ['a kernel', band(tile('KernelFilteredSource')), /KernelFilteredSource/],
   ['scaling', band(tile('ComplexSource', '<ScaleRatio>2</ScaleRatio>')), /ScaleRatio/],
-  ['a mask as source band', band(tile('SimpleSource').replace('>1<', '>mask,1<')), /mask,1/],
+  ['a mask of no band', band(tile('SimpleSource').replace('>1<', '>mask,x<')), /mask,x/],
+  [
+    'a source that is resampled',
+    band(
+      tile('SimpleSource')
+        .replace('<SimpleSource', '$& resampling="bilinear"')
+        .replace('DstRect xOff="1" yOff="0.5" xSize="4"', 'DstRect xOff="0" yOff="0" xSize="8"'),
+    ),
+    /scaled by bilinear/,
+  ],
   ['a number that is none', band('<NoDataValue>many</NoDataValue>'), /'many' is not a number/],
   ['deep nesting', '<a>'.repeat(1000), /nested too deep/],
 ];
@@ -59,3 +75,25 @@ for (const [why, text, message] of refused) {
     await assert.rejects(parseVrt(text), message);
   });
 }
+
+test('an index of more bands or sources than its reader wants to see is refused before there is a tree of it', async () => {
+  const sources = band(tile('SimpleSource').repeat(3));
+  const limits = { maxBands: 1, maxSources: 3 };
+  assert.equal((await parseVrt(sources, limits)).bands[0]?.sources.length, 3);
+  const fewer = parseVrt(sources, { ...limits, maxSources: 2 });
+  await assert.rejects(fewer, /over 2 sources; raise maxSources/);
+  const two = sources.replace('</VRTDataset>', '<VRTRasterBand/></VRTDataset>');
+  await assert.rejects(parseVrt(two, limits), /over 1 bands; raise maxBands/);
+  // The end of the text, which is none, is never reached.
+  const cut = sources.replace('</VRTDataset>', '<<<');
+  await assert.rejects(parseVrt(cut, { ...limits, maxSources: 2 }), /over 2 sources/);
+});
+
+test('the parsing of a large index ends when it is cancelled', async () => {
+  const index = band(tile('SimpleSource').repeat(20_000));
+  const cancelled = new Error('no longer wanted');
+  const controller = new AbortController();
+  const parsing = parseVrt(index, undefined, controller.signal);
+  setImmediate(() => controller.abort(cancelled));
+  await assert.rejects(parsing, (error) => error === cancelled);
+});

@@ -28,7 +28,7 @@ test('a source is copied to where it belongs, whatever the window', () => {
           (_, index) =>
             tile[(yPx + Math.floor(index / widthPx)) * tileW + xPx + (index % widthPx)] as number,
         );
-        copyPixels(part, placement, result, undefined);
+        copyPixels(part, placement, result, {});
       }
       for (let y = 0; y < mosaicH; y += 1) {
         for (let x = 0; x < mosaicW; x += 1) {
@@ -48,8 +48,8 @@ test('a window over the overlap of two sources takes each pixel from the right o
   const right = placeSource(view, source, { ...source, xPx: 4 });
   assert.deepEqual(left?.window, { xPx: 3, yPx: 0, widthPx: 1, heightPx: 1 });
   assert.deepEqual(right?.window, { xPx: 0, yPx: 0, widthPx: 1, heightPx: 1 });
-  copyPixels(Uint8Array.of(7), left, result, undefined);
-  copyPixels(Uint8Array.of(9), right, result, undefined);
+  copyPixels(Uint8Array.of(7), left, result, {});
+  copyPixels(Uint8Array.of(9), right, result, {});
   assert.deepEqual([...result], [7, 9]);
 });
 
@@ -64,7 +64,7 @@ test('half the size takes every second pixel, the one under the centre', () => {
     [10, 11, 12, 13, 14, 15],
   ];
   const part = tile[yPx]?.slice(xPx, xPx + widthPx) ?? [];
-  copyPixels(Uint8Array.from(part), placement, result, undefined);
+  copyPixels(Uint8Array.from(part), placement, result, {});
   assert.deepEqual([...result], [11, 13, 15]);
 });
 
@@ -73,6 +73,6 @@ test('transparent pixels leave what lies below them', () => {
   const placement = placeSource({ window: whole, widthPx: 3, heightPx: 1 }, whole, whole);
   assert.ok(placement);
   const result = Float32Array.of(1, 1, 1);
-  copyPixels(Float32Array.of(5, Number.NaN, 6), placement, result, Number.NaN);
+  copyPixels(Float32Array.of(5, Number.NaN, 6), placement, result, { nodata: Number.NaN });
   assert.deepEqual([...result], [5, 1, 6]);
 });

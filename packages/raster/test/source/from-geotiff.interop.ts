@@ -50,11 +50,17 @@ const enviTypes: Readonly<Record<string, number>> = {
   UInt32: 13,
 };
 
-/** Makes the same samples a GeoTIFF by way of GDAL, with the creation options given. */
-function makeTiff(directory: string, type: string, bands: number, creation: string): string {
+/** Makes samples a GeoTIFF by way of GDAL, with the creation options given; by default noisy ones. */
+function makeTiff(
+  directory: string,
+  type: string,
+  bands: number,
+  creation: string,
+  samples?: Buffer,
+): string {
   const raw = join(directory, 'raw.img');
   const bits = Number(/NBITS=(\d+)/u.exec(creation)?.[1] ?? 16);
-  writeFileSync(raw, rawBands(type, bands, bits));
+  writeFileSync(raw, samples ?? rawBands(type, bands, bits));
   writeFileSync(
     join(directory, 'raw.hdr'),
     `ENVI\nsamples = ${WIDTH}\nlines = ${HEIGHT}\nbands = ${bands}\ndata type = ${enviTypes[type]}\ninterleave = bsq\nbyte order = 0\nheader offset = 0\n`,
@@ -155,4 +161,70 @@ test('floating-point predictors and fewer bits a sample read as GDAL reads them'
   ] as const;
   for (const [type, bands, creation] of cases)
     await checkAgainstGdal(directory, type, bands, creation);
+});
+
+test('what libraries of others decode reads as GDAL reads it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const cases = [
+    ['UInt16', 1, 'COMPRESS=LZMA PREDICTOR=2'],
+    ['Float32', 3, 'COMPRESS=LZMA PREDICTOR=3 TILED=YES'],
+    ['Int32', 3, 'COMPRESS=LZMA INTERLEAVE=BAND ENDIANNESS=BIG LZMA_PRESET=9'],
+    ['Byte', 1, 'COMPRESS=LZMA NBITS=3'],
+    ['Byte', 3, 'COMPRESS=WEBP'],
+    ['Byte', 3, 'COMPRESS=WEBP WEBP_LOSSLESS=YES TILED=YES BLOCKXSIZE=64 BLOCKYSIZE=64'],
+    ['Byte', 4, 'COMPRESS=WEBP WEBP_LOSSLESS=YES ALPHA=YES'],
+    ['Byte', 4, 'COMPRESS=WEBP WEBP_LOSSLESS=YES ALPHA=YES TILED=YES'],
+    ['Byte', 4, 'COMPRESS=LERC ALPHA=YES'],
+    ['Byte', 2, 'COMPRESS=LERC_DEFLATE ALPHA=YES TILED=YES'],
+    ['Byte', 4, 'COMPRESS=LERC_ZSTD ALPHA=YES INTERLEAVE=BAND'],
+    ['UInt16', 4, 'COMPRESS=LERC ALPHA=YES'],
+  ] as const;
+  for (const [type, bands, creation] of cases)
+    await checkAgainstGdal(directory, type, bands, creation);
+});
+
+/** Colours that run into each other, as in a picture of the ground. */
+function smoothBands(bands: number): Buffer {
+  const at = (index: number): number => {
+    const band = Math.floor(index / (WIDTH * HEIGHT));
+    const [x, y] = [index % WIDTH, Math.floor(index / WIDTH) % HEIGHT];
+    return Math.round(127 + 100 * Math.sin(x / (17 + 9 * band)) * Math.cos(y / (23 - 5 * band)));
+  };
+  return Buffer.from(Array.from({ length: WIDTH * HEIGHT * bands }, (_, index) => at(index)));
+}
+
+/** By how much samples differ: at most, and in the mean. */
+function difference(a: Buffer, b: Buffer): { readonly most: number; readonly mean: number } {
+  assert.equal(a.length, b.length);
+  const differences = Array.from(a, (value, index) => Math.abs(value - (b[index] ?? 0)));
+  const sum = differences.reduce((total, each) => total + each, 0);
+  return { most: Math.max(...differences), mean: sum / a.length };
+}
+
+test('JPEG reads as libjpeg reads it, but for the rounding of its cosines and how it enlarges colours', async (t) => {
+  const directory = temporaryDirectory(t);
+  // Pixels of one colour stand for four where it is stored at half the size; libjpeg draws from one to the next.
+  const tiled = 'TILED=YES BLOCKXSIZE=64 BLOCKYSIZE=64 JPEG_QUALITY=90';
+  const whole = { isSmooth: false, most: 1, mean: 0.1 };
+  const halved = { bands: 3, isSmooth: true, most: 20, mean: 1.5 };
+  const cases = [
+    { bands: 1, creation: 'COMPRESS=JPEG', ...whole },
+    { bands: 1, creation: `COMPRESS=JPEG ${tiled}`, ...whole },
+    { bands: 3, creation: 'COMPRESS=JPEG PHOTOMETRIC=RGB', ...whole },
+    { bands: 3, creation: 'COMPRESS=JPEG INTERLEAVE=BAND BLOCKYSIZE=16', ...whole },
+    { creation: 'COMPRESS=JPEG PHOTOMETRIC=YCBCR', ...halved },
+    { creation: `COMPRESS=JPEG PHOTOMETRIC=YCBCR ${tiled}`, ...halved },
+  ];
+  for (const { bands, creation, isSmooth, most, mean } of cases) {
+    const samples = isSmooth ? smoothBands(bands) : undefined;
+    const tiff = makeTiff(directory, 'Byte', bands, creation, samples);
+    const source = await fromGeoTiff(tiff);
+    const ours = await readAll(source);
+    await source.close();
+    const found = difference(ours, readByGdal(directory, tiff));
+    t.diagnostic(
+      `${bands} bands, ${creation}: ${found.most} at most, ${found.mean.toFixed(3)} in the mean`,
+    );
+    assert.ok(found.most <= most && found.mean <= mean, `${creation}: ${JSON.stringify(found)}`);
+  }
 });

@@ -109,3 +109,35 @@ test('one dimension, four dimensions and text are refused', async () => {
     );
   }
 });
+
+test('a chunk that is not laid out as the array says is a typed error', async () => {
+  const { array } = await counting([4, 4], [4, 4]);
+  const whole = { data: new Int32Array(16), shape: [4, 4], stride: [4, 1] };
+  const wrong = [
+    { data: new Int32Array(15) },
+    { data: new BigInt64Array(16) },
+    { data: new Float32Array(16) },
+    { shape: [2, 8] },
+    { shape: [1, 4, 4] },
+    { shape: [4] },
+    { stride: [4] },
+    { stride: [4, 2] },
+    { stride: [-4, 1] },
+    { stride: [4.5, 1] },
+    { stride: [Number.NaN, 1] },
+  ];
+  for (const over of wrong) {
+    const source = fromZarr({
+      shape: array.shape,
+      chunks: array.chunks,
+      dtype: array.dtype,
+      attrs: {},
+      getChunk: async () => ({ ...whole, ...over }),
+    });
+    await assert.rejects(
+      source.read({ xPx: 0, yPx: 0, widthPx: 4, heightPx: 4 }),
+      (error) => isHoldfastError(error, 'CORRUPT_DOCUMENT'),
+      Object.entries(over).join(),
+    );
+  }
+});

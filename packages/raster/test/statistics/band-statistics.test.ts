@@ -8,10 +8,10 @@ import {
   tileStatistics,
   type BandStatistics,
 } from '#src/statistics/band-statistics.js';
-import { MOST_BUCKETS } from '#src/statistics/histogram.js';
+import { type Histogram, MOST_BUCKETS } from '#src/statistics/histogram.js';
 
 const ofAll = (values: Float64Array, nodata?: number): BandStatistics =>
-  bandStatistics(values, 0, 1, values.length, nodata);
+  bandStatistics({ data: values, start: 0, step: 1, pixels: values.length }, nodata, 'histogram');
 
 const values = fc.array(
   fc.oneof(
@@ -49,7 +49,7 @@ test('a histogram counts every valid value once, each in the bucket that holds i
     fc.property(values, (all) => {
       const { values: found, valid } = ofAll(Float64Array.from(all));
       if (!found) return;
-      const { exponent, first, counts } = found.histogram;
+      const { exponent, first, counts } = found.histogram as Histogram;
       assert.ok(counts.length <= MOST_BUCKETS);
       assert.equal(
         counts.reduce((sum, count) => sum + count, 0),
@@ -72,7 +72,8 @@ test('a value too near to zero for any bucket counts as zero', () => {
 
 test('bytes have a bucket for every value', () => {
   const bytes = Uint8Array.from({ length: 512 }, (_, index) => index % 256);
-  const { values: found } = bandStatistics(bytes, 0, 1, 512, undefined);
+  const samples = { data: bytes, start: 0, step: 1, pixels: 512 };
+  const { values: found } = bandStatistics(samples, undefined, 'histogram');
   assert.deepEqual(found?.histogram, {
     exponent: 0,
     first: 0,
@@ -83,6 +84,15 @@ test('bytes have a bucket for every value', () => {
 test('nodata, not-a-number and infinity are not valid, and a band of nothing else has no values', () => {
   const found = ofAll(Float64Array.of(-9999, Number.NaN, Infinity), -9999);
   assert.deepEqual(found, { pixels: 3, valid: 0 });
+});
+
+test('nodata is the value that it is among samples of their type', () => {
+  const samples = { start: 0, step: 1, pixels: 3 };
+  const float = { ...samples, data: Float32Array.of(-3.4e38, 1, 3) };
+  assert.equal(bandStatistics(float, -3.4e38).values?.minimum, 1);
+  const wide = { ...samples, data: BigInt64Array.of(-9999n, 1n, 3n) };
+  assert.equal(bandStatistics(wide, -9999).values?.minimum, 1);
+  assert.equal(bandStatistics(wide, -9999n).valid, 2);
 });
 
 test('a large mean costs the deviation no digits', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { dataTypes, type RasterInfo, type Transform } from '#src/model.js';
-import { encodeTile } from '#src/tiff/tile-encoder.js';
+import { encodeTile } from './encode-tile.js';
 import { tileFormat, type TileOptions } from '#src/tiff/tile-format.js';
 
 interface Band {

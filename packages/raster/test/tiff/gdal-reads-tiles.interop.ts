@@ -16,7 +16,7 @@ import {
   type Interleave,
   type Pixels,
 } from '#src/model.js';
-import { encodeTile } from '#src/tiff/tile-encoder.js';
+import { encodeTile } from './encode-tile.js';
 import { tileFormat, type TileOptions } from '#src/tiff/tile-format.js';
 
 const WIDTH_PX = 150;

@@ -16,7 +16,8 @@ import {
   type RasterInfo,
 } from '#src/model.js';
 import { fromGeoTiff } from '#src/source/geotiff/from-geotiff.js';
-import { encodeTile, joinParts, TileEncoder, variantFor } from '#src/tiff/tile-encoder.js';
+import { TileEncoder, variantFor } from '#src/tiff/tile-encoder.js';
+import { encodeTile, joinParts } from './encode-tile.js';
 import { tileFormat, type TileOptions } from '#src/tiff/tile-format.js';
 import { isHere } from '../codec/is-here.js';
 

@@ -132,3 +132,8 @@ test('the index comes in pieces of bounded size that join to the same text and e
   const sha256 = createHash('sha256').update(text).digest('hex');
   assert.equal(Buffer.concat(pieces).toString(), `${text}<!-- holdfast sha256 ${sha256} -->\n`);
 });
+
+// Backtracking from each of a million places would not end within the time of a test run.
+test('a head of nothing but openings is looked through in one pass', () => {
+  assert.equal(tilesInHead('<Metadata domain="HOLDFAST">'.repeat(500_000)), undefined);
+});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { isHoldfastError, withLock } from 'holdfast';
+import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { fromArray, recoverVrt, type RasterSource, writeTiledVrt } from '#src/index.js';
 
 const source = (failAt = 0): RasterSource => {
@@ -75,7 +76,13 @@ test('with discard finished work goes too; live mosaics, their kept generations 
   await battlefield(directory);
   await recoverVrt(directory, { discard: true });
   const left = readdirSync(directory).filter((name) => !name.endsWith('.lock'));
-  assert.deepEqual(left, ['fine.vrt', 'fine_tiles', 'fine_tiles.2', 'notes_tiles']);
+  assert.deepEqual(left, [
+    'fine.vrt',
+    'fine.vrt.generations',
+    'fine_tiles',
+    'fine_tiles.2',
+    'notes_tiles',
+  ]);
   assert.deepEqual(await recoverVrt(directory, { discard: true }), []);
 });
 
@@ -112,3 +119,33 @@ test('where nothing was left nothing is told, and not even a lock file is made',
     isHoldfastError(error, 'NOT_FOUND'),
   );
 });
+
+test('where other machines may have changed names, they are asked for before anything is looked at', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'out.vrt');
+  for (const call of [
+    (fs: Fs) => recoverVrt(path, { fs }),
+    (fs: Fs) => writeTiledVrt(path, source(), { ...options, fs }),
+  ]) {
+    const seen: string[] = [];
+    await call(onNfs(seen));
+    const looked = seen.findIndex((each) => each.includes(` ${directory}/`));
+    const asked = seen.indexOf(`openDirectory ${directory}`);
+    assert.ok(asked !== -1 && asked < looked, seen.slice(0, looked + 1).join('\n'));
+  }
+});
+
+/** As it looks on a server, with what is called on paths. */
+function onNfs(seen: string[]): Fs {
+  return new Proxy(nodeFileSystem, {
+    get(fs, name) {
+      const member: unknown = Reflect.get(fs, name);
+      if (typeof member !== 'function' || typeof name !== 'string') return member;
+      return async (...args: unknown[]) => {
+        seen.push(`${name} ${String(args[0])}`);
+        const result: unknown = await Reflect.apply(member, fs, args);
+        return name === 'statFilesystem' ? { ...(result as object), type: 0x6969 } : result;
+      };
+    },
+  });
+}

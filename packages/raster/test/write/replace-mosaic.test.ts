@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { isHoldfastError } from 'holdfast';
+import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { openVrt } from '#src/read/open-vrt.js';
 import { fromArray } from '#src/source/from-array.js';
 import type { RasterSource } from '#src/source/raster-source.js';
@@ -69,6 +70,35 @@ test('what an opened mosaic reads stays until it is closed, whatever is written 
   assert.deepEqual(directoriesIn(join(path, '..')), ['out_tiles.5']);
 });
 
+/** As NFS has it: a lock on a directory is granted to each machine, and never told to the others. */
+const withLocalDirectoryLocks: Fs = new Proxy(nodeFileSystem, {
+  get(fs, name) {
+    if (name !== 'openDirectory') return Reflect.get(fs, name) as unknown;
+    return async (path: string) => {
+      const directory = await fs.openDirectory(path);
+      directory.tryLock = () => true;
+      return directory;
+    };
+  },
+});
+
+test('what an opened mosaic reads stays also where locks on directories are not seen by other machines', async (t) => {
+  const path = join(temporaryDirectory(t), 'out.vrt');
+  const fs = withLocalDirectoryLocks;
+  await writeTiledVrt(path, filled(1), { ...replace, fs });
+  const opened = await openVrt(path, { fs });
+  await writeTiledVrt(path, filled(2), { ...replace, keepPrevious: 0, fs });
+  assert.deepEqual([...new Set((await opened.read()).data as Uint8Array)], [1]);
+  await opened.close();
+});
+
+test('a mosaic whose manifest is gone is read without a lock', async (t) => {
+  const path = join(temporaryDirectory(t), 'out.vrt');
+  await writeTiledVrt(path, filled(1), replace);
+  unlinkSync(join(path, '../out_tiles/holdfast-tiles.json'));
+  assert.deepEqual(await valuesAt(path), [1]);
+});
+
 test('a replacement that fails leaves the old mosaic and nothing else', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'out.vrt');
@@ -91,7 +121,6 @@ test('tiles that a killed replacement published are removed by the next, and for
   await writeTiledVrt(path, filled(1), replace);
   // What a run leaves that dies between its tiles and its index: tiles that no index names.
   await writeTiledVrt(join(directory, 'other.vrt'), filled(9), replace);
-  const { renameSync, unlinkSync } = await import('node:fs');
   renameSync(join(directory, 'other_tiles'), join(directory, 'out_tiles.2'));
   unlinkSync(join(directory, 'other.vrt'));
   mkdirSync(join(directory, 'out_tiles.7'));
@@ -103,7 +132,12 @@ test('tiles that a killed replacement published are removed by the next, and for
 
 test('replacing is asked for by name, and misspelt wishes are refused before anything is touched', async (t) => {
   const path = join(temporaryDirectory(t), 'out.vrt');
-  const wrong = [{ ifExists: 'overwrite' }, { keepPrevious: -1 }] as unknown as WriteOptions[];
+  const wrong = [
+    { ifExists: 'overwrite' },
+    { keepPrevious: -1 },
+    { keepForMs: -1 },
+    { concurrency: 0 },
+  ] as unknown as WriteOptions[];
   for (const options of wrong)
     await assert.rejects(writeTiledVrt(path, filled(1), options), (error) =>
       isHoldfastError(error, 'INVALID_ARGUMENT'),

@@ -1,80 +1,93 @@
 /** What a GeoTIFF says about itself besides its samples: georeferencing, nodata, bands and metadata. */
-import { invalidArgument } from 'holdfast/options';
 import type {
   BandInfo,
   ColourInterpretation,
-  DataType,
-  Georeferencing,
+  Crs,
   GeoKey,
-  Nodata,
+  GroundControlPoint,
+  NotCarried,
   PaletteEntry,
+  RasterInfo,
   Transform,
 } from '../../model.js';
+import {
+  bandInfoOf,
+  domainsOf,
+  itemColour,
+  type MetadataItem,
+  metadataItems,
+  plainItems,
+  wellFormed,
+} from './gdal-items.js';
+import { verticalUnit } from '../../crs/vertical-units.js';
+import { readGeoKeys } from '../../tiff/geo-key-directory.js';
 import type { Tags } from './image-tags.js';
+import { MOST_VALUES } from './limits.js';
+import { joinedDomains } from './sidecars.js';
+import { tagDomains, tagItems, tellOtherTags } from './tag-items.js';
+import { geoKeys } from '../../crs/geo-key-ids.js';
 
-/** GeoTIFF 1.1 (OGC 19-008r4), requirement class 7.4: the key that says whether a pixel is an area or a point. */
-const RASTER_TYPE_KEY = 1025;
 const PIXEL_IS_POINT = 2;
-/** Keys whose values lie in these fields instead of the directory itself (7.1.2). */
-const DOUBLES = 34736;
-const ASCII = 34737;
 
 const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3, separated: 5, yCbCr: 6 };
 
-export async function georeferencingOf(tags: Tags, path: string): Promise<Georeferencing> {
-  const keys = await geoKeysOf(tags);
-  const isPoint = keys.some(({ id, value }) => id === RASTER_TYPE_KEY && value === PIXEL_IS_POINT);
-  const hasType = keys.some(({ id }) => id === RASTER_TYPE_KEY);
+/**
+ * Where the pixels lie: by a transform, or by points whose places are known, which then have the
+ * CRS. The unit of its heights is that of bands that have none of their own, as GDAL has it.
+ */
+export async function georeferencingOf(
+  tags: Tags,
+): Promise<Pick<RasterInfo, 'georeferencing' | 'gcps'> & { readonly unit: string | undefined }> {
+  const keys = await geoKeysIn(tags);
+  const isPoint = keys.some(
+    ({ id, value }) => id === geoKeys.rasterType && value === PIXEL_IS_POINT,
+  );
+  const hasType = keys.some(({ id }) => id === geoKeys.rasterType);
   const pixelIs = hasType ? (isPoint ? 'point' : 'area') : undefined;
-  const transform = await transformOf(tags, isPoint, path);
-  const hasCrs = keys.some(({ id }) => id > RASTER_TYPE_KEY);
-  return { transform, pixelIs, crs: hasCrs ? { kind: 'geoKeys', keys } : undefined };
+  const transform = await transformOf(tags, isPoint);
+  const hasCrs = keys.some(({ id }) => id > geoKeys.rasterType);
+  const minorRevision = (await tags.numbers('geoKeyDirectory'))[2];
+  const crs: Crs | undefined = hasCrs ? { kind: 'geoKeys', keys, minorRevision } : undefined;
+  const points = transform ? [] : await pointsOf(tags, isPoint);
+  const unit = verticalUnit(keys);
+  if (points.length === 0)
+    return { georeferencing: { transform, pixelIs, crs }, gcps: undefined, unit };
+  return { georeferencing: { pixelIs }, gcps: { crs, points }, unit };
 }
 
-async function geoKeysOf(tags: Tags): Promise<readonly GeoKey[]> {
+/** Tie points that go with no scale: places of single pixels. */
+async function pointsOf(tags: Tags, isPoint: boolean): Promise<readonly GroundControlPoint[]> {
+  const tie = await tags.numbers('modelTiepoint');
+  const shift = isPoint ? 0.5 : 0;
+  return Array.from({ length: Math.floor(tie.length / 6) }, (_, index) => {
+    const [pixel = 0, line = 0, , x = 0, y = 0, z = 0] = tie.slice(6 * index, 6 * index + 6);
+    return { id: String(index + 1), pixel: pixel + shift, line: line + shift, x, y, z };
+  });
+}
+
+async function geoKeysIn(tags: Tags): Promise<readonly GeoKey[]> {
   const directory = await tags.numbers('geoKeyDirectory');
   const doubles = await tags.numbers('geoDoubleParams');
-  const ascii = (await tags.text('geoAsciiParams')) ?? '';
-  const keys: GeoKey[] = [];
-  for (let at = 4; at + 3 < directory.length && keys.length < (directory[3] ?? 0); at += 4) {
-    const [id = 0, location, count = 0, offset = 0] = directory.slice(at, at + 4);
-    if (location === DOUBLES) {
-      const values = doubles.slice(offset, offset + count);
-      keys.push({ id, value: values.length === 1 ? (values[0] as number) : values });
-    } else if (location === ASCII) {
-      // Every string ends with a bar, which is not part of it.
-      keys.push({ id, value: ascii.slice(offset, offset + count).replace(/\|$/u, '') });
-    } else {
-      keys.push({ id, value: offset });
-    }
-  }
-  return keys;
+  const ascii = await tags.textBytes('geoAsciiParams');
+  return readGeoKeys(directory, doubles, ascii, MOST_VALUES);
 }
 
-/** The geotransform of the outer corner, from a matrix, or from a scale and one tie point (7.2, annex B.6). */
-async function transformOf(
-  tags: Tags,
-  isPoint: boolean,
-  path: string,
-): Promise<Transform | undefined> {
-  const ofTiePoint = await scaledTransform(tags, path);
+/**
+ * The geotransform of the outer corner, from a matrix, or from a scale and one tie point (7.2,
+ * annex B.6).
+ */
+async function transformOf(tags: Tags, isPoint: boolean): Promise<Transform | undefined> {
+  const ofTiePoint = await scaledTransform(tags);
   const transform = ofTiePoint ?? (await matrixTransform(tags));
   return transform && isPoint ? shifted(transform, -0.5) : transform;
 }
 
-async function scaledTransform(tags: Tags, path: string): Promise<Transform | undefined> {
+async function scaledTransform(tags: Tags): Promise<Transform | undefined> {
   const tie = await tags.numbers('modelTiepoint');
   const [scaleX = 0, scaleY = 0] = await tags.numbers('modelPixelScale');
   if (scaleX !== 0 && scaleY !== 0 && tie.length >= 6) {
     const [column = 0, row = 0, , x = 0, y = 0] = tie;
     return [x - column * scaleX, scaleX, 0, y + row * scaleY, 0, -scaleY];
-  }
-  if (tie.length > 6 && !tags.has('modelTransformation')) {
-    throw invalidArgument(
-      'fromGeoTiff',
-      'the GeoTIFF is placed by ground control points, which a mosaic cannot carry: warp it first (gdalwarp)',
-      path,
-    );
   }
   return undefined;
 }
@@ -86,138 +99,102 @@ async function matrixTransform(tags: Tags): Promise<Transform | undefined> {
   return [x, a, b, y, d, e];
 }
 
+/**
+ * Scale and offset of heights, which GDAL puts into the third dimension of the placement where the
+ * CRS is vertical too.
+ */
+export async function heightsOf(
+  tags: Tags,
+  crs: Crs | undefined,
+  told: NotCarried[],
+): Promise<{ readonly scale: number; readonly offset: number } | undefined> {
+  if (crs?.kind !== 'geoKeys' || !crs.keys.some(({ id }) => id === geoKeys.vertical))
+    return undefined;
+  const [, , scale = 0] = await tags.numbers('modelPixelScale');
+  const [, , z = 0, , , offset = 0] = await tags.numbers('modelTiepoint');
+  if (scale === 0 || (scale === 1 && offset === 0)) return undefined;
+  if (crs.minorRevision === 0) {
+    const what = 'scale and offset of heights';
+    told.push({ what, where: 'the placement', why: 'GDAL believes none of GeoTIFF 1.0' });
+    return undefined;
+  }
+  return { scale, offset: offset - z * scale };
+}
+
 function shifted(transform: Transform, pixels: number): Transform {
   const [x, a, b, y, d, e] = transform;
   return [x + pixels * (a + b), a, b, y + pixels * (d + e), d, e];
 }
 
-/** GDAL's nodata text as a value; one that no sample of the type can have is left out, since it marks nothing. */
-export function nodataOf(text: string | undefined, dataType: DataType): Nodata | undefined {
-  const trimmed = text?.trim() ?? '';
-  if (trimmed === '') return undefined;
-  if (dataType === 'int64' || dataType === 'uint64') return wholeNodata(trimmed, dataType);
-  const value =
-    trimmed.toLowerCase() === 'nan' ? NaN : Number(trimmed.replace(/^([+-]?)inf$/iu, '$1Infinity'));
-  if (dataType.startsWith('float')) return value;
-  return Number.isInteger(value) && fits(BigInt(value), dataType) ? value : undefined;
-}
-
-function wholeNodata(text: string, dataType: DataType): Nodata | undefined {
-  if (!/^[+-]?\d+$/u.test(text)) return undefined;
-  const value = BigInt(text);
-  return fits(value, dataType) ? value : undefined;
-}
-
-function fits(value: bigint, dataType: DataType): boolean {
-  const bits = Number(/\d+$/u.exec(dataType)?.[0]);
-  return dataType.startsWith('u')
-    ? value === BigInt.asUintN(bits, value)
-    : value === BigInt.asIntN(bits, value);
-}
-
-/** The items of GDAL's metadata field. */
-interface MetadataItem {
-  readonly name: string;
-  readonly band: number | undefined;
-  readonly role: string | undefined;
-  readonly domain: string | undefined;
-  readonly value: string;
-}
-
-async function metadataItems(xml: string | undefined): Promise<readonly MetadataItem[]> {
-  if (!xml) return [];
-  const { SaxesParser } = await import('saxes');
-  const items: MetadataItem[] = [];
-  let open: Omit<MetadataItem, 'value'> | undefined;
-  let text = '';
-  const parser = new SaxesParser();
-  parser.on('opentag', ({ name, attributes }) => {
-    if (name !== 'Item') return;
-    text = '';
-    const { name: item = '', sample, role, domain } = attributes;
-    open = { name: item, band: sample === undefined ? undefined : Number(sample), role, domain };
-  });
-  parser.on('text', (piece) => (text += piece));
-  parser.on('closetag', ({ name }) => {
-    if (name === 'Item' && open) items.push({ ...open, value: unescaped(text) });
-    open = undefined;
-  });
-  parser.write(xml).close();
-  return items;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  lt: '<',
-  gt: '>',
-  amp: '&',
-  quot: '"',
-  apos: "'",
-};
-
-/** GDAL escapes the values before it makes them XML, so they are escaped twice. */
-function unescaped(text: string): string {
-  return text.replace(
-    /&(lt|gt|amp|quot|apos);/gu,
-    (whole, name: string) => entities[name] ?? whole,
-  );
-}
-
 /** Items that GDAL keeps in fields of their own, by role. */
-export interface Description {
-  readonly bands: readonly BandInfo[];
-  readonly metadata: Readonly<Record<string, string>> | undefined;
-}
+export type Description = Pick<RasterInfo, 'bands' | 'metadata' | 'domains'>;
 
-export async function descriptionOf(tags: Tags, bandCount: number): Promise<Description> {
-  const items = await metadataItems(await tags.text('gdalMetadata'));
+export async function descriptionOf(
+  tags: Tags,
+  bandCount: number,
+  told: NotCarried[],
+): Promise<Description> {
+  const items = await metadataItems(await tags.text('gdalMetadata'), told);
+  const itemsOf = byBand(items);
+  tellLostBands(itemsOf, bandCount, told);
   const colours = await coloursOf(tags, bandCount);
-  const palette = await paletteOf(tags, bandCount);
-  const bands = colours.map((colour, band) => ({
-    ...bandInfoOf(items.filter((item) => item.band === band)),
-    colour: itemColour(items, band) ?? colour,
-    palette: band === 0 ? palette : undefined,
-  }));
-  return { bands, metadata: plainItems(items.filter((item) => item.band === undefined)) };
-}
-
-const colourNames: readonly ColourInterpretation[] = [
-  'Undefined',
-  'Gray',
-  'Palette',
-  'Red',
-  'Green',
-  'Blue',
-  'Alpha',
-  'Cyan',
-  'Magenta',
-  'Yellow',
-  'Black',
-];
-
-function itemColour(
-  items: readonly MetadataItem[],
-  band: number,
-): ColourInterpretation | undefined {
-  const item = items.find((each) => each.band === band && each.role === 'colorinterp');
-  return colourNames.find((name) => name.toLowerCase() === item?.value.toLowerCase());
-}
-
-function bandInfoOf(items: readonly MetadataItem[]): BandInfo {
-  const byRole = (role: string) => items.find((item) => item.role === role)?.value;
-  const numeric = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+  const palette = await paletteOf(tags, bandCount, told);
+  await tellInks(tags, told);
+  const bands: BandInfo[] = [];
+  for (const [band, colour] of colours.entries()) {
+    const ofBand = itemsOf.get(band) ?? [];
+    const info = bandInfoOf(ofBand, told);
+    bands.push({
+      ...info,
+      domains: await wellFormed(info.domains, `band ${band + 1}`, told),
+      colour: colourOf(itemColour(ofBand, told), colour, band === 0 ? palette : undefined),
+      palette: band === 0 ? palette : undefined,
+    });
+  }
+  const ofTheFile = itemsOf.get(undefined) ?? [];
+  const metadata = { ...plainItems(ofTheFile), ...(await tagItems(tags)) };
+  const joined = joinedDomains(domainsOf(ofTheFile), await tagDomains(tags, told));
+  await tellOtherTags(tags, told);
+  // It says what the GeoKeys say.
+  delete metadata['AREA_OR_POINT'];
   return {
-    description: byRole('description'),
-    unit: byRole('unittype'),
-    scale: numeric(byRole('scale')),
-    offset: numeric(byRole('offset')),
-    metadata: plainItems(items),
+    bands,
+    metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
+    domains: await wellFormed(joined, 'the file', told),
   };
 }
 
-function plainItems(items: readonly MetadataItem[]): Readonly<Record<string, string>> | undefined {
-  const plain = items.filter((item) => item.role === undefined && item.domain === undefined);
-  if (plain.length === 0) return undefined;
-  return Object.fromEntries(plain.map(({ name, value }) => [name, value]));
+function colourOf(
+  ofItem: ColourInterpretation | undefined,
+  ofFields: ColourInterpretation,
+  palette: readonly PaletteEntry[] | undefined,
+): ColourInterpretation {
+  const isOpen = ofItem === undefined || ofItem === 'Undefined';
+  return palette && isOpen ? 'Palette' : (ofItem ?? ofFields);
+}
+
+function tellLostBands(
+  itemsOf: ReadonlyMap<number | undefined, readonly MetadataItem[]>,
+  bandCount: number,
+  told: NotCarried[],
+): void {
+  for (const [band, { length }] of itemsOf) {
+    if (band === undefined || (Number.isInteger(band) && band >= 0 && band < bandCount)) continue;
+    const why = 'there is no such band';
+    told.push({ what: `${length} items of band ${band + 1}`, where: 'GDAL_METADATA', why });
+  }
+}
+
+function byBand(
+  items: readonly MetadataItem[],
+): ReadonlyMap<number | undefined, readonly MetadataItem[]> {
+  const itemsOf = new Map<number | undefined, MetadataItem[]>();
+  for (const item of items) {
+    const known = itemsOf.get(item.band);
+    if (known) known.push(item);
+    else itemsOf.set(item.band, [item]);
+  }
+  return itemsOf;
 }
 
 /** TIFF 6.0: the photometric interpretation names the first bands; ExtraSamples 1 and 2 are alpha. */
@@ -235,6 +212,8 @@ async function coloursOf(tags: Tags, bandCount: number): Promise<readonly Colour
 
 function namedColours(photometric: number): readonly ColourInterpretation[] {
   switch (photometric) {
+    case PHOTOMETRIC.whiteIsZero:
+      return ['Undefined'];
     case PHOTOMETRIC.rgb:
     case PHOTOMETRIC.yCbCr:
       return ['Red', 'Green', 'Blue'];
@@ -247,15 +226,60 @@ function namedColours(photometric: number): readonly ColourInterpretation[] {
   }
 }
 
-/** A colour map holds all reds, then greens, then blues, each 0 to 65535 (TIFF 6.0, page 23). */
+/** Samples of more bits have no table: it would be as large as most rasters. */
+const MOST_PALETTE_BITS = 8;
+
+/**
+ * The colours of the values: those of a colour map, or black and white of samples of one bit, which
+ * would all be black as shades of grey, and of those for which white is zero.
+ */
 async function paletteOf(
   tags: Tags,
   bandCount: number,
+  told: NotCarried[],
 ): Promise<readonly PaletteEntry[] | undefined> {
-  const map = await tags.numbers('colorMap');
-  if (map.length === 0 || bandCount !== 1) return undefined;
-  const count = map.length / 3;
-  const channel = (index: number) => Math.floor((map[index] ?? 0) / 257);
+  const photometric = (await tags.number('photometricInterpretation')) ?? PHOTOMETRIC.blackIsZero;
+  if (photometric === PHOTOMETRIC.palette) return mappedPalette(await tags.numbers('colorMap'));
+  const whiteIsZero = photometric === PHOTOMETRIC.whiteIsZero;
+  const bits = (await tags.number('bitsPerSample')) ?? 1;
+  if (bandCount === 1 && (whiteIsZero || bits === 1) && bits <= MOST_PALETTE_BITS)
+    return shades(2 ** bits, whiteIsZero);
+  if (whiteIsZero) {
+    const why = 'the samples are as in the file, and no table of colours says so';
+    told.push({ what: 'white is zero', where: 'PhotometricInterpretation (tag 262)', why });
+  }
+  return undefined;
+}
+
+/**
+ * What is told of a picture whose samples GDAL reads as others: red, green, blue and alpha of four
+ * inks.
+ */
+export const INKS = 'a picture of inks';
+
+/** Of four inks GDAL makes red, green, blue and alpha. */
+async function tellInks(tags: Tags, told: NotCarried[]): Promise<void> {
+  if ((await tags.number('photometricInterpretation')) !== PHOTOMETRIC.separated) return;
+  const why = 'the samples are the inks, as in the file, and not the colours that they make';
+  told.push({ what: INKS, where: 'PhotometricInterpretation (tag 262)', why });
+}
+
+function shades(count: number, whiteIsZero: boolean): readonly PaletteEntry[] {
+  return Array.from({ length: count }, (_, value) => {
+    const shade = Math.floor((255 * (whiteIsZero ? count - 1 - value : value)) / (count - 1));
+    return [shade, shade, shade, 255];
+  });
+}
+
+/**
+ * A colour map holds all reds, then greens, then blues, each 0 to 65535 (TIFF 6.0, page 23). Some
+ * writers take 0 to 255, which would all be black.
+ */
+function mappedPalette(map: readonly number[]): readonly PaletteEntry[] | undefined {
+  if (map.length === 0) return undefined;
+  const count = Math.floor(map.length / 3);
+  const unit = map.some((value) => value > 255) ? 257 : 1;
+  const channel = (index: number) => Math.floor((map[index] ?? 0) / unit);
   return Array.from({ length: count }, (_, entry) => [
     channel(entry),
     channel(count + entry),

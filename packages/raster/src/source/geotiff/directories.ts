@@ -1,10 +1,10 @@
 /**
- * The directories (IFDs) of a TIFF or BigTIFF file in either byte order (TIFF 6.0, section 2; BigTIFF as libtiff's
- * `tiff.h` has it). Entries are read at once, values when they are asked for. geotiff.js could do it too, but to load
- * it takes longer than to read what a tile file says of itself.
+ * The directories (IFDs) of a TIFF or BigTIFF file in either byte order (TIFF 6.0, section 2;
+ * BigTIFF as libtiff's `tiff.h` has it). Entries are read at once, values when they are asked for.
+ * geotiff.js could do it too, but to load it takes longer than to read what a tile file says of
+ * itself.
  */
-import type { FsFile } from 'holdfast/os';
-import { readFully } from './read-fully.js';
+import { type FsFile, readFully } from 'holdfast/os';
 
 type Get = (view: DataView, at: number, littleEndian: boolean) => number;
 
@@ -13,7 +13,10 @@ const getShort: Get = (view, at, little) => view.getUint16(at, little);
 const getLong: Get = (view, at, little) => view.getUint32(at, little);
 const getLong8: Get = (view, at, little) => Number(view.getBigUint64(at, little));
 
-/** The types of values by their codes: their widths, and how one is read. Fractions come as their quotient. */
+/**
+ * The types of values by their codes: their widths, and how one is read. Fractions come as their
+ * quotient.
+ */
 const types: Readonly<Record<number, { readonly bytes: number; readonly get: Get }>> = {
   1: { bytes: 1, get: getByte },
   2: { bytes: 1, get: getByte },
@@ -39,7 +42,10 @@ const types: Readonly<Record<number, { readonly bytes: number; readonly get: Get
   18: { bytes: 8, get: getLong8 },
 };
 
-/** Where TIFF (42) and BigTIFF (43) differ: how counts and offsets are read, and where the first directory's is. */
+/**
+ * Where TIFF (42) and BigTIFF (43) differ: how counts and offsets are read, and where the first
+ * directory's is.
+ */
 const variants: Readonly<Record<number, Variant>> = {
   42: { offset: getLong, offsetBytes: 4, entryCount: getShort, entryCountBytes: 2, firstAt: 4 },
   43: { offset: getLong8, offsetBytes: 8, entryCount: getLong8, entryCountBytes: 8, firstAt: 8 },
@@ -59,6 +65,8 @@ const BIG_ENDIAN = 0x4d4d;
 const HEAD_BYTES = 4096;
 /** TIFF 6.0 numbers tags with 16 bits. */
 const MOST_ENTRIES = 65_536;
+/** In all directories of a file together: they may overlap, so the size of the file is no bound. */
+const MOST_ENTRIES_IN_ALL = 2 ** 20;
 
 interface Entry {
   readonly type: number;
@@ -79,17 +87,56 @@ export class Directory {
     this.#entries = entries;
   }
 
+  get entryCount(): number {
+    return this.#entries.size;
+  }
+
+  get tags(): Iterable<number> {
+    return this.#entries.keys();
+  }
+
   has(tag: number): boolean {
     return this.#entries.has(tag);
   }
 
-  /** The values of a field, empty when it is missing or of a type that is not known. */
-  async values(tag: number): Promise<readonly number[]> {
+  /**
+   * The values of a field, empty when it is missing or of a type that is not known.
+   *
+   * @throws Error for more values than `most`, or than the file holds
+   */
+  async values(tag: number, most: number): Promise<readonly number[]> {
     const entry = this.#entries.get(tag);
-    const type = types[entry?.type ?? 0];
-    if (!entry || !type) return [];
-    const view = await this.#bytes.view(entry.offsetBytes, entry.count * type.bytes);
-    return Array.from({ length: entry.count }, (_, index) =>
+    if (!entry) return [];
+    if (entry.count > most) throw new Error(`it has ${entry.count} values, over ${most}`);
+    return this.#read(entry, entry.count);
+  }
+
+  /** The first value of a field, however many there are. */
+  async firstValue(tag: number): Promise<number | undefined> {
+    const entry = this.#entries.get(tag);
+    return entry && (await this.#read(entry, Math.min(1, entry.count)))[0];
+  }
+
+  /**
+   * A field of bytes or text as it lies in the file; empty when it is missing or its values are
+   * wider.
+   */
+  async bytes(tag: number, most: number): Promise<Uint8Array> {
+    const entry = this.#entries.get(tag);
+    if (!entry || types[entry.type]?.bytes !== 1) return new Uint8Array(0);
+    if (entry.count > most) throw new Error(`it has ${entry.count} bytes, over ${most}`);
+    const { buffer, byteOffset, byteLength } = await this.#bytes.view(
+      entry.offsetBytes,
+      entry.count,
+    );
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+
+  async #read({ type: code, offsetBytes }: Entry, count: number): Promise<readonly number[]> {
+    const type = types[code];
+    if (!type) return [];
+    const view = await this.#bytes.view(offsetBytes, count * type.bytes);
+    return Array.from({ length: count }, (_, index) =>
       type.get(view, index * type.bytes, this.littleEndian),
     );
   }
@@ -117,7 +164,8 @@ class FileBytes {
   /** A view on some bytes; they must lie in the file, whatever a damaged one says of their number. */
   async view(offsetBytes: number, sizeBytes: number): Promise<DataView> {
     const end = offsetBytes + sizeBytes;
-    if (end > this.#sizeBytes) throw new Error(`the file ends before byte ${end}`);
+    if (!Number.isSafeInteger(end) || offsetBytes < 0 || end > this.#sizeBytes)
+      throw new Error(`the file ends before byte ${end}`);
     if (end <= this.#head.length) return new DataView(this.#head.buffer, offsetBytes, sizeBytes);
     const bytes = new Uint8Array(sizeBytes);
     const count = await readFully(this.#file, bytes, offsetBytes);
@@ -137,9 +185,13 @@ export async function* directories(file: FsFile): AsyncGenerator<Directory> {
   const first = await bytes.view(variant.firstAt, variant.offsetBytes);
   let at = variant.offset(first, 0, littleEndian);
   const seen = new Set<number>();
+  let entries = 0;
   while (at !== 0 && !seen.has(at)) {
     seen.add(at);
     const { directory, next } = await directoryAt(bytes, variant, littleEndian, at);
+    entries += 1 + directory.entryCount;
+    if (entries > MOST_ENTRIES_IN_ALL)
+      throw new Error(`its directories have over ${MOST_ENTRIES_IN_ALL} entries`);
     yield directory;
     at = next;
   }
@@ -154,7 +206,8 @@ async function directoryAt(
   const { entryCountBytes, offsetBytes } = variant;
   const count = variant.entryCount(await bytes.view(at, entryCountBytes), 0, littleEndian);
   if (count > MOST_ENTRIES) throw new Error(`a directory has ${count} entries`);
-  // Tag, type, count, and the value or its offset; after all entries the offset of the next directory.
+  // Tag, type, count, and the value or its offset; after all entries the offset of the next
+  // directory.
   const entryBytes = 4 + 2 * offsetBytes;
   const begin = at + entryCountBytes;
   const view = await bytes.view(begin, count * entryBytes + offsetBytes);

@@ -1,23 +1,42 @@
 /**
- * A GeoTIFF as a source. Blocks are read and decoded one by one when a window needs them, so a file of any size is read in
- * bounded memory.
+ * A GeoTIFF as a source. Blocks are read and decoded one by one when a window needs them, so a file
+ * of any size is read in bounded memory.
  */
 import { HoldfastError, isHoldfastError } from 'holdfast';
-import { checkOptions } from 'holdfast/options';
-import { type Fs, type FsFile, nodeFileSystem } from 'holdfast/os';
-import { type DataType, dataTypes, type RasterInfo } from '../../model.js';
+import { checkOptions, invalidArgument } from 'holdfast/options';
+import { type Fs, type FsFile, nodeFileSystem, openGiven, readFully } from 'holdfast/os';
+import type { NotCarried, RasterInfo } from '../../model.js';
+import { coordinateEpoch, crsNotCarried } from '../../crs/crs.js';
+import { type BlockLimits, limitsOf } from '../block-limits.js';
 import { BlockReader } from '../block-reader.js';
+import { ByteBudget } from '../byte-budget.js';
+import { joinMask, VALID } from '../mask.js';
 import { regularGrid } from '../grid.js';
 import type { RasterSource } from '../raster-source.js';
+import { isStatistic } from '../../statistics/gdal-statistics.js';
 import type { BlockEncoding } from './decode-block.js';
-import { descriptionOf, georeferencingOf, nodataOf } from './describe.js';
+import { descriptionOf, georeferencingOf, heightsOf } from './describe.js';
+import { nodataOf } from './nodata-text.js';
+import { readSidecars, type Sidecars, withSidecars } from './sidecars.js';
+import { checkColours } from './check-colours.js';
+import { checkCompressionTag } from './check-compression.js';
 import { blockLoader, placesOf } from './block-places.js';
 import { rawSamplesOf } from './raw-strips.js';
-import { notATiff } from './corrupt.js';
-import { directories } from './directories.js';
-import { Tags } from './image-tags.js';
+import { isRemote, notATiff, otherKindOf } from './corrupt.js';
+import { firstImage, type Images, imagesOf } from './images.js';
+import { checkBlockBytes, type ImageShape, imageShapeOf } from './image-shape.js';
+import type { Tags } from './image-tags.js';
 
-export interface GeoTiffOptions {
+/** A source on an open file. */
+export interface OpenedGeoTiff extends RasterSource {
+  /** The file in which the mask lies that is the last band, if there is one. */
+  readonly maskPath?: string | undefined;
+  /** Lets go of the file. */
+  close(): Promise<void>;
+}
+
+/** How a GeoTIFF is read. */
+export interface GeoTiffOptions extends BlockLimits {
   /** Decoded blocks to keep for windows still to come, in bytes; 256 MiB at most by default. */
   readonly cacheBytes?: number | undefined;
   /** An overview inside the file in place of its raster, from 0, which is the largest. */
@@ -27,39 +46,98 @@ export interface GeoTiffOptions {
 }
 
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
+const optionNames = ['cacheBytes', 'overview', 'fs', 'maxBlockBytes', 'maxBands'] as const;
 
 /**
  * Opens a GeoTIFF; call `close` on the source when done. The first image of the file is the raster.
  *
- * @throws HoldfastError NOT_FOUND; CORRUPT_DOCUMENT for a file that is no TIFF or ends early; INVALID_ARGUMENT for
- * samples that no data type holds, and for georeferencing that a mosaic cannot carry
+ * @throws HoldfastError NOT_FOUND; UNSUPPORTED_TARGET for a directory, FIFO or device;
+ * CORRUPT_DOCUMENT for a file that is no TIFF, ends early, contradicts itself or is over a limit;
+ * INVALID_ARGUMENT for samples that no data type holds, a compression that is not known here, and
+ * what would decide where the raster lies or which pixels are valid and cannot be carried. What
+ * else is not carried is in `notCarried`
  */
 export async function fromGeoTiff(
   path: string,
   options: GeoTiffOptions = {},
-): Promise<RasterSource & { close(): Promise<void> }> {
-  checkOptions('fromGeoTiff', options, ['cacheBytes', 'overview', 'fs']);
-  const { fs = nodeFileSystem, cacheBytes = DEFAULT_CACHE_BYTES } = options;
-  const file = await openFile(fs, path);
-  try {
-    const image = await imageOf(file, path, options.overview);
-    const { raw, ...source } = await sourceOf(file, path, image, cacheBytes);
+): Promise<OpenedGeoTiff> {
+  checkOptions('fromGeoTiff', options, optionNames);
+  const { fs = nodeFileSystem } = options;
+  const open = async () => (await openGiven(fs, path)).handle;
+  return readGeoTiff(path, options, open, () => readSidecars(fs, path));
+}
+
+/** How a file is read for the inside of the package. */
+interface OwnGeoTiffOptions extends GeoTiffOptions {
+  /** As `BlockReader` has it. */
+  readonly windowsOverlap?: 'parts' | undefined;
+  /** What is decoded at one time of several files; `maxBlockBytes` of this one alone by default. */
+  readonly budget?: ByteBudget | undefined;
+}
+
+/**
+ * The same of a file that somebody else opens, with what lies beside it if that is to be read; else
+ * its samples without a mask.
+ */
+export async function readGeoTiff(
+  path: string,
+  options: OwnGeoTiffOptions,
+  open: () => Promise<FsFile>,
+  beside?: () => Promise<Sidecars>,
+): Promise<OpenedGeoTiff> {
+  const { fs = nodeFileSystem } = options;
+  const file = await openFile(path, open);
+  return closedOnError(file, path, async () => {
+    const images = await choose(file, path, options, beside !== undefined);
+    const settings = { ...settingsOf(options), sidecars: await beside?.() };
+    const whole = await sourceOf(file, path, images, settings);
+    const masked = await withMask(whole, { file, path, images, settings, options, fs });
+    const { raw, ...source } = masked;
     const fingerprint = () => fingerprintOf(fs, file);
     // Other threads have no filesystem but the machine's own.
     return { ...source, fingerprint, raw: fs === nodeFileSystem ? raw : undefined };
+  });
+}
+
+/** The mask inside a file, of its raster or the overview; `undefined` where it has none. */
+export async function readOwnMask(
+  path: string,
+  options: GeoTiffOptions,
+  open: () => Promise<FsFile>,
+): Promise<OpenedGeoTiff | undefined> {
+  const file = await openFile(path, open);
+  return closedOnError(file, path, async () => {
+    const mask = await maskIn(await imagesOf(file), options.overview);
+    if (mask) return maskSource(file, path, mask, settingsOf(options));
+    await file.close();
+    return undefined;
+  });
+}
+
+function settingsOf(options: OwnGeoTiffOptions): ReadSettings {
+  const { cacheBytes = DEFAULT_CACHE_BYTES, windowsOverlap, budget } = options;
+  const limits = limitsOf('fromGeoTiff', options);
+  return { ...limits, cacheBytes, windowsOverlap, budget, sidecars: undefined };
+}
+
+async function closedOnError<T>(file: FsFile, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     await file.close();
     throw isHoldfastError(error) ? error : notATiff(path, error);
   }
 }
 
-async function openFile(fs: Fs, path: string): Promise<FsFile> {
+async function openFile(path: string, open: () => Promise<FsFile>): Promise<FsFile> {
   try {
-    return await fs.open(path, { access: 'read' });
+    return await open();
   } catch (error) {
+    if (isHoldfastError(error)) throw error;
     throw new HoldfastError('NOT_FOUND', {
-      message: 'The GeoTIFF could not be opened; check the path.',
-      outcome: 'unchanged',
+      message: isRemote(path)
+        ? 'This is no path of a file: download it first, or make a file of it with gdal_translate.'
+        : 'The GeoTIFF could not be opened; check the path.',
       step: 'open',
       path,
       cause: error,
@@ -73,50 +151,178 @@ async function fingerprintOf(fs: Fs, file: FsFile): Promise<string> {
   return JSON.stringify([await fs.realpath(file.path), sizeBytes, await file.modifiedMs()]);
 }
 
-async function imageOf(file: FsFile, path: string, overview: number | undefined): Promise<Tags> {
+/** What is read of a file: an image, and the one that says what it shows. */
+interface ChosenImages {
+  readonly samples: Tags;
+  readonly raster: Tags;
+  /** What lies in the file besides; known when it was looked for. */
+  readonly all: Images | undefined;
+}
+
+async function choose(
+  file: FsFile,
+  path: string,
+  { overview }: GeoTiffOptions,
+  isWhole: boolean,
+): Promise<ChosenImages> {
   try {
-    return await findImage(file, overview);
+    const all = isWhole || overview !== undefined ? await imagesOf(file) : undefined;
+    const raster = all?.raster ?? (await firstImage(file));
+    const samples = overview === undefined ? raster : all?.overviews[overview];
+    if (samples) return { samples, raster, all };
+    throw new Error(`it has no overview ${overview}, but ${all?.overviews.length ?? 0} of them`);
   } catch (error) {
-    throw notATiff(path, error);
+    const head = new Uint8Array(64);
+    const count = await readFully(file, head, 0).catch(() => 0);
+    const other = otherKindOf(head.subarray(0, count));
+    throw notATiff(path, other === undefined ? error : new Error(other, { cause: error }));
   }
 }
 
-/** The first image, or one of those after it that are marked as reduced (TIFF 6.0, NewSubfileType, bit 0). */
-async function findImage(file: FsFile, overview: number | undefined): Promise<Tags> {
-  let overviewsSeen = -1;
-  let isFirst = true;
-  for await (const directory of directories(file)) {
-    const image = new Tags(directory);
-    if (isFirst && overview === undefined) return image;
-    const kind = (await image.number('newSubfileType')) ?? 0;
-    if (!isFirst && kind % 2 === 1) overviewsSeen += 1;
-    if (overviewsSeen === overview) return image;
-    isFirst = false;
+function alone(image: Tags | undefined): ChosenImages {
+  if (!image) throw new Error('its overview has no mask');
+  return { samples: image, raster: image, all: undefined };
+}
+
+/** The mask of the raster, or that of an overview, which has its size. */
+async function maskIn(
+  { mask, overviews, overviewMasks }: Images,
+  overview: number | undefined,
+): Promise<Tags | undefined> {
+  if (overview === undefined) return mask;
+  const sizeOf = async (image: Tags | undefined) => [
+    await image?.number('imageWidth'),
+    await image?.number('imageLength'),
+  ];
+  const size = await sizeOf(overviews[overview]);
+  for (const each of overviewMasks) if (String(await sizeOf(each)) === String(size)) return each;
+  return undefined;
+}
+
+/** What a source is opened with. */
+interface Opening {
+  readonly file: FsFile;
+  readonly path: string;
+  readonly images: ChosenImages;
+  readonly settings: ReadSettings;
+  readonly options: GeoTiffOptions;
+  readonly fs: Fs;
+}
+
+/** A mask inside the file, as GDAL gives it: of single bits too, 255 where pixels are valid. */
+async function maskSource(
+  file: FsFile,
+  path: string,
+  image: Tags | undefined,
+  settings: ReadSettings,
+): Promise<OpenedGeoTiff> {
+  const mask = await sourceOf(file, path, alone(image), { ...settings, sidecars: undefined });
+  if (((await image?.number('bitsPerSample')) ?? 1) > 1) return mask;
+  return {
+    ...mask,
+    raw: undefined,
+    read: async (window, signal) => {
+      const pixels = await mask.read(window, signal);
+      return {
+        ...pixels,
+        data: Uint8Array.from(pixels.data as Uint8Array, (value) => (value === 0 ? 0 : VALID)),
+      };
+    },
+  };
+}
+
+/** With the mask that lies in the file, or beside it, as a last band. */
+async function withMask(source: OpenedGeoTiff, opening: Opening): Promise<OpenedGeoTiff> {
+  const { file, path, images, settings, options, fs } = opening;
+  const { sidecars } = settings;
+  if (!sidecars || !images.all) return source;
+  const { overview } = options;
+  const beside = images.all.mask ? undefined : sidecars.mask;
+  if (!images.all.mask && !beside) return source;
+  const maskPath = beside ? `${path}.msk` : path;
+  const mask = beside
+    ? await readGeoTiff(maskPath, { fs, overview }, () => beside.open())
+    : await maskSource(file, path, await maskIn(images.all, overview), settings);
+  const { widthPx, heightPx, bands } = mask.info;
+  const { info } = source;
+  if (widthPx !== info.widthPx || heightPx !== info.heightPx || bands.length !== 1) {
+    if (beside) await mask.close();
+    throw invalidArgument(
+      'fromGeoTiff',
+      `the mask has ${widthPx}x${heightPx} pixels in ${bands.length} bands, and the raster ${info.widthPx}x${info.heightPx}: make it a band with gdal_translate -b mask`,
+      maskPath,
+    );
   }
-  throw new Error(overview === undefined ? 'it has no image' : `it has no overview ${overview}`);
+  const notCarried = [...(source.notCarried ?? [])];
+  return {
+    ...source,
+    info: { ...info, bands: [...info.bands, { isMask: true }] },
+    notCarried,
+    maskPath,
+    raw: undefined,
+    read: async (window, signal) => {
+      const [image, valid] = await Promise.all([
+        source.read(window, signal),
+        mask.read(window, signal),
+      ]);
+      return joinMask(image, valid.data, notCarried);
+    },
+    close: async () => {
+      if (beside) await mask.close();
+      await source.close();
+    },
+  };
+}
+
+interface ReadSettings {
+  readonly budget: ByteBudget | undefined;
+  readonly windowsOverlap: 'parts' | undefined;
+  readonly maxBlockBytes: number;
+  readonly maxBands: number;
+  readonly cacheBytes: number;
+  readonly sidecars: Sidecars | undefined;
 }
 
 async function sourceOf(
   file: FsFile,
   path: string,
-  tags: Tags,
-  keptBytes: number,
-): Promise<RasterSource & { close(): Promise<void> }> {
-  const encoding = await encodingOf(tags, tags.littleEndian, path);
-  const places = await placesOf(tags, encoding);
-  const info = await infoOf(tags, encoding.dataType, path);
+  { samples: tags, raster, all }: ChosenImages,
+  { cacheBytes, windowsOverlap, budget, sidecars, ...limits }: ReadSettings,
+): Promise<OpenedGeoTiff> {
+  checkCompressionTag((await tags.number('compression')) ?? 1, path);
+  await checkColours(tags, path);
+  const shape = await imageShapeOf(tags, path, limits);
+  const encoding = await encodingOf(tags, shape);
+  checkPredictor(encoding);
+  const places = await placesOf(file, tags, shape, encoding);
+  checkBlockBytes(shape, places.heightPx, limits.maxBlockBytes);
+  const notCarried: NotCarried[] = [];
+  if (sidecars && all) tellOthers(all, sidecars, notCarried);
+  const whole = tags === raster ? shape : await imageShapeOf(raster, path, limits);
+  const own = await infoOf(raster, whole, path, notCarried);
+  const known = sidecars ? await withSidecars(own, sidecars, path, notCarried) : own;
+  notCarried.push(...crsNotCarried(known.georeferencing.crs ?? known.gcps?.crs));
+  if (coordinateEpoch(known.gcps?.crs) !== undefined) {
+    const why = 'a VRT has no place for that of control points';
+    notCarried.push({ what: 'the epoch of the coordinates', where: 'GeoKey 5120', why });
+  }
+  const info = tags === raster ? known : reducedInfo(known, shape, notCarried);
   const interleave = places.planes > 1 ? 'band' : 'pixel';
   const { widthPx, heightPx } = info;
-  const blocks = regularGrid(
-    widthPx,
-    heightPx,
-    places.widthPx,
-    places.heightPx * places.stripsTogether,
-  );
-  const load = blockLoader(file, path, info, places, encoding);
-  const reader = new BlockReader({ info, interleave, blocks, load, keptBytes });
+  const rowsTogether = places.heightPx * places.stripsTogether;
+  const blocks = regularGrid(widthPx, heightPx, places.widthPx, rowsTogether);
+  const reader = new BlockReader({
+    info,
+    interleave,
+    blocks,
+    load: blockLoader({ file, path, info, places, encoding }),
+    keptBytes: cacheBytes,
+    windowsOverlap,
+    budget: budget ?? new ByteBudget(limits.maxBlockBytes),
+  });
   return {
     info,
+    notCarried,
     interleave,
     blocks,
     tiling: 'tileSize',
@@ -126,76 +332,129 @@ async function sourceOf(
   };
 }
 
-async function infoOf(tags: Tags, dataType: DataType, path: string): Promise<RasterInfo> {
-  const bandCount = (await tags.number('samplesPerPixel')) ?? 1;
-  const { bands, metadata } = await descriptionOf(tags, bandCount);
+async function infoOf(
+  tags: Tags,
+  { widthPx, heightPx, bandCount, dataType }: ImageShape,
+  path: string,
+  told: NotCarried[],
+): Promise<RasterInfo> {
+  const text = (await tags.text('gdalNodata')) ?? '';
+  const nodata = nodataOf({ text, where: 'GDAL_NODATA (tag 42113)' }, dataType, path, told);
+  const { unit, ...placed } = await georeferencingOf(tags);
+  const { bands, ...description } = await descriptionOf(tags, bandCount, told);
+  const heights = await heightsOf(tags, placed.georeferencing.crs, told);
+  // As GDAL shows a table of the file: what is no data is transparent.
+  const hasTable = (await tags.numbers('colorMap')).length > 0;
   return {
-    widthPx: (await tags.number('imageWidth')) ?? 0,
-    heightPx: (await tags.number('imageLength')) ?? 0,
+    widthPx,
+    heightPx,
     dataType,
-    bands,
-    nodata: nodataOf(await tags.text('gdalNodata'), dataType),
-    georeferencing: await georeferencingOf(tags, path),
-    metadata,
+    ...description,
+    bands: bands.map((band) => ({
+      ...band,
+      unit: band.unit ?? unit,
+      scale: band.scale ?? heights?.scale,
+      offset: band.offset ?? heights?.offset,
+      palette: band.palette?.map(([red, green, blue, alpha], value) => [
+        red,
+        green,
+        blue,
+        hasTable && value === nodata ? 0 : alpha,
+      ]),
+    })),
+    nodata,
+    ...placed,
   };
 }
 
-async function encodingOf(tags: Tags, littleEndian: boolean, path: string): Promise<BlockEncoding> {
-  const bits = await tags.numbers('bitsPerSample');
-  const formats = await tags.numbers('sampleFormat');
-  const [bitsPerSample = 1, sampleFormat = 1] = [bits[0], formats[0]];
-  const mixed =
-    bits.some((each) => each !== bitsPerSample) || formats.some((each) => each !== sampleFormat);
-  const dataType = mixed ? undefined : dataTypeOfTiff(sampleFormat, bitsPerSample);
-  if (!dataType) {
-    throw new HoldfastError('INVALID_ARGUMENT', {
-      message: `The GeoTIFF has samples of ${bits.join(', ')} bits in format ${formats.join(', ')}, which a mosaic cannot hold.`,
-      outcome: 'unchanged',
-      step: 'fromGeoTiff',
-      path,
-    });
+/** Of what lies in the file besides the raster, its mask and its overviews. */
+function tellOthers(
+  { mask, others }: Images,
+  { mask: maskFile }: Sidecars,
+  told: NotCarried[],
+): void {
+  if (others > 0) {
+    const why = 'a mosaic has one; gdal_translate GTIFF_DIR:2:INPUT.tif takes one of them out';
+    told.push({ what: `${others} further images`, where: 'the file', why });
   }
-  const planar = (await tags.number('planarConfiguration')) ?? 1;
-  const samplesPerPixel = (await tags.number('samplesPerPixel')) ?? 1;
-  const compression = (await tags.number('compression')) ?? 1;
+  if (mask && maskFile)
+    told.push({ what: 'a mask', where: maskFile.name, why: 'there is one inside the file' });
+}
+
+/** Of an overview: what is true of the raster, in its own pixels. */
+function reducedInfo(
+  info: RasterInfo,
+  { widthPx, heightPx, bandCount, dataType }: ImageShape,
+  told: NotCarried[],
+): RasterInfo {
+  if (bandCount !== info.bands.length || dataType !== info.dataType)
+    throw new Error(`its overview has ${bandCount} bands of ${dataType}, unlike its raster`);
+  const [across, down] = [info.widthPx / widthPx, info.heightPx / heightPx];
+  const { transform } = info.georeferencing;
+  const { RPC: rpc, ...domains } = info.domains ?? {};
+  if (rpc !== undefined) {
+    const why = 'they count in pixels of the raster, and not of its overview';
+    told.push({ what: 'rational polynomial coefficients', where: 'the file', why });
+  }
+  return {
+    ...info,
+    widthPx,
+    heightPx,
+    bands: info.bands.map((band) => ({ ...band, metadata: withoutStatistics(band.metadata) })),
+    domains,
+    georeferencing: {
+      ...info.georeferencing,
+      transform: transform && [
+        transform[0],
+        transform[1] * across,
+        transform[2] * down,
+        transform[3],
+        transform[4] * across,
+        transform[5] * down,
+      ],
+    },
+    gcps: info.gcps && {
+      ...info.gcps,
+      points: info.gcps.points.map((point) => ({
+        ...point,
+        pixel: point.pixel / across,
+        line: point.line / down,
+      })),
+    },
+  };
+}
+
+/** Those of the raster are not true of a smaller picture of it. */
+function withoutStatistics(items: RasterInfo['metadata']): RasterInfo['metadata'] {
+  if (!items) return undefined;
+  return Object.fromEntries(Object.entries(items).filter(([key]) => !isStatistic(key)));
+}
+
+/** Packed samples have none (libtiff refuses them too). */
+function checkPredictor({ predictor, bitsPerSample }: BlockEncoding): void {
+  if (predictor === 1 || bitsPerSample % 8 === 0) return;
+  throw new Error(`it has predictor ${predictor} for samples of ${bitsPerSample} bits`);
+}
+
+async function encodingOf(tags: Tags, shape: ImageShape): Promise<BlockEncoding> {
+  const { bitsPerSample, dataType, bandsTogether, planes, compression } = shape;
   const isJpeg = compression === 7;
   return {
     compression,
-    // JPEG, LERC and WebP have no predictor; where the field is there nevertheless, it means nothing.
+    // JPEG, LERC and WebP have no predictor; where the field is there nevertheless, it means
+    // nothing.
     predictor: [5, 8, 32773, 32946, 50000, 50004].includes(compression)
       ? ((await tags.number('predictor')) ?? 1)
       : 1,
-    littleEndian,
+    littleEndian: tags.littleEndian,
     bitsPerSample,
     dataType,
-    bandsTogether: planar === 2 ? 1 : samplesPerPixel,
-    planes: planar === 2 ? samplesPerPixel : 1,
+    bandsTogether,
+    planes,
+    lowestBitFirst: (await tags.number('fillOrder')) === 2,
     isUncompressed: compression === 1,
     isYCbCr: isJpeg && (await tags.number('photometricInterpretation')) === 6,
-    decoderParameters: {
-      tileWidth: (await tags.number('tileWidth')) ?? (await tags.number('imageWidth')) ?? 0,
-      tileHeight: (await tags.number('tileLength')) ?? (await tags.number('rowsPerStrip')) ?? 0,
-      planarConfiguration: planar,
-      bitsPerSample: [...bits],
-      // Undone by us.
-      predictor: 1,
-      samplesPerPixel,
-      ...(tags.has('jpegTables') && {
-        JPEGTables: Uint8Array.from(await tags.numbers('jpegTables')),
-      }),
-      LercParameters: await tags.numbers('lercParameters'),
-    } as BlockEncoding['decoderParameters'],
+    jpegTables: tags.has('jpegTables') ? await tags.bytes('jpegTables') : undefined,
+    lercParameters: await tags.numbers('lercParameters'),
   };
-}
-
-/** The type that holds a file's samples, or `undefined` for one that none does (complex numbers, 24-bit floats). */
-function dataTypeOfTiff(sampleFormat: number, bitsPerSample: number): DataType | undefined {
-  if (sampleFormat === 1 && bitsPerSample < 8) return 'uint8';
-  if (sampleFormat === 1 && bitsPerSample === 12) return 'uint16';
-  if (sampleFormat === 3 && bitsPerSample === 16) return 'float32';
-  const names = Object.keys(dataTypes) as DataType[];
-  return names.find((name) => {
-    const { bytes, sampleFormat: format } = dataTypes[name];
-    return bytes * 8 === bitsPerSample && format === sampleFormat;
-  });
 }

@@ -1,4 +1,7 @@
-/** Whether the samples of a GeoTIFF are raw: uncompressed strips that follow each other, in the machine's byte order. */
+/**
+ * Whether the samples of a GeoTIFF are raw: uncompressed strips that follow each other, in the
+ * machine's byte order.
+ */
 import { resolve } from 'node:path';
 import type { FsFile } from 'holdfast/os';
 import { dataTypes, type RasterInfo } from '../../model.js';
@@ -16,7 +19,11 @@ export async function rawSamplesOf(
   const { bytes } = dataTypes[dataType];
   const pixelBytes = bytes * bandsTogether;
   const rowBytes = info.widthPx * pixelBytes;
-  const asInMemory = isUncompressed && (littleEndian || bytes === 1) && bitsPerSample === 8 * bytes;
+  const asInMemory =
+    isUncompressed &&
+    !encoding.lowestBitFirst &&
+    (littleEndian || bytes === 1) &&
+    bitsPerSample === 8 * bytes;
   if (!asInMemory || !places.cut || !areInOrder(places, info.heightPx, rowBytes)) return undefined;
   const { dev, ino } = await file.stat();
   return {

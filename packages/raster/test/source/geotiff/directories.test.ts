@@ -48,9 +48,9 @@ test('a BigTIFF in big-endian order gives its values, inside of entries and outs
   view.setBigUint64(56, 100n);
   for (const [index, value] of [0.5, -2, 1e300].entries()) view.setFloat64(100 + 8 * index, value);
   const [directory] = await readAll(t, new Uint8Array(view.buffer));
-  assert.deepEqual(await directory?.values(256), [1234]);
-  assert.deepEqual(await directory?.values(33_550), [0.5, -2, 1e300]);
-  assert.deepEqual(await directory?.values(257), []);
+  assert.deepEqual(await directory?.values(256, 8), [1234]);
+  assert.deepEqual(await directory?.values(33_550, 8), [0.5, -2, 1e300]);
+  assert.deepEqual(await directory?.values(257, 8), []);
 });
 
 test('directories that lead back to one before end the walk', async (t) => {
@@ -61,7 +61,7 @@ test('directories that lead back to one before end the walk', async (t) => {
 
 test('a value that would reach past the end of the file is an error, however large it says it is', async (t) => {
   const [directory] = await readAll(t, tiff({ at: 8, count: 0xffff_ffff, value: 100, next: 0 }));
-  await assert.rejects(async () => directory?.values(256), /the file ends before byte/);
+  await assert.rejects(async () => directory?.values(256, 2 ** 32), /the file ends before byte/);
 });
 
 test('what is no TIFF is an error', async (t) => {

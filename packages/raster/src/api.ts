@@ -1,0 +1,11 @@
+/**
+ * The package as compilers, editors and the API reference see it: the names of index.ts, each
+ * function with the doc comment that stands where it is written. index.ts, which runs, loads what
+ * reads mosaics at its first call.
+ */
+export * from './index.js';
+export { fromVrt } from './read/from-vrt.js';
+export { openVrt } from './read/open-vrt.js';
+export { renderPreview } from './preview/preview.js';
+export { recoverVrt } from './write/recover-vrt.js';
+export { verifyVrt } from './verify/verify-vrt.js';

@@ -1,0 +1,97 @@
+/**
+ * A VRT of simple sources as a source: those of GDAL (gdalbuildvrt, gdal_translate -of VRT) and
+ * ours.
+ */
+import { createHash } from 'node:crypto';
+import { checkOptions, invalidArgument } from 'holdfast/options';
+import { nodeFileSystem } from 'holdfast/os';
+import { joinMask } from '../source/mask.js';
+import { regularGrid } from '../source/grid.js';
+import type { RasterSource } from '../source/raster-source.js';
+import { openInside } from './inside.js';
+import { openIfThere } from './read-index.js';
+import { type Mosaic, openVrt, type OpenVrtOptions } from './open-vrt.js';
+import { textOfParts } from './vrt-document.js';
+
+/** A source on an opened VRT. */
+export interface OpenedVrt extends RasterSource {
+  /** Lets go of the files. */
+  close(): Promise<void>;
+}
+
+/** How a VRT is read as a source. */
+export type VrtSourceOptions = Pick<OpenVrtOptions, 'outside' | 'fs'>;
+
+/** What is read together: as large as a tile is by default. */
+const BLOCK_PX = 512;
+
+/**
+ * Opens a VRT as a source; call `close` on it when done. Its fingerprint is that of the index and
+ * of each file that it names, by path, size and time of change.
+ *
+ * @throws HoldfastError NOT_FOUND, CORRUPT_DOCUMENT and PATH_ESCAPES as `openVrt` does;
+ *   INVALID_ARGUMENT for one whose bands have different nodata values
+ */
+export async function fromVrt(path: string, options: VrtSourceOptions = {}): Promise<OpenedVrt> {
+  checkOptions('fromVrt', options, ['outside', 'fs']);
+  const mosaic = await openVrt(path, options);
+  try {
+    return sourceOf(mosaic, path, options);
+  } catch (error) {
+    await mosaic.close();
+    throw error;
+  }
+}
+
+function sourceOf(mosaic: Mosaic, path: string, options: VrtSourceOptions): OpenedVrt {
+  const { document, hasMask } = mosaic;
+  const bands = hasMask ? [...mosaic.info.bands, { isMask: true }] : mosaic.info.bands;
+  const info = { ...mosaic.info, bands };
+  if (new Set(document.bands.map(({ nodata }) => String(nodata))).size > 1)
+    throw invalidArgument(
+      'fromVrt',
+      'its bands have different nodata values, and a mosaic has one for all: take them one by one, with gdal_translate -b',
+      path,
+    );
+  const notCarried = [...mosaic.notCarried];
+  return {
+    info,
+    notCarried,
+    interleave: 'band',
+    blocks: regularGrid(info.widthPx, info.heightPx, BLOCK_PX, BLOCK_PX),
+    tiling: 'tileSize',
+    read: async (window, signal) => {
+      const image = await mosaic.read(window, { signal });
+      if (!hasMask) return image;
+      const mask = await mosaic.read(window, { signal, band: 'mask' });
+      return joinMask(image, mask.data, notCarried);
+    },
+    fingerprint: () => fingerprintOf(mosaic, options),
+    close: () => mosaic.close(),
+  };
+}
+
+/** Whoever changes samples in place moves the time of their file. */
+async function fingerprintOf(
+  { path, document, tilePaths }: Mosaic,
+  { fs = nodeFileSystem, outside = 'refuse' }: VrtSourceOptions,
+): Promise<string> {
+  const files: unknown[] = [];
+  for (const tilePath of tilePaths) {
+    const file = await openIfThere(async () => openInside(fs, path, tilePath, outside));
+    if (!file) {
+      files.push([tilePath]);
+      continue;
+    }
+    try {
+      const { sizeBytes } = await file.stat();
+      files.push([await fs.realpath(tilePath), sizeBytes, await file.modifiedMs()]);
+    } finally {
+      await file.close();
+    }
+  }
+  const index = textOfParts([document, [...document.metadata]]);
+  return createHash('sha256')
+    .update(JSON.stringify([index, files]))
+    .digest('hex');
+}

@@ -1,0 +1,2 @@
+/** Where a decoder thread starts; see `encode/start-worker.cts`. */
+void import('./decoder-thread.js');
