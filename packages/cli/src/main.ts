@@ -5,7 +5,10 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { errorCodes } from 'holdfast';
-import { endWithOutput } from './outputs.js';
+import { withInPlaceAlone } from './flags.js';
+import { tellLongWaits } from './long-waits.js';
+import { commandOutput, endWithOutput } from './outputs.js';
+import { tellOfRecoveries } from './recoveries.js';
 import { reportError } from './report-error.js';
 import { commandGroups } from './commands/index.js';
 
@@ -18,17 +21,28 @@ const program = new Command('holdfast')
     'Crash-safe, all-or-nothing writes: files, JSON documents, record logs, directories, rasters.',
   )
   .version(version)
+  // `restore --version 3` asks for a version of a file.
+  .enablePositionalOptions()
   // A mistake in the arguments exits like the code INVALID_ARGUMENT; --help exits with 0.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : ARGUMENT_MISTAKE))
+  .configureOutput(commandOutput)
   .showHelpAfterError('(holdfast COMMAND --help shows examples)')
   // A list of commands has room for the first sentence of each.
   .configureHelp({ subcommandDescription: (command) => firstSentence(command.description()) });
 
+// What root makes for a user (sudo(8)) is to be that user's, or the next run without it fails.
+if (process.env['SUDO_UID'] !== undefined && process.geteuid?.() === 0) {
+  process.env['HOLDFAST_OWNER'] ??= 'directory';
+}
 endWithOutput();
+tellLongWaits();
+tellOfRecoveries();
+// Node itself would print the message of a lost error as it is.
+process.on('uncaughtException', (error) => process.exit(reportError(error)));
 for (const addTo of commandGroups) addTo(program);
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(withInPlaceAlone(process.argv));
 } catch (error) {
   process.exitCode = reportError(error);
 }

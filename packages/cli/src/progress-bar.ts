@@ -1,17 +1,17 @@
 /**
- * Shows how far a write or a check has come: on a terminal one line that is drawn again and again, elsewhere a plain line for
- * every tenth of the way.
+ * Shows how far a write or a check has come: on a terminal one line that is drawn again and again,
+ * elsewhere a plain line, one in ten seconds at most, so that a log of hours stays short.
  */
 
 /** Where progress is shown; `process.stderr` is one. */
-export interface ProgressStream {
+interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
 /** How far the work has come. */
-export interface Progress {
+interface Progress {
   readonly tilesDone: number;
   readonly tileCount: number;
   /** Bytes of samples so far, before compression; without it no rate is shown. */
@@ -20,14 +20,14 @@ export interface Progress {
 
 const REDRAW_MS = 80;
 const BAR_CELLS = 24;
-const PLAIN_STEPS = 10;
+const PLAIN_LINES_MS = 10_000;
 
 export class ProgressBar {
   readonly #stream: ProgressStream;
   readonly #now: () => number;
   readonly #startMs: number;
   #drawnMs = -Infinity;
-  #stepsTold = 0;
+  #toldMs = -Infinity;
 
   constructor(stream: ProgressStream, now: () => number = () => performance.now()) {
     this.#stream = stream;
@@ -57,9 +57,9 @@ export class ProgressBar {
   }
 
   #tell(progress: Progress): void {
-    const step = Math.floor((PLAIN_STEPS * progress.tilesDone) / progress.tileCount);
-    if (step <= this.#stepsTold) return;
-    this.#stepsTold = step;
+    const now = this.#now();
+    if (now - this.#toldMs < PLAIN_LINES_MS) return;
+    this.#toldMs = now;
     this.#stream.write(`${this.#words(progress)}\n`);
   }
 

@@ -23,7 +23,8 @@ const ENDED_BY_SIGNAL = 128;
 /**
  * Resolves when the command has ended with status 0; otherwise rejects with {@link CommandFailed}.
  *
- * @param output - where its standard output goes: to ours, or to our standard error when ours is kept for a result
+ * @param output - where its standard output goes: to ours, or to our standard error when ours is
+ *   kept for a result
  */
 export async function runCommand(
   command: readonly string[],
@@ -33,7 +34,8 @@ export async function runCommand(
   const [program = '', ...rest] = command;
   let child: ChildProcess | undefined;
   const forward = (signal: NodeJS.Signals): void => void child?.kill(signal);
-  // Before the program starts: a signal in between would end this process and leave the program alone.
+  // Before the program starts: a signal in between would end this process and leave the program
+  // alone.
   for (const signal of FORWARDED) process.on(signal, forward);
   try {
     child = start(program, rest, {

@@ -19,6 +19,18 @@ test('every command says what it does, and shows examples', () => {
   }
 });
 
+test('one unit and one name: a time to wait is in seconds, a lock file is --lock-file', () => {
+  const program = new Command('holdfast');
+  for (const addTo of commandGroups) addTo(program);
+  const options = leavesOf(program).flatMap((command) => command.options);
+  const times = options.filter(({ long }) => long === '--timeout');
+  assert.ok(times.length > 5);
+  for (const { flags } of times) assert.equal(flags, '--timeout <seconds>');
+  const locks = options.filter(({ long }) => long?.startsWith('--lock'));
+  assert.ok(locks.length > 5);
+  for (const { flags } of locks) assert.equal(flags, '--lock-file <path>');
+});
+
 test('--version says the version of the package', () => {
   const { version } = JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as {
     version: string;

@@ -1,4 +1,7 @@
-/** `holdfast crashtest`: where can a program lose data in a crash? For any program, not only those that use Holdfast. */
+/**
+ * `holdfast crashtest`: where can a program lose data in a crash? For any program, not only those
+ * that use Holdfast.
+ */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
@@ -9,6 +12,7 @@ import {
   type CrashTest,
 } from '@holdfast/crashkit';
 import { HoldfastError } from 'holdfast';
+import { jsonOf, print, textOf } from '../outputs.js';
 
 const examples = `
 Examples:
@@ -63,14 +67,14 @@ async function run(operands: readonly string[], options: CrashtestOptions): Prom
   });
   const [first] = result.violations;
   if (first && options.save !== undefined) saveViolation(options.save, first);
-  console.log(options.json ? JSON.stringify(result, undefined, 1) : report(result));
+  print(options.json ? jsonOf(result, 1) : textOf(report(result)));
   if (first) process.exitCode = 1;
   return undefined;
 }
 
 function replay(file: string, into: string | undefined): void {
   if (into === undefined) throw wrongUsage('--replay needs --into DIRECTORY, an empty directory');
-  console.log(printViolation(replayViolation(file, resolve(into))));
+  print(textOf(printViolation(replayViolation(file, resolve(into)))));
 }
 
 /** The check may also stand at the very end, after the program's own arguments. */

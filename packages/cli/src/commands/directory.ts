@@ -1,5 +1,5 @@
 /** `holdfast publish`, `orphans` and `doctor`: whole directories, what dead runs left of them, and where they work. */
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command } from 'commander';
 import {
   isHoldfastError,
   listOrphans,
@@ -10,10 +10,15 @@ import {
   type ProbeReport,
   type SweptOrphan,
 } from 'holdfast';
+import { wholeNumber } from '../flags.js';
+import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
+import { inOwnWords, messageInOwnWords } from '../own-words.js';
 import { CommandFailed, runCommand } from '../run-command.js';
 
 interface PublishFlags {
   readonly replace?: true;
+  readonly ifUnchanged?: true;
+  readonly twoRenames?: true;
   readonly keep?: number;
   readonly resume?: true;
   readonly json?: true;
@@ -45,6 +50,14 @@ function addPublish(program: Command): void {
     .argument('<target>', 'the directory to publish')
     .argument('<command...>', 'the command, after --')
     .option('--replace', 'replace a target that is not empty')
+    .option(
+      '--if-unchanged',
+      'with --replace: fail when somebody else has replaced the target meanwhile, in place of replacing theirs',
+    )
+    .option(
+      '--two-renames',
+      'with --replace: where two directories cannot be exchanged (NFS, most of FUSE), let the target be missing for an instant',
+    )
     .option('--keep <n>', 'keep the last n replaced trees as TARGET.previous-<number>', wholeNumber)
     .option('--resume', 'keep what a failed run made, and go on from what an earlier one kept')
     .option('--json', 'print what was published as JSON')
@@ -75,15 +88,17 @@ async function publish(
         ),
       {
         ifExists: flags.replace ? 'replace' : 'fail',
+        ifChanged: flags.ifUnchanged ? 'fail' : 'replace',
         keepPrevious: flags.keep ?? 0,
         resume: flags.resume ?? false,
+        ...(flags.twoRenames && { withoutExchange: 'twoRenames' }),
       },
     );
-    if (flags.json) printJson({ path, fileCount, previousPath: previousPath ?? null });
+    if (flags.json) print(jsonOf({ path, fileCount, previousPath: previousPath ?? null }, 2));
   } catch (error) {
     const failed = isHoldfastError(error) ? error.cause : undefined;
     if (!(failed instanceof CommandFailed)) throw error;
-    process.stderr.write(`holdfast: ${failed.message}; ${target} was not published.\n`);
+    tell(shown`holdfast: ${failed.message}; ${target} was not published.`);
     process.exitCode = failed.exitStatus;
   }
 }
@@ -118,7 +133,7 @@ Examples:
 async function orphans(directory: string, flags: OrphansFlags): Promise<void> {
   const recursive = flags.recursive ?? false;
   if (!flags.sweep && flags.salvage === undefined) {
-    print(flags, await listOrphans(directory, { recursive }), orphanLine);
+    printItems(flags, await listOrphans(directory, { recursive }), orphanLine);
     return;
   }
   const swept = await sweepOrphans(directory, {
@@ -126,18 +141,19 @@ async function orphans(directory: string, flags: OrphansFlags): Promise<void> {
     resumable: flags.resumable ?? false,
     ...(flags.salvage === undefined ? {} : { salvageTo: flags.salvage }),
   });
-  print(flags, swept, sweptLine);
+  printItems(flags, swept, sweptLine);
   if (swept.some(({ error }) => error !== undefined)) process.exitCode = 1;
 }
 
-function orphanLine({ path, kind, owner }: Orphan): string {
-  return `${kind}\towner ${owner}\t${path}`;
+function orphanLine({ path, kind, owner }: Orphan): Shown {
+  return shown`${kind}\towner ${owner}\t${path}`;
 }
 
-function sweptLine({ path, action, movedTo, owner, error }: SweptOrphan): string {
-  if (movedTo !== undefined) return `${action}\t${path}\tto ${movedTo}`;
-  if (action === 'removed') return `${action}\t${path}`;
-  return `${action}\t${path}\t${error?.message ?? `its owner is ${owner}`}`;
+function sweptLine({ path, action, movedTo, owner, error }: SweptOrphan): Shown {
+  if (movedTo !== undefined) return shown`${action}\t${path}\tto ${movedTo}`;
+  if (action === 'removed') return shown`${action}\t${path}`;
+  const why = error ? messageInOwnWords(error) : `its owner is ${owner}`;
+  return shown`${action}\t${path}\t${why}`;
 }
 
 function addDoctor(program: Command): void {
@@ -157,14 +173,22 @@ Examples:
   holdfast doctor . --json`,
     )
     .action(async (directory: string, flags: { readonly json?: true }) => {
-      const report = await probe(directory);
-      if (flags.json) printJson(report);
-      else process.stdout.write(doctorText(report));
+      const report = inWords(await probe(directory));
+      print(flags.json ? jsonOf(report, 2) : doctorText(report));
       if (report.guarantees.some(({ holds }) => holds !== 'yes')) process.exitCode = 1;
     });
 }
 
-function doctorText({ directory, filesystem, checks, guarantees }: ProbeReport): string {
+/** Where something does not hold, the report says what to do. */
+function inWords(report: ProbeReport): ProbeReport {
+  const guarantees = report.guarantees.map(({ because, ...guarantee }) => ({
+    ...guarantee,
+    because: inOwnWords(because),
+  }));
+  return { ...report, guarantees };
+}
+
+function doctorText({ directory, filesystem, checks, guarantees }: ProbeReport): Shown {
   const facts = [
     ['directory', directory],
     ['filesystem', filesystem.name],
@@ -173,36 +197,34 @@ function doctorText({ directory, filesystem, checks, guarantees }: ProbeReport):
     ['mount options', filesystem.mountOptions.join(',')],
     ['free', `${(filesystem.freeBytes / 2 ** 20).toFixed(0)} MiB`],
   ] as const;
-  return [
-    ...facts.map(([name, value]) => `${name.padEnd(16)}${value}`),
-    '',
-    'Tried:',
+  return linesOf([
+    ...facts.map(([name, value]) => shown`${name.padEnd(16)}${value}`),
+    shown``,
+    shown`Tried:`,
     ...checks.map(({ name, works, detail }) => line(works ? 'ok' : 'FAILS', name, detail)),
-    '',
-    'Guarantees:',
-    ...guarantees.map(({ name, holds, because }) => line(holds, name, because)),
-    '',
-  ].join('\n');
+    shown``,
+    shown`Guarantees:`,
+    ...guarantees.map(({ name, holds, because }) => line(verdicts[holds], name, because, 18)),
+  ]);
 }
 
-function line(mark: string, name: string, detail: string): string {
-  return `  ${mark.padEnd(8)}${name}${detail === '' ? '' : `: ${detail}`}`;
+const verdicts: Readonly<Record<ProbeReport['guarantees'][number]['holds'], string>> = {
+  yes: 'yes',
+  no: 'no',
+  unknown: 'unknown',
+  thisMachine: 'only this machine',
+  thisMount: 'only this mount',
+};
+
+function line(mark: string, name: string, detail: string, width = 8): Shown {
+  return shown`  ${mark.padEnd(width)}${name}${detail === '' ? '' : `: ${detail}`}`;
 }
 
-function print<T>(
+function printItems<T>(
   flags: { readonly json?: true },
   items: readonly T[],
-  toLine: (item: T) => string,
+  toLine: (item: T) => Shown,
 ): void {
-  if (flags.json) printJson(items);
-  else for (const item of items) process.stdout.write(`${toLine(item)}\n`);
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/u.test(text)) throw new InvalidArgumentError('it must be a whole number.');
-  return Number(text);
+  if (flags.json) print(jsonOf(items, 2));
+  else for (const item of items) print(toLine(item));
 }

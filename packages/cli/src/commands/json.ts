@@ -1,7 +1,7 @@
 /** `holdfast json`: read and change one JSON document under its lock, from a shell. */
-import { text as readText } from 'node:stream/consumers';
+import { messageOf } from 'holdfast/errors';
 import { InvalidArgumentError, type Command } from 'commander';
-import { HoldfastError, readJson, updateJson, type JsonValue } from 'holdfast';
+import { HoldfastError, readJson, updateJson, type JsonValue, type OnEmpty } from 'holdfast';
 import {
   applyJsonPatch,
   deleteAt,
@@ -11,18 +11,37 @@ import {
   setAt,
   type JsonPatchOperation,
 } from 'holdfast/json';
+import {
+  type InPlaceFlag,
+  inPlaceOption,
+  keepOptions,
+  type KeepFlags,
+  type LockFlags,
+  lockOptions,
+  onCorruptOf,
+  onEmptyOption,
+  restoreOption,
+  withKeepFlags,
+  withLockFlags,
+} from '../flags.js';
+import { jsonOf, print, resultOf } from '../outputs.js';
+import { readStandardInput } from '../standard-input.js';
 
-interface UpdateFlags {
+interface UpdateFlags extends InPlaceFlag, LockFlags, KeepFlags {
   readonly initial?: JsonValue;
+  readonly onEmpty?: OnEmpty;
   readonly indent?: number | string;
-  readonly timeout?: number;
-  readonly lock?: string;
+  readonly jsonc?: true;
   readonly quarantine?: true;
+  readonly restore?: true;
   readonly secret?: true;
   readonly json?: true;
 }
 
 const pointerHelp = "place in the document, a JSON Pointer: /users/0/name, '' for the whole";
+
+const jsoncHelp =
+  'the document may have comments and trailing commas; so may any file named .jsonc';
 
 /** Adds the commands to the program. */
 export function addJsonCommands(program: Command): void {
@@ -44,6 +63,8 @@ function addGet(json: Command): void {
     .argument('[pointer]', pointerHelp, '')
     .option('--raw', 'print a string as it is, without quotes')
     .option('--initial <json>', 'what a missing or empty file holds', jsonArgument)
+    .addOption(onEmptyOption())
+    .option('--jsonc', jsoncHelp)
     .addHelpText(
       'after',
       `
@@ -57,12 +78,24 @@ Examples:
 async function get(
   file: string,
   pointer: string,
-  flags: { readonly raw?: true; readonly initial?: JsonValue },
+  flags: {
+    readonly raw?: true;
+    readonly initial?: JsonValue;
+    readonly onEmpty?: OnEmpty;
+    readonly jsonc?: true;
+  },
 ): Promise<void> {
-  const value = getAt(await readJson(file, { initial: flags.initial }), pointer);
+  const value = getAt(
+    await readJson(file, {
+      initial: flags.initial,
+      onEmpty: flags.onEmpty,
+      syntax: flags.jsonc && 'jsonc',
+    }),
+    pointer,
+  );
   if (value === undefined) throw notFound(file, pointer);
   const isRaw = flags.raw && typeof value === 'string';
-  process.stdout.write(`${isRaw ? value : JSON.stringify(value, null, 2)}\n`);
+  print(isRaw ? resultOf(value) : jsonOf(value, 2));
 }
 
 function addSet(json: Command): void {
@@ -154,13 +187,15 @@ Examples:
 }
 
 function withUpdateFlags(command: Command): Command {
-  return command
+  return withKeepFlags(withLockFlags(command))
     .option('--initial <json>', 'what a missing or empty file holds ({})', jsonArgument)
+    .addOption(onEmptyOption())
     .option('--indent <width>', 'spaces per level, or "tab"; as found by default', indentArgument)
-    .option('--timeout <ms>', 'wait for the lock for so many milliseconds at most', milliseconds)
-    .option('--lock <file>', 'the lock file, in place of FILE.lock')
+    .option('--jsonc', jsoncHelp)
     .option('--quarantine', 'keep a file that is not JSON as FILE.corrupt-<id>, and begin anew')
-    .option('--secret', 'a file for its owner alone (mode 0600)')
+    .addOption(restoreOption().conflicts('quarantine'))
+    .addOption(inPlaceOption())
+    .option('--secret', 'a file of this user and for nobody else (mode 0600)')
     .option('--json', 'print the new document');
 }
 
@@ -171,18 +206,21 @@ async function change(
 ): Promise<void> {
   const document = await updateJson<JsonValue>(file, updater, {
     initial: flags.initial,
+    onEmpty: flags.onEmpty,
     indent: flags.indent,
-    timeoutMs: flags.timeout,
-    lockPath: flags.lock,
-    onCorrupt: flags.quarantine ? 'quarantine' : 'error',
+    syntax: flags.jsonc && 'jsonc',
+    ...lockOptions(flags),
+    ...keepOptions(flags),
+    onCorrupt: flags.quarantine ? 'quarantine' : onCorruptOf(flags),
     secret: flags.secret,
+    inPlace: flags.inPlace,
   });
-  if (flags.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  if (flags.json) print(jsonOf(document, 2));
 }
 
 async function patchArgument(given: string): Promise<JsonValue> {
   return given === '-'
-    ? parseJson(await readText(process.stdin), 'standard input')
+    ? parseJson(await readStandardInput(), 'standard input')
     : parseJson(given, 'PATCH');
 }
 
@@ -190,7 +228,7 @@ function jsonArgument(given: string): JsonValue {
   try {
     return parseJson(given, 'the value');
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }
 
@@ -198,11 +236,6 @@ function indentArgument(given: string): number | string {
   if (given === 'tab') return '\t';
   if (/^\d{1,2}$/.test(given)) return Number(given);
   throw new InvalidArgumentError('It is a number of spaces from 0 to 99, or "tab".');
-}
-
-function milliseconds(given: string): number {
-  if (/^\d+$/.test(given)) return Number(given);
-  throw new InvalidArgumentError('It is a whole number of milliseconds.');
 }
 
 function notFound(file: string, pointer: string): HoldfastError {

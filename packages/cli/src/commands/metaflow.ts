@@ -1,9 +1,10 @@
 /** `holdfast metaflow`: Metaflow's production tokens and environment manifest, from a shell. */
-import { text as readText } from 'node:stream/consumers';
 import { EnvironmentManifest, ProductionTokenStore } from '@holdfast/metaflow';
 import type { Command } from 'commander';
 import { HoldfastError, type JsonValue } from 'holdfast';
 import { parseJson } from 'holdfast/json';
+import { jsonOf, print, resultOf } from '../outputs.js';
+import { readStandardInput } from '../standard-input.js';
 
 interface TokenFlags {
   readonly home?: string;
@@ -96,7 +97,7 @@ function printToken(
   flags: TokenFlags,
 ): void {
   const path = store.path(prefix);
-  process.stdout.write(`${flags.json ? JSON.stringify({ prefix, token, path }) : token}\n`);
+  print(flags.json ? jsonOf({ prefix, token, path }) : resultOf(token));
 }
 
 function addManifest(metaflow: Command): void {
@@ -148,7 +149,7 @@ async function setManifest(
   flags: ManifestFlags,
 ): Promise<void> {
   const manifest = new EnvironmentManifest(flags.root, flow);
-  const value = parseJson(await readText(process.stdin), 'standard input');
+  const value = parseJson(await readStandardInput(), 'standard input');
   await manifest.write(keys, value);
   if (flags.json) printValue(manifest, keys, value, flags);
 }
@@ -159,10 +160,7 @@ function printValue(
   value: JsonValue,
   flags: ManifestFlags,
 ): void {
-  const printed = flags.json
-    ? JSON.stringify({ path, keys, value })
-    : JSON.stringify(value, null, 2);
-  process.stdout.write(`${printed}\n`);
+  print(flags.json ? jsonOf({ path, keys, value }) : jsonOf(value, 2));
 }
 
 function nothingThere(message: string, path: string): HoldfastError {

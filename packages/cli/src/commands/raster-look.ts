@@ -11,9 +11,14 @@ import {
 import { type Command, InvalidArgumentError } from 'commander';
 import { replaceFile } from 'holdfast';
 import { interruptible } from '../interrupt.js';
+import { positiveNumber } from '../flags.js';
+import { jsonOf, linesOf, print, shown, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
 
-/** Exit status of `verify` when something is wrong with the mosaic: that of CORRUPT_DOCUMENT (docs/errors.md). */
+/**
+ * Exit status of `verify` when something is wrong with the mosaic: that of CORRUPT_DOCUMENT
+ * (docs/errors.md).
+ */
 const DAMAGED_STATUS = 10;
 
 interface LookFlags {
@@ -38,8 +43,8 @@ const OUTSIDE_TEXT = 'follow an index that names tiles outside its own folder';
 export function addRasterLookCommands(raster: Command): void {
   raster
     .command('info')
-    .description('Say what a mosaic holds')
-    .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
+    .description('Say what a mosaic or a GeoTIFF holds, and what of a GeoTIFF tile would not carry')
+    .argument('<file>', 'the index of a mosaic, ours or one of GDAL, or FILE.tif')
     .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExamples:\n  holdfast raster info dem.vrt --json | jq .tileCount')
@@ -56,8 +61,8 @@ export function addRasterLookCommands(raster: Command): void {
     .action(verify);
   raster
     .command('preview')
-    .description('Draw a mosaic as a PNG')
-    .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
+    .description('Draw a mosaic or a GeoTIFF as a PNG')
+    .argument('<file>', 'the index of a mosaic, ours or one of GDAL, or FILE.tif')
     .argument(
       '<png>',
       'the picture to write, SOMETHING.png; one that is there is replaced whole',
@@ -84,11 +89,6 @@ Examples:
   holdfast raster verify dem.vrt
   holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'`;
 
-function positiveNumber(text: string): number {
-  if (/^[1-9]\d*$/u.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a positive whole number.');
-}
-
 async function withMosaic<T>(
   path: string,
   flags: LookFlags,
@@ -104,12 +104,21 @@ async function withMosaic<T>(
 
 async function info(path: string, flags: LookFlags): Promise<void> {
   const facts = await withMosaic(path, flags, async (mosaic) => factsOf(mosaic));
-  if (flags.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else for (const [name, value] of Object.entries(facts)) process.stdout.write(line(name, value));
+  if (flags.json) print(jsonOf(facts));
+  else
+    for (const [name, value] of Object.entries(facts))
+      if (value !== undefined) print(line(name, value));
 }
 
-/** What there is to say of a mosaic, as plain JSON. */
-function factsOf({ path, info: raster, document, tilePaths }: Mosaic): Record<string, unknown> {
+/** What there is to say of a mosaic, or would be of one that is made of it, as plain JSON. */
+function factsOf({
+  path,
+  info: raster,
+  document,
+  hasMask,
+  tilePaths,
+  notCarried,
+}: Mosaic): Record<string, unknown> {
   const { widthPx, heightPx, dataType, bands, nodata, georeferencing } = raster;
   return {
     path,
@@ -118,16 +127,21 @@ function factsOf({ path, info: raster, document, tilePaths }: Mosaic): Record<st
     dataType,
     bandCount: bands.length,
     nodata: nodata === undefined ? undefined : String(nodata),
+    hasMask,
     crs: document.srs,
+    coordinateEpoch: document.coordinateEpoch,
     transform: georeferencing.transform,
     pixelIs: georeferencing.pixelIs,
+    gcps: raster.gcps?.points,
     tileCount: tilePaths.length,
     overviews: overviewSizes(document),
     generation: document.metadata.get('HOLDFAST')?.['GENERATION'],
-    bands: bands.map(({ description, unit, colour, metadata }) => ({
-      description,
-      unit,
-      colour,
+    metadata: raster.metadata,
+    domains: raster.domains,
+    notCarried,
+    bands: bands.map(({ metadata, palette, ...band }) => ({
+      ...band,
+      paletteSize: palette?.length,
       ...metadata,
     })),
   };
@@ -139,9 +153,8 @@ function overviewSizes({ bands, metadata }: Mosaic['document']): readonly number
   return factors === undefined ? (bands[0]?.overviews.length ?? 0) : factors.split(',').map(Number);
 }
 
-function line(name: string, value: unknown): string {
-  if (value === undefined) return '';
-  return `${name.padEnd(12)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`;
+function line(name: string, value: unknown): Shown {
+  return shown`${name.padEnd(12)} ${typeof value === 'string' ? value : jsonOf(value)}`;
 }
 
 function outsideOf({ outside }: LookFlags): 'allow' | 'refuse' {
@@ -156,20 +169,25 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
   const report = await interruptible((signal) => verifyVrt(path, { ...options, signal })).finally(
     () => bar?.end(),
   );
-  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : reportText(report));
+  print(flags.json ? jsonOf(report) : reportText(report));
   if (!report.ok) process.exitCode = DAMAGED_STATUS;
 }
 
-function reportText({ path, ok, tiles, evidence, problems }: VerifyReport): string {
+function reportText({ path, ok, tiles, evidence, problems, notes }: VerifyReport): Shown {
   const held =
     evidence === 'checksums'
       ? 'held against the checksums written with them'
       : 'only their presence, size and type are known';
-  if (ok) return `${path}: nothing wrong with ${tiles} tiles, ${held}\n`;
+  const known = notes.map(({ kind, path: where, message }) => shown`${kind}: ${where}: ${message}`);
+  if (ok) return linesOf([...known, shown`${path}: nothing wrong with ${tiles} tiles, ${held}`]);
   const lines = problems.map(
-    ({ kind, path: where, message }: Problem) => `${kind}: ${where}: ${message}\n`,
+    ({ kind, path: where, message }: Problem) => shown`${kind}: ${where}: ${message}`,
   );
-  return `${lines.join('')}${path}: ${problems.length} of ${tiles} tiles or files are not as they should be\n`;
+  return linesOf([
+    ...known,
+    ...lines,
+    shown`${path}: ${problems.length} of ${tiles} tiles or files are not as they should be`,
+  ]);
 }
 
 /** An index or a raster that is named by mistake must not become a picture. */
@@ -188,7 +206,5 @@ async function preview(path: string, output: string, flags: PreviewFlags): Promi
   await replaceFile(output, picture.png);
   const { widthPx, heightPx } = picture;
   const result = { path: output, widthPx, heightPx, sizeBytes: picture.png.length };
-  process.stdout.write(
-    flags.json ? `${JSON.stringify(result)}\n` : `${output}: ${widthPx}x${heightPx} pixels\n`,
-  );
+  print(flags.json ? jsonOf(result) : shown`${output}: ${widthPx}x${heightPx} pixels`);
 }

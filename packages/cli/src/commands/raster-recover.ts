@@ -1,6 +1,7 @@
 /** `holdfast raster recover`: what killed runs have left of mosaics. */
 import { recoverVrt, type VrtLeftover } from '@holdfast/raster';
 import type { Command } from 'commander';
+import { jsonOf, print, shown, type Shown } from '../outputs.js';
 
 interface RecoverFlags {
   readonly dryRun?: boolean;
@@ -11,7 +12,9 @@ interface RecoverFlags {
 export function addRasterRecoverCommand(raster: Command): void {
   raster
     .command('recover')
-    .description('Clear away what killed runs have left of a mosaic, and tell what can be resumed')
+    .description(
+      'Bring back a lost index, clear away what killed runs have left, tell what can be resumed',
+    )
     .argument('<path>', 'the index of a mosaic, whether it exists or not, or a directory of them')
     .option('--dry-run', 'only say what would be done')
     .option('--discard', 'also remove finished tiles that could be resumed')
@@ -21,7 +24,8 @@ export function addRasterRecoverCommand(raster: Command): void {
 }
 
 const HELP = `
-Finished work is left, unless --discard is given: the same \`holdfast raster tile … --resume\` goes on from it.
+The index of the last finished write is brought back where another program (GDAL, after it has computed statistics) has put an
+older one in its place, or has broken it. Finished work is left, unless --discard is given: the same \`holdfast raster tile … --resume\` goes on from it.
 
 Examples:
   holdfast raster recover /srv/rasters --dry-run
@@ -30,19 +34,30 @@ Examples:
 async function recover(path: string, flags: RecoverFlags): Promise<void> {
   const dryRun = flags.dryRun ?? false;
   const left = await recoverVrt(path, { dryRun, discard: flags.discard ?? false });
-  if (flags.json) process.stdout.write(`${JSON.stringify(left)}\n`);
-  else if (left.length === 0) process.stdout.write(`${path}: nothing was left\n`);
-  else for (const each of left) process.stdout.write(line(each, dryRun));
+  if (flags.json) print(jsonOf(left));
+  else if (left.length === 0) print(shown`${path}: nothing was left`);
+  else for (const each of left) print(line(each, dryRun));
 }
 
 const kinds: Readonly<Record<VrtLeftover['kind'], string>> = {
+  index: 'an index that another program put back or broke',
   stage: 'a stage that nobody can resume',
   resumableStage: 'a stage that can be resumed',
   tiles: 'whole tiles that no index names',
   record: 'a record of finished tiles',
 };
 
-function line({ path, kind, finishedTileCount, action }: VrtLeftover, dryRun: boolean): string {
+const done: Readonly<Record<VrtLeftover['action'], string>> = {
+  kept: 'kept',
+  removed: 'removed',
+  broughtBack: 'brought back',
+};
+const planned: Readonly<Partial<typeof done>> = {
+  removed: 'to be removed',
+  broughtBack: 'to be brought back',
+};
+
+function line({ path, kind, finishedTileCount, action }: VrtLeftover, dryRun: boolean): Shown {
   const tiles = finishedTileCount > 0 ? `, ${finishedTileCount} finished tiles` : '';
-  return `${dryRun && action === 'removed' ? 'to be removed' : action}\t${path}\t${kinds[kind]}${tiles}\n`;
+  return shown`${(dryRun && planned[action]) || done[action]}\t${path}\t${kinds[kind]}${tiles}`;
 }

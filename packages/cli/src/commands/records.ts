@@ -1,26 +1,30 @@
-/** `holdfast records`: append to, read and compact a log of records, JSON Lines or CSV, from a shell. */
+/** `holdfast records`: append to, read, compact and repair a log of records, JSON Lines or CSV, from a shell. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import {
   HoldfastError,
   appendRecords,
   compactRecords,
+  errorCodes,
   isHoldfastError,
   readRecords,
+  repairRecords,
   type AppendResult,
+  type LineRepair,
   type LogDamage,
   type LogFormatName,
   type LogRecord,
   type LogRepair,
 } from 'holdfast';
 import { parseJson } from 'holdfast/json';
+import { type LockFlags, lockOptions, positiveNumber, seconds, withLockFlags } from '../flags.js';
+import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
+import { standardInput } from '../standard-input.js';
 
-interface LogFlags {
+interface LogFlags extends LockFlags {
   readonly format?: LogFormatName;
   readonly delimiter?: string;
-  readonly timeout?: number;
-  readonly lock?: string;
   readonly skipDamaged?: true;
   readonly json?: true;
 }
@@ -29,22 +33,19 @@ interface LogFlags {
 export function addRecordsCommands(program: Command): void {
   const records = program
     .command('records')
-    .description('Append to, read or compact a log of records that many programs append to.');
+    .description(
+      'Append to, read, compact or repair a log of records that many programs append to.',
+    );
   addAppend(records);
   addRead(records);
   addCompact(records);
+  addRepair(records);
 }
 
 function withLogFlags(command: Command): Command {
   return command
     .addOption(new Option('--format <format>', "the log's format; by its name").choices(formats))
     .option('--delimiter <character>', "CSV: between cells; the header's by default");
-}
-
-function withLockFlags(command: Command): Command {
-  return command
-    .option('--timeout <ms>', 'wait for the lock for so many milliseconds at most', milliseconds)
-    .option('--lock <file>', 'the lock file, in place of FILE.lock');
 }
 
 const formats = ['jsonl', 'csv'] as const;
@@ -54,6 +55,10 @@ const formats = ['jsonl', 'csv'] as const;
 interface AppendFlags extends LogFlags {
   readonly from: LogFormatName;
   readonly columns?: readonly string[];
+  readonly maxBytes?: number;
+  readonly keep?: number;
+  readonly key?: readonly string[];
+  readonly latestBy?: string;
 }
 
 /** So many records are on their way at most: they share their writes and syncs. */
@@ -67,7 +72,15 @@ function addAppend(records: Command): void {
     .addOption(
       new Option('--from <format>', 'what standard input is').choices(formats).default('jsonl'),
     )
-    .option('--columns <name...>', 'CSV: the columns of a new log');
+    .option('--columns <name...>', 'CSV: the columns of a new log')
+    .option(
+      '--max-bytes <count>',
+      'rotate the log before it is longer: FILE becomes FILE.1, that FILE.2, … (never)',
+      positiveNumber,
+    )
+    .option('--keep <count>', 'with --max-bytes: so many rotated logs stay (all)', positiveNumber)
+    .option('--key <field...>', 'with --max-bytes: compact first, by these fields')
+    .option('--latest-by <field>', 'with --key: the field that says which was written last');
   withLockFlags(withLogFlags(append))
     .option('--json', 'print how many were appended, and what was mended first')
     .addHelpText(
@@ -75,7 +88,8 @@ function addAppend(records: Command): void {
       `
 Examples:
   echo '{"job": 7, "state": "done"}' | holdfast records append state.jsonl
-  holdfast records append table.csv --from csv < more.csv`,
+  holdfast records append table.csv --from csv < more.csv
+  ./service | holdfast records append events.jsonl --max-bytes 10000000 --keep 5`,
     )
     .action(appendFromInput);
 }
@@ -85,8 +99,11 @@ async function appendFromInput(file: string, flags: AppendFlags): Promise<void> 
     format: flags.format,
     delimiter: flags.delimiter,
     columns: flags.columns,
-    timeoutMs: flags.timeout,
-    lockPath: flags.lock,
+    maxBytes: flags.maxBytes,
+    keep: flags.keep,
+    key: flags.key,
+    latestBy: flags.latestBy,
+    ...lockOptions(flags),
   };
   const appender = new Appender((record) => appendRecords(file, [record], options));
   const input = flags.from === 'csv' ? csvInput() : jsonLinesInput();
@@ -97,7 +114,7 @@ async function appendFromInput(file: string, flags: AppendFlags): Promise<void> 
   tellRepairs(appender.repairs);
   if (!flags.json) return;
   const result = { appended: appender.count, repairs: appender.repairs };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  print(jsonOf(result));
 }
 
 /** Appends until the input ends, stops being records, or a record fails. */
@@ -175,10 +192,19 @@ class Appender {
 
 async function* jsonLinesInput(): AsyncGenerator<LogRecord> {
   let number = 0;
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  for await (const line of linesOfInput()) {
     number += 1;
     if (line.trim() !== '')
       yield parseLine(number === 1 ? line.replace(/^\ufeff/, '') : line, number);
+  }
+}
+
+async function* linesOfInput(): AsyncGenerator<string> {
+  const input = standardInput();
+  try {
+    yield* createInterface({ input, crlfDelay: Infinity });
+  } catch (cause) {
+    throw new InputError('Standard input could not be read to its end.', { cause });
   }
 }
 
@@ -195,7 +221,10 @@ function parseLine(line: string, number: number): LogRecord {
 
 async function* csvInput(): AsyncGenerator<LogRecord> {
   const { parse } = await import('csv-parse');
-  const parser = process.stdin.pipe(parse({ columns: true, bom: true, skip_empty_lines: true }));
+  const input = standardInput();
+  const parser = input.pipe(parse({ columns: true, bom: true, skip_empty_lines: true }));
+  // A pipe hands on no failure.
+  input.once('error', (error) => parser.destroy(error));
   try {
     for await (const record of parser) yield record as LogRecord;
   } catch (cause) {
@@ -222,11 +251,16 @@ function tellRepairs(repairs: readonly LogRepair[]): void {
       kind === 'completed'
         ? 'the last record had no line end and got it'
         : `${sizeBytes} bytes that were no record were taken out and kept as ${keptAt}`;
-    process.stderr.write(`holdfast: mended at byte ${offsetBytes}: ${what}\n`);
+    tell(shown`holdfast: mended at byte ${offsetBytes}: ${what}`);
   }
 }
 
 // read
+
+interface ReadFlags extends LogFlags {
+  readonly follow?: true;
+  readonly poll?: number;
+}
 
 function addRead(records: Command): void {
   const read = records
@@ -235,26 +269,34 @@ function addRead(records: Command): void {
     .argument('<file>');
   withLogFlags(read)
     .option('--skip-damaged', 'pass over lines that are no records, and tell of them')
+    .option('--follow', 'go on with what is appended, also after the log is rotated')
+    .option(
+      '--poll <seconds>',
+      'with --follow: how often to look where the kernel tells of no changes (1)',
+      seconds,
+    )
     .addHelpText(
       'after',
       `
 Examples:
   holdfast records read state.jsonl | jq .state
+  holdfast records read --follow events.jsonl | jq --unbuffered .event
   holdfast records read table.csv --skip-damaged`,
     )
     .action(printRecords);
 }
 
-async function printRecords(file: string, flags: LogFlags): Promise<void> {
-  const { format, delimiter } = flags;
+async function printRecords(file: string, flags: ReadFlags): Promise<void> {
+  const { format, delimiter, follow, poll } = flags;
   const onDamage = flags.skipDamaged ? tellDamage : 'error';
-  for await (const record of readRecords(file, { format, delimiter, onDamage })) {
-    if (!process.stdout.write(`${JSON.stringify(record)}\n`)) await once(process.stdout, 'drain');
+  const pollMs = poll === undefined ? undefined : poll * 1000;
+  for await (const record of readRecords(file, { format, delimiter, onDamage, follow, pollMs })) {
+    if (!print(jsonOf(record))) await once(process.stdout, 'drain');
   }
 }
 
 function tellDamage({ line, reason }: LogDamage): void {
-  process.stderr.write(`holdfast: line ${line} is not a record: ${reason}\n`);
+  tell(shown`holdfast: line ${line} is not a record: ${reason}`);
 }
 
 // compact
@@ -291,18 +333,74 @@ async function compactLog(file: string, flags: CompactFlags): Promise<void> {
     format: flags.format,
     delimiter: flags.delimiter,
     onDamage: flags.skipDamaged ? tellDamage : 'error',
-    timeoutMs: flags.timeout,
-    lockPath: flags.lock,
+    ...lockOptions(flags),
   });
-  const text = flags.json
-    ? JSON.stringify(result)
-    : `kept ${result.keptCount} records, dropped ${result.droppedCount}`;
-  process.stdout.write(`${text}\n`);
+  print(
+    flags.json
+      ? jsonOf(result)
+      : shown`kept ${result.keptCount} records, dropped ${result.droppedCount}`,
+  );
 }
 
-function milliseconds(value: string): number {
-  const number = Number(value);
-  if (value === '' || !(number >= 0))
-    throw new InvalidArgumentError('It is a number of milliseconds.');
-  return number;
+// repair
+
+interface RepairFlags extends LogFlags {
+  readonly check?: true;
+}
+
+function addRepair(records: Command): void {
+  const repair = records
+    .command('repair')
+    .description(
+      'Put every record of a damaged log on a line of its own, and keep everything else aside.\n\n' +
+        'Fused lines, halves of records, holes of NULs, torn characters: what is no record is taken out and kept as ' +
+        'FILE.torn-<checksum>, and told with its place. FILE holds the old log or the repaired one, also after a crash.',
+    )
+    .argument('<file>');
+  withLockFlags(withLogFlags(repair))
+    .option('--check', 'only tell what would be done; exit status 10 if there is something')
+    .option('--json', 'print what was done')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  holdfast records repair --check events.jsonl
+  holdfast records repair events.jsonl`,
+    )
+    .action(repairLog);
+}
+
+async function repairLog(file: string, flags: RepairFlags): Promise<void> {
+  const { check, format, delimiter } = flags;
+  const result = await repairRecords(file, { check, format, delimiter, ...lockOptions(flags) });
+  const { repairs, recordCount } = result;
+  if (check && repairs.length > 0) process.exitCode = errorCodes.CORRUPT_DOCUMENT.exitCode;
+  if (flags.json) {
+    print(jsonOf(result));
+    return;
+  }
+  for (const repair of repairs) tell(toldOf(repair));
+  const done = check ? 'to mend' : 'mended';
+  print(
+    repairs.length === 0
+      ? shown`in order: ${recordCount} records`
+      : shown`${done}: ${repairs.length} places; ${recordCount} records`,
+  );
+}
+
+function toldOf({
+  kind,
+  line,
+  offsetBytes,
+  sizeBytes,
+  reason,
+  keptAt,
+  keptOffsetBytes,
+}: LineRepair): Shown {
+  const place = shown`holdfast: line ${line}, byte ${offsetBytes}, ${sizeBytes} bytes`;
+  if (kind === 'separated') return shown`${place}: a record gets a line of its own`;
+  if (kind === 'completed') return shown`${place}: a record gets its line end`;
+  if (keptAt === undefined) return shown`${place}: no record (${reason})`;
+  const where = keptOffsetBytes ? shown`${keptAt} from byte ${keptOffsetBytes} on` : keptAt;
+  return shown`${place}: no record (${reason}), kept as ${where}`;
 }

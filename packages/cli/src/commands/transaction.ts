@@ -1,8 +1,5 @@
 /** `holdfast transaction` and `recover`: several paths changed together, and what a crash has left of such a change. */
-import { createReadStream } from 'node:fs';
-import { cp } from 'node:fs/promises';
-import { text as readText } from 'node:stream/consumers';
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command } from 'commander';
 import {
   HoldfastError,
   recover,
@@ -10,18 +7,23 @@ import {
   type FileData,
   type JsonValue,
   type Recovery,
+  type Stage,
   type Transaction,
 } from 'holdfast';
 import { applyJsonPatch, mergePatch, parseJson, type JsonPatchOperation } from 'holdfast/json';
+import { closeQuietly, nodeFileSystem } from 'holdfast/os';
+import { contentOf, copyTree } from '../copy-tree.js';
+import { type LockFlags, lockOptions, withTimeout } from '../flags.js';
+import { jsonOf, linesOf, print, shown, type Shown } from '../outputs.js';
+import { overwriteSentences } from '../recoveries.js';
+import { readStandardInput } from '../standard-input.js';
 
-interface TransactionFlags {
-  readonly timeout?: number;
+interface TransactionFlags extends Pick<LockFlags, 'timeout'> {
   readonly json?: true;
 }
 
-interface RecoverFlags {
+interface RecoverFlags extends Pick<LockFlags, 'timeout'> {
   readonly dryRun?: true;
-  readonly timeout?: number;
   readonly json?: true;
 }
 
@@ -38,18 +40,20 @@ const changes: Readonly<
   >
 > = {
   replaceFile: {
-    members: ['data', 'base64', 'from', 'mode', 'ifExists'],
+    members: ['data', 'base64', 'from', 'mode', 'ifExists', 'keepPrevious'],
     make: (tx, path, change) =>
       tx.replaceFile(path, dataOf(change), {
         ...(change['mode'] === undefined ? {} : { mode: octal(string(change, 'mode')) }),
         ...ifExistsOf(change),
+        ...keepPreviousOf(change),
       }),
   },
   updateJson: {
-    members: ['merge', 'patch', 'initial'],
+    members: ['merge', 'patch', 'initial', 'keepPrevious'],
     make: (tx, path, change) =>
       tx.updateJson<JsonValue>(path, (value) => changed(value, change), {
         initial: change['initial'],
+        ...keepPreviousOf(change),
       }),
   },
   publishDirectory: {
@@ -57,14 +61,22 @@ const changes: Readonly<
     make: (tx, path, change) =>
       tx.publishDirectory(
         path,
-        ({ path: stage }) =>
-          cp(string(change, 'from'), stage, { recursive: true, verbatimSymlinks: true }),
+        (stage) => copyInto(stage, string(change, 'from')),
         ifExistsOf(change),
       ),
   },
   remove: { members: [], make: (tx, path) => tx.remove(path) },
   rename: { members: ['to'], make: (tx, path, change) => tx.rename(path, string(change, 'to')) },
 };
+
+async function copyInto(stage: Stage, from: string): Promise<void> {
+  const directory = await nodeFileSystem.openDirectory(stage.at('.'));
+  try {
+    await copyTree(from, directory);
+  } finally {
+    await closeQuietly(directory);
+  }
+}
 
 /** Adds the commands to the program. */
 export function addTransactionCommands(program: Command): void {
@@ -73,21 +85,21 @@ export function addTransactionCommands(program: Command): void {
 }
 
 function addTransaction(program: Command): void {
-  program
+  const command = program
     .command('transaction')
     .description(
       'Make several changes below a directory, all of them or none, also when the machine dies meanwhile.\n\n' +
         'Standard input holds the changes as a JSON array, one object a change, each with one of these members, the ' +
         'path below ROOT, and what is beside it:\n\n' +
         '  replaceFile       data (text), base64, or from (a file to copy);\n' +
-        '                    mode ("644"), ifExists ("fail")\n' +
-        '  updateJson        merge (RFC 7396) or patch (RFC 6902); initial\n' +
+        '                    mode ("644"), ifExists ("fail"), keepPrevious (a number)\n' +
+        '  updateJson        merge (RFC 7396) or patch (RFC 6902); initial, keepPrevious\n' +
         '  publishDirectory  from (a directory to copy); ifExists ("replace")\n' +
         '  remove\n' +
         '  rename            to',
     )
-    .argument('<root>', 'the directory that all paths lie in')
-    .option('--timeout <ms>', 'how long to wait for the locks', milliseconds)
+    .argument('<root>', 'the directory that all paths lie in');
+  withTimeout(command)
     .option('--json', 'print the number of changes as JSON')
     .addHelpText(
       'after',
@@ -98,14 +110,15 @@ Examples:
     { "updateJson": "state.json", "merge": { "release": 42 } },
     { "remove": "maintenance" } ]
   END
-  echo '[{"rename": "draft", "to": "final"}]' | holdfast transaction . --timeout 5000`,
+  echo '[{"rename": "draft", "to": "final"}]' | holdfast transaction . --timeout 5`,
     )
     .action(runTransaction);
 }
 
 async function runTransaction(root: string, flags: TransactionFlags): Promise<void> {
-  const list = describedChanges(await readText(process.stdin));
-  const options = flags.timeout === undefined ? {} : { timeoutMs: flags.timeout };
+  const list = describedChanges(await readStandardInput());
+  const { timeoutMs } = lockOptions(flags);
+  const options = timeoutMs === undefined ? {} : { timeoutMs };
   await transaction(
     root,
     async (tx) => {
@@ -113,7 +126,7 @@ async function runTransaction(root: string, flags: TransactionFlags): Promise<vo
     },
     options,
   );
-  if (flags.json) printJson({ root, changes: list.length });
+  if (flags.json) print(jsonOf({ root, changes: list.length }, 2));
 }
 
 function describedChanges(text: string): readonly Description[] {
@@ -152,12 +165,17 @@ function kindOf(change: Description): string {
   throw malformed(`a change has exactly one of ${names}: ${JSON.stringify(change)}`);
 }
 
+/** Anything but a number is for the library to refuse. */
+function keepPreviousOf(change: Description): { readonly keepPrevious: number | undefined } {
+  return { keepPrevious: change['keepPrevious'] as number | undefined };
+}
+
 function dataOf(change: Description): FileData {
   const given = ['data', 'base64', 'from'].filter((name) => name in change);
   if (given.length !== 1) throw malformed('replaceFile needs one of data, base64 and from');
   if ('data' in change) return string(change, 'data');
   if ('base64' in change) return bytesOf(string(change, 'base64'));
-  return createReadStream(string(change, 'from'));
+  return contentOf(string(change, 'from'));
 }
 
 /** Buffer.from passes over what is no base64, and would give other bytes than were meant. */
@@ -208,16 +226,17 @@ function malformed(message: string): HoldfastError {
 }
 
 function addRecover(program: Command): void {
-  program
+  const command = program
     .command('recover')
     .description(
       'Bring a transaction whose process died to its end: finish it if it was committed, forget it if it was not.\n\n' +
+        'An overwrite of a file in the directory (--in-place) whose process died is finished, too. ' +
         'Every other use of Holdfast below the directory does the same first; this shows what was found. It may be ' +
         'killed and run again.',
     )
     .argument('<root>', 'the directory that was given to the transaction')
-    .option('--dry-run', 'only say what would be done')
-    .option('--timeout <ms>', 'how long to wait for a commit that is under way', milliseconds)
+    .option('--dry-run', 'only say what would be done');
+  withTimeout(command)
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -231,26 +250,36 @@ Examples:
 
 async function runRecover(root: string, flags: RecoverFlags): Promise<void> {
   const dryRun = flags.dryRun ?? false;
+  const { timeoutMs } = lockOptions(flags);
   const recovery = await recover(root, {
     dryRun,
-    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-  if (flags.json) printJson({ ...recovery, dryRun });
-  else process.stdout.write(`${describe(recovery, dryRun)}\n`);
+  print(flags.json ? jsonOf({ ...recovery, dryRun }, 2) : describe(recovery, dryRun));
 }
 
-function describe({ root, journal, changes: list }: Recovery, dryRun: boolean): string {
-  if (journal === 'none') return `${root}: nothing to recover`;
+function describe(recovery: Recovery, dryRun: boolean): Shown {
+  const { root, journal, overwrites } = recovery;
+  const overwritten = overwrites.map(
+    ({ path, state }) => shown`  overwrite ${path}: ${overwriteSentences[state]}`,
+  );
+  if (journal !== 'none') return linesOf([describeTransaction(recovery, dryRun), ...overwritten]);
+  return overwrites.length === 0
+    ? shown`${root}: nothing to recover`
+    : linesOf([shown`${root}: files that were being overwritten`, ...overwritten]);
+}
+
+function describeTransaction({ root, journal, changes: list }: Recovery, dryRun: boolean): Shown {
   if (journal === 'torn')
-    return `${root}: a torn journal ${dryRun ? 'is to be' : 'was'} thrown away`;
+    return shown`${root}: a torn journal ${dryRun ? 'is to be' : 'was'} thrown away`;
   const lines = list.map(({ kind, path, state, displacedTo }) => {
     const aside = displacedTo === undefined ? '' : `; what was in the way is now ${displacedTo}`;
-    return `  ${kind} ${path}: ${stateSentences[state]}${aside}`;
+    return shown`  ${kind} ${path}: ${stateSentences[state]}${aside}`;
   });
-  return [
-    `${root}: a committed transaction ${dryRun ? 'is to be' : 'was'} finished`,
+  return linesOf([
+    shown`${root}: a committed transaction ${dryRun ? 'is to be' : 'was'} finished`,
     ...lines,
-  ].join('\n');
+  ]);
 }
 
 const stateSentences = {
@@ -259,12 +288,3 @@ const stateSentences = {
   alreadyMade: 'had been made before',
   superseded: 'another program has put something else there, which was left alone',
 } as const;
-
-function milliseconds(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('a whole number of milliseconds is needed.');
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-}

@@ -47,6 +47,7 @@ test('publish refuses a full target unless it is told to replace it, and keeps w
   assert.equal(publish('--replace', '--keep', '1'), 0);
   assert.deepEqual(readdirSync(root), ['out', 'out.previous-2']);
   assert.equal(publish('--keep', 'many'), 2);
+  assert.equal(publish('--replace', '--two-renames'), 0);
 });
 
 test('publish hands a signal on to the command, waits for it and leaves nothing', async (t) => {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -92,6 +101,34 @@ test('lock hands the command its own options and says when it cannot be run', (t
   assert.equal(run(root, '', 'lock', 'missing/a', '--', 'true').status, 3);
 });
 
+test('a command under a lock that asks for it is refused at once, however far down', (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(`${root}/a`, '{}');
+  const set = [process.execPath, holdfast, 'json', 'set', 'a', '/x', '1'];
+  const nested = run(root, '', 'lock', 'a', '--', ...set);
+  assert.equal(nested.status, 8);
+  assert.match(nested.err, /LOCK_NESTED/u);
+  const deeper = run(root, '', 'lock', 'a', '--', 'sh', '-c', '"$@"; exit $?', 'sh', ...set);
+  assert.equal(deeper.status, 8);
+  assert.equal(run(root, '', 'lock', 'b', '--', ...set).status, 0);
+});
+
+test('lock --guard and --also-fcntl take the locks of other programs as well', (t) => {
+  const root = temporaryDirectory(t);
+  const seen = ['a', '--', 'sh', '-c', 'test -d a.lock && test -f a.flock'];
+  assert.equal(run(root, '', 'lock', '--guard', 'proper-lockfile', ...seen).status, 0);
+  assert.equal(existsSync(`${root}/a.lock`), false);
+  mkdirSync(`${root}/a.lock`);
+  const then = Date.now() / 1000 - 30;
+  utimesSync(`${root}/a.lock`, then, then);
+  const late = run(root, '', 'lock', '--timeout', '0', '--guard-stale', '60', 'a', '--', 'true');
+  assert.equal(late.status, 8, late.err);
+  assert.equal(run(root, '', 'lock', '--guard', 'proper-lockfile', ...seen).status, 0);
+  assert.equal(run(root, '1', 'put', '--guard', 'lockfile', 'a').status, 2);
+  const json = ['json', 'set', '--guard', 'proper-lockfile', '--also-fcntl', 'b', '/a', '1'];
+  assert.equal(run(root, '', ...json).status, process.platform === 'linux' ? 0 : 6);
+});
+
 test('lock --shared runs beside other readers, and --lock-file names the lock', async (t) => {
   const root = temporaryDirectory(t);
   const reader = await acquireLock(`${root}/a`, { mode: 'shared' });
@@ -100,4 +137,26 @@ test('lock --shared runs beside other readers, and --lock-file names the lock', 
   const other = ['--lock-file', 'b.lock', 'a', '--', 'true'];
   assert.equal(run(root, '', 'lock', '--timeout', '0', ...other).status, 0);
   await reader.release();
+});
+
+test('watch runs a command now and after a change, also when it fails, until a signal ends it', async (t) => {
+  const cwd = temporaryDirectory(t);
+  writeFileSync(`${cwd}/file`, 'one\n');
+  const child = spawn(
+    process.execPath,
+    [holdfast, 'watch', 'file', '--', 'sh', '-c', 'cat file; exit 3'],
+    { cwd, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const exit = once(child, 'exit');
+  for (const text of ['one', 'two', 'three']) {
+    if (text !== 'one') {
+      // Whole at once: of a file that is truncated and written, the command may see either.
+      writeFileSync(`${cwd}/next`, `${text}\n`);
+      renameSync(`${cwd}/next`, `${cwd}/file`);
+    }
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    assert.equal(String(said), `${text}\n`);
+  }
+  child.kill('SIGTERM');
+  assert.deepEqual(await exit, [130, null]);
 });

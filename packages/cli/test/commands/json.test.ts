@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { acquireLock } from 'holdfast';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 
 const holdfast = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url));
@@ -111,4 +112,14 @@ test('--secret makes a file for its owner alone', (t) => {
   const cwd = temporaryDirectory(t);
   assert.equal(json(cwd, ['set', 'doc.json', '/token', '"s"', '--secret']).status, 0);
   assert.equal(statSync(`${cwd}/doc.json`).mode & 0o777, 0o600);
+});
+
+test('--timeout is in seconds, and --lock-file names the lock that is waited for', async (t) => {
+  const cwd = temporaryDirectory(t);
+  const lock = await acquireLock(`${cwd}/doc.json`);
+  t.after(() => lock.release());
+  const late = json(cwd, ['set', 'doc.json', '/a', '1', '--timeout', '0.05']);
+  assert.equal(late.status, 8, late.err);
+  const other = ['--timeout', '0', '--lock-file', 'other.lock'];
+  assert.equal(json(cwd, ['set', 'doc.json', '/a', '1', ...other]).status, 0);
 });

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -53,6 +64,34 @@ test('a described transaction makes every kind of change', (t) => {
   assert.deepEqual([existsSync(`${root}/old`), existsSync(`${root}/draft`)], [false, false]);
 });
 
+test('a directory is copied with its modes, empty directories and symlinks, and a FIFO in it is refused', (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(join(root, 'build/sub/empty'), { recursive: true });
+  writeFileSync(join(root, 'build/run'), 'run', { mode: 0o755 });
+  chmodSync(join(root, 'build/run'), 0o4755);
+  writeFileSync(join(root, 'build/sub/kept'), 'kept', { mode: 0o600 });
+  symlinkSync('../sub/kept', join(root, 'build/sub/link'));
+  chmodSync(join(root, 'build/sub'), 0o555);
+  const publish = (): ReturnType<typeof run> =>
+    run(
+      root,
+      ['transaction', '.'],
+      [{ publishDirectory: 'site', from: 'build', ifExists: 'replace' }],
+    );
+  const { status, err } = publish();
+  assert.equal(status, 0, err);
+  const modeOf = (name: string): number => statSync(join(root, 'site', name)).mode & 0o7777;
+  assert.deepEqual([modeOf('run'), modeOf('sub'), modeOf('sub/kept')], [0o755, 0o555, 0o600]);
+  assert.ok(existsSync(join(root, 'site/sub/empty')));
+  assert.equal(readlinkSync(join(root, 'site/sub/link')), '../sub/kept');
+  for (const name of ['build/sub', 'site/sub']) chmodSync(join(root, name), 0o755);
+  execFileSync('mkfifo', [join(root, 'build/pipe')]);
+  const refused = publish();
+  assert.match(refused.err, /fifo/u);
+  assert.notEqual(refused.status, 0);
+  assert.equal(readFileSync(join(root, 'site/run'), 'utf8'), 'run');
+});
+
 test('a malformed description is refused with status 2, and nothing is staged', (t) => {
   const root = temporaryDirectory(t);
   const malformed: unknown[] = [
@@ -92,11 +131,17 @@ test('a file to copy that is missing, and bytes that are none, change nothing an
 test('recover says what it found, and refuses a foreign journal with status 12', (t) => {
   const root = temporaryDirectory(t);
   const nothing = run(root, ['recover', '.', '--json']);
-  assert.deepEqual(JSON.parse(nothing.out), { root, journal: 'none', changes: [], dryRun: false });
-  writeFileSync(`${root}/.holdfast-journal`, '');
+  assert.deepEqual(JSON.parse(nothing.out), {
+    root,
+    journal: 'none',
+    changes: [],
+    overwrites: [],
+    dryRun: false,
+  });
+  writeFileSync(`${root}/.holdfast-journal`, '', { mode: 0o600 });
   assert.match(run(root, ['recover', '.', '--dry-run']).out, /is to be thrown away/);
   assert.match(run(root, ['recover', '.']).out, /was thrown away/);
-  writeFileSync(`${root}/.holdfast-journal`, 'mine');
+  writeFileSync(`${root}/.holdfast-journal`, 'mine', { mode: 0o600 });
   const { status, err } = run(root, ['recover', '.']);
   assert.equal(status, 12);
   assert.match(err, /not a journal of Holdfast/);
