@@ -1,14 +1,22 @@
 /** Ways to change one member of a JSON document. */
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { updateJson } from 'holdfast';
 import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
 import { properLockfile, writeFileAtomic } from './peer-packages.js';
 
 export type SetMember = (path: string, key: string) => Promise<unknown>;
 
+/** `updateJson` of another checkout, which is built, when HOLDFAST_BENCH_AGAINST names one: the version before a change. */
+const updateJsonBefore: typeof updateJson | undefined = await coreOf(
+  process.env['HOLDFAST_BENCH_AGAINST'],
+);
+
 export const ways: Readonly<Record<string, SetMember>> = {
-  holdfast: setBy(nodeFileSystem),
-  inline: setBy(inlineFileSystem),
+  holdfast: setBy(updateJson, nodeFileSystem),
+  ...(updateJsonBefore && { before: setBy(updateJsonBefore, undefined) }),
+  inline: setBy(updateJson, inlineFileSystem),
   pair: async (path, key) => {
     const unlock = await properLockfile.lock(path, {
       retries: { retries: 100_000, minTimeout: 1, maxTimeout: 20 },
@@ -25,12 +33,16 @@ export const ways: Readonly<Record<string, SetMember>> = {
   },
 };
 
-function setBy(fs: Fs): SetMember {
+async function coreOf(checkout: string | undefined): Promise<typeof updateJson | undefined> {
+  if (checkout === undefined) return undefined;
+  const entry = resolve(checkout, 'packages/holdfast/dist/index.js');
+  const core = (await import(pathToFileURL(entry).href)) as { updateJson: typeof updateJson };
+  return core.updateJson;
+}
+
+function setBy(update: typeof updateJson, fs: Fs | undefined): SetMember {
   return (path, key) =>
-    updateJson<Record<string, number>>(path, (document) => countUp(document, key), {
-      indent: 0,
-      fs,
-    });
+    update<Record<string, number>>(path, (document) => countUp(document, key), { indent: 0, fs });
 }
 
 /** A value of its own each time: a document that stays as it is would not be written. */

@@ -4,7 +4,7 @@
  *   json-writer.js holdfast|inline|pair PATH NAME COUNT
  *
  * It updates a document of its own once, so that everything is loaded, says `ready`, waits for a line, makes its updates,
- * and says how many milliseconds they took.
+ * and says how many milliseconds they took, how many of processor time, and how many bytes of memory (resident, at most) the process had.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -18,6 +18,10 @@ await update(`${path}.${name}`, name);
 process.stdout.write('ready\n');
 await once(process.stdin, 'data');
 const began = performance.now();
+const used = process.cpuUsage();
 for (let i = 0; i < Number(count); i += 1) await update(path, `${name}-${i}`);
-process.stdout.write(`${performance.now() - began}\n`);
+const timeMs = performance.now() - began;
+const { user, system } = process.cpuUsage(used);
+const { maxRSS } = process.resourceUsage();
+process.stdout.write(`${timeMs} ${(user + system) / 1000} ${maxRSS * 1024}\n`);
 process.exit(0);

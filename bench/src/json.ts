@@ -1,9 +1,11 @@
 /**
- * Updating a JSON document: one call after the other, a burst in one process, 8 processes at once, and a large document;
- * by Holdfast, by the pair proper-lockfile and write-file-atomic, and by bare synchronous system calls that write the
+ * Updating a JSON document: one call after the other, a burst in one process, 8 processes at once, 50 of which all but one wait, a
+ * large document, and the memory that a very large one takes; by Holdfast, by the pair proper-lockfile and write-file-atomic, and
+ * by bare synchronous system calls that write the
  * same bytes (the floor: open, write, fsync, rename, fsync of the directory; no lock, no read, no parse).
  *
  * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default is a temporary one.
+ * HOLDFAST_BENCH_AGAINST names another checkout, built, to be measured in the same rounds.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,11 +24,16 @@ const ROUNDS = 7;
 const UPDATES = 1000;
 const WRITERS = 50;
 const PROCESSES = 8;
+const FEW_WAITING = 4;
+const MANY_WAITING = 50;
+const UPDATES_WAITED_FOR = 20;
 const LARGE_UPDATES = 50;
 const LARGE_BYTES = 5_000_000;
+const VERY_LARGE_BYTES = 100_000_000;
 
 const names: Readonly<Record<string, string>> = {
   holdfast: 'holdfast',
+  before: 'holdfast of HOLDFAST_BENCH_AGAINST',
   inline: 'holdfast on inlineFileSystem',
   pair: 'proper-lockfile + write-file-atomic',
 };
@@ -42,8 +49,10 @@ export async function benchJson({ quick, only = '' }: BenchOptions): Promise<voi
     sequential: () => benchSequential(path, updates, rounds),
     burst: () => benchBurst(path, updates, rounds),
     contention: () => benchContention(path, updates, rounds),
+    waiting: () => benchWaiting(path, quick ? 1 : ROUNDS),
     'large texts': () => benchLarge(path, 'texts', quick ? 3 : LARGE_UPDATES, rounds),
     'large records': () => benchLarge(path, 'records', quick ? 3 : LARGE_UPDATES, rounds),
+    memory: () => benchMemory(path, quick ? LARGE_BYTES : VERY_LARGE_BYTES),
   };
   try {
     for (const [title, table] of Object.entries(tables)) if (title.includes(only)) await table();
@@ -88,17 +97,23 @@ async function benchBurst(path: string, updates: number, rounds: number): Promis
       Array.from({ length: WRITERS }, (__, writer) => key(writer, i)),
     );
     const commits: number[] = [];
+    const burst = async (set: SetMember): Promise<void> => {
+      await Promise.all(
+        Array.from({ length: WRITERS }, async (_, writer) => {
+          for (let i = 0; i < each; i += 1) await set(path, key(writer, i));
+        }),
+      );
+    };
     const contenders = [
       floor(path, keys),
       contender(path, 'holdfast', async () => {
         const fs = countingFs();
-        await Promise.all(
-          Array.from({ length: WRITERS }, async (_, writer) => {
-            for (let i = 0; i < each; i += 1) await count(path, key(writer, i), fs);
-          }),
-        );
+        await burst((_, member) => count(path, member, fs));
         commits.push(fs.renames);
       }),
+      ...Object.entries(ways)
+        .filter(([way]) => way === 'before')
+        .map(([way, set]) => contender(path, names[way] ?? way, () => burst(set))),
     ];
     const timesMs = await medianTimesMs(contenders, rounds);
     printTimes(`burst: ${WRITERS} writers x ${each}, ${what}, one process`, contenders, timesMs);
@@ -131,11 +146,12 @@ async function benchContention(path: string, updates: number, rounds: number): P
       async prepare() {
         writeEmpty(path);
         for (let i = 0; i < PROCESSES; i += 1) {
-          processes[i] = await startProcess([way, path, `p${i}`, String(each)]);
+          processes[i] = await startProcess([...nodeWriter(way), path, `p${i}`, String(each)]);
         }
       },
       async run() {
-        const timesMs = await Promise.all(processes.map((started) => started.run()));
+        const runs = await Promise.all(processes.map((started) => started.run()));
+        const timesMs = runs.map((run) => run.timeMs);
         spreads[way]?.push(Math.max(...timesMs) / Math.min(...timesMs));
       },
     });
@@ -147,16 +163,109 @@ async function benchContention(path: string, updates: number, rounds: number): P
   }
 }
 
-interface BenchProcess {
-  /** Lets it go, and resolves to the milliseconds that it took. */
-  run(): Promise<number>;
+/**
+ * What it costs an update that other processes wait for the same lock: a few of them, and many. The floor is the same work in
+ * Python, each update under a flock(2) that sleeps in the kernel.
+ */
+async function benchWaiting(path: string, rounds: number): Promise<void> {
+  const writers: readonly (readonly [name: string, command: readonly string[]])[] = [
+    ['flock(2) of Python', flockWriter],
+    ...['holdfast', 'before']
+      .filter((way) => way in ways)
+      .map((way) => [names[way] ?? way, nodeWriter(way)] as const),
+  ];
+  const cases = writers.flatMap(([name, command]) =>
+    [FEW_WAITING, MANY_WAITING].map((processCount) => ({
+      name,
+      command,
+      processCount,
+      runs: [] as Omit<Run, 'memoryBytes'>[],
+    })),
+  );
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { command, processCount, runs } of cases)
+      runs.push(await runWaiting(path, command, processCount));
+  }
+  console.log(
+    `\nwaiting: processes x ${UPDATES_WAITED_FOR} updates; clock and processor time of one`,
+  );
+  for (const { name, processCount, runs } of cases) {
+    const [clock, processor] = (['timeMs', 'processorMs'] as const).map((key) =>
+      median(runs.map((run) => run[key]))
+        .toFixed(2)
+        .padStart(8),
+    );
+    console.log(`  ${`${name}, ${processCount} processes`.padEnd(44)}${clock} ms${processor} ms`);
+  }
 }
 
-async function startProcess(operands: readonly string[]): Promise<BenchProcess> {
-  const program = fileURLToPath(new URL('json-writer.js', import.meta.url));
-  const child = spawn(process.execPath, [program, ...operands], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+async function runWaiting(
+  path: string,
+  command: readonly string[],
+  processCount: number,
+): Promise<Omit<Run, 'memoryBytes'>> {
+  writeEmpty(path);
+  const processes: BenchProcess[] = [];
+  for (let i = 0; i < processCount; i += 1) {
+    processes.push(await startProcess([...command, path, `p${i}`, String(UPDATES_WAITED_FOR)]));
+  }
+  const began = performance.now();
+  const runs = await Promise.all(processes.map((started) => started.run()));
+  const updates = processCount * UPDATES_WAITED_FOR;
+  const processorMs = runs.reduce((sum, run) => sum + run.processorMs, 0);
+  return { timeMs: (performance.now() - began) / updates, processorMs: processorMs / updates };
+}
+
+interface Run {
+  readonly timeMs: number;
+  readonly processorMs: number;
+  /** Resident, at most. */
+  readonly memoryBytes: number;
+}
+
+interface BenchProcess {
+  /** Lets it go, and resolves to what it took. */
+  run(): Promise<Run>;
+}
+
+function nodeWriter(way: string): readonly string[] {
+  return [process.execPath, fileURLToPath(new URL('json-writer.js', import.meta.url)), way];
+}
+
+/** What json-writer.ts does, in Python. */
+const flockWriter = [
+  'python3',
+  '-c',
+  `
+import fcntl, json, os, sys, time
+path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def update(path, key):
+    lock = os.open(path + '.lock', os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(path) as file: document = json.load(file)
+    document[key] = document.get(key, 0) + 1
+    with open(path + '.tmp', 'w') as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(path + '.tmp', path)
+    directory = os.open(os.path.dirname(path), os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+    os.close(lock)
+own = path + '.' + name
+with open(own, 'w') as file: file.write('{}')
+update(own, name)
+print('ready', flush=True)
+sys.stdin.readline()
+began, used = time.monotonic(), time.process_time()
+for i in range(count): update(path, f'{name}-{i}')
+print((time.monotonic() - began) * 1000, (time.process_time() - used) * 1000, flush=True)
+`,
+];
+
+async function startProcess([program = '', ...operands]: readonly string[]): Promise<BenchProcess> {
+  const child = spawn(program, operands, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   await lines.next();
   return {
@@ -165,7 +274,12 @@ async function startProcess(operands: readonly string[]): Promise<BenchProcess> 
       child.stdin.write('go\n');
       const { value } = await lines.next();
       await exited;
-      return Number(value);
+      const [timeMs = Number.NaN, processorMs = Number.NaN, memoryBytes = Number.NaN] = String(
+        value,
+      )
+        .split(' ')
+        .map(Number);
+      return { timeMs, processorMs, memoryBytes };
     },
   };
 }
@@ -177,7 +291,7 @@ async function benchLarge(
   updates: number,
   rounds: number,
 ): Promise<void> {
-  const document = largeDocument(shape);
+  const document = largeDocument(shape, LARGE_BYTES);
   const text = JSON.stringify(document);
   const keys = Array.from({ length: updates }, () => 'counter');
   const prepare = (): void => nodeFs.writeFileSync(path, text);
@@ -204,10 +318,27 @@ async function benchLarge(
   );
 }
 
-function largeDocument(shape: 'texts' | 'records'): Record<string, unknown> {
+/** The resident memory that a process takes for one update of one key. */
+async function benchMemory(path: string, bytes: number): Promise<void> {
+  for (const shape of ['texts', 'records'] as const) {
+    const text = JSON.stringify(largeDocument(shape, bytes));
+    console.log(`\nmemory: an update of one key in ${text.length} bytes of ${shape}`);
+    for (const way of Object.keys(ways)) {
+      nodeFs.writeFileSync(path, text);
+      const { memoryBytes } = await (
+        await startProcess([...nodeWriter(way), path, 'counter', '1'])
+      ).run();
+      console.log(
+        `  ${(names[way] ?? way).padEnd(44)}${(memoryBytes / 1e6).toFixed(0).padStart(10)} MB`,
+      );
+    }
+  }
+}
+
+function largeDocument(shape: 'texts' | 'records', bytes: number): Record<string, unknown> {
   const document: Record<string, unknown> = { counter: 0 };
   const entryBytes = shape === 'texts' ? 1000 : 300;
-  for (let i = 0; i < LARGE_BYTES / entryBytes; i += 1) {
+  for (let i = 0; i < bytes / entryBytes; i += 1) {
     document[`entry-${i}`] =
       shape === 'texts'
         ? `${i} `.padEnd(entryBytes, 'lorem ipsum dolor sit amet ')

@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => 
   directory: async () => (await import('./directory.js')).benchDirectory,
   json: async () => (await import('./json.js')).benchJson,
   files: async () => (await import('./files.js')).benchFiles,
+  gpu: async () => (await import('./gpu.js')).benchGpu,
   raster: async () => (await import('./raster.js')).benchRaster,
   records: async () => (await import('./records.js')).benchRecords,
   transaction: async () => (await import('./transaction.js')).benchTransaction,

@@ -1,6 +1,14 @@
 /** One job of the raster benchmark, in a process of its own: what to do is the JSON in the first argument. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { fromChunks, fromGeoTiff, type WriteOptions, writeTiledVrt } from '@holdfast/raster';
+import {
+  fromChunks,
+  fromGeoTiff,
+  type Mosaic,
+  openVrt,
+  type Window,
+  type WriteOptions,
+  writeTiledVrt,
+} from '@holdfast/raster';
 
 export type RasterJob =
   | {
@@ -14,6 +22,12 @@ export type RasterJob =
       readonly input: string;
       readonly path: string;
       readonly options: WriteOptions;
+    }
+  | {
+      readonly do: 'read';
+      readonly path: string;
+      readonly how: 'sequential' | 'random' | 'scale';
+      readonly count: number;
     }
   | { readonly do: 'lazy'; readonly path: string; readonly sizePx: number }
   | { readonly do: 'many'; readonly path: string; readonly tileCount: number };
@@ -110,11 +124,51 @@ async function manyTiles(path: string, tileCount: number): Promise<void> {
   await writeTiledVrt(path, source, { compression: 'none' });
 }
 
+const WINDOW_PX = 1024;
+const MAP_TILE_PX = 256;
+const IN_FLIGHT = 4;
+
+/** Reads a mosaic, as the benchmark's program for GDAL does. */
+async function read({ path, how, count }: RasterJob & { do: 'read' }): Promise<void> {
+  const mosaic = await openVrt(path);
+  if (how === 'scale') await mosaic.read(undefined, { scale: 1 / 8 });
+  else {
+    const windows = how === 'sequential' ? windowsOf(mosaic) : randomWindows(mosaic, count);
+    const work = async (): Promise<void> => {
+      for (const window of windows) await mosaic.read(window);
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, work));
+  }
+  await mosaic.close();
+}
+
+function* windowsOf({ info: { widthPx, heightPx } }: Mosaic): Generator<Window> {
+  for (let yPx = 0; yPx < heightPx; yPx += WINDOW_PX)
+    for (let xPx = 0; xPx < widthPx; xPx += WINDOW_PX)
+      yield {
+        xPx,
+        yPx,
+        widthPx: Math.min(WINDOW_PX, widthPx - xPx),
+        heightPx: Math.min(WINDOW_PX, heightPx - yPx),
+      };
+}
+
+function* randomWindows({ info: { widthPx, heightPx } }: Mosaic, count: number): Generator<Window> {
+  const random = randomNumbers(1);
+  const size = { widthPx: MAP_TILE_PX, heightPx: MAP_TILE_PX };
+  for (let index = 0; index < count; index += 1) {
+    const xPx = Math.floor(random() * (widthPx - MAP_TILE_PX + 1));
+    const yPx = Math.floor(random() * (heightPx - MAP_TILE_PX + 1));
+    yield { xPx, yPx, ...size };
+  }
+}
+
 const [text = ''] = process.argv.slice(2);
 const job = JSON.parse(text) as RasterJob;
 const startMs = performance.now();
 if (job.do === 'terrain') makeTerrain(job.path, job.dataType, job.sizePx);
 if (job.do === 'tile') await tile(job.input, job.path, job.options);
+if (job.do === 'read') await read(job);
 if (job.do === 'lazy') await lazy(job.path, job.sizePx);
 if (job.do === 'many') await manyTiles(job.path, job.tileCount);
 const timeMs = performance.now() - startMs;

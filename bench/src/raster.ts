@@ -6,13 +6,14 @@
  * The first line of each table is gdal_translate into one tiled file with all processors, which has the least to do. The last
  * one is what a Node program cannot do without (raster-floor.ts): the same samples read, compressed and written.
  * HOLDFAST_BENCH_DIRECTORY names the directory to work in, where the terrain stays for the next run; the default is a
- * temporary one. `--only TEXT` picks tables by their title, such as 'float32, 512 px, lzw', 'memory' or 'tiles'.
+ * temporary one; HOLDFAST_BENCH_SIZE another size than 8192. `--only TEXT` picks tables by their title, such as 'float32, 512 px, lzw', 'compressed', 'read', 'memory' or 'tiles'.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { BenchOptions } from './bench-options.js';
+import { compressedTables } from './raster-compressed.js';
 import type { RasterFloor } from './raster-floor.js';
 import type { RasterJob, RasterJobResult } from './raster-job.js';
 import { type Contender, medianTimesMs, printTimes } from './rounds.js';
@@ -61,7 +62,7 @@ export async function benchRaster({ quick, only = '' }: BenchOptions): Promise<v
 }
 
 function tables(inputs: string, quick: boolean): readonly Table[] {
-  const sizePx = quick ? 1024 : 8192;
+  const sizePx = quick ? 1024 : Number(process.env['HOLDFAST_BENCH_SIZE'] ?? 8192);
   const speed = dataTypes.flatMap((dataType) =>
     settings.map((setting): Table => {
       const { tileSizePx, compression, level } = setting;
@@ -75,8 +76,10 @@ function tables(inputs: string, quick: boolean): readonly Table[] {
   );
   const memory = 'peak memory from a lazy source of float32, 512 px, deflate 6';
   const tiles = 'cost of a tile of 16 x 16 bytes, uncompressed and durable, among many tiles';
+  const terrain = (): string => terrainOf(inputs, 'float32', sizePx).input;
   return [
     ...speed,
+    ...compressedTables({ inputs, terrain, sizePx, rounds: quick ? 1 : ROUNDS }),
     { title: memory, print: (root, title) => printMemory(root, title, quick) },
     { title: tiles, print: (root, title) => printManyTiles(root, title, quick) },
   ];
@@ -131,18 +134,18 @@ function contendersOf(root: string, terrain: Terrain, setting: Setting): readonl
     touchMemory();
     spawnSync('sync');
   };
-  const write = (durability: 'durable' | 'atomic', environment = {}): void => {
+  const write = (durability: 'durable' | 'atomic', environment = {}, statistics = true): void => {
     const path = `${target}/out.vrt`;
-    runJob(
-      { do: 'tile', input, path, options: { ...setting, predictor: 1, durability } },
-      environment,
-    );
+    const options = { ...setting, predictor: 1, durability, statistics } as const;
+    runJob({ do: 'tile', input, path, options }, environment);
   };
   const ways: Readonly<Record<string, () => void>> = {
     'gdal_translate, one file, ALL_CPUS': () => translate(input, `${target}/out.tif`, setting),
     'gdal_retile + gdalbuildvrt': () => retile(input, target, setting),
     'holdfast, durable': () => write('durable'),
     'holdfast, not synced': () => write('atomic'),
+    'holdfast, durable, without statistics': () => write('durable', {}, false),
+    'holdfast, not synced, without statistics': () => write('atomic', {}, false),
   };
   const fallback = {
     'holdfast, durable, without system libraries': () =>

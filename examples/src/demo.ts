@@ -15,27 +15,13 @@ import {
   type PreviewStyle,
   type RasterSource,
   renderPreview,
-  type Transform,
   verifyVrt,
   writeTiledVrt,
 } from '@holdfast/raster';
-import { decode as decodePng } from 'fast-png';
 import { decode as decodeJpeg } from 'jpeg-js';
+import { images, relief, wholeEarth } from './relief.js';
 
 const output = fileURLToPath(new URL('../../demo-output', import.meta.url));
-/** The package's main file lies in dist/, its images beside it. */
-const images = fileURLToPath(new URL('../example/img', import.meta.resolve('three-globe')));
-
-/** A picture of the whole earth: longitude and latitude in degrees, EPSG:4326. */
-function wholeEarth(
-  width: number,
-  height: number,
-): { crs: ArrayRaster['crs']; transform: Transform } {
-  return {
-    crs: 4326,
-    transform: [-180, 360 / width, 0, 90, 0, -180 / height],
-  };
-}
 
 function blueMarble(): ArrayRaster {
   const { data, width, height } = decodeJpeg(readFileSync(join(images, 'earth-blue-marble.jpg')), {
@@ -45,15 +31,6 @@ function blueMarble(): ArrayRaster {
   const bands = (['Red', 'Green', 'Blue'] as const).map((colour) => ({ colour }));
   const shape = { data, width, height, bandCount: 3, interleave: 'pixel', bands } as const;
   return { ...shape, ...wholeEarth(width, height) };
-}
-
-/** The heights are shades of grey; black, which is the sea, stands for nodata. */
-function relief(): ArrayRaster {
-  const { data, width, height, channels } = decodePng(
-    readFileSync(join(images, 'earth-topology.png')),
-  );
-  const grey = Uint8Array.from({ length: width * height }, (_, i) => Number(data[i * channels]));
-  return { data: grey, width, height, nodata: 0, ...wholeEarth(width, height) };
 }
 
 const say = (text: string): void => {

@@ -44,10 +44,20 @@ const bandFacts = [
 function comparable(path: string, words: SrsWords = 'wkt1'): unknown {
   const info = gdalInfo(path);
   const bands = info.bands.map((band) =>
-    Object.fromEntries(bandFacts.map((fact) => [fact, band[fact]])),
+    Object.fromEntries(
+      bandFacts.map((fact) => [fact, fact === 'metadata' ? toldOf(band) : band[fact]]),
+    ),
   );
   const { size, geoTransform } = info;
   return { size, srs: srsOf(path, words), geoTransform, metadata: info.metadata[''], bands };
+}
+
+/** The items of a band but its statistics, which a mosaic adds (gdal-leaves-index.interop.ts, statistics.interop.ts). */
+function toldOf(band: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const { '': items = {} } = band['metadata'] as GdalInfo['metadata'];
+  return Object.fromEntries(
+    Object.entries(items).filter(([name]) => !name.startsWith('STATISTICS_')),
+  );
 }
 
 type SrsWords = 'wkt1' | 'proj4';

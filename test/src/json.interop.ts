@@ -1,10 +1,11 @@
 /** Documents that several processes update at once, ours and Python's: none of them loses a change. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { runs, temporaryDirectory } from '@holdfast/tools/testing';
 import { readJson, updateJson } from 'holdfast';
-import { runs, startWriter, type Writer, type WriterKind } from './writers.js';
+import { startWriter, type Writer, type WriterKind } from './writers.js';
 
 const WRITERS = 50;
 const UPDATES = 20;
@@ -68,4 +69,45 @@ test('writers killed at any moment leave a whole document with all that was ackn
     acknowledged.filter((key) => !(key in document)),
     [],
   );
+});
+
+test('Python reads what it wrote: floats stay floats, and nothing but the change differs', async (t) => {
+  const path = `${temporaryDirectory(t)}/p.json`;
+  const python = (program: string): string =>
+    execFileSync('python3', ['-c', `import json\np = ${JSON.stringify(path)}\n${program}`], {
+      encoding: 'utf8',
+    });
+  for (const layout of [
+    '',
+    ', indent=2',
+    ', separators=(",", ":")',
+    ', indent="\\t", sort_keys=True',
+  ]) {
+    python(
+      `json.dump({"lr": 1.0, "n": 1e16, "s": "é", "l": [1, 2.5, {}], "o": {"b": -0.0}}, open(p, "w")${layout})`,
+    );
+    const before = readFileSync(path, 'utf8');
+    await updateJson<{ o: Record<string, number>; z: number }>(path, (document) => {
+      document.z = 1;
+      document.o['c'] = 2.5;
+    });
+    const seen = python('d = json.load(open(p))\nprint([repr(v) for v in d.values()])');
+    assert.match(seen, /'1\.0', '1e\+16'|'1e\+16'.*'1\.0'|'1\.0'.*'1e\+16'/);
+    assert.match(seen, /"\{'b': -0\.0, 'c': 2\.5\}"/);
+    await updateJson<{ o: Record<string, number>; z?: number }>(path, (document) => {
+      delete document.z;
+      delete document.o['c'];
+    });
+    assert.equal(readFileSync(path, 'utf8'), before);
+  }
+  // Any numbers, as Python spells them.
+  python(
+    'json.dump({"f": [x / 7 for x in range(-50, 50)] + [float(10 ** x) for x in range(30)]}, open(p, "w"))',
+  );
+  const before = python('print(json.load(open(p))["f"])');
+  await updateJson(path, (document) => void (document['z'] = 1));
+  assert.equal(python('print(json.load(open(p))["f"])'), before);
+  writeFileSync(path, '[1.0]');
+  await updateJson<number[]>(path, (list) => void list.push(2), { indent: undefined });
+  assert.equal(python('print(json.load(open(p)))'), '[1.0, 2]\n');
 });

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import { EnvironmentManifest, ProductionTokenStore } from '@holdfast/metaflow';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { runs, temporaryDirectory } from '@holdfast/tools/testing';
 import * as fc from 'fast-check';
 import { isHoldfastError, updateJson } from 'holdfast';
 import { MetaflowPython } from './metaflow-python.js';
 import { METAFLOW_VERSION } from './metaflow-venv.js';
-import { runs, startWriter, type Writer } from './writers.js';
+import { startWriter, type Writer } from './writers.js';
 
 const flow = 'HelloFlow';
 const keys = ['1a2b3c', 'linux-64', 'conda'];

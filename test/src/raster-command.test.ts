@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { fromArray, verifyVrt, writeTiledVrt } from '@holdfast/raster';
+import { fromArray, openVrt, verifyVrt, writeTiledVrt } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 
 const program = fileURLToPath(import.meta.resolve('@holdfast/cli/package.json')).replace(
@@ -54,7 +54,7 @@ test('a GeoTIFF is tiled; the result is one JSON object, progress is plain lines
   const result = JSON.parse(stdout) as Record<string, unknown>;
   assert.equal(result['path'], output);
   assert.equal(result['tileCount'], 49);
-  assert.match(stderr, /^49\/49 tiles {2}[\d.]+ MB\/s {2}ETA 0 s$/mu);
+  assert.match(stderr, /^1\/49 tiles {2}[\d.]+ MB\/s {2}ETA .*s$/mu);
   assert.ok(!stderr.includes('\r'));
   assert.deepEqual((await verifyVrt(output)).problems, []);
 });
@@ -107,6 +107,41 @@ test('Ctrl-C in the middle of a write leaves nothing but the lock file, and exit
   );
 });
 
+test('what a GeoTIFF says and a mosaic does not is a line on standard error, in the JSON, and in info beforehand', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 32);
+  writeFileSync(`${input}.aux.xml`, '<PAMDataset><Xform>x</Xform></PAMDataset>');
+  const before = run('raster', 'info', input, '--json');
+  const told = [
+    { what: 'Xform', where: 'tile_00_00.tif.aux.xml', why: 'a mosaic has no place for it' },
+  ];
+  assert.deepEqual((JSON.parse(before.stdout) as { notCarried: unknown }).notCarried, told);
+  const { stdout, stderr } = run(
+    'raster',
+    'tile',
+    input,
+    join(directory, 'out.vrt'),
+    '--json',
+    '--quiet',
+  );
+  assert.deepEqual((JSON.parse(stdout) as { notCarried: unknown }).notCarried, told);
+  assert.match(
+    stderr,
+    /^not carried: Xform \(tile_00_00\.tif\.aux\.xml\): a mosaic has no place for it$/mu,
+  );
+  const picture = run('raster', 'preview', input, join(directory, 'out.png'));
+  assert.equal(picture.status, 0, picture.stderr);
+});
+
+test('messages say which flag helps', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 32);
+  assert.match(run('raster', 'tile', input, join(directory, 'input.vrt')).stderr, /--replace/u);
+  const output = join(directory, 'out.vrt');
+  assert.match(run('raster', 'tile', input, output, '--tile-size', '17').stderr, /--tile-size/u);
+  assert.match(run('raster', 'tile', input, output, '--skip-empty').stderr, /--skip-empty/u);
+});
+
 /** Runs the command and ends it with SIGINT once its first progress is out. */
 async function interrupted(
   ...args: readonly string[]
@@ -149,13 +184,83 @@ test('overviews are made by the factors given, and told by info', async (t) => {
   const input = await makeGeoTiff(directory, 100);
   const output = join(directory, 'out.vrt');
   const tile = ['raster', 'tile', input, output, '--tile-size', '16', '--quiet', '--overviews'];
-  const wrong = [['3'], ['2,x'], ['4,2'], ['2', '--resampling', 'cubic']];
+  const wrong = [['2,3'], ['2,x'], ['4,2'], ['2', '--resampling', 'lanczos']];
   for (const flags of wrong) assert.equal(run(...tile, ...flags).status, 2, flags.join(' '));
   assert.equal(run(...tile, '2,4', '--resampling', 'mode').status, 0);
   const info = JSON.parse(run('raster', 'info', output, '--json').stdout) as { overviews: unknown };
   assert.deepEqual(info.overviews, [2, 4]);
   const verified = run('raster', 'verify', output, '--deep');
   assert.equal(verified.status, 0);
-  assert.match(verified.stderr, /(\d+)\/\1 tiles  ETA 0 s/);
+  assert.match(verified.stderr, /^1\/\d+ tiles {2}ETA .*s$/mu);
   assert.equal(run('raster', 'verify', output, '--quiet').stderr, '');
+});
+
+test('an input is mended on the way, and a VRT is an input too', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 100);
+  const [first, second] = ['a.vrt', 'b.vrt'].map((name) => join(directory, name)) as [
+    string,
+    string,
+  ];
+  const flags = ['--srs', 'EPSG:3035', '--bounds', '-100,0,100,200', '--nodata', '9999', '--quiet'];
+  const tiled = run('raster', 'tile', input, first, ...flags);
+  assert.equal(tiled.status, 0, tiled.stderr);
+  const again = run(
+    'raster',
+    'tile',
+    first,
+    second,
+    '--window',
+    '10,20,50,40',
+    '--scale',
+    '0.5',
+    '--quiet',
+  );
+  assert.equal(again.status, 0, again.stderr);
+  const mosaic = await openVrt(second);
+  t.after(() => mosaic.close());
+  assert.deepEqual(mosaic.info.georeferencing.transform, [-80, 2, 0, 160, 0, -2]);
+  assert.deepEqual([mosaic.info.widthPx, mosaic.info.heightPx], [50, 40]);
+  assert.equal(mosaic.info.nodata, 9999);
+  assert.equal(mosaic.info.bands[0]?.scale, 0.5);
+  for (const wrong of [
+    ['--bounds', '1,2,3'],
+    ['--bands', 'x'],
+    ['--nodata', 'much'],
+    ['--window', '0,0,900,900'],
+  ])
+    assert.equal(
+      run('raster', 'tile', input, join(directory, 'c.vrt'), ...wrong).status,
+      2,
+      wrong.join(' '),
+    );
+});
+
+test('several inputs on one grid are one mosaic, named last or by -o; one that is not on it is refused', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 100);
+  const windows = { west: '0,0,60,100', east: '60,0,40,100' };
+  const parts = Object.entries(windows).map(([name, window]) => {
+    const path = join(directory, `${name}.vrt`);
+    const { status, stderr } = run('raster', 'tile', input, path, '--window', window, '--quiet');
+    assert.equal(status, 0, stderr);
+    return join(directory, `${name}_tiles`, 'tile_00_00.tif');
+  });
+  const outputs = ['last.vrt', 'named.vrt'].map((name) => join(directory, name));
+  const [last, name] = outputs as [string, string];
+  assert.equal(run('raster', 'tile', ...parts, last, '--quiet').status, 0);
+  assert.equal(run('raster', 'tile', ...parts, '-o', name, '--quiet').status, 0);
+  const whole = await openVrt(join(directory, 'input.vrt'));
+  const { data } = await whole.read();
+  await whole.close();
+  for (const output of outputs) {
+    const mosaic = await openVrt(output);
+    assert.deepEqual((await mosaic.read()).data, data);
+    await mosaic.close();
+  }
+  const shifted = join(directory, 'shifted.vrt');
+  run('raster', 'tile', input, shifted, '--bounds', '0.5,-100,100.5,0', '--quiet');
+  const { status, stderr } = run('raster', 'tile', input, shifted, '-o', join(directory, 'c.vrt'));
+  assert.equal(status, 2);
+  assert.match(stderr, /shifted\.vrt does not lie on the grid/u);
 });

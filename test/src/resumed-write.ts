@@ -53,7 +53,7 @@ const written = await writeTiledVrt(path, fromArray({ data, width: SIDE_PX, heig
   ifExists: 'replace',
   keepPrevious: 0,
   resume: true,
-  statistics: true,
+  histogram: true,
   fs,
 });
 process.stdout.write(`${JSON.stringify({ calls, resumed: written.resumedTileCount })}\n`);

@@ -26,7 +26,7 @@ function bandOf(path: string, ...flags: string[]): GdalBand {
 }
 
 async function mosaicOf(path: string, source: RasterSource): Promise<GdalBand> {
-  await writeTiledVrt(path, source, { tileSizePx: 256, statistics: true });
+  await writeTiledVrt(path, source, { tileSizePx: 256, histogram: true });
   const band = bandOf(path, '-hist');
   // Had GDAL not found ours, it would have computed its own and left them beside the index.
   assert.equal(existsSync(`${path}.aux.xml`), false);
@@ -61,7 +61,7 @@ test('pixels without data count in no statistic but the valid share, also where 
   data.set([1, 2, 3, 6]);
   const path = join(temporaryDirectory(t), 'out.vrt');
   const source = fromArray({ data, width: 512, height: 256, nodata: -9999 });
-  await writeTiledVrt(path, source, { tileSizePx: 256, statistics: true, skipEmpty: true });
+  await writeTiledVrt(path, source, { tileSizePx: 256, skipEmpty: true });
   const { metadata } = bandOf(path);
   assert.equal(metadata['']?.['STATISTICS_MEAN'], '3');
   assert.equal(metadata['']?.['STATISTICS_MAXIMUM'], '6');

@@ -44,9 +44,3 @@ export function startWriter(kind: WriterKind, path: string, name: string, count:
 }
 
 const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
-
-/**
- * How often a test is run whose failure is a matter of luck. Two runs show that it works; HOLDFAST_RUNS=10 is for the
- * record, and takes minutes.
- */
-export const runs: number = Number(process.env['HOLDFAST_RUNS'] ?? 2);

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -19,25 +19,16 @@ import {
   writeTiledVrt,
 } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
+import { pythonWith } from './python-environment.js';
 
 const VERSION = '0.10.20';
 const packages = [`xarray-spatial==${VERSION}`, 'dask[array]', 'pyproj', 'zstandard'];
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const judge = join(repository, 'test/python/xarray_spatial_judge.py');
 
-/** The Python of an environment with xarray-spatial, made on first use. */
+/** The Python of an environment with xarray-spatial. */
 function python(): string {
-  const environment = join(repository, '.cache', `xarray-spatial-${VERSION}`);
-  const interpreter = join(environment, 'bin/python');
-  const complete = join(environment, 'complete');
-  if (existsSync(complete)) return interpreter;
-  rmSync(environment, { recursive: true, force: true });
-  mkdirSync(join(repository, '.cache'), { recursive: true });
-  execFileSync(findPython(), ['-m', 'venv', environment], { stdio: 'inherit' });
-  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages];
-  execFileSync(interpreter, install, { stdio: 'inherit' });
-  writeFileSync(complete, '');
-  return interpreter;
+  return pythonWith(`xarray-spatial-${VERSION}`, packages, findPython());
 }
 
 function findPython(): string {

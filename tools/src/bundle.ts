@@ -5,11 +5,24 @@
  *   node tools/dist/bundle.js
  *
  * Into `dist/bundled/` go a file for each name that a package exports, `calls.js` with everything that is imported by a
- * call, what these share, and a file for each kind of worker thread.
+ * call, what these share, and a file for each kind of worker thread. They are published as one directory, by Holdfast itself (its
+ * modules, which are compiled by then): a program that uses the checkout meanwhile finds the old build or the new one. One that has read
+ * the old entry a moment ago still finds what that shares with others, which stays for one build. Where nothing has changed nothing is
+ * published.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
+
+const coreModules = new URL('../../packages/holdfast/dist/index.js', import.meta.url).href;
+const { publishDirectory } = (await import(coreModules)) as typeof import('holdfast');
+
+/** Those whose types a program in CommonJS finds too. */
+const typed = ['holdfast', 'raster', 'metaflow', 'crashkit'];
+
+/** The files of one directory, by their paths in it. */
+type Files = ReadonlyMap<string, Uint8Array>;
 
 interface BundledPackage {
   readonly name: string;
@@ -19,10 +32,19 @@ interface BundledPackage {
 
 const packages: readonly BundledPackage[] = [
   { name: 'holdfast', threads: {} },
-  { name: 'raster', threads: { 'start-worker': 'encode/worker' } },
+  {
+    name: 'raster',
+    threads: {
+      'start-worker': 'encode/worker',
+      'start-decoder': 'source/geotiff/decoder-thread',
+    },
+  },
 ];
 
+const CHUNK = /shared-[A-Z0-9]+\.js/g;
+
 const common = {
+  write: false,
   bundle: true,
   platform: 'node',
   target: 'node20.19',
@@ -31,12 +53,70 @@ const common = {
 
 for (const { name, threads } of packages) {
   const dist = fileURLToPath(new URL(`../../packages/${name}/dist`, import.meta.url));
-  rmSync(`${dist}/bundled`, { recursive: true, force: true });
-  await bundlePackage(dist);
-  for (const [file, module] of Object.entries(threads)) await bundleThread(dist, file, module);
+  const made = [await bundlePackage(dist)];
+  for (const [file, module] of Object.entries(threads))
+    made.push(await bundleThread(dist, file, module));
+  await publish(`${dist}/bundled`, new Map(made.flatMap((files) => [...files])));
 }
 
-async function bundlePackage(dist: string): Promise<void> {
+for (const name of typed) {
+  const dist = fileURLToPath(new URL(`../../packages/${name}/dist`, import.meta.url));
+  await publish(`${dist}/commonjs`, typesForCommonJs(dist));
+}
+
+/**
+ * The declarations once more, as those of a CommonJS module: with `module: node16` the compiler refuses an ES module to a
+ * program in CommonJS, which Node has loaded since 20.19.
+ */
+function typesForCommonJs(dist: string): Files {
+  const own = /^(?!commonjs\/).*\.d\.ts$/;
+  const types = [...filesIn(dist)].filter(([path]) => own.test(path));
+  const manifest = Buffer.from('{ "type": "commonjs" }\n');
+  return new Map<string, Uint8Array>([...types, ['package.json', manifest]]);
+}
+
+async function publish(directory: string, made: Files): Promise<void> {
+  const old = filesIn(directory);
+  const isSame = ([path, bytes]: [string, Uint8Array]): boolean => {
+    const there = old.get(path);
+    return there !== undefined && Buffer.compare(there, bytes) === 0;
+  };
+  if (old.size > 0 && [...made].every(isSame)) return;
+  const files = new Map([...chunksInUse(old), ...made]);
+  await publishDirectory(
+    directory,
+    async (stage) => {
+      for (const [path, bytes] of files) await stage.write(path, bytes);
+    },
+    { ifExists: 'replace', durability: 'atomic' },
+  );
+}
+
+function filesIn(directory: string): Files {
+  if (!existsSync(directory)) return new Map();
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  return new Map(paths.map((path) => [relative(directory, path), readFileSync(path)]));
+}
+
+/** What the entries share, of a build; not what that has kept of the build before it. */
+function chunksInUse(files: Files): Files {
+  const found = new Map<string, Uint8Array>();
+  const look = (bytes: Uint8Array): void => {
+    for (const [name] of Buffer.from(bytes).toString().matchAll(CHUNK)) {
+      const chunk = files.get(name);
+      if (chunk === undefined || found.has(name)) continue;
+      found.set(name, chunk);
+      look(chunk);
+    }
+  };
+  for (const [path, bytes] of files) if (!path.startsWith('shared-')) look(bytes);
+  return found;
+}
+
+async function bundlePackage(dist: string): Promise<Files> {
   const entries = entriesOf(dist);
   const options: BuildOptions = {
     ...common,
@@ -49,23 +129,28 @@ async function bundlePackage(dist: string): Promise<void> {
   };
   const calls = callsOf(dist, await findImportedByCalls({ ...options, entryPoints: entries }));
   const entryPoints = [...entries, { in: 'calls', out: 'calls' }];
-  await build({ ...options, entryPoints, plugins: [calls] });
+  return filesOf(dist, await build({ ...options, entryPoints, plugins: [calls] }));
+}
+
+/** Where the modules of one name of a package lie. */
+interface Modules {
+  readonly 'holdfast-modules': string;
 }
 
 /** The modules that the names of a package stand for. */
 function entriesOf(dist: string): { in: string; out: string }[] {
   const text = readFileSync(`${dist}/../package.json`, 'utf8');
-  const { exports } = JSON.parse(text) as { exports: Record<string, string | { types: string }> };
+  const { exports } = JSON.parse(text) as { exports: Record<string, string | Modules> };
   return Object.values(exports).flatMap((target) => {
-    const [, out] =
-      typeof target === 'string' ? [] : (/dist\/(.*)\.d\.ts$/.exec(target.types) ?? []);
+    const modules = typeof target === 'string' ? '' : target['holdfast-modules'];
+    const [, out] = /dist\/(.*)\.js$/.exec(modules) ?? [];
     return out === undefined ? [] : [{ in: `./${out}.js`, out }];
   });
 }
 
 /** The modules that calls import. In one file, no two of them can have exports of the same name. */
 async function findImportedByCalls(options: BuildOptions): Promise<readonly string[]> {
-  const { metafile } = await build({ ...options, metafile: true, write: false });
+  const { metafile } = await build({ ...options, metafile: true });
   const modules = new Set<string>();
   for (const { kind, external, path } of Object.values(metafile.inputs).flatMap((i) => i.imports))
     if (kind === 'dynamic-import' && !external) modules.add(path);
@@ -97,16 +182,23 @@ function callsOf(dist: string, modules: readonly string[]): Plugin {
 }
 
 /** A thread shares no objects with others, and so brings its own modules of other packages too. */
-async function bundleThread(dist: string, file: string, module: string): Promise<void> {
-  await build({
+async function bundleThread(dist: string, file: string, module: string): Promise<Files> {
+  const made = await build({
     ...common,
     entryPoints: [`${dist}/${module}.js`],
     outfile: `${dist}/bundled/${file}.cjs`,
     format: 'cjs',
     conditions: ['holdfast-modules'],
-    // It brings binaries of its own.
-    external: ['koffi'],
+    // They bring binaries of their own, one of them WebAssembly.
+    external: ['koffi', 'geotiff'],
     // What is required relative to a module is required relative to the bundle.
     define: { 'import.meta.url': '__filename' },
   });
+  return filesOf(dist, made);
+}
+
+function filesOf(dist: string, { outputFiles = [] }: BuildResult): Files {
+  return new Map(
+    outputFiles.map(({ path, contents }) => [relative(`${dist}/bundled`, path), contents]),
+  );
 }

@@ -8,16 +8,20 @@ import { dirname, join, normalize, relative } from 'node:path';
 /** The core's folders and files, lowest first. Those on one row do not know each other. */
 const coreRows: readonly (readonly string[])[] = [
   ['errors'],
-  ['failure', 'options'],
+  ['abort', 'failure', 'options', 'text'],
   ['os'],
   ['lock'],
   ['journal'],
   ['stage'],
   ['file'],
-  ['json', 'records', 'directory'],
+  ['document'],
+  ['env', 'json', 'directory'],
+  ['watch'],
+  ['records', 'toml', 'yaml'],
   ['transaction'],
   ['at-first-call'],
   ['index'],
+  ['api'],
 ];
 
 /** The packages and what each may use of the others. */

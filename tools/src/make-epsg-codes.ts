@@ -89,7 +89,7 @@ function lines(text: string): string {
 
 const names = [...new Set(Object.values(kinds))];
 const source = `/**
- * The kinds of EPSG's codes: made by tools/src/make-epsg-codes.ts from epsg-index ${version}; not to be edited.
+ * The kinds of EPSG's codes: made by the generator make-epsg-codes from epsg-index ${version}; not to be edited.
  * Each kind has its runs of codes, \`gap+more\` in base 36: the gap since the last code, and how many more follow.
  */
 export const epsgRuns: Readonly<Record<${names.map((name) => `'${name}'`).join(' | ')}, string>> = {

@@ -1,11 +1,11 @@
 /**
  * Packs every public package, installs the packed files into an empty project with install scripts off, and uses
- * them from there: what users get is what was tested.
+ * them from there: what users get is what was tested. Each carries its licence, and a README whose example runs.
  *
  *   node tools/dist/package-check.js
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,6 +65,21 @@ for (const compression of ['none', 'deflate', 'lzw']) {
 assert.ok(EnvironmentManifest && ModelDisk);
 `;
 
+/** A program in CommonJS whose compiler, with `module: node16`, knows of no `require` of an ES module. */
+const commonJs = `
+import { isHoldfastError, replaceFile } from 'holdfast';
+import { errnoOf } from 'holdfast/errors';
+import { fromArray } from '@holdfast/raster';
+import { EnvironmentManifest } from '@holdfast/metaflow';
+import { ModelDisk } from '@holdfast/crashkit';
+
+replaceFile('from-commonjs', 'whole').then(undefined, (error: unknown) => {
+  if (!isHoldfastError(error, 'IO')) throw error;
+  const path: string = error.path;
+  console.log(path, errnoOf(error), fromArray, EnvironmentManifest, ModelDisk);
+});
+`;
+
 const project = mkdtempSync(join(tmpdir(), 'holdfast-packed-'));
 try {
   const tarballs = packages.map((name) => {
@@ -86,10 +101,39 @@ try {
     project,
   );
   run(process.execPath, ['use.js'], project);
+  writeFileSync(join(project, 'use.cts'), commonJs);
+  const compiler = join(repository, 'node_modules/.bin/tsc');
+  const types = ['--types', 'node', '--typeRoots', join(repository, 'node_modules/@types')];
+  run(compiler, ['--strict', '--module', 'node16', ...types, 'use.cts'], project);
+  run(process.execPath, ['use.cjs'], project);
   run(join(project, 'node_modules/.bin/holdfast'), ['--help'], project);
+  for (const name of packages) checkPapers(name);
   console.log(`packed, installed and used: ${packages.join(', ')}`);
 } finally {
   rmSync(project, { recursive: true, force: true });
+}
+
+/** The licence is the repository's, and the example of the README runs where the package is installed. */
+function checkPapers(name: string): void {
+  const installed = join(project, 'node_modules', name === 'holdfast' ? name : `@holdfast/${name}`);
+  const [licence, ours] = [installed, repository].map((directory) =>
+    readFileSync(join(directory, 'LICENSE'), 'utf8'),
+  );
+  if (licence !== ours) throw new Error(`${name} carries another licence`);
+  const readme = readFileSync(join(installed, 'README.md'), 'utf8');
+  const [, language, example] = /^```(js|sh)\n([^]*?)^```$/m.exec(readme) ?? [];
+  if (example === undefined) throw new Error(`the README of ${name} has no example`);
+  const directory = join(project, `example-of-${name}`);
+  mkdirSync(directory);
+  if (language === 'sh') run('bash', ['-euc', withHoldfast(example)], directory);
+  else {
+    writeFileSync(join(directory, 'example.js'), example);
+    run(process.execPath, ['example.js'], directory);
+  }
+}
+
+function withHoldfast(script: string): string {
+  return `PATH="${join(project, 'node_modules/.bin')}:$PATH"\n${script}`;
 }
 
 function run(command: string, args: readonly string[], cwd: string): string {

@@ -7,15 +7,17 @@ export const suites = {
   interop: '.interop.ts',
   root: '.root.ts',
   wine: '.wine.ts',
+  nfs: '.nfs.ts',
+  filesystems: '.fs.ts',
 } as const;
 export type Suite = keyof typeof suites;
 
-const packageTests = /^((?:packages\/[^/]+|tools)\/)test\//;
+const packageTests = /^((?:packages\/[^/]+|proof|tools)\/)test\//;
 const crossPackageTests = /^test\/src\//;
 
 /** The test sources of a suite, as paths relative to the repository, sorted. */
 export function listTestSources(repository: string, suite: Suite): string[] {
-  return ['packages', 'test', 'tools']
+  return ['packages', 'proof', 'test', 'tools']
     .flatMap((folder) => filesBelow(repository, folder))
     .filter((file) => packageTests.test(file) || crossPackageTests.test(file))
     .filter((file) => file.endsWith(suites[suite]))

@@ -2,10 +2,11 @@
  * Runs the compiled tests with node:test, from a list of files of its own: `node --test FOLDER` can run the wrong
  * files, or none, and pass. Fails when a test has no compiled file, and when there is nothing to run.
  *
- *   node tools/dist/test.js [--suite unit|interop|root] [SUBSTRING ...]
+ *   node tools/dist/test.js [--suite unit|interop|root|nfs] [--except SUBSTRING] [--seed N] [SUBSTRING ...]
  *
  * The name of a test file says its suite: `*.test.ts` is `unit` (any machine with Node), `*.interop.ts` needs other
- * programs (GDAL, Python packages), `*.root.ts` needs root (mounts, quotas, namespaces).
+ * programs (GDAL, Python packages), `*.root.ts` needs root (mounts, quotas, namespaces), `*.nfs.ts` two mounts of one
+ * NFS server (tools/src/nfs.ts).
  *
  * Tests and what they start get the packages' modules, not the bundles that users get: a test that looks into a package
  * must not have another copy of it.
@@ -20,6 +21,10 @@ const { values, positionals } = parseArgs({
   options: {
     suite: { type: 'string', default: 'unit' },
     concurrency: { type: 'string', default: '2' },
+    // A file that takes minutes, and says nothing more with another Node.
+    except: { type: 'string' },
+    // Where property tests begin; a failure prints its own.
+    seed: { type: 'string', default: '1' },
   },
   allowPositionals: true,
 });
@@ -28,7 +33,9 @@ if (!(suite in suites)) fail(`unknown suite '${suite}': one of ${Object.keys(sui
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const sources = listTestSources(repository, suite).filter(
-  (source) => positionals.length === 0 || positionals.some((part) => source.includes(part)),
+  (source) =>
+    (positionals.length === 0 || positionals.some((part) => source.includes(part))) &&
+    !(values.except !== undefined && source.includes(values.except)),
 );
 const compiled = sources.map(compiledPath);
 const missing = compiled.filter((file) => !existsSync(`${repository}/${file}`));
@@ -37,8 +44,18 @@ if (compiled.length === 0) fail(`no ${suite} test matches`);
 
 const { status, signal } = spawnSync(
   process.execPath,
-  ['--test', `--test-concurrency=${values.concurrency}`, ...compiled],
-  { cwd: repository, stdio: 'inherit', env: withModules(process.env) },
+  [
+    '--import',
+    new URL('property-seed.js', import.meta.url).href,
+    '--test',
+    `--test-concurrency=${values.concurrency}`,
+    ...compiled,
+  ],
+  {
+    cwd: repository,
+    stdio: 'inherit',
+    env: { ...withModules(process.env), HOLDFAST_SEED: values.seed },
+  },
 );
 if (signal) fail(`the test runner was ended by ${signal}`);
 process.exitCode = status ?? 1;

@@ -25,3 +25,7 @@ test('lint finds an explicit any', () => {
 test('lint finds an import cycle', () => {
   assert.match(lint('cycle-a.ts'), /no-cycle/);
 });
+test('lint finds an error and bytes that are told by their class, which another realm does not share', () => {
+  const found = lint('other-realm.ts').match(/no-instanceof-builtins/g);
+  assert.equal(found?.length, 2);
+});

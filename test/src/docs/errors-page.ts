@@ -14,7 +14,7 @@ export const errorsPagePath: string = fileURLToPath(
 /** The text of the page. */
 export async function renderErrorsPage(): Promise<string> {
   const rows = Object.entries(errorCodes).map(
-    ([code, { when, exitCode }]) => `| \`${code}\` | ${when} | ${exitCode} |`,
+    ([code, { when, remedy, exitCode }]) => `| \`${code}\` | ${when} | ${remedy} | ${exitCode} |`,
   );
   const page = `# Errors
 
@@ -28,9 +28,16 @@ never on message text. \`outcome\` says what is on disk now:
 \`step\` names the step of the protocol that failed, \`path\` what it was about, \`cause\` is the operating system's own error
 (or what your function threw), and \`others\` holds further errors of work that ran side by side.
 
-| code | returned when | exit status of \`holdfast\` |
-| --- | --- | --- |
+| code | returned when | what to do | exit status of \`holdfast\` |
+| --- | --- | --- | --- |
 ${rows.join('\n')}
+
+The message of an error says what to do, with names and numbers. \`holdfast\` says it with its own commands and flags; names of
+options and calls are the library's.
+
+**Missing directories**: \`updateJson\`, \`updateFile\`, \`updateEnv\`, \`updateToml\` and \`updateYaml\` make the directory of their
+document, with those above it, durably: a configuration is often the first file of its program. Every other call, and every
+other command, wants the directory to be there: a misspelt path is NOT_FOUND, and makes nothing.
 
 The command line exits with 1 for an error that is not Holdfast's own, and with the status of the command that it runs
 (\`holdfast lock\`, \`holdfast publish\`) when that command fails.

@@ -1,0 +1,77 @@
+/**
+ * Runs the suite `*.nfs.ts` on a real NFS: a guest kernel (guest.ts) serves a directory by NFS 4.2 on its own loopback and
+ * mounts it twice without shared caches, which is what two machines are to each other. Node runs in the guest.
+ *
+ *   node tools/dist/nfs.js [SUBSTRING ...]
+ *
+ * The tests find the mounts in HOLDFAST_NFS_A and HOLDFAST_NFS_B, two more that cache no names (`lookupcache=none`) in
+ * HOLDFAST_NFS_C and HOLDFAST_NFS_D, and the server's own directory, on ext4, in HOLDFAST_NFS_SERVER. Needs Debian's user-mode-linux, kmod, e2fsprogs, iproute2, nfs-kernel-server and nfs-common.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { runGuest } from './guest/guest.js';
+
+const TIME_LIMIT_MS = 600_000;
+const DISK_BYTES = 512 * 2 ** 20;
+
+const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const folder = mkdtempSync(`${realpathSync(tmpdir())}/holdfast-nfs-`);
+try {
+  process.exitCode = await runGuest({
+    script: script(process.argv.slice(2)),
+    disks: [makeDisk(`${folder}/disk`)],
+    timeLimitMs: TIME_LIMIT_MS,
+    onLine: (line) => console.log(line),
+  });
+} catch (error) {
+  console.error(`nfs: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function makeDisk(path: string): string {
+  writeFileSync(path, '');
+  truncateSync(path, DISK_BYTES);
+  execFileSync('mkfs.ext4', ['-q', '-F', path]);
+  return path;
+}
+
+/**
+ * Both mounts are one client to the server, and it does not recall what it has delegated to a client because of that same
+ * client, as it does between two machines: so it is to delegate nothing.
+ *
+ * A server that has just started lets nobody lock before its grace time is over; the guest starts with a short one.
+ */
+function script(substrings: readonly string[]): string {
+  const node = `'${process.execPath}'`;
+  const wanted = substrings.map((text) => `'${text.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+  return `
+set -e
+load nfsd nfsv4
+mkdir disk a b c d
+mount -t tmpfs tmpfs /var/lib/nfs
+mkdir /var/lib/nfs/{rpc_pipefs,v4recovery}
+touch /var/lib/nfs/{etab,rmtab}
+mount -t ext4 /dev/ubda disk
+mount -t nfsd nfsd /proc/fs/nfsd
+mount -t rpc_pipefs rpc_pipefs /var/lib/nfs/rpc_pipefs
+echo 0 >/proc/sys/fs/leases-enable
+echo 10 >/proc/fs/nfsd/nfsv4leasetime
+echo 10 >/proc/fs/nfsd/nfsv4gracetime
+exportfs -o rw,fsid=0,no_root_squash,no_subtree_check,insecure 127.0.0.1:/mnt/disk
+rpc.mountd -N 3 -V 4 2>/dev/null
+rpc.nfsd -N 3 -V 4.2 4
+for mount in a b; do mount -t nfs4 -o vers=4.2,nosharecache 127.0.0.1:/ $mount; done
+for mount in c d; do mount -t nfs4 -o vers=4.2,nosharecache,lookupcache=none 127.0.0.1:/ $mount; done
+timeout 60 flock a/grace true
+rm a/grace
+export NO_COLOR=1 HOLDFAST_NFS_SERVER=/mnt/disk
+export HOLDFAST_NFS_{A,B,C,D}
+HOLDFAST_NFS_A=/mnt/a HOLDFAST_NFS_B=/mnt/b HOLDFAST_NFS_C=/mnt/c HOLDFAST_NFS_D=/mnt/d
+cd '${repository}'
+${node} tools/dist/test.js --suite nfs --concurrency 1 ${wanted}
+`;
+}
