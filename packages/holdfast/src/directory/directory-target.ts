@@ -1,5 +1,5 @@
 /** The directory that a publish is to fill or replace, found and judged before anything is staged. */
-import { HoldfastError } from '../errors.js';
+import { errnoOf, HoldfastError } from '../errors.js';
 import { settledName } from '../journal/settled-name.js';
 import { followSymlinks, type ResolvedName } from '../os/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
@@ -83,9 +83,9 @@ export async function findTarget(
 }
 
 /**
- * Looks once more for the tree to be replaced.
+ * Looks once more for the tree to be replaced, after what was there refused to be.
  *
- * @returns whether it is another one, or none, or one where there was none
+ * @returns whether it is another one, or none
  */
 export async function findAgain(fs: Fs, target: DirectoryTarget): Promise<boolean> {
   const { parent, name, path, old: before } = target;
@@ -93,7 +93,7 @@ export async function findAgain(fs: Fs, target: DirectoryTarget): Promise<boolea
   const existing = await lookAt(fs, parent.at(name));
   refuseNonDirectory(path, existing);
   const old = existing && (await openFullTree(fs, parent, name));
-  const isSame = old && before ? isSameFile(old.stat, before.stat) : old === before;
+  const isSame = old && before ? isSameFile(old.stat, before.stat) : existing && old === before;
   if (isSame) {
     if (old) await closeQuietly(old.handle);
     return false;
@@ -126,8 +126,21 @@ async function openParent(fs: Fs, path: string): Promise<FsDirectory> {
   }
 }
 
-/** The directory of this name, held open; `undefined` when it is empty. */
+/** The directory of this name, held open; `undefined` when it is empty, or not there for a moment (two renames). */
 async function openFullTree(
+  fs: Fs,
+  parent: FsDirectory,
+  name: string,
+): Promise<OpenedTree | undefined> {
+  try {
+    return await openIfFull(fs, parent, name);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function openIfFull(
   fs: Fs,
   parent: FsDirectory,
   name: string,

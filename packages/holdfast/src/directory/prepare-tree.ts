@@ -10,7 +10,7 @@
  */
 import { errnoOf, HoldfastError, isHoldfastError, messageOf } from '../errors.js';
 import type { Lock } from '../lock/lock.js';
-import type { Fs, FsDirectory } from '../os/fs.js';
+import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { giveTree, ownerFor } from '../os/give.js';
 import { nameError } from '../os/node-fs.js';
 import { basename, join } from '../os/paths.js';
@@ -146,14 +146,33 @@ async function takeAttributes(
   stage: OwnedDirectory,
   { parent, name }: ChildName,
 ): Promise<number | undefined> {
-  const existing = await lookAt(fs, parent.at(name));
-  if (existing?.kind !== 'directory') return undefined;
-  const source = { path: join(parent.path, name), existing, mode: undefined };
-  await giveAttributes(fs, source, stage.handle, stage.stat);
+  for (let gave = false; !gave;) {
+    const existing = await lookAt(fs, parent.at(name));
+    if (existing?.kind !== 'directory') return undefined;
+    gave = await gaveAttributes(fs, stage, { parent, name }, existing);
+  }
   const { mode } = await stage.handle.stat();
   if ((mode & OWNER_BITS) === OWNER_BITS) return undefined;
   await stage.handle.chmod(mode | OWNER_BITS);
   return mode;
+}
+
+/** Not when the directory went meanwhile, since another publisher replaces it by two renames. */
+async function gaveAttributes(
+  fs: Fs,
+  stage: OwnedDirectory,
+  { parent, name }: ChildName,
+  existing: FileStat,
+): Promise<boolean> {
+  const source = { path: join(parent.path, name), existing, mode: undefined };
+  try {
+    await giveAttributes(fs, source, stage.handle, stage.stat);
+    return true;
+  } catch (error) {
+    const named = await lookAt(fs, parent.at(name));
+    if (errnoOf(error) !== 'ENOENT' || (named && isSameFile(named, existing))) throw error;
+    return false;
+  }
 }
 
 /** Unless `fill` has set another mode itself. */

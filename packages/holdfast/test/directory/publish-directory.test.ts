@@ -319,6 +319,45 @@ for (const there of [true, false]) {
   });
 }
 
+test('a tree that is there when it is published and gone when it is looked for is one of another publisher', async (t) => {
+  const root = temporaryDirectory(t);
+  let theirs = 'comes';
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path, args }) => {
+      if (theirs === 'comes' && name === 'rename' && args[1] === `${root}/out`) {
+        theirs = 'there';
+        mkdirSync(`${root}/out/theirs`, { recursive: true });
+      } else if (theirs === 'there' && name === 'lstat' && path === `${root}/out`) {
+        theirs = 'gone';
+        rmSync(path, { recursive: true });
+      }
+      return undefined;
+    },
+  });
+  await publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), {
+    ifExists: 'replace',
+    fs,
+  });
+  assert.deepEqual([theirs, readdirSync(`${root}/out`)], ['gone', ['new']]);
+});
+
+test('a tree that goes right before it is opened is none', async (t) => {
+  const root = temporaryDirectory(t);
+  await publishDirectory(`${root}/out`, (stage) => stage.write('old', ''));
+  let isGone = false;
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path }) => {
+      if (!isGone && name === 'openDirectory' && path === `${root}/out`) {
+        isGone = true;
+        rmSync(path, { recursive: true });
+      }
+      return undefined;
+    },
+  });
+  await publishDirectory(`${root}/out`, (stage) => stage.write('new', ''), { fs });
+  assert.deepEqual([isGone, readdirSync(`${root}/out`)], [true, ['new']]);
+});
+
 test('processes that replace one tree all succeed in turn, and nothing of theirs is left but the last tree', async (t) => {
   const root = temporaryDirectory(t);
   const script = `
