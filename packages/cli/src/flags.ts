@@ -1,6 +1,6 @@
 /** What several commands take: the flags of a lock, and the arguments of flags as values. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { InPlace, LockChoice } from 'holdfast';
+import type { InPlace, LockChoice, SetAsideOptions } from 'holdfast';
 
 /** What {@link withLockFlags} adds. */
 export interface LockFlags {
@@ -105,6 +105,33 @@ export function withInPlaceAlone(args: readonly string[]): string[] {
 export function onEmptyOption(): Option {
   const help = 'what to do with a file that exists and is empty; looked at again, then judged';
   return new Option('--on-empty <what>', help).choices(['initial', 'error', 'wait']);
+}
+
+/** What {@link withSetAsideFlags} adds. */
+export interface SetAsideFlags {
+  readonly setAsideCount?: number;
+  /** In days. */
+  readonly setAsideAge?: number;
+}
+
+/** `--set-aside-count` and `--set-aside-age`, for every command that sets aside what it cannot use. */
+export function withSetAsideFlags(command: Command): Command {
+  return command
+    .option(
+      '--set-aside-count <count>',
+      'of what was set aside (FILE.corrupt-*, FILE.torn-*) the newest stay, so many (32)',
+      positiveNumber,
+    )
+    .option(
+      '--set-aside-age <days>',
+      'and of those what was set aside so many days ago or less (90)',
+      wholeNumber,
+    );
+}
+
+/** The same as options of the library. */
+export function setAsideOptions({ setAsideCount, setAsideAge }: SetAsideFlags): SetAsideOptions {
+  return { keepSetAside: { count: setAsideCount, maxAgeDays: setAsideAge } };
 }
 
 /** `--restore`, for a document that cannot be parsed. */

@@ -62,7 +62,7 @@ const words: readonly (readonly [library: string, here: string])[] = [
   ['maxBlockBytes', 'the limit of a block'],
   ['stagingBytes', 'the memory for staging'],
   ['{ count, maxAgeDays }', 'count and age'],
-  ['keepSetAside', 'how much of what is set aside stays'],
+  ['keepSetAside', '--set-aside-count, --set-aside-age'],
 ];
 
 const pattern = new RegExp(words.map(([library]) => escaped(library)).join('|'), 'gu');

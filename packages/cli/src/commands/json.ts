@@ -13,7 +13,10 @@ import {
 } from 'holdfast/json';
 import {
   type InPlaceFlag,
+  type SetAsideFlags,
   inPlaceOption,
+  setAsideOptions,
+  withSetAsideFlags,
   keepOptions,
   type KeepFlags,
   type LockFlags,
@@ -27,7 +30,7 @@ import {
 import { jsonOf, print, resultOf } from '../outputs.js';
 import { readStandardInput } from '../standard-input.js';
 
-interface UpdateFlags extends InPlaceFlag, LockFlags, KeepFlags {
+interface UpdateFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags {
   readonly initial?: JsonValue;
   readonly onEmpty?: OnEmpty;
   readonly indent?: number | string;
@@ -187,7 +190,7 @@ Examples:
 }
 
 function withUpdateFlags(command: Command): Command {
-  return withKeepFlags(withLockFlags(command))
+  return withSetAsideFlags(withKeepFlags(withLockFlags(command)))
     .option('--initial <json>', 'what a missing or empty file holds ({})', jsonArgument)
     .addOption(onEmptyOption())
     .option('--indent <width>', 'spaces per level, or "tab"; as found by default', indentArgument)
@@ -211,6 +214,7 @@ async function change(
     syntax: flags.jsonc && 'jsonc',
     ...lockOptions(flags),
     ...keepOptions(flags),
+    ...setAsideOptions(flags),
     onCorrupt: flags.quarantine ? 'quarantine' : onCorruptOf(flags),
     secret: flags.secret,
     inPlace: flags.inPlace,

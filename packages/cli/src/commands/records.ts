@@ -18,7 +18,16 @@ import {
   type LogRepair,
 } from 'holdfast';
 import { parseJson } from 'holdfast/json';
-import { type LockFlags, lockOptions, positiveNumber, seconds, withLockFlags } from '../flags.js';
+import {
+  type LockFlags,
+  type SetAsideFlags,
+  lockOptions,
+  positiveNumber,
+  seconds,
+  setAsideOptions,
+  withLockFlags,
+  withSetAsideFlags,
+} from '../flags.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
 import { standardInput } from '../standard-input.js';
 
@@ -52,7 +61,7 @@ const formats = ['jsonl', 'csv'] as const;
 
 // append
 
-interface AppendFlags extends LogFlags {
+interface AppendFlags extends LogFlags, SetAsideFlags {
   readonly from: LogFormatName;
   readonly columns?: readonly string[];
   readonly maxBytes?: number;
@@ -81,7 +90,7 @@ function addAppend(records: Command): void {
     .option('--keep <count>', 'with --max-bytes: so many rotated logs stay (all)', positiveNumber)
     .option('--key <field...>', 'with --max-bytes: compact first, by these fields')
     .option('--latest-by <field>', 'with --key: the field that says which was written last');
-  withLockFlags(withLogFlags(append))
+  withSetAsideFlags(withLockFlags(withLogFlags(append)))
     .option('--json', 'print how many were appended, and what was mended first')
     .addHelpText(
       'after',
@@ -104,6 +113,7 @@ async function appendFromInput(file: string, flags: AppendFlags): Promise<void> 
     key: flags.key,
     latestBy: flags.latestBy,
     ...lockOptions(flags),
+    ...setAsideOptions(flags),
   };
   const appender = new Appender((record) => appendRecords(file, [record], options));
   const input = flags.from === 'csv' ? csvInput() : jsonLinesInput();
@@ -344,7 +354,7 @@ async function compactLog(file: string, flags: CompactFlags): Promise<void> {
 
 // repair
 
-interface RepairFlags extends LogFlags {
+interface RepairFlags extends LogFlags, SetAsideFlags {
   readonly check?: true;
 }
 
@@ -357,7 +367,7 @@ function addRepair(records: Command): void {
         'FILE.torn-<checksum>, and told with its place. FILE holds the old log or the repaired one, also after a crash.',
     )
     .argument('<file>');
-  withLockFlags(withLogFlags(repair))
+  withSetAsideFlags(withLockFlags(withLogFlags(repair)))
     .option('--check', 'only tell what would be done; exit status 10 if there is something')
     .option('--json', 'print what was done')
     .addHelpText(
@@ -372,7 +382,13 @@ Examples:
 
 async function repairLog(file: string, flags: RepairFlags): Promise<void> {
   const { check, format, delimiter } = flags;
-  const result = await repairRecords(file, { check, format, delimiter, ...lockOptions(flags) });
+  const result = await repairRecords(file, {
+    check,
+    format,
+    delimiter,
+    ...lockOptions(flags),
+    ...setAsideOptions(flags),
+  });
   const { repairs, recordCount } = result;
   if (check && repairs.length > 0) process.exitCode = errorCodes.CORRUPT_DOCUMENT.exitCode;
   if (flags.json) {

@@ -17,7 +17,10 @@ import {
 import { deleteAt, getAt, parseJson, setAt } from 'holdfast/json';
 import {
   type InPlaceFlag,
+  type SetAsideFlags,
   inPlaceOption,
+  setAsideOptions,
+  withSetAsideFlags,
   keepOptions,
   type KeepFlags,
   type LockFlags,
@@ -81,7 +84,7 @@ const documents: readonly DocumentCommand[] = [
   },
 ];
 
-interface ChangeFlags extends InPlaceFlag, LockFlags, KeepFlags {
+interface ChangeFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags {
   readonly onEmpty?: OnEmpty;
   readonly restore?: true;
   readonly secret?: true;
@@ -140,7 +143,7 @@ function addDocument(program: Command, document: DocumentCommand): void {
 }
 
 function withChangeFlags(command: Command): Command {
-  return withKeepFlags(withLockFlags(command))
+  return withSetAsideFlags(withKeepFlags(withLockFlags(command)))
     .addOption(onEmptyOption())
     .addOption(restoreOption())
     .addOption(inPlaceOption());
@@ -193,6 +196,7 @@ async function change(
   await update(file, (whole) => updater(whole as JsonValue), {
     ...lockOptions(flags),
     ...keepOptions(flags),
+    ...setAsideOptions(flags),
     onCorrupt: onCorruptOf(flags),
     onEmpty: flags.onEmpty,
     secret: flags.secret,

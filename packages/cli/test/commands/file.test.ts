@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -45,6 +46,37 @@ test('put replaces a file by a long standard input, in a pipe that reads the sam
   assert.equal(spawnSync('sh', ['-c', pipe], { cwd: root }).status, 0);
   assert.equal(readFileSync(`${root}/a`, 'utf8'), lines.replaceAll('line', 'row'));
   assert.deepEqual(readdirSync(root), ['a']);
+});
+
+test('--in-place keeps the inode and every name of a file with hard links, whatever its format', (t) => {
+  const root = temporaryDirectory(t);
+  const files: readonly (readonly [
+    name: string,
+    before: string,
+    command: string[],
+    after: string,
+  ])[] = [
+    ['plain', 'old', ['put', '--in-place', 'plain'], 'new'],
+    ['a.json', '{"a":1}', ['json', 'set', '--in-place', 'a.json', '/a', '2'], '{"a":2}'],
+    [
+      'a.toml',
+      'a = 1 # one\n',
+      ['toml', 'set', '--in-place', 'a.toml', '/a', '2'],
+      'a = 2 # one\n',
+    ],
+    ['.env', 'A=1\n', ['env', 'set', '--in-place', 'always', '.env', '/A', '"2"'], 'A=2\n'],
+  ];
+  for (const [name, before, command, after] of files) {
+    writeFileSync(`${root}/${name}`, before);
+    linkSync(`${root}/${name}`, `${root}/${name}.other`);
+    const { ino } = statSync(`${root}/${name}`);
+    const { status, err } = run(root, 'new', ...command);
+    assert.equal(status, 0, err);
+    assert.equal(statSync(`${root}/${name}`).ino, ino);
+    assert.equal(readFileSync(`${root}/${name}.other`, 'utf8'), after);
+  }
+  assert.equal(run(root, 'newer', 'put', 'plain').status, 0);
+  assert.equal(readFileSync(`${root}/plain.other`, 'utf8'), 'new', 'without it the link is left');
 });
 
 test('put gives the mode that it is told, keeps a secret, and refuses to replace on request', (t) => {

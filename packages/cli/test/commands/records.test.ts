@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -110,4 +110,21 @@ test('compact without a key is exit status 2, and every command has examples', (
   for (const command of ['append', 'read', 'compact']) {
     assert.match(records(directory, '', command, '--help').stdout, /Examples:/);
   }
+});
+
+test('of what repairs and appends set aside the newest stay, as many as it says', (t) => {
+  const root = temporaryDirectory(t);
+  const setAside = (): string[] => readdirSync(root).filter((name) => name.includes('.torn-'));
+  for (const [index, command] of [
+    ['repair', 'a.jsonl'],
+    ['append', 'a.jsonl'],
+    ['repair', '--set-aside-count', '2', 'a.jsonl'],
+    ['append', '--set-aside-count', '1', 'a.jsonl'],
+  ].entries()) {
+    writeFileSync(`${root}/a.jsonl`, `{"a":1}\n{"torn":${index}`);
+    const { status, stderr } = records(root, '{"a":2}\n', ...command);
+    assert.equal(status, 0, stderr);
+  }
+  assert.equal(setAside().length, 1);
+  assert.equal(records(root, '', 'repair', '--set-aside-count', '0', 'a.jsonl').status, 2);
 });
