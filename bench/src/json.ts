@@ -164,8 +164,8 @@ async function benchContention(path: string, updates: number, rounds: number): P
 }
 
 /**
- * What it costs an update that other processes wait for the same lock: a few of them, and many. The floor is the same work in
- * Python, each update under a flock(2) that sleeps in the kernel.
+ * What it costs an update that other processes wait for the same lock: a few of them, and many, of one counter, so that the
+ * document is no longer with many. The floor is the same work in Python, each update under a flock(2) that sleeps in the kernel.
  */
 async function benchWaiting(path: string, rounds: number): Promise<void> {
   const writers: readonly (readonly [name: string, command: readonly string[]])[] = [
@@ -207,7 +207,9 @@ async function runWaiting(
   writeEmpty(path);
   const processes: BenchProcess[] = [];
   for (let i = 0; i < processCount; i += 1) {
-    processes.push(await startProcess([...command, path, `p${i}`, String(UPDATES_WAITED_FOR)]));
+    processes.push(
+      await startProcess([...command, path, `p${i}`, String(UPDATES_WAITED_FOR), 'count']),
+    );
   }
   const began = performance.now();
   const runs = await Promise.all(processes.map((started) => started.run()));
@@ -238,7 +240,7 @@ const flockWriter = [
   '-c',
   `
 import fcntl, json, os, sys, time
-path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+path, name, count, key = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 def update(path, key):
     lock = os.open(path + '.lock', os.O_RDWR | os.O_CREAT, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -255,11 +257,11 @@ def update(path, key):
     os.close(lock)
 own = path + '.' + name
 with open(own, 'w') as file: file.write('{}')
-update(own, name)
+for i in range(20): update(own, name)
 print('ready', flush=True)
 sys.stdin.readline()
 began, used = time.monotonic(), time.process_time()
-for i in range(count): update(path, f'{name}-{i}')
+for i in range(count): update(path, key)
 print((time.monotonic() - began) * 1000, (time.process_time() - used) * 1000, flush=True)
 `,
 ];

@@ -152,26 +152,49 @@ export class KernelLock {
   }
 
   /**
+   * Frees the lock, at once, and wakes nobody yet: for one who may take it again before somebody is awake. {@link release} is to
+   * follow. When the process ends before it does, the next in line is woken all the same.
+   *
+   * @returns whether somebody waits; if nobody does, all is released
+   */
+  free(): boolean {
+    this.#unlock();
+    if (this.othersWait()) {
+      freed.add(this);
+      wakeAtExit();
+      return true;
+    }
+    void this.release();
+    return false;
+  }
+
+  /**
    * Frees the lock and the ticket, at once, also when a child process inherited the descriptor. Who had either wakes the next in
    * line, if it is told to.
-   *
-   * @returns whether somebody waits whom this did not wake
    */
-  async release({ wakes = true }: { readonly wakes?: boolean } = {}): Promise<boolean> {
+  async release({ wakes = true }: { readonly wakes?: boolean } = {}): Promise<void> {
     // A number that was closed may be another file's by now.
-    if (this.#isReleased) return false;
+    if (this.#isReleased) return;
     this.#isReleased = true;
+    freed.delete(this);
     const wasInLine = this.#ticket !== undefined;
+    this.#unlock();
+    this.#dropTicket();
+    if (wakes && (this.#isHeld || wasInLine)) this.wakeNext();
+    await closeQuietly(this.#file);
+  }
+
+  /** Wakes whoever has waited longest. */
+  wakeNext(): void {
+    wakeFirst(this.#file);
+  }
+
+  #unlock(): void {
     try {
       this.#file.unlock();
     } catch {
       // Closing frees it as well, unless a child process has the descriptor; there is nothing a caller could do.
     }
-    this.#dropTicket();
-    if (wakes && (this.#isHeld || wasInLine)) wakeFirst(this.#file);
-    const isLeft = !wakes && this.othersWait();
-    await closeQuietly(this.#file);
-    return isLeft;
   }
 
   /** The one who has waited longest, unless that is this descriptor. */
@@ -206,17 +229,16 @@ export class KernelLock {
   }
 }
 
-/** Wakes whoever has waited longest for a lock that this process has freed and did not take again. */
-export async function wakeWaiters(fs: Fs, lockPath: string): Promise<void> {
-  try {
-    const { handle } = await atName(fs, lockPath, (path) =>
-      openOwn(fs, path, { access: 'read' }, { owner: 'anyone' }),
-    );
-    wakeFirst(handle);
-    await closeQuietly(handle);
-  } catch {
-    // Where it cannot be opened any more nobody waits; who does all the same looks in a while.
-  }
+/** What is freed and whose next in line is not woken yet. */
+const freed = new Set<KernelLock>();
+let wakesAtExit = false;
+
+function wakeAtExit(): void {
+  if (wakesAtExit) return;
+  wakesAtExit = true;
+  process.on('exit', () => {
+    for (const lock of freed) lock.wakeNext();
+  });
 }
 
 function wakeFirst({ tickets }: FsFile): void {

@@ -14,7 +14,7 @@ import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import type { Fs, LockMode } from '../os/fs.js';
 import { isHeldByStarter, nestedInStarter } from './inherited-locks.js';
-import { KernelLock, wakeWaiters, type Patience } from './kernel-lock.js';
+import { KernelLock, type Patience } from './kernel-lock.js';
 import { Pollers } from './pollers.js';
 import { notFree } from './waiting.js';
 
@@ -32,8 +32,8 @@ const FIRST_POLL_MS = 1;
 const LAST_POLL_MS = 24;
 const POLL_GROWTH = 1.15;
 /** One who is not the next in line looks at leisure, the later the more are before it, up to so many. */
-const BACKGROUND_POLL_MS = 10;
-const MOST_COUNTED = 16;
+const BACKGROUND_POLL_MS = 20;
+const MOST_COUNTED = 8;
 /** A lock file that is replaced as often as it is opened cannot be locked. */
 const MAX_REPLACEMENTS = 100;
 
@@ -72,6 +72,8 @@ export class LockQueue {
   #freeSince = 0;
   #seesWaiters: boolean | undefined;
   #wakesSoon = false;
+  /** What was freed while somebody waited for it, whom nobody has woken yet. */
+  #freed: KernelLock | undefined;
   readonly #pollers = new Pollers();
 
   constructor(fs: Fs, lockPath: string) {
@@ -150,7 +152,10 @@ export class LockQueue {
 
   /** Polls the kernel on behalf of whoever is first in the queue, until the lock is theirs or nobody waits any more. */
   async #take(): Promise<void> {
-    if (this.#hasRunLong()) await this.#pause();
+    if (this.#hasRunLong()) {
+      this.#wakeOthers();
+      await this.#pause();
+    }
     let kernel = await this.#open();
     const pace = new Pace();
     try {
@@ -160,6 +165,7 @@ export class LockQueue {
           this.#took(kernel, next);
           return;
         }
+        this.#wakeOthers();
         if (result === 'replaced') {
           pace.countReplacement(this.lockPath);
           await kernel.release();
@@ -174,7 +180,10 @@ export class LockQueue {
         }
       }
     } finally {
-      if (this.#kernel !== kernel) await kernel.release();
+      if (this.#kernel !== kernel) {
+        this.#wakeOthers();
+        await kernel.release();
+      }
     }
   }
 
@@ -192,6 +201,7 @@ export class LockQueue {
 
   #took(kernel: KernelLock, next: LockRequest): void {
     this.#kernel = kernel;
+    this.#wakeOthers(false);
     this.#mode = next.mode;
     this.#pollers.began();
     if (!this.#isOurTurn()) this.#beginTurn();
@@ -258,8 +268,11 @@ export class LockQueue {
     this.#pollers.ended(() => kernel.othersWait());
     this.#freeSince = performance.now();
     const mayTakeAgain = this.#isOurTurn();
-    const othersWait = await kernel.release({ wakes: !mayTakeAgain });
-    if (othersWait) this.#wakeUnlessTakenAgain();
+    if (!mayTakeAgain) await kernel.release();
+    else if (kernel.free()) {
+      this.#freed = kernel;
+      this.#wakeUnlessTakenAgain();
+    }
   }
 
   /** What goes on right after the release may ask for the lock again, and then no other process need wake up. */
@@ -268,9 +281,15 @@ export class LockQueue {
     this.#wakesSoon = true;
     setImmediate(() => {
       this.#wakesSoon = false;
-      const isTakenAgain = this.#waiting.length > 0 && this.#isOurTurn();
-      if (this.#kernel === undefined && !isTakenAgain) void wakeWaiters(this.#fs, this.lockPath);
+      if (this.#waiting.length === 0 || !this.#isOurTurn()) this.#wakeOthers();
     });
+  }
+
+  /** For a lock that was freed and is not taken again after all: the turn may end before it is. */
+  #wakeOthers(wakes = true): void {
+    const freed = this.#freed;
+    this.#freed = undefined;
+    void freed?.release({ wakes });
   }
 
   /** Whether this process has had the lock for long, freed it for moments at most, and is about to take it again. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, isHoldfastError, withLock, type Lock } from 'holdfast';
 import { nodeFileSystem, systemError, type Fs, type FsFile } from 'holdfast/os';
 
@@ -20,6 +20,9 @@ function wakesOnlyWhenWoken(t: TestContext): void {
   const alive = setInterval(() => undefined, 1000);
   t.after(() => clearInterval(alive));
 }
+
+/** Longer than a turn of a process. */
+const TURN_MS = 25;
 
 /** Tickets are numbers below it. */
 const MAX_TICKET = 1n << 48n;
@@ -373,6 +376,61 @@ test(
     leaves.abort();
     await refused;
     await (await patient).release();
+  },
+);
+
+test(
+  'one whose turn ends before it takes the lock again wakes the next in line',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const path = `${temporaryDirectory(t)}/a.json`;
+    let gate = Promise.resolve();
+    const slow: Fs = {
+      ...nodeFileSystem,
+      async open(...how) {
+        await gate;
+        return nodeFileSystem.open(...how);
+      },
+    };
+    const holder = await acquireLock(path, { fs: slow });
+    const looking = await nodeFileSystem.open(holder.lockPath, { access: 'read' });
+    wakesOnlyWhenWoken(t);
+    const waiter = acquireLock(path, { fs: otherProcess() });
+    while (looking.tickets?.countBelow(MAX_TICKET, 9) !== 1) await turn();
+    await looking.close();
+    let open = (): void => undefined;
+    gate = new Promise((resolve) => (open = resolve));
+    await holder.release();
+    const again = acquireLock(path, { fs: slow });
+    for (let turns = 0; turns < 3; turns += 1) await turn();
+    const over = performance.now() + TURN_MS;
+    while (performance.now() < over);
+    open();
+    await (await waiter).release();
+    await (await again).release();
+  },
+);
+
+test(
+  'a process that ends as soon as it has freed the lock wakes the next in line',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const path = `${temporaryDirectory(t)}/a.json`;
+    const file = await nodeFileSystem.open(`${path}.lock`, {
+      access: 'readWrite',
+      create: 'ifMissing',
+    });
+    const woken = new Promise<void>((resolve) => file.tickets?.draw(1n, resolve));
+    startScript(
+      t,
+      `import { acquireLock } from 'holdfast';
+       const lock = await acquireLock(process.argv[1]);
+       await lock.release();
+       process.exit();`,
+      [path],
+    );
+    await woken;
+    await file.close();
   },
 );
 
