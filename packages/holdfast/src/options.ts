@@ -80,13 +80,39 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT for what no filesystem can take for a path */
+/**
+ * @throws HoldfastError INVALID_ARGUMENT for what no filesystem can take for a path, and for a URL: POSIX would take
+ *   `s3://bucket/key` for a folder `s3:`
+ */
 export function checkPath(call: string, path: unknown): void {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
-  throw invalidArgument(
-    call,
-    'a path is a string that is not empty and holds no NUL',
-    typeof path === 'string' ? path : '',
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw invalidArgument(
+      call,
+      'a path is a string that is not empty and holds no NUL',
+      typeof path === 'string' ? path : '',
+    );
+  }
+  const [, scheme] = SCHEME.exec(path) ?? [];
+  if (scheme !== undefined) throw invalidArgument(call, notAPath(scheme.toLowerCase()), path);
+}
+
+/** The beginning of a URL with an authority (RFC 3986 sections 3.1 and 3.2). A single letter is a drive of Windows. */
+const SCHEME = /^([a-z][a-z0-9+.-]+):\/\//i;
+
+function notAPath(scheme: string): string {
+  const other = `A folder that is named so is meant by './${scheme}:/…'.`;
+  if (scheme === 'file') {
+    return `this call takes a path, and no URL: give what fileURLToPath of node:url makes of it. ${other}`;
+  }
+  if (scheme === 's3') {
+    return (
+      'this call reaches filesystems alone, and s3:// is an object store: install @holdfast/objectstore ' +
+      `(npm install @holdfast/objectstore), which has calls for documents there. ${other}`
+    );
+  }
+  return (
+    `this call reaches filesystems alone, and no ${scheme}:// address. Name a file; for objects of a store that speaks S3 ` +
+    `install @holdfast/objectstore (npm install @holdfast/objectstore). ${other}`
   );
 }
 

@@ -7,7 +7,7 @@ import { messageOf } from 'holdfast/errors';
 import { join } from 'node:path';
 import { HoldfastError, updateJson, type Fs, type JsonObject, type JsonValue } from 'holdfast';
 import { getAt, setAt } from 'holdfast/json';
-import { checkOptions, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { keepAlive, nodeFileSystem } from 'holdfast/os';
 import { checkInside, escapes, objectOf, readSharedObject } from './shared-file.js';
 
@@ -42,6 +42,7 @@ export class EnvironmentManifest {
    */
   constructor(localRoot: string, flowName: string, options: EnvironmentManifestOptions = {}) {
     checkOptions('EnvironmentManifest', options, ['timeoutMs', 'fs']);
+    checkPath('EnvironmentManifest', localRoot === '' ? '.' : localRoot);
     checkInside(flowName, 'A flow name');
     if (flowName.includes('/')) throw escapes(flowName, 'A flow name');
     this.path = join(localRoot, flowName, 'conda.manifest');

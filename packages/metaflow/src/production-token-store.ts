@@ -6,7 +6,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { HoldfastError, updateJson, type Fs } from 'holdfast';
-import { checkOptions, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { nodeFileSystem } from 'holdfast/os';
 import { checkInside, objectOf, readSharedObject } from './shared-file.js';
 import { indexOfToken, TOKEN_COUNT, tokenAt } from './token-sequence.js';
@@ -46,6 +46,7 @@ export class ProductionTokenStore {
   get home(): string {
     const { METAFLOW_TOKEN_HOME, METAFLOW_HOME } = process.env;
     const home = this.#options.home ?? (METAFLOW_TOKEN_HOME || METAFLOW_HOME);
+    if (home) checkPath('ProductionTokenStore', home);
     return expandHome(home ?? '~/.metaflowconfig');
   }
 

@@ -1,5 +1,5 @@
 /** Which file is the lock of a path, and which locks of other programs are taken with it. */
-import { invalidArgument } from '../options.js';
+import { checkPath, invalidArgument } from '../options.js';
 import type { Fs } from '../os/fs.js';
 import { canonicalName, followSymlinks } from '../os/follow-symlinks.js';
 import { LOCK_SUFFIX, lockPathBeside, resolveLockPath } from './lock-path.js';
@@ -58,12 +58,13 @@ export function lockChoiceOf({ lockPath, guard, alsoFcntl }: LockChoice): LockCh
   return { lockPath, guard, alsoFcntl };
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT for a guard that cannot be */
+/** @throws HoldfastError INVALID_ARGUMENT for a path or a guard that cannot be */
 export function checkLockChoice(
   call: string,
   path: string,
-  { guard, alsoFcntl }: LockChoice,
+  { lockPath, guard, alsoFcntl }: LockChoice,
 ): void {
+  if (lockPath !== undefined) checkPath(call, lockPath);
   if (alsoFcntl !== undefined && typeof alsoFcntl !== 'boolean') {
     throw invalidArgument(call, 'alsoFcntl is true or false', path);
   }

@@ -10,6 +10,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { HoldfastError, errnoOf } from '../errors.js';
+import { checkPath } from '../options.js';
 import { unlessStale } from './ask-again.js';
 import { freshenNames } from './freshen.js';
 import type {
@@ -124,6 +125,7 @@ export async function openGiven(
   path: string,
   allowed: readonly FileKind[] = [],
 ): Promise<Opened<FsFile>> {
+  checkPath('open', path);
   let isAgain = false;
   const { handle, stat } = await unlessStale(async () => {
     // What this machine remembers of the name leads to a file that is gone: the server is asked.

@@ -425,8 +425,9 @@ class OpenTransaction implements Transaction {
 
 async function canonicalRoot(fs: Fs, root: string): Promise<string> {
   try {
-    refuseOther(root, (await fs.stat(root)).kind, 'directory');
-    return await canonicalDirectory(fs, root);
+    const canonical = await canonicalDirectory(fs, root);
+    refuseOther(root, (await fs.stat(canonical)).kind, 'directory');
+    return canonical;
   } catch (error) {
     throw failure('open root', root, error);
   }

@@ -15,7 +15,7 @@
 import { isHoldfastError } from 'holdfast/errors';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, listOrphans, withLock } from 'holdfast';
-import { checkOptions } from 'holdfast/options';
+import { checkOptions, checkPath } from 'holdfast/options';
 import { codeOfFailure, errnoOf, freshenWay, type Fs, nodeFileSystem } from 'holdfast/os';
 import { indexBehind } from '../mosaic-place.js';
 import { removeFile } from './beside.js';
@@ -74,6 +74,7 @@ export async function recoverVrt(
   options: RecoverVrtOptions = {},
 ): Promise<readonly VrtLeftover[]> {
   checkOptions('recoverVrt', options, optionNames);
+  checkPath('recoverVrt', path);
   const fs = options.fs ?? nodeFileSystem;
   const left: VrtLeftover[] = [];
   await asTyped(path, () => freshenWay(fs, dirname(path)));

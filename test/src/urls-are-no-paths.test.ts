@@ -1,0 +1,129 @@
+/**
+ * A URL where a path is wanted: POSIX would take `s3://bucket/state.json` for a folder `s3:`, and the document would be made
+ * there, acknowledged, and found by nobody.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import * as holdfast from 'holdfast';
+import * as metaflow from '@holdfast/metaflow';
+import * as raster from '@holdfast/raster';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+
+type Call = (url: string) => unknown;
+
+const source = raster.fromArray({ data: new Uint8Array(4), width: 2, height: 2 });
+const nothing = (): void => undefined;
+
+/** Every call with a path, by its name. */
+const calls: Readonly<Record<string, Call>> = {
+  acquireLock: (url) => holdfast.acquireLock(url),
+  appendRecords: (url) => holdfast.appendRecords(url, [{ a: 1 }]),
+  compactRecords: (url) => holdfast.compactRecords(url, { key: 'a' }),
+  listOrphans: (url) => holdfast.listOrphans(url),
+  listPrevious: (url) => holdfast.listPrevious(url),
+  probe: (url) => holdfast.probe(url),
+  publishDirectory: (url) => holdfast.publishDirectory(url, (stage) => stage.write('a', 'x')),
+  readEnv: (url) => holdfast.readEnv(url),
+  readJson: (url) => holdfast.readJson(url, { initial: {} }),
+  readRecords: (url) => holdfast.readRecords(url).next(),
+  readToml: (url) => holdfast.readToml(url),
+  readYaml: (url) => holdfast.readYaml(url),
+  recover: (url) => holdfast.recover(url),
+  repairRecords: (url) => holdfast.repairRecords(url),
+  replaceFile: (url) => holdfast.replaceFile(url, 'x'),
+  restorePrevious: (url) => holdfast.restorePrevious(url),
+  resumableStagePath: (url) => holdfast.resumableStagePath(url),
+  sweepOrphans: (url) => holdfast.sweepOrphans(url),
+  transaction: (url) => holdfast.transaction(url, (tx) => tx.replaceFile('a', 'x')),
+  updateEnv: (url) => holdfast.updateEnv(url, () => ({ A: '1' })),
+  updateFile: (url) => holdfast.updateFile(url, () => 'x'),
+  updateJson: (url) => holdfast.updateJson(url, () => ({ a: 1 })),
+  updateToml: (url) => holdfast.updateToml(url, () => ({ a: 1 })),
+  updateYaml: (url) => holdfast.updateYaml(url, () => ({ a: 1 })),
+  watchFile: (url) => holdfast.watchFile(url).next(),
+  watchJson: (url) => holdfast.watchJson(url).next(),
+  withLock: (url) => holdfast.withLock(url, nothing),
+  EnvironmentManifest: (url) =>
+    new metaflow.EnvironmentManifest(url, 'Flow').write(['a', 'b', 'c'], []),
+  ProductionTokenStore: (url) => new metaflow.ProductionTokenStore({ home: url }).store('a', 'b'),
+  fromGeoTiff: (url) => raster.fromGeoTiff(url),
+  fromVrt: (url) => raster.fromVrt(url),
+  openVrt: (url) => raster.openVrt(url),
+  recoverVrt: (url) => raster.recoverVrt(url),
+  verifyVrt: (url) => raster.verifyVrt(url),
+  writeTiledVrt: (url) => raster.writeTiledVrt(url, source),
+};
+
+const withoutPath = [
+  ['HoldfastError', 'TomlDate', 'errorCodes', 'isHoldfastError', 'lockEnvironment'],
+  ['compressionNames', 'fromArray', 'fromChunks', 'fromGpuBuffer', 'fromGpuChunks'],
+  ['fromGpuTexture', 'fromZarr', 'joinSources', 'mend', 'overviewMethods', 'renderPreview'],
+].flat();
+
+test('every export is among the calls, or takes no path', () => {
+  const exported = [holdfast, metaflow, raster].flatMap((names) => Object.keys(names));
+  assert.deepEqual(exported.toSorted(), [...Object.keys(calls), ...withoutPath].toSorted());
+});
+
+test('a URL is refused as a path by every call, with what to do, and nothing is made', async (t) => {
+  const directory = temporaryDirectory(t);
+  process.chdir(directory);
+  t.after(() => process.chdir('/'));
+  const advice = {
+    's3:': /@holdfast\/objectstore/,
+    'https:': /https:\/\//,
+    'file:': /fileURLToPath/,
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    for (const [scheme, said] of Object.entries(advice)) {
+      const url = `${scheme}//bucket/folder/a.vrt`;
+      await assert.rejects(
+        async () => {
+          await call(url);
+        },
+        (error) => {
+          assert.ok(
+            holdfast.isHoldfastError(error, 'INVALID_ARGUMENT'),
+            `${name}: ${String(error)}`,
+          );
+          assert.match(error.message, said, name);
+          assert.match(error.message, /Nothing was changed on disk/, name);
+          return true;
+        },
+        `${name} took ${url}`,
+      );
+    }
+  }
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a path that a call is told beside its own is refused as well', async (t) => {
+  const directory = temporaryDirectory(t);
+  process.chdir(directory);
+  t.after(() => process.chdir('/'));
+  const url = 's3://bucket/key';
+  const others: readonly (() => Promise<unknown>)[] = [
+    () => holdfast.updateJson('a.json', () => ({ a: 1 }), { lockPath: url }),
+    () => holdfast.replaceFile('a.json', 'x', { keepPrevious: 1, previousDirectory: url }),
+    () => holdfast.transaction('.', (tx) => tx.replaceFile(url, 'x')),
+  ];
+  for (const call of others) {
+    await assert.rejects(call, (error) => holdfast.isHoldfastError(error, 'INVALID_ARGUMENT'));
+  }
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.includes(':')),
+    [],
+  );
+});
+
+test('a folder whose name ends in a colon is written to by another spelling, a drive of Windows by its own', async (t) => {
+  process.chdir(temporaryDirectory(t));
+  t.after(() => process.chdir('/'));
+  await holdfast.updateJson('./s3:/a.json', () => ({ a: 1 }));
+  assert.deepEqual(await holdfast.readJson('./s3://a.json'), { a: 1 });
+  await assert.rejects(
+    holdfast.readJson('c://a.json'),
+    (error) => !holdfast.isHoldfastError(error, 'INVALID_ARGUMENT'),
+  );
+});
