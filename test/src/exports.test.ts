@@ -105,6 +105,16 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'invalidArgument',
     'withDefaults',
   ],
+  'holdfast/syntaxes': [
+    'applyUpdater',
+    'asPromise',
+    'envSyntax',
+    'fileSyntax',
+    'syntaxFor',
+    'tomlSyntax',
+    'validate',
+    'yamlSyntax',
+  ],
   '@holdfast/raster': [
     'compressionNames',
     'fromArray',

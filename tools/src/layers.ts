@@ -18,6 +18,7 @@ const coreRows: readonly (readonly string[])[] = [
   ['env', 'json', 'directory'],
   ['watch'],
   ['records', 'toml', 'yaml'],
+  ['syntaxes'],
   ['transaction'],
   ['at-first-call'],
   ['index'],

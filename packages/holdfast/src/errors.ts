@@ -8,7 +8,7 @@
  * - `unchanged`: the target is as it was before the call.
  * - `committed`: the new state is in place and will stay; what failed came after the commit point.
  * - `unknown`: the new state may or may not survive a power loss (a directory sync failed after the rename), or
- *   Holdfast could not find out.
+ *   Holdfast could not find out; in an object store a request may still arrive.
  */
 export type Outcome = 'unchanged' | 'committed' | 'unknown';
 
@@ -73,6 +73,12 @@ export const errorCodes = {
     exitCode: 7,
     when: 'the operating system refused or failed a call; its own error is the cause',
     remedy: 'look at the cause: rights, limits, the disk and its log (`dmesg`)',
+  },
+  STORE_FAILED: {
+    exitCode: 7,
+    when: 'an object store refused a request, or could not be reached; its own answer is the cause',
+    remedy:
+      'look at the cause: credentials, rights, the clock, the region, the endpoint, the network',
   },
   SYNC_FAILED: {
     exitCode: 7,
@@ -168,11 +174,18 @@ export interface HoldfastErrorFields {
   readonly others?: readonly unknown[] | undefined;
 }
 
-const outcomeSentence: Record<Outcome, string> = {
+const onDisk: Record<Outcome, string> = {
   unchanged: 'Nothing was changed on disk.',
   committed: 'The new state is on disk.',
   unknown:
     'The new state may or may not survive a power loss; read it again before you rely on it.',
+};
+
+const inStore: Record<Outcome, string> = {
+  unchanged: 'Nothing was changed in the store.',
+  committed: 'The new state is in the store.',
+  unknown:
+    'The new state may be in the store, or get there late; read it again before you rely on it.',
 };
 
 /** The error of every Holdfast operation. `code` says what happened, `outcome` says what is on disk now. */
@@ -186,9 +199,10 @@ export class HoldfastError extends Error {
 
   constructor(code: ErrorCode, fields: HoldfastErrorFields) {
     const { message, outcome = 'unchanged' } = fields;
+    const now = (fields.path.startsWith('s3://') ? inStore : onDisk)[outcome];
     const facts = [code, fields.step, fields.path].filter((fact) => fact !== '').join(', ');
     super(
-      `${/[.!?…]$/u.test(message) ? message : `${message}.`} [${facts}] ${outcomeSentence[outcome]}`,
+      `${/[.!?…]$/u.test(message) ? message : `${message}.`} [${facts}] ${now}`,
       fields.cause === undefined ? undefined : { cause: fields.cause },
     );
     this.code = code;

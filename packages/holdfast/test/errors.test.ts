@@ -15,6 +15,11 @@ test('the message ends with code, step, path and what is on disk now', () => {
   assert.equal(error.message, 'It broke. [IO, write, a.txt] Nothing was changed on disk.');
 });
 
+test('of an object the message says what is in the store now', () => {
+  const error = new HoldfastError('STORE_FAILED', { ...fields, path: 's3://bucket/a.json' });
+  assert.match(error.message, /Nothing was changed in the store\.$/);
+});
+
 test('every message is a sentence that ends in a full stop, and the outcome is unchanged by default', () => {
   for (const message of ['it broke', 'It broke.', 'Did it break?']) {
     const error = new HoldfastError('IO', { message, step: 'write', path: 'a.txt' });

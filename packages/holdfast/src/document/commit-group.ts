@@ -14,8 +14,7 @@
  * new document; in both cases no call of the group was acknowledged before. A call that fails in 2
  * leaves no trace in what the others read and write.
  */
-import { types } from 'node:util';
-import { HoldfastError, isHoldfastError } from '../errors.js';
+import { HoldfastError } from '../errors.js';
 import type { KeptVersion } from '../file/previous.js';
 import { replaceTarget } from '../file/replace-file.js';
 import { lookAgain } from '../file/resolve-target.js';
@@ -23,16 +22,15 @@ import { attributesFor } from '../file/restore-previous.js';
 import { rememberFull } from '../file/seen-full.js';
 import type { ResolvedName } from '../os/follow-symlinks.js';
 import type { Lock } from '../lock/lock.js';
-import { invalidArgument } from '../options.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 import { openResolved, syncAt } from '../os/handles.js';
 import { dirname } from '../os/paths.js';
 import { rememberWritten } from './last-written.js';
 import { loadDocument } from './load-document.js';
 import type { LockedDocument } from './locked-document.js';
-import { updaterFailed, type PendingUpdate } from './pending-update.js';
+import type { PendingUpdate } from './pending-update.js';
+import { applyUpdater } from './apply-updater.js';
 import { quarantine } from './quarantine.js';
-import { validate } from './standard-schema.js';
 import type { Document, Syntax } from './syntax.js';
 import { tellOfRestoration } from './tell-of-restoration.js';
 import type { UpdateOptions } from './update-options.js';
@@ -76,42 +74,16 @@ async function runUpdate(
   made: Map<PendingUpdate, unknown>,
 ): Promise<void> {
   if (update.isSettled) return;
+  const { initial, schema } = update.options;
+  const call = { syntax: update.syntax, initial, schema, isOver: () => update.isSettled };
   try {
-    const { initial = update.syntax.initial, schema } = update.options;
-    const given = document.takeValue(initial);
-    if (schema && document.exists) {
-      await validate(schema, given, 'The document', document.path);
-    }
-    const returned = await update.run(given, lock);
-    const value = returned === undefined ? given : returned;
-    if (isPrimitiveForObject(value, given) && document.isAltered(given, initial)) {
-      throw halfChanged(update.syntax.call, document.path, value);
-    }
-    if (schema) await validate(schema, value, 'The new value', document.path);
-    if (update.isSettled) return;
-    made.set(update, document.accept(value));
+    const applied = await applyUpdater(document, call, (given) => update.run(given, lock));
+    if (applied === undefined) return;
+    made.set(update, applied.value);
     update.startCommitting();
   } catch (error) {
-    // What is not ours is the caller's own: a getter, a toJSON, a schema.
-    update.reject(isHoldfastError(error) ? error : updaterFailed(document.path, error));
+    update.reject(error);
   }
-}
-
-/**
- * `(doc) => doc.list.push(1)` changes the document and returns a number by accident. To take the
- * number for the new document would lose everything else in it.
- */
-function isPrimitiveForObject(value: unknown, given: unknown): boolean {
-  if (typeof given !== 'object' || given === null || types.isUint8Array(given)) return false;
-  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
-}
-
-function halfChanged(call: string, path: string, value: unknown): HoldfastError {
-  return invalidArgument(
-    call,
-    `the updater changed the document and returned a ${typeof value}; return nothing, or the new document`,
-    path,
-  );
 }
 
 /**

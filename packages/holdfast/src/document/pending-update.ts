@@ -4,10 +4,10 @@
  */
 import { types } from 'node:util';
 import { AsyncResource } from 'node:async_hooks';
-import { HoldfastError, isHoldfastError, messageOf } from '../errors.js';
 import { QueuedCall } from '../lock/group-queue.js';
 import { runHolding } from '../lock/held-locks.js';
 import type { Lock } from '../lock/lock.js';
+import { asPromise, updaterFailed } from './apply-updater.js';
 import type { Syntax } from './syntax.js';
 import type { UpdateOptions, Updater } from './update-options.js';
 
@@ -54,28 +54,4 @@ export class PendingUpdate extends QueuedCall<unknown> {
       throw this.isSettled ? error : updaterFailed(this.path, error);
     }
   }
-}
-
-/** A promise for what can be awaited, whoever's it is; anything else as it is. */
-function asPromise(value: unknown): unknown {
-  const isThenable =
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function';
-  return isThenable ? Promise.resolve(value) : value;
-}
-
-/**
- * An error of ours that says the disk is unchanged is passed on: it is true of this document as
- * well.
- */
-export function updaterFailed(path: string, cause: unknown): HoldfastError {
-  if (isHoldfastError(cause) && cause.outcome === 'unchanged') return cause;
-  const said = messageOf(cause);
-  return new HoldfastError('UPDATER_FAILED', {
-    message: `The updater failed: ${said}. The document is as if it had not been called.`,
-    step: 'update',
-    path,
-    cause,
-  });
 }

@@ -1,0 +1,12 @@
+/**
+ * `holdfast/syntaxes`: what a document holds, apart from where it lies, for those who keep documents elsewhere than in files.
+ * A syntax reads bytes, hands out values, and makes a new value the smallest edits of the text.
+ */
+export { applyUpdater, asPromise, type UpdaterCall } from './document/apply-updater.js';
+export type { Document, OpenOptions, Syntax } from './document/syntax.js';
+export { validate } from './document/standard-schema.js';
+export { fileSyntax } from './document/update-file.js';
+export { envSyntax } from './env/update-env.js';
+export { syntaxFor } from './json/document.js';
+export { tomlSyntax } from './toml/update-toml.js';
+export { yamlSyntax } from './yaml/update-yaml.js';
