@@ -19,7 +19,7 @@ const coreModules = new URL('../../packages/holdfast/dist/index.js', import.meta
 const { publishDirectory } = (await import(coreModules)) as typeof import('holdfast');
 
 /** Those whose types a program in CommonJS finds too. */
-const typed = ['holdfast', 'raster', 'metaflow', 'crashkit'];
+const typed = ['holdfast', 'raster', 'metaflow', 'objectstore', 'crashkit'];
 
 /** The files of one directory, by their paths in it. */
 type Files = ReadonlyMap<string, Uint8Array>;

@@ -30,6 +30,7 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   holdfast: [],
   raster: ['holdfast'],
   metaflow: ['holdfast'],
+  objectstore: ['holdfast'],
   crashkit: ['holdfast'],
   cli: ['holdfast', '@holdfast/raster', '@holdfast/metaflow', '@holdfast/crashkit'],
 };
@@ -50,6 +51,7 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
       'packages/holdfast/src/os/': 'paths have slashes above it (os/paths.ts)',
       'packages/raster/': 'no part of the core',
       'packages/metaflow/': 'no part of the core',
+      'packages/objectstore/': 'no part of the core',
       'packages/crashkit/': 'no part of the core',
       'packages/cli/': 'no part of the core',
     },

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const packages = ['holdfast', 'raster', 'metaflow', 'crashkit', 'cli'];
+const packages = ['holdfast', 'raster', 'metaflow', 'objectstore', 'crashkit', 'cli'];
 
 /** A program that uses each package by its public name, as a user would: also what the packages load late. */
 const program = `

@@ -1,0 +1,32 @@
+/**
+ * `@holdfast/objectstore`: documents in object stores that speak S3, updated so that no change of anybody is lost.
+ * docs/object-stores.md says what is promised, and of which stores.
+ */
+export { s3Store, type S3Credentials, type S3StoreOptions } from './store/s3-store.js';
+export {
+  sdkStore,
+  type SdkClient,
+  type SdkCommands,
+  type SdkStoreOptions,
+} from './store/sdk-store.js';
+export type {
+  ByteRange,
+  Condition,
+  DeleteOptions,
+  FoundObject,
+  GetOptions,
+  Listed,
+  ListedObject,
+  ListOptions,
+  ObjectHeaders,
+  ObjectInfo,
+  ObjectName,
+  ObjectStore,
+  PutOptions,
+  Read,
+  Refusal,
+  RequestOptions,
+  Uploaded,
+  UploadedPart,
+  Written,
+} from './store/object-store.js';
