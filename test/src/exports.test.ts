@@ -108,6 +108,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   'holdfast/syntaxes': [
     'applyUpdater',
     'asPromise',
+    'checkUpdater',
     'envSyntax',
     'fileSyntax',
     'syntaxFor',

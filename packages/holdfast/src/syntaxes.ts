@@ -4,7 +4,9 @@
  */
 export { applyUpdater, asPromise, type UpdaterCall } from './document/apply-updater.js';
 export type { Document, OpenOptions, Syntax } from './document/syntax.js';
-export { validate } from './document/standard-schema.js';
+export { checkUpdater } from './document/update-options.js';
+export type { JsonSyntaxName } from './document/update-options.js';
+export { validate, type StandardSchema } from './document/standard-schema.js';
 export { fileSyntax } from './document/update-file.js';
 export { envSyntax } from './env/update-env.js';
 export { syntaxFor } from './json/document.js';

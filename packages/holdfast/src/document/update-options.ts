@@ -108,18 +108,26 @@ export function checkUpdateArguments(
   options: UpdateJsonOptions<unknown>,
 ): void {
   checkOptions<UpdateJsonOptions<unknown> & { readonly encoding?: unknown }>(call, options, names);
+  checkPath(call, path);
+  checkReplacement(call, path, options);
+  checkWords(call, path, options, { onCorrupt: ['error', 'quarantine', 'restore'] });
+  checkSetAside(call, path, options.keepSetAside);
+  checkUpdater(call, path, updater, options);
+}
+
+/** What is true of an update wherever the document lies. */
+export function checkUpdater(
+  call: string,
+  path: string,
+  updater: unknown,
+  options: Pick<UpdateJsonOptions<unknown>, 'indent' | 'schema' | 'syntax' | 'onEmpty'>,
+): void {
   const refuse = (message: string): never => {
     throw invalidArgument(call, message, path);
   };
-  checkPath(call, path);
-  checkReplacement(call, path, options);
   if (typeof updater !== 'function') refuse(`${call} needs an updater function`);
   const { indent, schema } = options;
-  checkWords(call, path, options, {
-    ...readWords,
-    onCorrupt: ['error', 'quarantine', 'restore'],
-  });
-  checkSetAside(call, path, options.keepSetAside);
+  checkWords(call, path, options, readWords);
   if (indent !== undefined && !isIndent(indent)) {
     refuse(`indent is a number of spaces from 0 to ${MAX_INDENT}, or a text of spaces and tabs`);
   }

@@ -1,0 +1,256 @@
+/**
+ * One commit of an object, for all calls that share it:
+ *
+ * 1. wait for the turn (timing.ts), and read the object: its bytes, its ETag, its history
+ * 2. call each updater in order, with a value of its own
+ * 3. PUT the new bytes, on the condition that the object is still the one that was read. They end in a nonce, and the
+ *    metadata has the history with the id of this commit
+ * 4. when the condition does not hold, somebody else was first, and nothing was written: again from 1, updaters too
+ * 5. when no answer came, nothing is known, and only the object can tell. Read it:
+ *    - the id is in its history, or at the end of its bytes: the commit took place
+ *    - it is still the object of 1: that proves nothing, since the request may still arrive. Send the same bytes on the same
+ *      condition: of the two requests one at most is done
+ *    - it is another, and its history reaches back to the object of 1 without the id: the commit did not take place, and never
+ *      will, since the ETag that it asks for is gone for ever. Again from 1
+ *    - it is another, and nothing proves more: the outcome is unknown, and is told so
+ *
+ * Invariant: a call is acknowledged only when an object that holds its change was in the store; a change is run a second
+ * time only when the first can not be there, now or later. A crash of the client at any point leaves the old object, or
+ * the new one.
+ */
+import { Buffer } from 'node:buffer';
+import { applyUpdater, type Document } from 'holdfast/syntaxes';
+import { urlOf } from '../s3-url.js';
+import type {
+  Condition,
+  FoundObject,
+  ObjectHeaders,
+  ObjectName,
+  ObjectStore,
+} from '../store/object-store.js';
+import { History } from './history.js';
+import { newCommitId, withNonce, withoutNonce, type NonceKind } from './nonce.js';
+import type { PendingUpdate } from './pending-update.js';
+import { aborted, alwaysLate, inDoubt, refused, unanswered } from './store-errors.js';
+import type { Pace, Timing } from './timing.js';
+
+/** Where a commit takes place. */
+export interface CommitPlace {
+  readonly store: ObjectStore;
+  readonly name: ObjectName;
+  readonly pace: Pace;
+  readonly timing: Timing;
+  /** What updaters are run inside of. */
+  readonly within: <T>(fn: () => T) => T;
+}
+
+/** The object that a commit is made from; `found` is `undefined` when there is none. */
+interface Base {
+  readonly found: FoundObject | undefined;
+  readonly content: Buffer | undefined;
+  readonly history: History;
+  /** The id at the end of its bytes. */
+  readonly nonceId: string | undefined;
+}
+
+/** What is sent, each time the same. */
+interface Attempt {
+  readonly base: Base;
+  readonly nonce: NonceKind;
+  readonly id: string;
+  readonly body: Buffer;
+  readonly condition: Condition;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly headers: ObjectHeaders;
+  readonly deadlineMs: number;
+}
+
+/** How long a writer whose answer was lost waits before it looks or asks again, at first and at most. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2000;
+
+/** Commits the group and settles every call in it. */
+export async function commitGroup(
+  place: CommitPlace,
+  group: readonly PendingUpdate[],
+): Promise<void> {
+  try {
+    for (;;) {
+      await place.pace.wait();
+      const isDone = await commitOnce(place, group);
+      if (isDone) return;
+      place.pace.lost();
+      rejectLate(place, group);
+    }
+  } catch (error) {
+    for (const update of group) update.reject(error);
+  }
+}
+
+/** Steps 1 to 5, once; false when others were first. */
+async function commitOnce(place: CommitPlace, group: readonly PendingUpdate[]): Promise<boolean> {
+  const waiting = group.filter(({ isSettled }) => !isSettled);
+  const [first] = waiting;
+  if (first === undefined) return true;
+  const { syntax, nonce, indent, contentType } = first.request;
+  const deadlineMs = Math.max(...waiting.map((update) => update.deadlineMs));
+
+  const base = await readBase(place, nonce, deadlineMs);
+  const document = syntax.open(urlOf(place.name), base.content, { indent });
+  const made = await runUpdaters(place, document, waiting);
+  if (made.size === 0) return true;
+  if (!document.isChanged) return resolveAll(made);
+
+  const id = newCommitId();
+  const { found, history } = base;
+  const outcome = await publish(place, {
+    base,
+    nonce,
+    id,
+    body: withNonce(nonce, document.encode(), id),
+    condition: found ? { ifMatch: found.etag } : { ifNoneMatch: '*' },
+    metadata: history.followedBy(id, found?.metadata ?? {}),
+    headers: found?.headers ?? { contentType },
+    deadlineMs,
+  });
+  if (outcome === 'superseded') {
+    for (const update of made.keys()) update.stopCommitting();
+    return false;
+  }
+  place.pace.won();
+  return resolveAll(made);
+}
+
+async function runUpdaters(
+  { within }: CommitPlace,
+  document: Document,
+  waiting: readonly PendingUpdate[],
+): Promise<ReadonlyMap<PendingUpdate, unknown>> {
+  const made = new Map<PendingUpdate, unknown>();
+  for (const update of waiting) {
+    if (update.isSettled) continue;
+    const call = { ...update.request, isOver: () => update.isSettled };
+    try {
+      const applied = await applyUpdater(document, call, (value) => update.run(value, within));
+      if (applied === undefined) continue;
+      made.set(update, applied.value);
+      update.startCommitting();
+    } catch (error) {
+      update.reject(error);
+    }
+  }
+  return made;
+}
+
+function resolveAll(made: ReadonlyMap<PendingUpdate, unknown>): true {
+  for (const [update, value] of made) update.resolve(value);
+  return true;
+}
+
+/** Nothing of these calls is under way. */
+function rejectLate({ timing, name }: CommitPlace, group: readonly PendingUpdate[]): void {
+  for (const update of group) {
+    if (timing.now() < update.deadlineMs) continue;
+    update.reject(alwaysLate(urlOf(name), update.request.timeoutMs));
+  }
+}
+
+/** Step 1. */
+async function readBase(place: CommitPlace, nonce: NonceKind, deadlineMs: number): Promise<Base> {
+  const found = await readObject(place, deadlineMs);
+  return baseOf(found, nonce);
+}
+
+function baseOf(found: FoundObject | undefined, nonce: NonceKind): Base {
+  if (found === undefined) {
+    return { found, content: undefined, history: History.of(found), nonceId: undefined };
+  }
+  const body = Buffer.from(found.body.buffer, found.body.byteOffset, found.body.byteLength);
+  const { content, id: nonceId } = withoutNonce(nonce, body);
+  const history = History.of(found, nonce === 'none' ? undefined : { id: nonceId });
+  return { found, content, history, nonceId };
+}
+
+/**
+ * The object, or `undefined` when there is none. A request that got no whole answer is made again until the deadline.
+ *
+ * @throws HoldfastError STORE_FAILED
+ */
+export async function readObject(
+  { store, name, timing }: Omit<CommitPlace, 'pace' | 'within'>,
+  deadlineMs: number,
+  signal?: AbortSignal,
+): Promise<FoundObject | undefined> {
+  for (const pause of pauses(timing)) {
+    const read = await store.get(name, { signal });
+    if (read.outcome === 'found') return read;
+    if (read.outcome === 'missing') return undefined;
+    if (read.outcome === 'precondition') throw unanswered('read', urlOf(name), read);
+    if (signal?.aborted) throw aborted('read', urlOf(name), signal);
+    const isLate = timing.now() >= deadlineMs;
+    if (read.outcome === 'refused' && (isLate || !read.refusal.isTransient))
+      throw refused('read', urlOf(name), read.refusal);
+    if (read.outcome === 'unknown' && isLate) throw unanswered('read', urlOf(name), read.cause);
+    await pause();
+  }
+  return undefined;
+}
+
+/**
+ * Steps 3 to 5.
+ *
+ * @throws HoldfastError STORE_FAILED, with the outcome `unchanged` when no request of the attempt can have been done
+ */
+async function publish(place: CommitPlace, attempt: Attempt): Promise<'committed' | 'superseded'> {
+  const { store, name, timing } = place;
+  const { body, condition, metadata, headers, deadlineMs } = attempt;
+  let doubt: { readonly cause: unknown } | undefined;
+  for (const pause of pauses(timing)) {
+    const written = await store.put(name, body, { condition, metadata, headers });
+    if (written.outcome === 'committed') return 'committed';
+    // After a doubt it may be our own earlier request that made the condition false.
+    if (written.outcome === 'precondition' && doubt === undefined) return 'superseded';
+    if (written.outcome === 'unknown') doubt = written;
+    if (written.outcome === 'refused' && doubt === undefined) {
+      const isOver = timing.now() >= deadlineMs || !written.refusal.isTransient;
+      if (isOver) throw refused('publish', urlOf(name), written.refusal);
+    }
+    if (doubt !== undefined) {
+      const verdict = await settleDoubt(place, attempt, doubt.cause);
+      if (verdict !== 'repeat') return verdict;
+      if (timing.now() >= deadlineMs)
+        throw inDoubt(urlOf(name), 'it may still arrive', doubt.cause);
+    }
+    await pause();
+  }
+  throw new Error('pauses have no end');
+}
+
+/** Step 5. */
+async function settleDoubt(
+  place: CommitPlace,
+  attempt: Attempt,
+  cause: unknown,
+): Promise<'committed' | 'superseded' | 'repeat'> {
+  const { base, nonce, id, deadlineMs } = attempt;
+  const url = urlOf(place.name);
+  const found = await readObject(place, deadlineMs).catch((error: unknown) => {
+    throw inDoubt(url, 'the object cannot be read', error);
+  });
+  if (found?.etag === base.found?.etag) return 'repeat';
+  const { history, nonceId } = baseOf(found, nonce);
+  // Some stores lose metadata; the bytes they keep.
+  if (history.has(id) || nonceId === id) return 'committed';
+  if (found === undefined) throw inDoubt(url, 'the object has been removed since', cause);
+  if (!history.has(base.history.mark))
+    throw inDoubt(url, 'what was written since does not say from what it was made', cause);
+  // Without a nonce the bytes of the base may come back, and a late request with them.
+  if (nonce === 'none') throw inDoubt(url, 'another writer has written since', cause);
+  return 'superseded';
+}
+
+/** What to wait before each further request: full jitter, longer each time. */
+function* pauses({ sleep, random }: Timing): Generator<() => Promise<void>, void> {
+  for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(LONGEST_PAUSE_MS, longest * 2))
+    yield () => sleep(random() * longest);
+}

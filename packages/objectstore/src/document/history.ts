@@ -1,0 +1,61 @@
+/**
+ * The latest commits of an object, in its metadata: by them a writer whose answer was lost finds out whether it has
+ * written, also when others have written since.
+ *
+ * The list begins with a mark of what its first commit was made from: `@` of nothing, `@<etag>` of an object without a list;
+ * then come the ids of the commits in their order, of which the oldest are dropped. A writer whose own base is in the
+ * list knows every commit since; if its own is not among them, it has not taken place.
+ */
+import type { FoundObject } from '../store/object-store.js';
+
+/** The name in the metadata. */
+const NAME = 'holdfast';
+
+/** Far below the 2 KB that S3 allows for all metadata: 13 characters each. */
+const LENGTH = 32;
+
+const ENTRY = /^(@[\w-]*|[\w-]{12})$/;
+
+/** The commits that led to an object. */
+export class History {
+  readonly #entries: readonly string[];
+
+  private constructor(entries: readonly string[]) {
+    this.#entries = entries;
+  }
+
+  /**
+   * The history of what is there.
+   *
+   * @param nonce - the id at the end of its body; `undefined` where the format has none
+   */
+  static of(
+    found: Pick<FoundObject, 'etag' | 'metadata'> | undefined,
+    nonce?: { readonly id: string | undefined },
+  ): History {
+    if (found === undefined) return new History(['@']);
+    const entries = (found.metadata[NAME] ?? '').split(',');
+    // Somebody else has written the body, and kept the metadata.
+    const isOfBody = nonce === undefined || nonce.id === entries.at(-1);
+    if (isOfBody && entries.every((entry) => ENTRY.test(entry))) return new History(entries);
+    return new History([`@${found.etag.replaceAll(/[^\w-]/g, '')}`]);
+  }
+
+  /** What stands for this state in the histories that come of it. */
+  get mark(): string {
+    return this.#entries.at(-1) as string;
+  }
+
+  has(mark: string): boolean {
+    return this.#entries.includes(mark);
+  }
+
+  /** The metadata of a commit that is made from this state. */
+  followedBy(
+    id: string,
+    metadata: Readonly<Record<string, string>>,
+  ): Readonly<Record<string, string>> {
+    const entries = [...this.#entries, id].slice(-LENGTH);
+    return { ...metadata, [NAME]: entries.join(',') };
+  }
+}
