@@ -5,7 +5,8 @@
  * 2. call each updater in order, with a value of its own
  * 3. PUT the new bytes, on the condition that the object is still the one that was read. They end in a nonce, and the
  *    metadata has the history with the id of this commit
- * 4. when the condition does not hold, somebody else was first, and nothing was written: again from 1, updaters too
+ * 4. when the condition does not hold, somebody else was first, and nothing was written: again from 1, updaters too; unless the
+ *    object that is read then is of this commit, which something on the way has sent twice
  * 5. when no answer came, nothing is known, and only the object can tell. Read it:
  *    - the id is in its history, or at the end of its bytes: the commit took place
  *    - it is still the object of 1: that proves nothing, since the request may still arrive. Send the same bytes on the same
@@ -74,32 +75,51 @@ export async function commitGroup(
   place: CommitPlace,
   group: readonly PendingUpdate[],
 ): Promise<void> {
+  const url = urlOf(place.name);
+  let late: Made | undefined;
   try {
     for (;;) {
       await place.pace.wait();
-      const isDone = await commitOnce(place, group);
-      if (isDone) return;
+      const waiting = group.filter(({ isSettled }) => !isSettled);
+      if (waiting.length === 0) return;
+      const base = await readBase(place, waiting).catch((error: unknown) => {
+        throw late === undefined ? error : inDoubt(url, 'the object cannot be read', error);
+      });
+      // Something on the way may have sent it twice, and told of the second time.
+      if (late !== undefined && isMadeBy(base, late.id)) return resolveAll(late.values);
+      if (late !== undefined) giveBack(place, late);
+      late = await commitOnce(place, base, group);
+      if (late === undefined) return;
       place.pace.lost();
-      rejectLate(place, group);
     }
   } catch (error) {
     for (const update of group) update.reject(error);
   }
 }
 
-/** Steps 1 to 5, once; false when others were first. */
-async function commitOnce(place: CommitPlace, group: readonly PendingUpdate[]): Promise<boolean> {
+/** What the updaters of a commit made. */
+interface Made {
+  readonly id: string;
+  readonly values: ReadonlyMap<PendingUpdate, unknown>;
+}
+
+/** Steps 2 to 5, once. Gives what was not written, when others were first. */
+async function commitOnce(
+  place: CommitPlace,
+  base: Base,
+  group: readonly PendingUpdate[],
+): Promise<Made | undefined> {
   const waiting = group.filter(({ isSettled }) => !isSettled);
   const [first] = waiting;
-  if (first === undefined) return true;
+  if (first === undefined) return undefined;
   const { syntax, nonce, indent, contentType } = first.request;
-  const deadlineMs = Math.max(...waiting.map((update) => update.deadlineMs));
-
-  const base = await readBase(place, nonce, deadlineMs);
   const document = syntax.open(urlOf(place.name), base.content, { indent });
-  const made = await runUpdaters(place, document, waiting);
-  if (made.size === 0) return true;
-  if (!document.isChanged) return resolveAll(made);
+  const values = await runUpdaters(place, document, waiting);
+  if (values.size === 0) return undefined;
+  if (!document.isChanged) {
+    resolveAll(values);
+    return undefined;
+  }
 
   const id = newCommitId();
   const { found, history } = base;
@@ -111,14 +131,12 @@ async function commitOnce(place: CommitPlace, group: readonly PendingUpdate[]): 
     condition: found ? { ifMatch: found.etag } : { ifNoneMatch: '*' },
     metadata: history.followedBy(id, found?.metadata ?? {}),
     headers: found?.headers ?? { contentType },
-    deadlineMs,
+    deadlineMs: deadlineOf(waiting),
   });
-  if (outcome === 'superseded') {
-    for (const update of made.keys()) update.stopCommitting();
-    return false;
-  }
+  if (outcome === 'superseded') return { id, values };
   place.pace.won();
-  return resolveAll(made);
+  resolveAll(values);
+  return undefined;
 }
 
 async function runUpdaters(
@@ -142,23 +160,32 @@ async function runUpdaters(
   return made;
 }
 
-function resolveAll(made: ReadonlyMap<PendingUpdate, unknown>): true {
-  for (const [update, value] of made) update.resolve(value);
-  return true;
+function resolveAll(values: ReadonlyMap<PendingUpdate, unknown>): void {
+  for (const [update, value] of values) update.resolve(value);
 }
 
-/** Nothing of these calls is under way. */
-function rejectLate({ timing, name }: CommitPlace, group: readonly PendingUpdate[]): void {
-  for (const update of group) {
-    if (timing.now() < update.deadlineMs) continue;
-    update.reject(alwaysLate(urlOf(name), update.request.timeoutMs));
+/** Nothing of these calls is under way any more: their updaters run again, unless their time is over. */
+function giveBack({ timing, name }: CommitPlace, { values }: Made): void {
+  for (const update of values.keys()) {
+    update.stopCommitting();
+    if (timing.now() >= update.deadlineMs)
+      update.reject(alwaysLate(urlOf(name), update.request.timeoutMs));
   }
 }
 
+function deadlineOf(updates: readonly PendingUpdate[]): number {
+  return Math.max(...updates.map(({ deadlineMs }) => deadlineMs));
+}
+
 /** Step 1. */
-async function readBase(place: CommitPlace, nonce: NonceKind, deadlineMs: number): Promise<Base> {
-  const found = await readObject(place, deadlineMs);
-  return baseOf(found, nonce);
+async function readBase(place: CommitPlace, waiting: readonly PendingUpdate[]): Promise<Base> {
+  const { nonce } = (waiting[0] as PendingUpdate).request;
+  return baseOf(await readObject(place, deadlineOf(waiting)), nonce);
+}
+
+/** Whether a commit is what is there, or led to it. Some stores lose metadata; the bytes they keep. */
+function isMadeBy({ history, nonceId }: Base, id: string): boolean {
+  return history.has(id) || nonceId === id;
 }
 
 function baseOf(found: FoundObject | undefined, nonce: NonceKind): Base {
@@ -238,11 +265,10 @@ async function settleDoubt(
     throw inDoubt(url, 'the object cannot be read', error);
   });
   if (found?.etag === base.found?.etag) return 'repeat';
-  const { history, nonceId } = baseOf(found, nonce);
-  // Some stores lose metadata; the bytes they keep.
-  if (history.has(id) || nonceId === id) return 'committed';
+  const now = baseOf(found, nonce);
+  if (isMadeBy(now, id)) return 'committed';
   if (found === undefined) throw inDoubt(url, 'the object has been removed since', cause);
-  if (!history.has(base.history.mark))
+  if (!now.history.has(base.history.mark))
     throw inDoubt(url, 'what was written since does not say from what it was made', cause);
   // Without a nonce the bytes of the base may come back, and a late request with them.
   if (nonce === 'none') throw inDoubt(url, 'another writer has written since', cause);

@@ -81,8 +81,13 @@ function stepsOf(request: ModelRequest, index: number): readonly Step[] {
       request.arrive();
       request.lose();
     };
+    const twice = (): void => {
+      request.arrive();
+      answered();
+    };
     return [
       usual,
+      { what: `${what} twice, with the second answer`, isFault: true, take: twice },
       { what: `${what} done, its answer lost`, isFault: true, take: dropped },
       { what: `${what} held back`, isFault: true, take: () => request.lose() },
     ];
