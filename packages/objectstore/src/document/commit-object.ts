@@ -70,6 +70,14 @@ interface Attempt {
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
 
+/**
+ * How long an answer is waited for at first, and how slowly a body may go. It is safe to ask again, and the sooner a doubt is
+ * settled, the more of what was written meanwhile is in the history.
+ */
+const PATIENCE_MS = 3000;
+const LONGEST_PATIENCE_MS = 300_000;
+const SLOWEST_BYTES_PER_MS = 100;
+
 /** Commits the group and settles every call in it. */
 export async function commitGroup(
   place: CommitPlace,
@@ -232,8 +240,11 @@ async function publish(place: CommitPlace, attempt: Attempt): Promise<'committed
   const { store, name, timing } = place;
   const { body, condition, metadata, headers, deadlineMs } = attempt;
   let doubt: { readonly cause: unknown } | undefined;
+  let patienceMs = PATIENCE_MS + Math.ceil(body.length / SLOWEST_BYTES_PER_MS);
   for (const pause of pauses(timing)) {
-    const written = await store.put(name, body, { condition, metadata, headers });
+    const signal = AbortSignal.timeout(patienceMs);
+    const written = await store.put(name, body, { condition, metadata, headers, signal });
+    patienceMs = Math.min(LONGEST_PATIENCE_MS, patienceMs * 2);
     if (written.outcome === 'committed') return 'committed';
     // After a doubt it may be our own earlier request that made the condition false.
     if (written.outcome === 'precondition' && doubt === undefined) return 'superseded';

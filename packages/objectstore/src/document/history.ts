@@ -11,8 +11,9 @@ import type { FoundObject } from '../store/object-store.js';
 /** The name in the metadata. */
 const NAME = 'holdfast';
 
-/** Far below the 2 KB that S3 allows for all metadata: 13 characters each. */
-const LENGTH = 32;
+/** As long a list as S3 allows: 2 KB for all metadata of an object, names too, less a margin. 13 characters an entry. */
+const LENGTH = 96;
+const METADATA_BYTES = 2000;
 
 const ENTRY = /^(@[\w-]*|[\w-]{12})$/;
 
@@ -56,6 +57,9 @@ export class History {
     metadata: Readonly<Record<string, string>>,
   ): Readonly<Record<string, string>> {
     const entries = [...this.#entries, id].slice(-LENGTH);
+    const others = Object.entries(metadata).filter(([name]) => name !== NAME);
+    const room = METADATA_BYTES - NAME.length - others.join('').length;
+    while (entries.length > 2 && entries.join(',').length > room) entries.shift();
     return { ...metadata, [NAME]: entries.join(',') };
   }
 }

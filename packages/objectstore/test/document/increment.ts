@@ -24,6 +24,7 @@ for (let made = 0; made < Number(times); made += 1) {
     outcomes.acknowledged += 1;
   } catch (error) {
     if (!isHoldfastError(error) || error.outcome === 'committed') throw error;
+    process.stderr.write(`${error.message}\n`);
     outcomes[error.outcome] += 1;
   }
 }
