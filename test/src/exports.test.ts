@@ -136,6 +136,14 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'writeTiledVrt',
   ],
   '@holdfast/metaflow': ['EnvironmentManifest', 'ProductionTokenStore'],
+  '@holdfast/objectstore': [
+    'ModelStore',
+    'readJson',
+    's3Store',
+    'sdkStore',
+    'updateFile',
+    'updateJson',
+  ],
   '@holdfast/crashkit': [
     'ModelDisk',
     'Random',

@@ -21,6 +21,7 @@ export type {
   UpdateObjectOptions,
 } from './document/object-options.js';
 export { s3Store, type S3Credentials, type S3StoreOptions } from './store/s3-store.js';
+export { ModelStore, type ModelRequest } from './store/model-store.js';
 export {
   sdkStore,
   type SdkClient,
@@ -40,6 +41,7 @@ export type {
   ObjectInfo,
   ObjectName,
   ObjectStore,
+  PartPlace,
   PutOptions,
   Read,
   Refusal,

@@ -6,11 +6,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { repository, temporaryDirectory } from '@holdfast/tools/testing';
 
-const programs = fileURLToPath(new URL('../../../.cache/stores/', import.meta.url));
+const programs = `${repository}.cache/stores/`;
 
 export const bucket = 'bucket';
 export const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' };

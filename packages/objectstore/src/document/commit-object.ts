@@ -287,7 +287,7 @@ async function settleDoubt(
 }
 
 /** What to wait before each further request: full jitter, longer each time. */
-function* pauses({ sleep, random }: Timing): Generator<() => Promise<void>, void> {
+function* pauses(timing: Timing): Generator<() => Promise<void>, void> {
   for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(LONGEST_PAUSE_MS, longest * 2))
-    yield () => sleep(random() * longest);
+    yield () => timing.sleep(timing.random() * longest);
 }

@@ -74,7 +74,7 @@ export async function updateJson<T = JsonObject>(
   options: UpdateJsonOptions<T> = {},
 ): Promise<T> {
   checkOptions('updateJson', options, [...documentNames, 'indent', 'syntax']);
-  checkUpdater('updateJson', url, updater, options as UpdateJsonOptions<unknown>);
+  checkUpdater('updateJson', url, updater, options);
   const name = parseS3Url('updateJson', url);
   const { store, timeoutMs } = accessOf('updateJson', options);
   const { indent, initial, schema, signal } = options as UpdateJsonOptions<unknown>;

@@ -19,6 +19,7 @@ import type {
   ObjectInfo,
   ObjectName,
   ObjectStore,
+  PartPlace,
   PutOptions,
   Read,
   RequestOptions,
@@ -73,7 +74,7 @@ export class ModelStore implements ObjectStore {
 
   get(name: ObjectName, options: GetOptions = {}): Promise<Read<FoundObject>> {
     const { ifMatch, range } = options;
-    return this.#request('get', name, options, undefined, () => {
+    return this.#request('get', name, options, () => {
       const stored = this.#objects.get(idOf(name));
       if (stored === undefined) return { outcome: 'missing' };
       if (ifMatch !== undefined && ifMatch !== stored.etag) return { outcome: 'precondition' };
@@ -84,7 +85,7 @@ export class ModelStore implements ObjectStore {
   }
 
   head(name: ObjectName, options: RequestOptions = {}): Promise<Read<ObjectInfo>> {
-    return this.#request('head', name, options, undefined, () => {
+    return this.#request('head', name, options, () => {
       const stored = this.#objects.get(idOf(name));
       return stored === undefined
         ? { outcome: 'missing' }
@@ -95,7 +96,7 @@ export class ModelStore implements ObjectStore {
   put(name: ObjectName, body: Uint8Array, options: PutOptions = {}): Promise<Written> {
     const { condition, metadata = {}, headers = {} } = options;
     const bytes = Uint8Array.from(body);
-    return this.#request('put', name, options, condition, () =>
+    return this.#request('put', name, options, () =>
       this.#store(name, condition, { body: bytes, etag: etagOf(bytes), metadata, headers }),
     );
   }
@@ -103,7 +104,7 @@ export class ModelStore implements ObjectStore {
   delete(name: ObjectName, options: DeleteOptions = {}): Promise<Written> {
     const { ifMatch } = options;
     const condition = ifMatch === undefined ? undefined : { ifMatch };
-    return this.#request('delete', name, options, condition, () => {
+    return this.#request('delete', name, { ...options, condition }, () => {
       const stored = this.#objects.get(idOf(name));
       if (stored && ifMatch !== undefined && stored.etag !== ifMatch)
         return { outcome: 'precondition' };
@@ -114,7 +115,7 @@ export class ModelStore implements ObjectStore {
 
   list(bucket: string, prefix: string, options: ListOptions = {}): Promise<Read<Listed>> {
     const { after = '' } = options;
-    return this.#request('list', { bucket, key: prefix }, options, undefined, () => {
+    return this.#request('list', { bucket, key: prefix }, options, () => {
       const begin = idOf({ bucket, key: prefix });
       const all = [...this.#objects]
         .filter(([id]) => id.startsWith(begin))
@@ -134,7 +135,7 @@ export class ModelStore implements ObjectStore {
     options: Omit<PutOptions, 'condition'> = {},
   ): Promise<Uploaded<{ readonly uploadId: string }>> {
     const { metadata = {}, headers = {} } = options;
-    return this.#request('upload', name, options, undefined, () => {
+    return this.#request('upload', name, options, () => {
       const uploadId = `upload-${(this.#now += 1)}`;
       this.#uploads.set(uploadId, { metadata, headers, parts: new Map() });
       return { outcome: 'committed', uploadId };
@@ -143,13 +144,12 @@ export class ModelStore implements ObjectStore {
 
   putPart(
     name: ObjectName,
-    uploadId: string,
-    partNumber: number,
+    { uploadId, partNumber }: PartPlace,
     body: Uint8Array,
     options: RequestOptions = {},
   ): Promise<Written> {
     const bytes = Uint8Array.from(body);
-    return this.#request('upload', name, options, undefined, () => {
+    return this.#request('upload', name, options, () => {
       const upload = this.#uploads.get(uploadId);
       if (upload === undefined) return noSuchUpload();
       const etag = etagOf(bytes);
@@ -165,7 +165,7 @@ export class ModelStore implements ObjectStore {
     options: Pick<PutOptions, 'condition' | 'signal'> = {},
   ): Promise<Written> {
     const { condition } = options;
-    return this.#request('put', name, options, condition, () => {
+    return this.#request('put', name, options, () => {
       const upload = this.#uploads.get(uploadId);
       if (upload === undefined) return noSuchUpload();
       const found = parts.map(({ partNumber, etag }) => {
@@ -186,7 +186,7 @@ export class ModelStore implements ObjectStore {
   }
 
   abortUpload(name: ObjectName, uploadId: string, options: RequestOptions = {}): Promise<Written> {
-    return this.#request('upload', name, options, undefined, () => {
+    return this.#request('upload', name, options, () => {
       this.#uploads.delete(uploadId);
       return { outcome: 'committed', etag: '' };
     });
@@ -213,8 +213,7 @@ export class ModelStore implements ObjectStore {
   #request<Result extends { readonly outcome: string }>(
     method: ModelRequest['method'],
     name: ObjectName,
-    { signal }: RequestOptions,
-    condition: Condition | undefined,
+    { signal, condition }: Pick<PutOptions, 'signal' | 'condition'>,
     perform: () => Result,
   ): Promise<Result | { readonly outcome: 'unknown'; readonly cause: unknown }> {
     return new Promise((resolve) => {

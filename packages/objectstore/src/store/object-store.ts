@@ -127,6 +127,12 @@ export interface ListOptions extends RequestOptions {
   readonly after?: string | undefined;
 }
 
+/** Where a part of an upload belongs: its place, from 1. */
+export interface PartPlace {
+  readonly uploadId: string;
+  readonly partNumber: number;
+}
+
 /** A part of an upload that is to be put together, in its place from 1. */
 export interface UploadedPart {
   readonly partNumber: number;
@@ -164,8 +170,7 @@ export interface ObjectStore {
   /** Sends a part; all but the last have 5 MiB or more. */
   putPart(
     name: ObjectName,
-    uploadId: string,
-    partNumber: number,
+    place: PartPlace,
     body: Uint8Array,
     options?: RequestOptions,
   ): Promise<Written>;

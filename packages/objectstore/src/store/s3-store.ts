@@ -17,6 +17,7 @@ import type {
   ObjectInfo,
   ObjectName,
   ObjectStore,
+  PartPlace,
   PutOptions,
   Read,
   RequestOptions,
@@ -205,8 +206,7 @@ class S3Store implements ObjectStore {
 
   async putPart(
     name: ObjectName,
-    uploadId: string,
-    partNumber: number,
+    { uploadId, partNumber }: PartPlace,
     body: Uint8Array,
     { signal }: RequestOptions = {},
   ): Promise<Written> {

@@ -19,6 +19,7 @@ import type {
   ObjectInfo,
   ObjectName,
   ObjectStore,
+  PartPlace,
   PutOptions,
   Read,
   RequestOptions,
@@ -29,6 +30,7 @@ import type {
 
 /** What is needed of a client: `S3Client` of `@aws-sdk/client-s3`. */
 export interface SdkClient {
+  /** Sends a command, and gives its output. */
   // oxlint-disable-next-line typescript/no-explicit-any
   send(command: any, options?: { readonly abortSignal?: AbortSignal }): Promise<any>;
 }
@@ -206,8 +208,7 @@ class SdkStore implements ObjectStore {
 
   async putPart(
     name: ObjectName,
-    uploadId: string,
-    partNumber: number,
+    { uploadId, partNumber }: PartPlace,
     body: Uint8Array,
     options: RequestOptions = {},
   ): Promise<Written> {

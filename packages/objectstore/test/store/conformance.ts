@@ -153,7 +153,7 @@ export function conformance(
         const partNumber = index + 1;
         parts.push({
           partNumber,
-          etag: etagOf(await store.putPart(name, uploadId, partNumber, body)),
+          etag: etagOf(await store.putPart(name, { uploadId, partNumber }, body)),
         });
       }
       assert.deepEqual(await store.get(name), { outcome: 'missing' });
@@ -165,7 +165,9 @@ export function conformance(
       if (ignores?.includes('complete')) return;
       const again = await store.createUpload(name);
       assert.ok(again.outcome === 'committed');
-      const part = etagOf(await store.putPart(name, again.uploadId, 1, randomBytes(10)));
+      const part = etagOf(
+        await store.putPart(name, { uploadId: again.uploadId, partNumber: 1 }, randomBytes(10)),
+      );
       const late = await store.completeUpload(
         name,
         again.uploadId,
