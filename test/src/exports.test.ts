@@ -138,6 +138,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   '@holdfast/metaflow': ['EnvironmentManifest', 'ProductionTokenStore'],
   '@holdfast/objectstore': [
     'ModelStore',
+    'probeStore',
     'readJson',
     's3Store',
     'sdkStore',

@@ -21,6 +21,12 @@ export type {
   UpdateObjectOptions,
 } from './document/object-options.js';
 export { s3Store, type S3Credentials, type S3StoreOptions } from './store/s3-store.js';
+export {
+  probeStore,
+  type ProbeStoreOptions,
+  type StoreCheck,
+  type StoreReport,
+} from './probe/probe-store.js';
 export { ModelStore, type ModelRequest } from './store/model-store.js';
 export {
   sdkStore,
