@@ -32,7 +32,13 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   metaflow: ['holdfast'],
   objectstore: ['holdfast'],
   crashkit: ['holdfast'],
-  cli: ['holdfast', '@holdfast/raster', '@holdfast/metaflow', '@holdfast/crashkit'],
+  cli: [
+    'holdfast',
+    '@holdfast/raster',
+    '@holdfast/metaflow',
+    '@holdfast/objectstore',
+    '@holdfast/crashkit',
+  ],
 };
 
 /** Modules that only some places may import, each place with its reason. */

@@ -52,6 +52,8 @@ const words: readonly (readonly [library: string, here: string])[] = [
   ['tileSizePx', '--tile-size'],
   ['blockSizePx', '--block-size'],
   ['maxSizePx', '--size'],
+  ['say allowHttp', 'say --allow-http'],
+  ['or give `credentials`', 'the keys of the account'],
   // What only programs say.
   ['Raise maxIndexBytes if it is to be trusted.', 'Only a program can raise this limit.'],
   ['raise maxTileBytes if the mosaic is to be trusted', 'only a program can raise this limit'],

@@ -10,6 +10,8 @@ import {
   type ProbeReport,
   type SweptOrphan,
 } from 'holdfast';
+import type { StoreReport } from '@holdfast/objectstore';
+import { invalidArgument } from 'holdfast/options';
 import { wholeNumber } from '../flags.js';
 import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
 import { inOwnWords, messageInOwnWords } from '../own-words.js';
@@ -29,6 +31,13 @@ interface OrphansFlags {
   readonly salvage?: string;
   readonly recursive?: true;
   readonly resumable?: true;
+  readonly json?: true;
+}
+
+interface DoctorFlags {
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly allowHttp?: true;
   readonly json?: true;
 }
 
@@ -160,23 +169,61 @@ function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'Try in a directory what Holdfast needs, and print which of its guarantees hold there.\n\n' +
+      'Try in a directory what Holdfast needs, and print which of its guarantees hold there; or race an object store, and ' +
+        'print whether it loses updates.\n\n' +
         'Exits with 0 when all of them hold, with 1 when one does not or cannot be known.',
     )
-    .argument('<directory>', 'the directory to try; a scratch directory is made in it and removed')
+    .argument(
+      '<place>',
+      'the directory to try; a scratch directory is made in it and removed. Or s3://bucket/key, beside which objects are',
+    )
+    .option('--endpoint <url>', 'of a store: where it is; by default as AWS_ENDPOINT_URL_S3 says')
+    .option('--region <name>', 'of a store: its region; by default as AWS_REGION says')
+    .option(
+      '--allow-http',
+      'of a store: the endpoint may be http:, which everybody on the way reads',
+    )
     .option('--json', 'print the report as JSON')
     .addHelpText(
       'after',
       `
 Examples:
   holdfast doctor /srv/data
-  holdfast doctor . --json`,
+  holdfast doctor . --json
+  holdfast doctor s3://bucket/state.json --region eu-central-1`,
     )
-    .action(async (directory: string, flags: { readonly json?: true }) => {
+    .action(async (directory: string, flags: DoctorFlags) => {
+      if (directory.startsWith('s3://')) return doctorOfStore(directory, flags);
+      const { json: _, ...ofStore } = flags;
+      const [wrong] = Object.keys(ofStore);
+      if (wrong !== undefined)
+        throw invalidArgument('doctor', `the option ${wrong} is for s3:// alone`, directory);
       const report = inWords(await probe(directory));
       print(flags.json ? jsonOf(report, 2) : doctorText(report));
       if (report.guarantees.some(({ holds }) => holds !== 'yes')) process.exitCode = 1;
     });
+}
+
+/** Races a store. Its credentials come from the environment. */
+async function doctorOfStore(url: string, flags: DoctorFlags): Promise<void> {
+  const { json, ...where } = flags;
+  const { probeStore, s3Store } = await import('@holdfast/objectstore');
+  const report = await probeStore(url, { store: s3Store(where) });
+  print(json ? jsonOf(report, 2) : storeText(report));
+  if (report.checks.some(({ works }) => !works)) process.exitCode = 1;
+}
+
+function storeText({ endpoint, checks, losesUpdates }: StoreReport): Shown {
+  return linesOf([
+    shown`${'store'.padEnd(16)}${endpoint}`,
+    shown``,
+    shown`Tried:`,
+    ...checks.map(({ name, works, detail }) => line(works ? 'ok' : 'FAILS', name, detail)),
+    shown``,
+    losesUpdates
+      ? shown`It loses updates that it has acknowledged: use it for nothing that several writers update.`
+      : shown`It was not found to lose updates. A trial finds a store guilty; it cannot acquit.`,
+  ]);
 }
 
 /** Where something does not hold, the report says what to do. */

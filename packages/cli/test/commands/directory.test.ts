@@ -104,6 +104,23 @@ test('doctor tries a directory, leaves nothing in it, and its exit status says w
   assert.equal(run(root, 'doctor', 'missing').status, 3);
 });
 
+test('doctor of a store says what is wrong with where it is, and nothing of its credentials', (t) => {
+  const root = temporaryDirectory(t);
+  const env = { AWS_ACCESS_KEY_ID: 'known', AWS_SECRET_ACCESS_KEY: 'a-secret' };
+  Object.assign(process.env, env);
+  t.after(() => Object.keys(env).forEach((name) => delete process.env[name]));
+  const endpoint = ['--endpoint', 'http://127.0.0.1:9'];
+  const plain = run(root, 'doctor', 's3://bucket/a.json', ...endpoint);
+  assert.equal(plain.status, 2);
+  assert.match(plain.err, /--allow-http/u);
+  const nobody = run(root, 'doctor', 's3://bucket/a.json', ...endpoint, '--allow-http');
+  assert.equal(nobody.status, 7);
+  assert.match(nobody.err, /STORE_FAILED/u);
+  assert.doesNotMatch(plain.err + nobody.err, /a-secret/u);
+  assert.equal(run(root, 'doctor', '.', '--region', 'eu').status, 2);
+  assert.deepEqual(readdirSync(root), []);
+});
+
 test('doctor finds no power loss survived in memory', { skip: !existsSync('/dev/shm') }, () => {
   const { status, out } = run('/dev/shm', 'doctor', '.');
   assert.equal(status, 1);

@@ -289,8 +289,9 @@ class S3Store implements ObjectStore {
       const body = new Uint8Array(await response.arrayBuffer());
       const { status, headers } = response;
       return { status, headers, body, ...sayingOf(status, body) };
-    } catch (cause) {
-      return unanswered(cause);
+    } catch (error) {
+      // `fetch failed`: what is behind it says more.
+      return unanswered((error as Error).cause ?? error);
     }
   }
 
