@@ -146,6 +146,44 @@ export const mutators: readonly Mutator[] = [
         : undefined,
   },
   {
+    kind: 'condition of a write',
+    noticedBy: 'test',
+    find(node, syntax) {
+      if (!ts.isShorthandPropertyAssignment(node) || node.getText() !== 'condition')
+        return undefined;
+      const isOfPut = isCallOf(syntax, node.parent.parent, 'ObjectStore.put');
+      return isOfPut ? instead(node, 'condition: undefined') : undefined;
+    },
+  },
+  {
+    kind: 'doubt',
+    noticedBy: 'test',
+    find: (node, syntax) =>
+      ts.isBinaryExpression(node) && isEquality(node) && syntax.isOfType(node.left, 'Doubt')
+        ? instead(node, whenWell(node))
+        : undefined,
+  },
+  {
+    kind: 'ETag comparison',
+    noticedBy: 'test',
+    find: (node, syntax) =>
+      ts.isBinaryExpression(node) &&
+      isEquality(node) &&
+      syntax.memberOf(node.left) === 'ObjectInfo.etag'
+        ? instead(node, 'false')
+        : undefined,
+  },
+  {
+    kind: 'nonce',
+    noticedBy: 'test',
+    find(node, syntax) {
+      const content = isCallOf(syntax, node, 'withNonce') ? node.arguments[1] : undefined;
+      return content && instead(node, content.getText());
+    },
+  },
+  calls('history', 'test', 'true', 'History.has'),
+  calls('own commit', 'test', 'false', 'isMadeBy'),
+  {
     kind: 'order',
     noticedBy: 'scenario',
     find(node, syntax) {

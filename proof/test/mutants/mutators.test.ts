@@ -19,6 +19,20 @@ declare function tryLink(fs: Fs, from: string, to: string): Promise<void>;
 declare function askAgain<T>(fs: Fs, path: string, look: () => T): T;
 declare function checksumOf(data: string): string;
 declare function withLock<T>(path: string, work: () => T): T;
+declare function withNonce(kind: string, content: string): string;
+declare function isMadeBy(id: string): boolean;
+interface Doubt {
+  readonly cause: unknown;
+}
+interface ObjectInfo {
+  readonly etag: string;
+}
+interface ObjectStore {
+  put(body: string, options: object): Promise<Doubt | undefined>;
+}
+declare class History {
+  has(id: string): boolean;
+}
 declare class Refusal extends Error {}
 declare class Lock {
   assertHeld(): Promise<void>;
@@ -85,6 +99,13 @@ export class OwnedFile {
     await fs.unlink('a');
   }
 }
+
+export async function swap(store: ObjectStore, history: History, known: ObjectInfo): Promise<boolean> {
+  const condition = { ifMatch: known.etag };
+  let lost: Doubt | undefined = await store.put(withNonce('blanks', 'content'), { condition });
+  if (lost === undefined && isMadeBy('id')) return false;
+  return known.etag === 'other' && history.has('id');
+}
 `;
 
 /** The mutants of a text, as if it lay in this folder. */
@@ -145,6 +166,12 @@ test('each thing that keeps data safe is taken out alone, and what is only spoke
       'sample: OwnedFile.discard: link trial',
       'sample: OwnedFile.discard: only copy',
       'sample: OwnedFile.discard: kept stage',
+      'sample: swap: nonce',
+      'sample: swap: condition of a write',
+      'sample: swap: doubt',
+      'sample: swap: own commit',
+      'sample: swap: ETag comparison',
+      'sample: swap: history',
     ],
   );
 });

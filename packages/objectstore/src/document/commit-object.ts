@@ -231,6 +231,11 @@ export async function readObject(
   return undefined;
 }
 
+/** A request whose answer was lost. */
+interface Doubt {
+  readonly cause: unknown;
+}
+
 /**
  * Steps 3 to 5.
  *
@@ -239,7 +244,7 @@ export async function readObject(
 async function publish(place: CommitPlace, attempt: Attempt): Promise<'committed' | 'superseded'> {
   const { store, name, timing } = place;
   const { body, condition, metadata, headers, deadlineMs } = attempt;
-  let doubt: { readonly cause: unknown } | undefined;
+  let doubt: Doubt | undefined;
   let patienceMs = PATIENCE_MS + Math.ceil(body.length / SLOWEST_BYTES_PER_MS);
   for (const pause of pauses(timing)) {
     const signal = AbortSignal.timeout(patienceMs);
@@ -249,15 +254,14 @@ async function publish(place: CommitPlace, attempt: Attempt): Promise<'committed
     // After a doubt it may be our own earlier request that made the condition false.
     if (written.outcome === 'precondition' && doubt === undefined) return 'superseded';
     if (written.outcome === 'unknown') doubt = written;
-    if (written.outcome === 'refused' && doubt === undefined) {
-      const isOver = timing.now() >= deadlineMs || !written.refusal.isTransient;
-      if (isOver) throw refused('publish', urlOf(name), written.refusal);
-    }
+    const isRefused = written.outcome === 'refused' && !written.refusal.isTransient;
+    const isOver = isRefused || timing.now() >= deadlineMs;
+    if (written.outcome === 'refused' && doubt === undefined && isOver)
+      throw refused('publish', urlOf(name), written.refusal);
     if (doubt !== undefined) {
       const verdict = await settleDoubt(place, attempt, doubt.cause);
       if (verdict !== 'repeat') return verdict;
-      if (timing.now() >= deadlineMs)
-        throw inDoubt(urlOf(name), 'it may still arrive', doubt.cause);
+      if (isOver) throw inDoubt(urlOf(name), 'it may still arrive', doubt.cause);
     }
     await pause();
   }

@@ -83,7 +83,6 @@ export class PendingUpdate {
     this.#settle(() => this.#resolve(value));
   }
 
-  /** Each caller gets an error of its own, whose stack and cause nobody else changes. */
   reject(error: unknown): void {
     this.#settle(() => this.#reject(error));
   }

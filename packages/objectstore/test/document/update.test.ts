@@ -163,6 +163,19 @@ test('a foreign writer who drops the history while an answer is lost leaves a do
   await assert.rejects(update, withCode('STORE_FAILED', 'unknown'));
 });
 
+test('a condition that no longer holds after a lost answer proves nothing by itself', async () => {
+  const store = await storeWith('{"n":0}');
+  let puts = 0;
+  store.onRequest = (request) => {
+    if (request.method !== 'put') return;
+    puts += 1;
+    if (puts === 1) request.lose();
+    if (puts === 2) void store.put(name, Buffer.from('{"foreign":true}'));
+  };
+  const update = updateJson(url, () => ({ n: 1 }), { store });
+  await assert.rejects(update, withCode('STORE_FAILED', 'unknown'));
+});
+
 test('a store that loses metadata still tells, by the bytes', async () => {
   const store = await storeWith('{"n":0}');
   const put = store.put.bind(store);
@@ -300,6 +313,35 @@ test('what is refused by the store is told with what to do, and without a retry'
     (error) => withCode('STORE_FAILED')(error) && /give them the right/.test(String(error)),
   );
   assert.equal(puts, 1);
+});
+
+test('what is refused after an answer was lost leaves a doubt, which is told', async () => {
+  const store = await storeWith('{}');
+  const put = store.put.bind(store);
+  let puts = 0;
+  store.onRequest = (request) => {
+    if (request.method === 'put') request.lose();
+  };
+  store.put = async (...args) => {
+    if ((puts += 1) === 1) return put(...args);
+    const refusal = { status: 403, code: 'ExpiredToken', message: 'no', isTransient: false };
+    return { outcome: 'refused', refusal };
+  };
+  const update = updateJson(url, () => ({ a: 1 }), { store });
+  await assert.rejects(update, withCode('STORE_FAILED', 'unknown'));
+  assert.equal(puts, 2);
+});
+
+test('a store that cannot be reached for a moment is asked again', async () => {
+  const store = await storeWith('{}');
+  const put = store.put.bind(store);
+  let puts = 0;
+  store.put = async (...args) => {
+    if ((puts += 1) > 1) return put(...args);
+    const refusal = { code: 'ECONNREFUSED', message: 'no', isTransient: true };
+    return { outcome: 'refused', refusal };
+  };
+  assert.deepEqual(await updateJson(url, () => ({ a: 1 }), { store }), { a: 1 });
 });
 
 test('what cannot be the URL of an object is refused before anything is asked', async () => {
