@@ -23,7 +23,8 @@ never on message text. \`outcome\` says what is on disk now:
 
 - \`unchanged\`: the target is as it was before the call.
 - \`committed\`: the new state is in place and stays; what failed came after the commit point.
-- \`unknown\`: the new state may or may not survive a power loss; read it again before you rely on it.
+- \`unknown\`: the new state may or may not survive a power loss, or a request to an object store may still arrive; read it again
+  before you rely on it.
 
 \`step\` names the step of the protocol that failed, \`path\` what it was about, \`cause\` is the operating system's own error
 (or what your function threw), and \`others\` holds further errors of work that ran side by side.
