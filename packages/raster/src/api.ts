@@ -4,6 +4,7 @@
  * reads mosaics at its first call.
  */
 export * from './index.js';
+export { writeCog } from './cog/write-cog.js';
 export { fromVrt } from './read/from-vrt.js';
 export { openVrt } from './read/open-vrt.js';
 export { renderPreview } from './preview/preview.js';

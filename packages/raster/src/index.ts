@@ -66,6 +66,8 @@ export type { TileOptions } from './tiff/tile-format.js';
 export { overviewMethods } from './overview/taps.js';
 export type { OverviewMethod } from './overview/taps.js';
 export type { OverviewOptions } from './overview/pyramid.js';
+export type { CogOptions } from './cog/cog-plan.js';
+export type { WrittenCog } from './cog/write-cog.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type { WrittenMosaic } from './write/write-mosaic.js';
@@ -90,3 +92,5 @@ export const recoverVrt: typeof import('./write/recover-vrt.js').recoverVrt = as
   (await import('./write/recover-vrt.js')).recoverVrt(...args);
 export const verifyVrt: typeof import('./verify/verify-vrt.js').verifyVrt = async (...args) =>
   (await import('./verify/verify-vrt.js')).verifyVrt(...args);
+export const writeCog: typeof import('./cog/write-cog.js').writeCog = async (...args) =>
+  (await import('./cog/write-cog.js')).writeCog(...args);

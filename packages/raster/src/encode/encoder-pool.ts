@@ -16,8 +16,18 @@ import {
   type Window,
 } from '../model.js';
 import { arrivedError } from './carried-error.js';
+import type { BlockMaker } from './block-maker.js';
+import type { BlockTask, MadeBlock } from './block-task.js';
 import type { EncodedBlocks } from '../source/geotiff/decode-block.js';
-import type { BlocksOrder, Done, Order, PoolSetup, Reply, TileOrder } from './messages.js';
+import type {
+  BlockOrder,
+  BlocksOrder,
+  Done,
+  Order,
+  PoolSetup,
+  Reply,
+  TileOrder,
+} from './messages.js';
 import { SpareBuffers } from './spare-buffers.js';
 import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
 import type { TileWriter } from './tile-writer.js';
@@ -47,6 +57,12 @@ export interface EncoderPool {
   ): Promise<WrittenTile | undefined>;
   /** The same for a file of samples alone: without statistics and overviews, and also if all of them are nodata. */
   writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
+  /**
+   * Makes a block of an image that is written block by block. The samples are the pool's from then on.
+   *
+   * @throws the error of the block
+   */
+  makeBlock(task: BlockTask): Promise<MadeBlock>;
   /**
    * Decodes blocks. Their memory is the pool's from then on.
    *
@@ -161,6 +177,7 @@ class InlinePool implements EncoderPool {
   readonly #buffers = new SpareBuffers(this.capacity + 1);
   readonly #underWay = new Set<Promise<unknown>>();
   #writer: TileWriter | undefined;
+  #maker: BlockMaker | undefined;
 
   constructor(fs: Fs) {
     this.#fs = fs;
@@ -168,7 +185,12 @@ class InlinePool implements EncoderPool {
 
   start(): void {}
 
-  async prepare({ format, options }: PoolSetup): Promise<void> {
+  async prepare({ format, options, blocks }: PoolSetup): Promise<void> {
+    if (blocks) {
+      const { BlockMaker: Maker } = await import('./block-maker.js');
+      this.#maker = new Maker(format, options, blocks);
+      return;
+    }
     const { TileWriter: Writer } = await import('./tile-writer.js');
     this.#writer = new Writer(format, options, this.#fs);
   }
@@ -196,6 +218,14 @@ class InlinePool implements EncoderPool {
     });
   }
 
+  async makeBlock(task: BlockTask): Promise<MadeBlock> {
+    if (!this.#maker) throw new Error('the encoder pool is not prepared for blocks');
+    const made = this.#maker.make({ ...task, samples: movable(task.samples) });
+    if (isAlone(task.samples) && made.samples?.data.buffer !== task.samples.data.buffer)
+      this.#buffers.give(task.samples.data.buffer);
+    return made;
+  }
+
   async decode(blocks: EncodedBlocks): Promise<ArrayBuffer> {
     return decodeInline(blocks, this.takeBuffer(blocks.sizeBytes));
   }
@@ -206,11 +236,12 @@ class InlinePool implements EncoderPool {
     withdraw(this);
     await Promise.allSettled(this.#underWay);
     this.#writer?.close();
+    this.#maker?.close();
   }
 }
 
-/** A tile to write, or blocks to decode. */
-type Work = Omit<TileOrder, 'id'> | Omit<BlocksOrder, 'id'>;
+/** A tile to write, a block to make, or blocks to decode. */
+type Work = Omit<TileOrder, 'id'> | Omit<BlockOrder, 'id'> | Omit<BlocksOrder, 'id'>;
 
 /** Work that waits or is under way, and its promise. */
 interface PendingTask {
@@ -282,6 +313,11 @@ class WorkerPool implements EncoderPool {
     const { samples } = given;
     const task = { ...given, samples: areGiven(samples) ? movable(samples) : samples };
     return (await this.#add({ task })) as WrittenTile | undefined;
+  }
+
+  async makeBlock(task: BlockTask): Promise<MadeBlock> {
+    const block = { ...task, samples: movable(task.samples) };
+    return (await this.#add({ block })) as MadeBlock;
   }
 
   async decode(blocks: EncodedBlocks): Promise<ArrayBuffer> {
@@ -460,11 +496,11 @@ class PoolWorker {
   }
 }
 
-/** One order: blocks go alone. */
+/** One order: blocks go alone, each or some to be decoded. */
 function orderOf(jobs: readonly PendingTask[]): Order {
   const tiles: TileOrder[] = [];
   for (const { id, work } of jobs) {
-    if ('blocks' in work) return { id, ...work };
+    if (!('task' in work)) return { id, ...work };
     tiles.push({ id, ...work });
   }
   return tiles;
@@ -473,7 +509,7 @@ function orderOf(jobs: readonly PendingTask[]): Order {
 /** The memory that moves to the worker with a job. */
 function movedBuffers({ work }: PendingTask): readonly ArrayBuffer[] {
   if ('blocks' in work) return [work.blocks.encoded.buffer, work.room];
-  const { samples } = work.task;
+  const { samples } = 'block' in work ? work.block : work.task;
   const buffer = areGiven(samples) ? samples.data.buffer : undefined;
   return types.isArrayBuffer(buffer) ? [buffer] : [];
 }

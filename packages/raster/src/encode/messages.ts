@@ -2,6 +2,7 @@
 import type { EncodedBlocks } from '../source/geotiff/decode-block.js';
 import type { RawSamples } from '../source/raw-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
+import type { BlockOptions, BlockTask, MadeBlock } from './block-task.js';
 import type { CarriedError } from './carried-error.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
 
@@ -11,12 +12,20 @@ export interface PoolSetup {
   readonly options: TileTaskOptions;
   /** Where the samples lie of tasks that do not bring any, if they are raw. */
   readonly raw?: RawSamples | undefined;
+  /** Where images are written block by block. */
+  readonly blocks?: BlockOptions | undefined;
 }
 
 /** A tile to write. */
 export interface TileOrder {
   readonly id: number;
   readonly task: TileTask;
+}
+
+/** A block to make. */
+export interface BlockOrder {
+  readonly id: number;
+  readonly block: BlockTask;
 }
 
 /** Blocks to decode. */
@@ -29,12 +38,12 @@ export interface BlocksOrder {
 
 /**
  * To a worker: a tile whose samples are given, or some that lie side by side and whose raw samples are to be read
- * together; blocks; or that there will be no more.
+ * together; a block to make; blocks to decode; or that there will be no more.
  */
-export type Order = readonly TileOrder[] | BlocksOrder | 'close';
+export type Order = readonly TileOrder[] | BlockOrder | BlocksOrder | 'close';
 
-/** What was done: a tile written, or left out; or the memory with the samples of blocks. */
-export type Done = WrittenTile | ArrayBuffer | undefined;
+/** What was done: a tile written, or left out; a block made; or the memory with the samples of blocks. */
+export type Done = WrittenTile | MadeBlock | ArrayBuffer | undefined;
 
 /** From a worker, some at a time: of one order. The memory that came with it goes back, to be used again. */
 export interface Reply {

@@ -9,8 +9,18 @@ import { type Pixels, sampleBytes, type Window } from '../model.js';
 import { decodeBlocks } from '../source/geotiff/decode-block.js';
 import { RawReader } from '../source/raw-samples.js';
 import type { TileFormat } from '../tiff/tile-format.js';
+import { BlockMaker } from './block-maker.js';
+import type { BlockTask, MadeBlock } from './block-task.js';
 import { carryError } from './carried-error.js';
-import type { BlocksOrder, Order, PoolSetup, Reply, TileOrder } from './messages.js';
+import type {
+  BlockOrder,
+  BlocksOrder,
+  Done,
+  Order,
+  PoolSetup,
+  Reply,
+  TileOrder,
+} from './messages.js';
 import { areGiven, type TileTask, type WrittenTile } from './tile-task.js';
 import { TileWriter } from './tile-writer.js';
 
@@ -30,7 +40,8 @@ port.on('message', (message: PoolSetup | Order) => {
   } else if ('format' in message) {
     prepared = new ThreadWriter(message);
     work = prepared.warmUp();
-  } else if ('blocks' in message) work = work.then(() => decode(message));
+  } else if ('block' in message) work = work.then(() => make(prepared, message));
+  else if ('blocks' in message) work = work.then(() => decode(message));
   else work = work.then(async () => obey(prepared, message));
 });
 
@@ -45,12 +56,34 @@ function decode({ id, blocks, room }: BlocksOrder): void {
   }
 }
 
+/** Makes a block and replies. */
+function make(writer: ThreadWriter | undefined, { id, block }: BlockOrder): void {
+  const given = ownBuffer(block.samples);
+  try {
+    if (!writer) throw new Error('the encoder thread is not prepared');
+    const done = writer.make(block);
+    // Samples that are given back are not memory that is to be used again.
+    const buffer = done.samples?.data.buffer === given ? undefined : given;
+    post([{ id, done, error: undefined, buffer }]);
+  } catch (error) {
+    post([{ id, done: undefined, error: carryError(error), buffer: given }]);
+  }
+}
+
 function post(replies: readonly Reply[]): void {
   const moved = replies.flatMap(({ done, buffer }) => [
-    ...(types.isArrayBuffer(done) ? [done] : []),
+    ...movedWith(done),
     ...(buffer ? [buffer] : []),
   ]);
   port?.postMessage(replies, moved);
+}
+
+function movedWith(done: Done): readonly ArrayBuffer[] {
+  if (types.isArrayBuffer(done)) return [done];
+  if (!done || !('encoded' in done)) return [];
+  const { encoded, samples } = done;
+  const own = samples && ownBuffer(samples);
+  return [...(encoded ? [encoded.bytes.buffer] : []), ...(own ? [own] : [])];
 }
 
 /**
@@ -86,8 +119,10 @@ async function outcomeOf(
 
 /** The buffer of samples that were moved here; shared ones stay where they are. */
 function givenBuffer({ samples }: TileTask): ArrayBuffer | undefined {
-  if (!areGiven(samples)) return undefined;
-  const { buffer } = samples.data;
+  return areGiven(samples) ? ownBuffer(samples) : undefined;
+}
+
+function ownBuffer({ data: { buffer } }: Pixels): ArrayBuffer | undefined {
   return types.isArrayBuffer(buffer) ? buffer : undefined;
 }
 
@@ -95,12 +130,14 @@ function givenBuffer({ samples }: TileTask): ArrayBuffer | undefined {
 class ThreadWriter {
   readonly #format: TileFormat;
   readonly #writer: TileWriter;
+  readonly #maker: BlockMaker | undefined;
   readonly #reader: RawReader | undefined;
   /** Where the samples of the tiles before were. */
   readonly #rooms: ArrayBuffer[] = [];
 
-  constructor({ format, options, raw }: PoolSetup) {
+  constructor({ format, options, raw, blocks }: PoolSetup) {
     this.#format = format;
+    this.#maker = blocks && new BlockMaker(format, options, blocks);
     this.#writer = new TileWriter(format, options, inlineFileSystem);
     this.#reader = raw && new RawReader(inlineFileSystem, raw);
   }
@@ -130,8 +167,14 @@ class ThreadWriter {
     return this.#writer.write(task, pixels);
   }
 
+  make(task: BlockTask): MadeBlock {
+    if (!this.#maker) throw new Error('the encoder thread is to write tiles, and no blocks');
+    return this.#maker.make(task);
+  }
+
   close(): void {
     this.#writer.close();
+    this.#maker?.close();
     void this.#reader?.close();
   }
 

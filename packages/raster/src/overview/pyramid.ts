@@ -111,7 +111,8 @@ export function cascade(
   return made;
 }
 
-function methodOf(
+/** How overviews are made, of what a caller said and the bands are. */
+export function methodOf(
   call: string,
   { bands }: RasterInfo,
   resampling: OverviewMethod | undefined,
@@ -130,7 +131,8 @@ function methodOf(
   return method;
 }
 
-function checkFactors(call: string, factors: readonly number[]): readonly number[] {
+/** Refuses factors that are none. */
+export function checkFactors(call: string, factors: readonly number[]): readonly number[] {
   const fits = (factor: number, index: number): boolean => {
     const before = factors[index - 1] ?? 1;
     return Number.isSafeInteger(factor) && factor > before && factor % before === 0;
@@ -155,7 +157,7 @@ export function isMean(method: OverviewMethod): boolean {
 }
 
 /** Whether a pixel of an overview is made of nothing but the square that it stands for. */
-function isOfSquares(method: OverviewMethod): boolean {
+export function isOfSquares(method: OverviewMethod): boolean {
   return method === 'nearest' || method === 'average' || method === 'rms' || method === 'mode';
 }
 

@@ -9,7 +9,7 @@ import { fieldTypes, type FieldTypeName, type TiffVariant } from './tags.js';
 export interface Field {
   readonly tag: number;
   readonly type: FieldTypeName | 'offset';
-  readonly values: readonly number[] | Uint8Array | Float64Array | Uint16Array;
+  readonly values: readonly number[] | Uint8Array | Float64Array | Uint16Array | Uint32Array;
 }
 
 /** A field of text, in UTF-8, with the NUL that ends it. */
@@ -39,10 +39,8 @@ export function headerBytes(
   fields: readonly Field[],
   { startBytes }: ImagePlace = ONLY_IMAGE,
 ): number {
-  const { offsetType, entryCountType } = variant;
   const fileHeaderBytes = startBytes === 0 ? variant.header.length : 0;
-  let size =
-    fileHeaderBytes + entryCountType.bytes + fields.length * entryBytes(variant) + offsetType.bytes;
+  let size = fileHeaderBytes + directoryBytes(variant, fields.length);
   for (const field of fields) size += outsideBytes(variant, field);
   return alignToBlock(size);
 }
@@ -62,31 +60,64 @@ export function writeHeader(
   target: Uint8Array,
   place: ImagePlace = ONLY_IMAGE,
 ): void {
-  const { offsetType, entryCountType } = variant;
   const header = place.startBytes === 0 ? variant.header : [];
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   // The target has been used before; what lies between the values must not depend on that.
   target.fill(0, 0, headerBytes(variant, fields, place));
   target.set(header, 0);
-  let entry = header.length;
-  entryCountType.put(view, entry, fields.length);
-  entry += entryCountType.bytes;
+  let outside = header.length + directoryBytes(variant, fields.length);
+  putDirectory(
+    variant,
+    fields,
+    { view, at: header.length, nextBytes: place.nextBytes },
+    (field) => {
+      const at = outside;
+      outside += outsideBytes(variant, field);
+      return { at, offsetBytes: place.startBytes + at };
+    },
+  );
+}
+
+/** The size of a directory with so many entries, without the values that do not fit into them. */
+export function directoryBytes(
+  { offsetType, entryCountType }: TiffVariant,
+  entryCount: number,
+): number {
+  return entryCountType.bytes + entryCount * (4 + 2 * offsetType.bytes) + offsetType.bytes;
+}
+
+/**
+ * Writes a directory, its entries sorted by tag as TIFF demands.
+ *
+ * @param outside - where the values of a field go that do not fit into its entry: in the view, and
+ *   in the file
+ */
+export function putDirectory(
+  variant: TiffVariant,
+  fields: readonly Field[],
+  {
+    view,
+    at,
+    nextBytes,
+  }: { readonly view: DataView; readonly at: number; readonly nextBytes: number },
+  outside: (field: Field) => { readonly at: number; readonly offsetBytes: number },
+): void {
+  const { offsetType, entryCountType } = variant;
+  entryCountType.put(view, at, fields.length);
   // After the entries stands the offset of the next directory.
-  const end = entry + fields.length * entryBytes(variant);
-  offsetType.put(view, end, place.nextBytes);
-  let outside = end + offsetType.bytes;
+  offsetType.put(view, at + directoryBytes(variant, fields.length) - offsetType.bytes, nextBytes);
+  let entry = at + entryCountType.bytes;
   for (const field of fields.toSorted((a, b) => a.tag - b.tag)) {
     const type = typeOf(variant, field);
     view.setUint16(entry, field.tag, true);
     view.setUint16(entry + 2, type.code, true);
     offsetType.put(view, entry + 4, field.values.length);
     const value = entry + 4 + offsetType.bytes;
-    const size = outsideBytes(variant, field);
-    if (size > 0) offsetType.put(view, value, place.startBytes + outside);
-    else offsetType.put(view, value, 0);
-    putValues(view, size > 0 ? outside : value, field, type);
-    outside += size;
-    entry += entryBytes(variant);
+    offsetType.put(view, value, 0);
+    const place = outsideBytes(variant, field) > 0 ? outside(field) : undefined;
+    if (place) offsetType.put(view, value, place.offsetBytes);
+    putValues(view, place?.at ?? value, field, type);
+    entry += 4 + 2 * offsetType.bytes;
   }
 }
 
@@ -107,16 +138,11 @@ function typeOf(variant: TiffVariant, field: Field): (typeof fieldTypes)[FieldTy
   return field.type === 'offset' ? variant.offsetType : fieldTypes[field.type];
 }
 
-/** Tag, type, count, and the value or its offset (TIFF 6.0, section 2). */
-function entryBytes(variant: TiffVariant): number {
-  return 4 + 2 * variant.offsetType.bytes;
-}
-
 /**
  * The bytes that a field takes outside its entry, where values begin on word boundaries; 0 if they
  * fit inside.
  */
-function outsideBytes(variant: TiffVariant, field: Field): number {
+export function outsideBytes(variant: TiffVariant, field: Field): number {
   const size = field.values.length * typeOf(variant, field).bytes;
   return size <= variant.offsetType.bytes ? 0 : alignUp(size, 8);
 }

@@ -40,12 +40,14 @@ interface FieldType {
   readonly put: (view: DataView, offsetBytes: number, value: number) => void;
 }
 
-export type FieldTypeName = 'ascii' | 'short' | 'long' | 'double' | 'long8';
+export type FieldTypeName = 'byte' | 'ascii' | 'undefined' | 'short' | 'long' | 'double' | 'long8';
 
 export const fieldTypes: Readonly<Record<FieldTypeName, FieldType>> = {
+  byte: { code: 1, bytes: 1, put: (view, offset, value) => view.setUint8(offset, value) },
   ascii: { code: 2, bytes: 1, put: (view, offset, value) => view.setUint8(offset, value) },
   short: { code: 3, bytes: 2, put: (view, offset, value) => view.setUint16(offset, value, true) },
   long: { code: 4, bytes: 4, put: (view, offset, value) => view.setUint32(offset, value, true) },
+  undefined: { code: 7, bytes: 1, put: (view, offset, value) => view.setUint8(offset, value) },
   double: {
     code: 12,
     bytes: 8,

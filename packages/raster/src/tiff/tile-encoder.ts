@@ -5,17 +5,10 @@
  */
 import { openCodec } from '../codec/open-codec.js';
 import type { Codec } from '../codec/codec.js';
-import { predictRowOf, wordsOf, wordsPerSample } from '../codec/predictor.js';
+import { BlockGatherer } from './block-gatherer.js';
 import { choosePredictor } from './choose-predictor.js';
 import { dataTypeOf, dataTypes, type Pixels, type RasterArray, type Transform } from '../model.js';
-import {
-  blockGrid,
-  blocksOf,
-  gatherBlock,
-  isWholeBlock,
-  type Block,
-  type BlockGrid,
-} from './block-grid.js';
+import { blockGrid, blocksOf, isWholeBlock, type BlockGrid } from './block-grid.js';
 import { alignToBlock, headerBytes, writeHeader, type Field } from './directory.js';
 import { overviewFields } from './overview-fields.js';
 import { replaceNaN } from './replace-nan.js';
@@ -39,11 +32,10 @@ export interface EncodedTile {
 export class TileEncoder {
   readonly #format: TileFormat;
   readonly #codec: Codec;
+  readonly #gatherer: BlockGatherer;
   readonly #overviewFields: readonly Field[];
   readonly #masks: TileEncoder | undefined;
   readonly #outputs: Uint8Array[] = [];
-  #block = new Uint8Array(0);
-  #row = new Uint8Array(0);
 
   /**
    * @throws HoldfastError UNSUPPORTED_PLATFORM when the compression needs a library that the system
@@ -51,6 +43,7 @@ export class TileEncoder {
    */
   constructor(format: TileFormat) {
     this.#format = format;
+    this.#gatherer = new BlockGatherer(format.dataType);
     this.#overviewFields = overviewFields(format.fields);
     this.#codec = openCodec(format.compression, format.dataType);
     this.#masks = format.hasMask ? new TileEncoder(maskFormat(format)) : undefined;
@@ -176,7 +169,7 @@ export class TileEncoder {
     const sizes: number[] = [];
     let endBytes = headBytes;
     for (const block of blocksOf(grid)) {
-      const samples = this.#gather(image, block, blockBytes);
+      const samples = this.#gatherer.gather(image, block);
       const room = output.subarray(endBytes, endBytes + boundBytes);
       const size = this.#codec.compress(samples, room, { widthPx, heightPx, samplesPerPixel });
       starts.push(endBytes);
@@ -184,26 +177,6 @@ export class TileEncoder {
       endBytes += size;
     }
     return { output, starts, sizes, endBytes };
-  }
-
-  /** A block's samples, ready for the codec: where they lie, if nothing has to be done to them. */
-  #gather({ grid, pixels, predictor }: Image, block: Block, blockBytes: number): Uint8Array {
-    if (predictor === 1 && isWholeBlock(grid, pixels)) return bytesOf(pixels.data);
-    const { bytes } = dataTypes[this.#format.dataType];
-    if (this.#block.length < blockBytes) this.#block = new Uint8Array(blockBytes);
-    const rowBytes = blockBytes / grid.blockHeightPx;
-    if (this.#row.length < rowBytes) this.#row = new Uint8Array(rowBytes);
-    const target = this.#block.subarray(0, blockBytes);
-    const gathering = {
-      grid,
-      pixels,
-      source: wordsOf(pixels.data, bytes),
-      wordsPerSample: wordsPerSample(bytes),
-      scratch: wordsOf(this.#row.subarray(0, rowBytes), bytes),
-      predictRow: predictRowOf(predictor, bytes),
-    };
-    gatherBlock(gathering, block, wordsOf(target, bytes));
-    return target;
   }
 
   #takeOutput(sizeBytes: number): Uint8Array {

@@ -178,7 +178,11 @@ function commonFields(
   const bands = imageBands(raster);
   const bandCount = bands.length;
   const each = (value: number): readonly number[] => Array.from({ length: bandCount }, () => value);
-  const metadata = gdalMetadataXml(bands, raster.metadata, untoldColours(bands, raster.dataType));
+  const metadata = gdalMetadataXml({
+    bands,
+    metadata: raster.metadata,
+    colours: untoldColours(bands, raster.dataType),
+  });
   const { nodata } = raster;
   const { crs } = raster.georeferencing;
   const short = (tag: number, values: readonly number[]): Field => ({ tag, type: 'short', values });

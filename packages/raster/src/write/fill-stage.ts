@@ -27,6 +27,7 @@ import type { KeptWork } from './kept-work.js';
 import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import type { FinishedTile } from './resume-record.js';
+import { untilEnded } from './until-ended.js';
 import { MergedOverview, overviewFiles, writeOverviews } from './write-overviews.js';
 
 /** A tile that failed: while the source was read, or while the file was encoded and written. */
@@ -245,28 +246,6 @@ async function takeOrWriteTile(
     // A thread of the pool may have read the samples.
     const failedStep = isHoldfastError(error) && error.step === 'read' ? 'read' : step;
     return { cell, step: failedStep, error };
-  }
-}
-
-/** How long a read that was told to end is waited for. */
-const LONGEST_ENDING_MS = 2000;
-
-/** What a read gives; when it does not take notice of its signal, it is left to itself. */
-async function untilEnded<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let stop = (): void => undefined;
-  const left = new Promise<never>((_, reject) => {
-    stop = () => {
-      timer = setTimeout(() => reject(signal.reason as Error), LONGEST_ENDING_MS);
-    };
-  });
-  if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([reading, left]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    clearTimeout(timer);
   }
 }
 

@@ -8,18 +8,12 @@ import { join } from 'node:path';
 import { HoldfastError, type Stage } from 'holdfast';
 import { codeOfFailure, unlinkIfThere } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
-import {
-  dataTypes,
-  hasMask,
-  type Pixels,
-  type RasterInfo,
-  type Transform,
-  type Window,
-} from '../model.js';
+import type { Pixels, RasterInfo, Transform, Window } from '../model.js';
 import { Reduction, type Size } from '../overview/downsample.js';
 import { type OverviewLevel, type Pyramid, tileOverviews } from '../overview/pyramid.js';
 import { type Block, BlockReader } from '../source/block-reader.js';
-import { clearMask, marked } from '../source/mask.js';
+import { emptyPixels, laidOut } from '../source/lay-out.js';
+import { marked } from '../source/mask.js';
 import { copyWindow } from '../source/copy-window.js';
 import type { OpenedGeoTiff } from '../source/geotiff/from-geotiff.js';
 import { type Cell, cells, type Grid, regularGrid } from '../source/grid.js';
@@ -412,19 +406,6 @@ function placeOf({ source }: MosaicPlan, factor: number, window: Window): Transf
   return movedTo(transform, window);
 }
 
-/** Room for samples; nothing but nodata at first. */
-function emptyPixels(
-  { widthPx, heightPx, bands, dataType, nodata }: RasterInfo,
-  interleave: Pixels['interleave'],
-): Pixels {
-  const data = new dataTypes[dataType].array(widthPx * heightPx * bands.length);
-  const pixels = { data, widthPx, heightPx, bandCount: bands.length, interleave };
-  if (nodata === undefined) return pixels;
-  data.fill(nodata as never);
-  if (hasMask({ bands })) clearMask(pixels);
-  return pixels;
-}
-
 /** Lays a part of a picture where it belongs. */
 function lay(part: Pixels, window: Window, on: Pixels): void {
   const { data, widthPx, heightPx, bandCount, interleave } = on;
@@ -435,20 +416,4 @@ function lay(part: Pixels, window: Window, on: Pixels): void {
     bandCount,
     interleave,
   );
-}
-
-/** The same samples with their bands as wanted. */
-function laidOut(pixels: Pixels, interleave: Pixels['interleave']): Pixels {
-  const { data, widthPx, heightPx, bandCount } = pixels;
-  if (pixels.interleave === interleave || bandCount === 1) return { ...pixels, interleave };
-  const count = widthPx * heightPx;
-  const target = data.slice();
-  const [pixelStep, bandStep] = interleave === 'pixel' ? [bandCount, 1] : [1, count];
-  for (let band = 0, at = 0; band < bandCount; band += 1) {
-    for (let pixel = 0; pixel < count; pixel += 1, at += 1) {
-      const from = interleave === 'pixel' ? at : pixel * bandCount + band;
-      target[pixel * pixelStep + band * bandStep] = data[from] as never;
-    }
-  }
-  return { ...pixels, data: target, interleave };
 }
