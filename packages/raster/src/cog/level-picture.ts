@@ -2,7 +2,7 @@
  * One level as the next one reads it: blocks that were just made are taken as they were made; those that had to be let go, since
  * too much was kept, and those of a lossy compression, which readers see otherwise, are read from the spool again.
  */
-import { type CompressionName, compressions } from '../codec/compressions.js';
+import { compressions } from '../codec/compressions.js';
 import type { EncoderPool } from '../encode/encoder-pool.js';
 import { dataTypes, imageBands, type Pixels, type RasterArray, type Window } from '../model.js';
 import { type Block, BlockReader } from '../source/block-reader.js';
@@ -127,7 +127,10 @@ export class LevelPicture {
       if (!block) return undefined;
       encoded.push(block);
     }
-    const bytes = await this.#pool.decode(encodedBlocks(format, blockSizePx, encoded));
+    const bytes =
+      format.compression.name === 'none'
+        ? new Uint8Array(Buffer.concat(encoded)).buffer
+        : await this.#pool.decode(encodedBlocks(format, blockSizePx, encoded));
     return new dataTypes[format.dataType].array(bytes);
   }
 }
@@ -153,7 +156,7 @@ function encodedBlocks(
     widthPx: blockSizePx,
     mostHeightPx: blockSizePx,
     encoding: {
-      compression: compressions[name satisfies CompressionName].tag,
+      compression: compressions[name].tag,
       predictor: predictor === 'auto' ? 1 : predictor,
       littleEndian: true,
       bitsPerSample: bytes * 8,
@@ -161,7 +164,7 @@ function encodedBlocks(
       bandsTogether: samplesPerPixel,
       planes,
       lowestBitFirst: false,
-      isUncompressed: name === 'none',
+      isUncompressed: false,
       isYCbCr: false,
       jpegTables: undefined,
       lercParameters: [],
