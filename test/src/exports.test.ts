@@ -133,6 +133,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'recoverVrt',
     'renderPreview',
     'verifyVrt',
+    'writeCog',
     'writeTiledVrt',
   ],
   '@holdfast/metaflow': ['EnvironmentManifest', 'ProductionTokenStore'],

@@ -264,3 +264,21 @@ test('several inputs on one grid are one mosaic, named last or by -o; one that i
   assert.equal(status, 2);
   assert.match(stderr, /shifted\.vrt does not lie on the grid/u);
 });
+
+test('a GeoTIFF is written as one with overviews inside; what exists is refused, and replaced when that is asked for', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 600);
+  const output = join(directory, 'out.tif');
+  const cog = (...flags: readonly string[]) => run('raster', 'cog', input, output, ...flags);
+  const { status, stdout, stderr } = cog('--json', '--quiet', '--block-size', '128', '--bigtiff');
+  assert.equal(status, 0, stderr);
+  const result = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual([result['path'], result['isBigTiff']], [output, true]);
+  assert.deepEqual(result['overviews'], [2, 4]);
+  const again = cog('--overviews', 'none');
+  assert.equal(again.status, 4, again.stderr);
+  assert.match(again.stderr, /There is a file of this name/u);
+  const replaced = cog('--overviews', 'none', '--replace');
+  assert.equal(replaced.status, 0, replaced.stderr);
+  assert.match(replaced.stdout, /out\.tif: 1\.\d MB with 0 overviews/u);
+});

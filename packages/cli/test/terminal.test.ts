@@ -49,6 +49,7 @@ const commands: Readonly<Record<string, { readonly args: string[]; readonly inpu
   transaction: { args: [`${NAME}/a`], input: '[]' },
   recover: { args: [`${NAME}dir`] },
   'raster tile': { args: [NAME, `${NAME}.vrt`] },
+  'raster cog': { args: [NAME, `${NAME}.tif`] },
   'raster info': { args: [`${NAME}.vrt`] },
   'raster verify': { args: [`${NAME}.vrt`] },
   'raster preview': { args: [`${NAME}.vrt`, `${NAME}.png`] },

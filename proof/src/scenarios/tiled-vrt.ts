@@ -1,11 +1,12 @@
 /**
- * What is explored of writeTiledVrt: a first write, an overwrite, the retirement of old tiles, a write that is resumed, and
+ * What is explored of the raster package (writeCog: cog.ts). Of writeTiledVrt: a first write, an overwrite, the retirement of old tiles, a write that is resumed, and
  * the same again after a crash.
  */
 import { interceptFs, type ScenarioAt, scenarioOfSteps } from '@holdfast/crashkit';
 import * as raster from '@holdfast/raster';
 import type { RasterSource, WriteOptions } from '@holdfast/raster';
 import type { Fs } from 'holdfast/os';
+import { cogScenarios } from './cog.js';
 
 /** The calls of the raster package, or of a copy with a step taken out. */
 type RasterApi = typeof raster;
@@ -258,6 +259,7 @@ export function scenariosOf(api: RasterApi): Readonly<Record<string, ScenarioAt>
     'writeTiledVrt: two processes': (name) => sideBySide(api, name),
     'writeTiledVrt: while somebody recovers': (name) => recoverMeanwhile(api, name),
     'writeTiledVrt: while somebody reads': (name) => readMeanwhile(api, name),
+    ...cogScenarios(api),
   };
   return Object.fromEntries(Object.entries(makers).map(([name, make]) => [name, make(name)]));
 }

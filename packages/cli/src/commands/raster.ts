@@ -1,54 +1,30 @@
 /** `holdfast raster …`: rasters as mosaics of GeoTIFF tiles under a VRT index. */
-import {
-  compressionNames,
-  fromGeoTiff,
-  fromVrt,
-  joinSources,
-  mend,
-  type Mending,
-  type NamedSource,
-  type Nodata,
-  overviewMethods,
-  type CompressionName,
-  type OverviewMethod,
-  type Predictor,
-  type RasterSource,
-  type WriteOptions,
-  type WrittenMosaic,
-  writeTiledVrt,
-} from '@holdfast/raster';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type WriteOptions, type WrittenMosaic, writeTiledVrt } from '@holdfast/raster';
+import { type Command, InvalidArgumentError } from 'commander';
 import { isHoldfastError } from 'holdfast';
 import { interruptible } from '../interrupt.js';
 import { wholeNumber } from '../flags.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
+import { addRasterCogCommand } from './raster-cog.js';
+import {
+  addFormatFlags,
+  addInputFlags,
+  type FormatFlags,
+  type InputFlags,
+  factors,
+  formatOptions,
+  noteOf,
+  noteOfClasses,
+  openInputs,
+} from './raster-inputs.js';
 import { addRasterLookCommands } from './raster-look.js';
 import { addRasterRecoverCommand } from './raster-recover.js';
 
-interface TileFlags {
+interface TileFlags extends InputFlags, FormatFlags {
   readonly output?: string;
   readonly tileSize?: number;
-  readonly compress?: CompressionName;
-  readonly level?: number;
-  readonly predictor?: Predictor;
-  readonly blockSize?: number;
-  readonly threads?: number;
-  readonly skipEmpty?: boolean;
-  readonly mask?: 'band' | 'alpha';
-  readonly statistics?: boolean;
   readonly histogram?: boolean;
-  readonly overviews?: 'auto' | readonly number[];
-  readonly resampling?: OverviewMethod;
-  readonly srs?: string;
-  readonly nodata?: Nodata | 'none';
-  readonly bounds?: readonly number[];
-  readonly transform?: readonly number[];
-  readonly bands?: readonly number[];
-  readonly scale?: number;
-  readonly offset?: number;
-  readonly window?: readonly number[];
-  readonly outside?: boolean;
   readonly replace?: boolean;
   readonly keepPrevious?: number;
   readonly keepFor?: number;
@@ -82,7 +58,7 @@ export function addRasterCommands(program: Command): void {
   const raster = program
     .command('raster')
     .description('Write rasters as mosaics of GeoTIFF tiles under a GDAL VRT index');
-  raster
+  const command = raster
     .command('tile')
     .description('Tile GeoTIFFs or VRTs into OUTPUT.vrt and OUTPUT_tiles/, whole or not at all')
     .argument('<input>', 'a GeoTIFF, or a VRT of simple sources; it is read window by window')
@@ -91,40 +67,11 @@ export function addRasterCommands(program: Command): void {
       'further inputs on the same grid, and OUTPUT.vrt last unless --output names it',
     )
     .option('-o, --output <path>', 'the index to make, SOMETHING.vrt')
-    .option('--tile-size <px>', 'width and height of a tile, a multiple of 16 (512)', wholeNumber)
-    .addOption(new Option('--compress <name>', 'compression (deflate)').choices(compressionNames))
-    .option('--level <n>', 'level of the compression', wholeNumber)
-    .option('--predictor <n>', 'TIFF predictor: 1, 2, 3 or auto (auto)', predictor)
-    .option('--block-size <px>', 'width and height of the blocks inside a tile', wholeNumber)
-    .option('--threads <n>', 'threads that encode (one a processor)', wholeNumber)
-    .option('--skip-empty', 'leave out tiles that hold nothing but nodata')
-    .addOption(
-      new Option('--mask <kind>', 'how a mask of the input is written (band)').choices([
-        'band',
-        'alpha',
-      ]),
-    )
-    .option('--no-statistics', 'put no statistics of the bands into the index')
+    .option('--tile-size <px>', 'width and height of a tile, a multiple of 16 (512)', wholeNumber);
+  addFormatFlags(command)
     .option('--histogram', 'put a histogram of each band into the index')
-    .option('--overviews <factors>', 'overviews by these factors (2,4,8) or auto', factors)
-    .addOption(
-      new Option('--resampling <name>', 'how overviews are made (average)').choices(
-        overviewMethods,
-      ),
-    )
-    .option('--srs <crs>', 'the CRS that is meant: an EPSG code, WKT or a PROJ string')
-    .option('--nodata <value>', 'the value that means "no data", or none', nodata)
-    .option(
-      '--bounds <x,y,X,Y>',
-      'where the edges of the input lie: least x and y, largest x and y',
-      numbers(4),
-    )
-    .option('--transform <six>', 'the geotransform of the input, as GDAL has it', numbers(6))
-    .option('--bands <list>', 'the bands to take, from 1, in this order: 3,2,1', bandList)
-    .option('--scale <n>', 'what samples are to be multiplied by to have their unit', finite)
-    .option('--offset <n>', 'what is to be added then', finite)
-    .option('--window <x,y,w,h>', 'the pixels of the input to take', numbers(4))
-    .option('--outside', 'follow an input VRT that names files outside its own folder')
+    .option('--overviews <factors>', 'overviews by these factors (2,4,8) or auto', factors);
+  addInputFlags(command)
     .option('--replace', 'replace a mosaic that is there, while its readers read on')
     .option('--keep-previous <n>', 'tiles of earlier mosaics to keep (1)', wholeNumber)
     .option('--keep-for <time>', 'how long to keep further ones: 90s, 15m, 12h, 7d (0s)', duration)
@@ -133,6 +80,7 @@ export function addRasterCommands(program: Command): void {
     .option('--quiet', 'show no progress')
     .addHelpText('after', TILE_EXAMPLES)
     .action(tile);
+  addRasterCogCommand(raster);
   addRasterLookCommands(raster);
   addRasterRecoverCommand(raster);
 }
@@ -149,18 +97,6 @@ function duration(text: string): number {
   const unitMs = unitsMs[unit];
   if (unitMs !== undefined) return Number(number) * unitMs;
   throw new InvalidArgumentError('It must be a whole number and a unit: 90s, 15m, 12h or 7d.');
-}
-
-function factors(text: string): 'auto' | readonly number[] {
-  if (text === 'auto') return text;
-  if (/^\d+(?:,\d+)*$/u.test(text)) return text.split(',').map(Number);
-  throw new InvalidArgumentError('It must be auto, or whole numbers with commas between them.');
-}
-
-function predictor(text: string): Predictor {
-  const known = ([1, 2, 3, 'auto'] as const).find((each) => String(each) === text);
-  if (known !== undefined) return known;
-  throw new InvalidArgumentError('It must be 1, 2, 3 or auto.');
 }
 
 async function tile(
@@ -196,13 +132,8 @@ function notes({
   const companions = retiredCompanions.map(
     (name) => shown`${name}: it spoke of the old pixels and went with them`,
   );
-  const left = notCarried.map(
-    ({ what, where, why }) => shown`not carried: ${what} (${where}): ${why}`,
-  );
-  const classes = averagedClasses.map(
-    (band) =>
-      shown`band ${band} has few values, which look like classes: overviews of their means show what is not there; --resampling mode or nearest does not`,
-  );
+  const left = notCarried.map(noteOf);
+  const classes = averagedClasses.map(noteOfClasses);
   return [...lost, ...companions, ...left, ...classes];
 }
 
@@ -230,87 +161,11 @@ async function tileFiles(
   }
 }
 
-/** Together they keep as many decoded blocks as one input does. */
-const CACHE_BYTES = 256 * 1024 * 1024;
-
-async function openInputs(inputs: readonly string[], flags: TileFlags): Promise<RasterSource> {
-  const outside = flags.outside ? 'allow' : 'refuse';
-  const cacheBytes = Math.floor(CACHE_BYTES / inputs.length);
-  const opened: NamedSource[] = [];
-  try {
-    for (const name of inputs) {
-      const isVrt = /\.vrt$/iu.test(name);
-      const source = isVrt
-        ? await fromVrt(name, { outside })
-        : await fromGeoTiff(name, { cacheBytes });
-      opened.push({ name, source });
-    }
-    const source = joinSources(opened);
-    const mending = mendingOf(flags);
-    const isMended = Object.values(mending).some((value) => value !== undefined);
-    return isMended ? mend(source, mending) : source;
-  } catch (error) {
-    for (const { source } of opened) await source.close?.();
-    throw error;
-  }
-}
-
-function mendingOf({ srs, window, ...flags }: TileFlags): Mending {
-  const [xPx = 0, yPx = 0, widthPx = 0, heightPx = 0] = window ?? [];
-  return {
-    crs: srs !== undefined && /^\d+$/u.test(srs) ? Number(srs) : srs,
-    nodata: flags.nodata,
-    bounds: flags.bounds as Mending['bounds'],
-    transform: flags.transform as Mending['transform'],
-    bands: flags.bands,
-    scale: flags.scale,
-    offset: flags.offset,
-    window: window && { xPx, yPx, widthPx, heightPx },
-  };
-}
-
-function finite(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('It must be a number.');
-}
-
-function numbers(count: number): (text: string) => readonly number[] {
-  return (text) => {
-    const parts = text.split(/[\s,]+/u);
-    if (parts.length === count) return parts.map(finite);
-    throw new InvalidArgumentError(`It must be ${count} numbers with commas between them.`);
-  };
-}
-
-function bandList(text: string): readonly number[] {
-  if (/^\d+(?:,\d+)*$/u.test(text)) return text.split(',').map(Number);
-  throw new InvalidArgumentError('It must be whole numbers with commas between them.');
-}
-
-/** Whole numbers past 2^53 keep all their digits. */
-function nodata(text: string): Nodata | 'none' {
-  if (/^none$/iu.test(text)) return 'none';
-  if (/^nan$/iu.test(text)) return Number.NaN;
-  if (/^[+-]?inf(?:inity)?$/iu.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
-  const value = finite(text);
-  return /^[+-]?\d+$/u.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
-}
-
 function writeOptions(flags: TileFlags): WriteOptions {
   return {
     tileSizePx: flags.tileSize,
-    compression: flags.compress,
-    level: flags.level,
-    predictor: flags.predictor,
-    blockSizePx: flags.blockSize,
-    threads: flags.threads,
-    skipEmpty: flags.skipEmpty,
-    mask: flags.mask,
-    statistics: flags.statistics,
+    ...formatOptions(flags),
     histogram: flags.histogram,
-    overviews: flags.overviews,
-    resampling: flags.resampling,
     ifExists: flags.replace ? 'replace' : 'fail',
     keepPrevious: flags.keepPrevious,
     keepForMs: flags.keepFor,

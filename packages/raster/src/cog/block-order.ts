@@ -25,9 +25,11 @@ export function* blockOrder(levels: readonly CogLevel[]): Generator<BlockPlace> 
       yield { level, cell, index: cell.row * columnCount(grid) + cell.column };
     const [{ window }] = value as [Cell];
     donePx[level] = window.yPx + window.heightPx;
-    const above = levels[level + 1];
-    while (above?.reduction && isReady(above, donePx[level + 1] as number, donePx[level] as number))
-      yield* row(level + 1);
+    const isNextReady = (): boolean => {
+      const above = levels[level + 1];
+      return above !== undefined && isReady(above, donePx[level + 1] ?? 0, donePx[level] ?? 0);
+    };
+    while (isNextReady()) yield* row(level + 1);
   }
   const [whole] = levels as [CogLevel];
   for (let index = 0; index < rowCount(whole.grid); index += 1) yield* row(0);

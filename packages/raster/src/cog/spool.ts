@@ -2,7 +2,7 @@
  * The blocks of one level, as they will follow each other in the file, in a scratch file of their own: where they begin there
  * is known when those of all smaller levels have been made.
  */
-import { type Fs, type FsFile, readFully, writeAll } from 'holdfast/os';
+import { closeQuietly, type Fs, type FsFile, readFully, writeAll } from 'holdfast/os';
 import { type EncodedBlock, LEADER_BYTES, TRAILER_BYTES } from '../tiff/block-encoder.js';
 import { openScratchFile } from './scratch-file.js';
 
@@ -88,8 +88,9 @@ export class Spool {
     throw new Error(`a scratch file ends after ${atByte + count} bytes, and more were written`);
   }
 
+  /** What it held is not needed any more, whatever the system says. */
   async close(): Promise<void> {
-    await this.#file.close();
+    await closeQuietly(this.#file);
   }
 }
 

@@ -15,7 +15,7 @@ import { basename } from 'node:path';
 import { messageOf } from 'holdfast/errors';
 import { HoldfastError, isHoldfastError, replaceFile, transaction } from 'holdfast';
 import { invalidArgument } from 'holdfast/options';
-import { codeOfFailure, followSymlinks, resolvedOnce } from 'holdfast/os';
+import { codeOfFailure, followSymlinks, type Fs, resolvedOnce } from 'holdfast/os';
 import { openCodec } from '../codec/open-codec.js';
 import { crsNotCarried } from '../crs/crs.js';
 import type { MadeBlock } from '../encode/block-task.js';
@@ -143,9 +143,7 @@ async function placeOf({ fs, path: given, ifExists }: CogPlan): Promise<Place> {
       step: 'check',
       path,
     });
-  const companions: string[] = [];
-  for (const ending of COMPANIONS)
-    if (await fs.exists(`${path}${ending}`)) companions.push(`${path}${ending}`);
+  const companions = await companionsOf(fs, path);
   const [stray] = companions;
   if (stray !== undefined && ifExists === 'fail')
     throw new HoldfastError('ALREADY_EXISTS', {
@@ -155,6 +153,19 @@ async function placeOf({ fs, path: given, ifExists }: CogPlan): Promise<Place> {
       path: stray,
     });
   return { path, directory, companions };
+}
+
+async function companionsOf(fs: Fs, path: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of COMPANIONS.map((ending) => `${path}${ending}`)) {
+    try {
+      if (await fs.exists(name)) found.push(name);
+    } catch (cause) {
+      const message = 'What lies beside the file could not be looked at. Nothing was written.';
+      throw new HoldfastError(codeOfFailure(cause), { message, step: 'check', path: name, cause });
+    }
+  }
+  return found;
 }
 
 /** The predictor of all blocks: for `auto` the best one for a block with data, of the middle if that has some. */
