@@ -126,6 +126,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'fromGpuTexture',
     'fromVrt',
     'fromZarr',
+    'indexTiles',
     'joinSources',
     'mend',
     'openVrt',

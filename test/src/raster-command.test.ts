@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -280,5 +280,36 @@ test('a GeoTIFF is written as one with overviews inside; what exists is refused,
   assert.match(again.stderr, /There is a file of this name/u);
   const replaced = cog('--overviews', 'none', '--replace');
   assert.equal(replaced.status, 0, replaced.stderr);
-  assert.match(replaced.stdout, /out\.tif: 1\.\d MB with 0 overviews/u);
+  assert.match(replaced.stdout, /out\.tif: 0\.\d MB with 0 overviews/u);
+});
+
+test('tiles that are there are indexed by arguments, directories and lists, and what differs is named', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 64);
+  const tiles = join(directory, 'tiles');
+  mkdirSync(tiles);
+  const cut = (name: string, window: string): string => {
+    const path = join(tiles, name);
+    const cog = run('raster', 'cog', input, path, '--window', window, '--quiet');
+    assert.equal(cog.status, 0, cog.stderr);
+    return path;
+  };
+  const [left, right] = [cut('left.tif', '0,0,32,64'), cut('right.tif', '32,0,32,64')];
+  const index = join(directory, 'all.vrt');
+  const made = run('raster', 'index', index, left, right, '--json', '--quiet');
+  assert.equal(made.status, 0, made.stderr);
+  assert.equal((JSON.parse(made.stdout) as Record<string, unknown>)['tileCount'], 2);
+  assert.deepEqual((await verifyVrt(index)).evidence, 'checksums');
+  const listed = spawnSync(
+    process.execPath,
+    [program, 'raster', 'index', index, '--from-file', '-', '--replace'],
+    { encoding: 'utf8', input: `${right}\n${left}\n` },
+  );
+  assert.equal(listed.status, 0, listed.stderr);
+  assert.match(listed.stdout, /all\.vrt: 2 tiles, 64x64 pixels/u);
+  cut('wide.tif', '0,0,64,32');
+  const refused = run('raster', 'index', index, tiles, '--recursive', '--replace', '--quiet');
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stderr, /wide\.tif: it shares pixels with .*left\.tif/u);
+  assert.deepEqual((await verifyVrt(index)).tiles, 2);
 });

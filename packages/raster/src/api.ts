@@ -6,6 +6,7 @@
 export * from './index.js';
 export { writeCog } from './cog/write-cog.js';
 export { fromVrt } from './read/from-vrt.js';
+export { indexTiles } from './tile-index/index-tiles.js';
 export { openVrt } from './read/open-vrt.js';
 export { renderPreview } from './preview/preview.js';
 export { recoverVrt } from './write/recover-vrt.js';

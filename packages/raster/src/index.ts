@@ -68,6 +68,7 @@ export type { OverviewMethod } from './overview/taps.js';
 export type { OverviewOptions } from './overview/pyramid.js';
 export type { CogOptions } from './cog/cog-plan.js';
 export type { WrittenCog } from './cog/write-cog.js';
+export type { IndexTilesOptions, WrittenIndex } from './tile-index/index-tiles.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type { WrittenMosaic } from './write/write-mosaic.js';
@@ -84,6 +85,8 @@ export type {
 
 export const fromVrt: typeof import('./read/from-vrt.js').fromVrt = async (...args) =>
   (await import('./read/from-vrt.js')).fromVrt(...args);
+export const indexTiles: typeof import('./tile-index/index-tiles.js').indexTiles = async (...args) =>
+  (await import('./tile-index/index-tiles.js')).indexTiles(...args);
 export const openVrt: typeof import('./read/open-vrt.js').openVrt = async (...args) =>
   (await import('./read/open-vrt.js')).openVrt(...args);
 export const renderPreview: typeof import('./preview/preview.js').renderPreview = async (...args) =>

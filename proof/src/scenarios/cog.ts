@@ -1,4 +1,4 @@
-/** What is explored of writeCog: a first write, one that replaces, and one that takes what spoke of the old file with it. */
+/** What is explored of writeCog and indexTiles: a first write, and some that replace. */
 import { type ScenarioAt, scenarioOfSteps } from '@holdfast/crashkit';
 import type * as raster from '@holdfast/raster';
 import type { Fs } from 'holdfast/os';
@@ -7,7 +7,8 @@ const SIDE_PX = 32;
 
 function write(api: typeof raster, fs: Fs, path: string, value: number): Promise<unknown> {
   const data = new Uint8Array(SIDE_PX * SIDE_PX).fill(value);
-  const source = api.fromArray({ data, width: SIDE_PX, height: SIDE_PX });
+  const transform = [0, 1, 0, 0, 0, -1] as const;
+  const source = api.fromArray({ data, width: SIDE_PX, height: SIDE_PX, transform });
   const how = { blockSizePx: 16, overviews: [2], compression: 'none', concurrency: 1 } as const;
   return api.writeCog(path, source, { ...how, ifExists: 'replace', fs });
 }
@@ -51,5 +52,39 @@ export function cogScenarios(
         },
       });
     };
-  return { 'writeCog: first': writes([], [1]), 'writeCog: replace twice': writes([1], [2, 3]) };
+  return {
+    'writeCog: first': writes([], [1]),
+    'writeCog: replace twice': writes([1], [2, 3]),
+    'indexTiles: replace': (name) => indexes(api, name),
+  };
+}
+
+/** An index of one tile becomes that of another. */
+function indexes(api: typeof raster, name: string): ScenarioAt {
+  return (root) => {
+    const path = `${root}/all.vrt`;
+    const index = (fs: Fs, value: number): Promise<unknown> =>
+      api.indexTiles(path, [`${root}/${value}.tif`], { ifExists: 'replace', fs });
+    return scenarioOfSteps({
+      name,
+      root,
+      setup: async (fs) => {
+        for (const value of [1, 2, 3]) await write(api, fs, `${root}/${value}.tif`, value);
+        await index(fs, 1);
+      },
+      steps: [2, 3].map((value) => ({ label: `index ${value}`, call: (fs) => index(fs, value) })),
+      observe: async (fs) => {
+        const mosaic = await api.openVrt(path, { fs });
+        try {
+          const { data } = await mosaic.read();
+          return [...new Set(data as Uint8Array)].join(' and ');
+        } finally {
+          await mosaic.close();
+        }
+      },
+      nextRun: async (fs) => {
+        await index(fs, 1);
+      },
+    });
+  };
 }

@@ -18,6 +18,7 @@ import {
   noteOfClasses,
   openInputs,
 } from './raster-inputs.js';
+import { addRasterIndexCommand } from './raster-index.js';
 import { addRasterLookCommands } from './raster-look.js';
 import { addRasterRecoverCommand } from './raster-recover.js';
 
@@ -81,6 +82,7 @@ export function addRasterCommands(program: Command): void {
     .addHelpText('after', TILE_EXAMPLES)
     .action(tile);
   addRasterCogCommand(raster);
+  addRasterIndexCommand(raster);
   addRasterLookCommands(raster);
   addRasterRecoverCommand(raster);
 }

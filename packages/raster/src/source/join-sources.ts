@@ -4,12 +4,9 @@
  */
 import { types } from 'node:util';
 import { invalidArgument } from 'holdfast/options';
-import { srsText } from '../crs/crs.js';
 import {
   dataTypes,
   hasMask,
-  type BandInfo,
-  type Crs,
   type NotCarried,
   type Pixels,
   type RasterArray,
@@ -17,7 +14,7 @@ import {
   type Transform,
   type Window,
 } from '../model.js';
-import { isStatistic } from '../statistics/gdal-statistics.js';
+import { commonWords, differencesOf, placingTransform, windowOn, wholeOf } from './alike.js';
 import { intersection } from './copy-window.js';
 import { regularGrid } from './grid.js';
 import { marked } from './mask.js';
@@ -31,8 +28,6 @@ export interface NamedSource {
 
 /** Each is an open file. */
 const MOST_SOURCES = 500;
-/** How far from a pixel of the grid an edge may lie, in pixels. */
-const MOST_SHIFT_PX = 0.01;
 /** What is read together: as large as a tile is by default. */
 const BLOCK_PX = 512;
 
@@ -59,10 +54,19 @@ export function joinSources(sources: readonly NamedSource[]): RasterSource {
     );
   if (others.length === 0) return first.source;
   for (const other of others) checkAlike(first, other);
-  const { info, parts } = wholeOf(sources);
+  const base = transformOf(first);
+  const windows = sources.map((named) => windowOf(base, named));
+  const { info, windows: places } = wholeOf(first.source.info, base, windows);
+  const parts = sources.map((named, index) => ({ ...named, window: places[index] as Window }));
   const told: NotCarried[] = [];
   checkGaps(info, parts);
-  const joined = { ...info, ...commonWords(sources, told) };
+  const joined = {
+    ...info,
+    ...commonWords(
+      sources.map(({ source }) => source.info),
+      told,
+    ),
+  };
   const fingerprints = sources.map(({ source }) => source.fingerprint?.bind(source));
   const isKnown = fingerprints.every((each) => each !== undefined);
   return {
@@ -104,98 +108,23 @@ export function joinSources(sources: readonly NamedSource[]): RasterSource {
 
 /** What must be the same of all, in the words of an error, and the way out. */
 function checkAlike(a: NamedSource, b: NamedSource): void {
-  for (const [what, of] of Object.entries(alike)) {
-    const [one, other] = [of(a.source.info), of(b.source.info)];
-    if (one !== other)
-      throw refused(
-        `${a.name} and ${b.name} differ in ${what}: ${one ?? 'none'} and ${other ?? 'none'}. Make them alike first, by gdalwarp or gdal_translate`,
-        b.name,
-      );
-  }
-}
-
-const units = (band: BandInfo): unknown => [
-  band.unit,
-  band.scale ?? 1,
-  band.offset ?? 0,
-  band.palette,
-  band.isMask ?? false,
-];
-
-const alike: Readonly<Record<string, (info: RasterInfo) => string | undefined>> = {
-  'their type of samples': ({ dataType }) => dataType,
-  'their number of bands': ({ bands }) => String(bands.length),
-  'their nodata value': ({ nodata }) => (nodata === undefined ? undefined : String(nodata)),
-  'their CRS': ({ georeferencing: { crs } }) => crs && wordsOf(crs),
-  'what a pixel stands for': ({ georeferencing: { pixelIs } }) => pixelIs ?? 'area',
-  'unit, scale, offset, colours or mask of their bands': ({ bands }) =>
-    JSON.stringify(bands.map(units)),
-};
-
-function wordsOf(crs: Crs): string {
-  return srsText(crs) ?? JSON.stringify(crs);
-}
-
-/** The size and place of all together, and where each part lies in it. */
-function wholeOf(sources: readonly NamedSource[]): {
-  readonly info: RasterInfo;
-  readonly parts: readonly Part[];
-} {
-  const first = (sources[0] as NamedSource).source.info;
-  const base = transformOf(sources[0] as NamedSource);
-  const placed = sources.map((named) => ({ ...named, window: windowOn(base, named) }));
-  const xPx = Math.min(...placed.map(({ window }) => window.xPx));
-  const yPx = Math.min(...placed.map(({ window }) => window.yPx));
-  const widthPx = Math.max(...placed.map(({ window }) => window.xPx + window.widthPx)) - xPx;
-  const heightPx = Math.max(...placed.map(({ window }) => window.yPx + window.heightPx)) - yPx;
-  const [x, a, b, y, d, e] = base;
-  const transform = [x + xPx * a + yPx * b, a, b, y + xPx * d + yPx * e, d, e] as const;
-  return {
-    info: {
-      ...first,
-      widthPx,
-      heightPx,
-      georeferencing: { ...first.georeferencing, transform },
-    },
-    parts: placed.map(({ window, ...named }) => ({
-      ...named,
-      window: { ...window, xPx: window.xPx - xPx, yPx: window.yPx - yPx },
-    })),
-  };
+  const [first] = differencesOf(a.source.info, b.source.info);
+  if (first === undefined) return;
+  throw refused(
+    `${a.name} and ${b.name} differ in ${first}. Make them alike first, by gdalwarp or gdal_translate`,
+    b.name,
+  );
 }
 
 function transformOf({ name, source: { info } }: NamedSource): Transform {
-  const { transform } = info.georeferencing;
-  if (transform && !info.gcps) return transform;
+  const transform = placingTransform(info);
+  if (transform) return transform;
   throw refused(`no transform says where ${name} lies`, name);
 }
 
-/** Where a raster lies, in pixels of the first one's grid. */
-function windowOn([x, a, b, y, d, e]: Transform, named: NamedSource): Window {
-  const [x1, a1, b1, y1, d1, e1] = transformOf(named);
-  const { widthPx, heightPx } = named.source.info;
-  const determinant = a * e - b * d;
-  const onGrid = (dx: number, dy: number): readonly [number, number] => [
-    (dx * e - dy * b) / determinant,
-    (dy * a - dx * d) / determinant,
-  ];
-  const [xPx, yPx] = onGrid(x1 - x, y1 - y);
-  const corner = onGrid(
-    x1 + widthPx * a1 + heightPx * b1 - x,
-    y1 + widthPx * d1 + heightPx * e1 - y,
-  );
-  const side = onGrid(x1 + widthPx * a1 - x, y1 + widthPx * d1 - y);
-  const window = { xPx: Math.round(xPx), yPx: Math.round(yPx), widthPx, heightPx };
-  const shifts = [
-    xPx - window.xPx,
-    yPx - window.yPx,
-    corner[0] - window.xPx - widthPx,
-    corner[1] - window.yPx - heightPx,
-    side[0] - window.xPx - widthPx,
-    side[1] - window.yPx,
-  ];
-  // A grid that is none gives no number.
-  if (shifts.every((shift) => Math.abs(shift) <= MOST_SHIFT_PX)) return window;
+function windowOf(base: Transform, named: NamedSource): Window {
+  const window = windowOn(base, named.source.info, transformOf(named));
+  if (window) return window;
   throw refused(
     `${named.name} does not lie on the grid of the first raster: its pixels have another size, or lie between those. Bring it there by gdalwarp -tr -tap`,
     named.name,
@@ -258,53 +187,6 @@ function paste(
       target += window.widthPx * window.heightPx;
     }
   }
-}
-
-/** What all say in the same words; the rest is told. */
-function commonWords(
-  sources: readonly NamedSource[],
-  told: NotCarried[],
-): Pick<RasterInfo, 'metadata' | 'domains' | 'bands'> {
-  const infos = sources.map(({ source }) => source.info);
-  const first = infos[0] as RasterInfo;
-  const tell = (what: string): void => {
-    told.push({ what, where: 'the rasters', why: 'they do not all say the same' });
-  };
-  return {
-    metadata: common(
-      infos.map(({ metadata }) => metadata),
-      'the metadata item',
-      tell,
-    ),
-    domains: common(
-      infos.map(({ domains }) => domains),
-      'the metadata domain',
-      tell,
-    ),
-    bands: first.bands.map((_, index) => {
-      const bands = infos.map((info) => {
-        const { metadata, ...band } = info.bands[index] as BandInfo;
-        const kept = Object.entries(metadata ?? {}).filter(([key]) => !isStatistic(key));
-        return { ...band, ...(kept.length > 0 && { metadata: Object.fromEntries(kept) }) };
-      });
-      return common(bands, `of band ${index + 1}`, tell) ?? {};
-    }),
-  };
-}
-
-function common<T extends object>(
-  all: readonly (T | undefined)[],
-  what: string,
-  tell: (what: string) => void,
-): T | undefined {
-  const names = new Set(all.flatMap((each) => Object.keys(each ?? {}))) as Set<keyof T & string>;
-  const kept: Partial<T> = {};
-  for (const name of names) {
-    const words = new Set(all.map((each) => JSON.stringify(each?.[name])));
-    if (words.size === 1) kept[name] = all[0]?.[name];
-    else tell(`${what} ${name}`);
-  }
-  return Object.keys(kept).length > 0 ? (kept as T) : undefined;
 }
 
 function refused(why: string, path?: string): Error {

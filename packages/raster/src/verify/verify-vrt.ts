@@ -6,7 +6,7 @@
  * and the manifest beside the tiles has the size and checksum of each. A mosaic by others says only where its tiles are
  * and how large; `deep` then decodes every pixel, which finds what does not decode.
  */
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, withDefaults } from 'holdfast/options';
 import { errnoOf, freshenWay, nodeFileSystem, type Fs } from 'holdfast/os';
@@ -30,6 +30,7 @@ import {
   MOST_MANIFEST_BYTES,
 } from '../write/manifest.js';
 import { checkIndexDigest } from '../vrt/index-digest.js';
+import { filesIn, type IndexedFile } from '../vrt/vrt-text.js';
 import {
   companionSuffixes,
   isCompanionOf,
@@ -150,8 +151,11 @@ export async function verifyVrt(path: string, options: VerifyOptions = {}): Prom
     const generation = mosaic.document.metadata.get('HOLDFAST')?.['GENERATION'];
     if (generation !== undefined && digest === 'unknown' && !lost)
       await judgeRewritten(check, mosaic);
-    const manifests = generation === undefined ? undefined : await readManifests(check, mosaic);
-    if (manifests) checkGeneration(generation, manifests, problems);
+    const files = filesIn(mosaic.document.metadata);
+    if (files && digest === 'unknown') judgeRewrittenList(check, mosaic, files);
+    const listed = files && manifestsOf(mosaic, files);
+    const manifests = generation === undefined ? listed : await readManifests(check, mosaic);
+    if (manifests && manifests !== listed) checkGeneration(generation, manifests, problems);
     await checkTiles(check, mosaic, manifests);
     await checkOthers(check, mosaic, manifests);
     return report(check, { path: index, generation, manifests, tiles: mosaic.tilePaths.length });
@@ -235,6 +239,41 @@ async function judgeRewritten(
     });
 }
 
+/** The index of files that were there before it, without its checksum: another program wrote it anew, or it was cut. */
+function judgeRewrittenList(
+  { problems, notes }: Check,
+  { path, tilePaths }: Mosaic,
+  files: readonly IndexedFile[],
+): void {
+  const named = new Set(tilePaths);
+  const gone = files.find((file) => !named.has(resolve(dirname(path), file.path)));
+  const message = 'another program wrote it anew, with the same tiles';
+  if (gone) problems.push(problem('damaged index', path, `it does not name ${gone.path} any more`));
+  else notes.push({ kind: 'rewritten', path, message });
+}
+
+/** What an index says of the files that it names, by their folders. */
+function manifestsOf({ path }: Mosaic, files: readonly IndexedFile[]): Manifests {
+  const byFolder = new Map<string, ManifestTile[]>();
+  for (const { path: name, sizeBytes, sha256 = '' } of files) {
+    const file = resolve(dirname(path), name);
+    const tiles = byFolder.get(dirname(file)) ?? [];
+    byFolder.set(dirname(file), tiles);
+    tiles.push({ name: basename(file), sizeBytes, sha256 });
+  }
+  return new Map(
+    [...byFolder].map(([folder, tiles]) => {
+      const manifest = known({ generation: '', tiles });
+      const hasChecksums = tiles.some(({ sha256 }) => sha256 !== '');
+      // Where there is nothing to hold them against, no file is read for its checksum.
+      return [
+        folder,
+        hasChecksums ? manifest : { ...manifest, sizes: new Set(), bySha256: new Map() },
+      ];
+    }),
+  );
+}
+
 /** A manifest, and its tiles by what they are looked for by. */
 interface KnownTiles extends Manifest {
   readonly byName: ReadonlyMap<string, ManifestTile>;
@@ -266,7 +305,8 @@ function report(
     readonly manifests?: Manifests | undefined;
   },
 ): VerifyReport {
-  const evidence = manifests && manifests.size > 0 ? 'checksums' : 'shapes';
+  const listed = [...(manifests?.values() ?? [])].flatMap((manifest) => manifest.tiles);
+  const evidence = listed.some(({ sha256 }) => sha256 !== '') ? 'checksums' : 'shapes';
   return { ...rest, ok: problems.length === 0, evidence, generation, problems, notes };
 }
 
@@ -423,7 +463,8 @@ async function checkBytes(
     const digest = await digestFile(fs, path, { isWorthReading, owner: 'anyone', signal });
     if (digest.sizeBytes > maxTileBytes && digest.sizeBytes === entry.sizeBytes)
       return tooLarge(path, digest.sizeBytes, maxTileBytes);
-    return digest.sha256 === entry.sha256 ? undefined : wrongBytes(path, digest, entry, manifest);
+    const isSame = digest.sizeBytes === entry.sizeBytes && digest.sha256 === entry.sha256;
+    return isSame ? undefined : wrongBytes(path, digest, entry, manifest);
   } catch (error) {
     throwIfAborted(signal, path);
     if (errnoOf(error) === 'ENOENT') return problem('missing', path, 'the tile is gone');

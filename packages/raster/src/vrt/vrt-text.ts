@@ -39,6 +39,15 @@ export interface IndexedTile {
   readonly overviewLevel?: number | undefined;
 }
 
+/** A file that was there before its index. */
+export interface IndexedFile {
+  /** Relative to the index, with `/` between the parts. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** SHA-256 of the file, in hexadecimal; `undefined` where none was taken. */
+  readonly sha256: string | undefined;
+}
+
 /** A file with a smaller picture of the mosaic. */
 interface IndexedOverview {
   readonly factor: number;
@@ -59,6 +68,8 @@ export interface VrtIndex {
     /** By ascending factor. */
     readonly overviews?: readonly IndexedOverview[];
   };
+  /** What is known of the files that it names, where these are not a mosaic's own tiles. */
+  readonly files?: readonly IndexedFile[] | undefined;
   /** Of each band, when there are some. */
   readonly statistics?: readonly BandStatistics[] | undefined;
   /** Given out once a band. */
@@ -67,6 +78,8 @@ export interface VrtIndex {
 
 /** The metadata domain of a mosaic's own facts. */
 export const vrtDomain = 'HOLDFAST';
+/** That of the files that an index names which were there before it: sizes and checksums by path. */
+const filesDomain = 'HOLDFAST_FILES';
 
 const PIECE_CHARACTERS = 64 * 1024;
 
@@ -110,7 +123,24 @@ export function* vrtLines(index: VrtIndex): Generator<string> {
   for (const [band, bandInfo] of imageBands(info).entries())
     yield* bandLines(index, band, bandInfo);
   if (hasMask(info)) yield* maskLines(index);
+  yield* metadata(Object.fromEntries((index.files ?? []).map(fileItem)), '  ', filesDomain);
   yield '</VRTDataset>';
+}
+
+function fileItem({ path, sizeBytes, sha256 }: IndexedFile): [string, string] {
+  return [path, sha256 === undefined ? String(sizeBytes) : `${sizeBytes} ${sha256}`];
+}
+
+/** What an index says of the files that it names; `undefined` where these are none that were there before it. */
+export function filesIn(
+  domains: ReadonlyMap<string, Readonly<Record<string, string>>>,
+): readonly IndexedFile[] | undefined {
+  const items = domains.get(filesDomain);
+  if (!items) return undefined;
+  return Object.entries(items).flatMap(([path, text]) => {
+    const [, size, sha256] = /^(\d+)(?: ([0-9a-f]{64}))?$/u.exec(text) ?? [];
+    return size === undefined ? [] : [{ path, sizeBytes: Number(size), sha256 }];
+  });
 }
 
 function ownFacts({

@@ -5,7 +5,7 @@
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import { type Fs, type FsFile, nodeFileSystem, openGiven, readFully } from 'holdfast/os';
-import type { NotCarried, RasterInfo } from '../../model.js';
+import type { NotCarried, RasterInfo, Window } from '../../model.js';
 import { coordinateEpoch, crsNotCarried } from '../../crs/crs.js';
 import { type BlockLimits, limitsOf } from '../block-limits.js';
 import { BlockReader } from '../block-reader.js';
@@ -31,6 +31,8 @@ import type { Tags } from './image-tags.js';
 export interface OpenedGeoTiff extends RasterSource {
   /** The file in which the mask lies that is the last band, if there is one. */
   readonly maskPath?: string | undefined;
+  /** The blocks of the file: its tiles, or strips of its whole width. */
+  readonly storedBlock: Pick<Window, 'widthPx' | 'heightPx'>;
   /** Lets go of the file. */
   close(): Promise<void>;
 }
@@ -325,6 +327,10 @@ async function sourceOf(
     notCarried,
     interleave,
     blocks,
+    storedBlock: {
+      widthPx: shape.blockWidthPx,
+      heightPx: shape.tiled ? shape.blockHeightPx : Math.min(shape.blockHeightPx, heightPx),
+    },
     tiling: 'tileSize',
     read: (window, signal, takeBuffer) => reader.read(window, signal, takeBuffer),
     raw: await rawSamplesOf(file, info, places, encoding),

@@ -129,8 +129,9 @@ export function plainItems(
 const ofTheFile: ReadonlySet<string> = new Set([
   'IMAGE_STRUCTURE',
   'DERIVED_SUBDATASETS',
-  // A mosaic's own facts (vrt/vrt-text.ts).
+  // A mosaic's own facts, and those of an index over files that were there (vrt/vrt-text.ts).
   'HOLDFAST',
+  'HOLDFAST_FILES',
 ]);
 
 /**
