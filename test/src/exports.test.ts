@@ -117,6 +117,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'yamlSyntax',
   ],
   '@holdfast/raster': [
+    'addOverviews',
     'compressionNames',
     'fromArray',
     'fromChunks',

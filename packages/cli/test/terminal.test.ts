@@ -51,6 +51,7 @@ const commands: Readonly<Record<string, { readonly args: string[]; readonly inpu
   'raster tile': { args: [NAME, `${NAME}.vrt`] },
   'raster cog': { args: [NAME, `${NAME}.tif`] },
   'raster index': { args: [`${NAME}.vrt`, NAME] },
+  'raster overviews': { args: [`${NAME}.vrt`] },
   'raster info': { args: [`${NAME}.vrt`] },
   'raster verify': { args: [`${NAME}.vrt`] },
   'raster preview': { args: [`${NAME}.vrt`, `${NAME}.png`] },

@@ -9,5 +9,6 @@ export { fromVrt } from './read/from-vrt.js';
 export { indexTiles } from './tile-index/index-tiles.js';
 export { openVrt } from './read/open-vrt.js';
 export { renderPreview } from './preview/preview.js';
+export { addOverviews } from './write/add-overviews.js';
 export { recoverVrt } from './write/recover-vrt.js';
 export { verifyVrt } from './verify/verify-vrt.js';

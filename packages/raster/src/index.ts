@@ -69,6 +69,7 @@ export type { OverviewOptions } from './overview/pyramid.js';
 export type { CogOptions } from './cog/cog-plan.js';
 export type { WrittenCog } from './cog/write-cog.js';
 export type { IndexTilesOptions, WrittenIndex } from './tile-index/index-tiles.js';
+export type { AddOverviewsOptions } from './write/add-overviews.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type { WrittenMosaic } from './write/write-mosaic.js';
@@ -83,10 +84,14 @@ export type {
   VerifyReport,
 } from './verify/verify-vrt.js';
 
+export const addOverviews: typeof import('./write/add-overviews.js').addOverviews = async (
+  ...args
+) => (await import('./write/add-overviews.js')).addOverviews(...args);
 export const fromVrt: typeof import('./read/from-vrt.js').fromVrt = async (...args) =>
   (await import('./read/from-vrt.js')).fromVrt(...args);
-export const indexTiles: typeof import('./tile-index/index-tiles.js').indexTiles = async (...args) =>
-  (await import('./tile-index/index-tiles.js')).indexTiles(...args);
+export const indexTiles: typeof import('./tile-index/index-tiles.js').indexTiles = async (
+  ...args
+) => (await import('./tile-index/index-tiles.js')).indexTiles(...args);
 export const openVrt: typeof import('./read/open-vrt.js').openVrt = async (...args) =>
   (await import('./read/open-vrt.js')).openVrt(...args);
 export const renderPreview: typeof import('./preview/preview.js').renderPreview = async (...args) =>

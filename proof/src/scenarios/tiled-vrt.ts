@@ -126,6 +126,34 @@ function resumed(api: RasterApi, name: string): ScenarioAt {
   };
 }
 
+/** A mosaic gets overviews: it has the same samples all the time, and what it names is there. */
+function overviewsAdded(api: RasterApi, name: string): ScenarioAt {
+  return (root) => {
+    const path = `${root}/out.vrt`;
+    const how = { compression: 'none', keepPrevious: 0 } as const;
+    return scenarioOfSteps({
+      name,
+      root,
+      setup: async (fs) => {
+        await write(api, fs, path, sourceOf(1));
+      },
+      steps: [
+        { label: 'add', call: (fs) => api.addOverviews(path, { ...how, overviews: [4], fs }) },
+      ],
+      observe: async (fs) => {
+        const { problems } = await api.verifyVrt(path, { fs });
+        const mosaic = await api.openVrt(path, { fs });
+        const factors = mosaic.document.metadata.get('HOLDFAST')?.['OVERVIEWS'] ?? 'none';
+        await mosaic.close();
+        return `${await see(api, fs, path)}, overviews ${factors}, ${problems.length} problems`;
+      },
+      nextRun: async (fs) => {
+        await write(api, fs, path, sourceOf(99));
+      },
+    });
+  };
+}
+
 /** Two writers of one mosaic: the later one replaces what the first one wrote. */
 function sideBySide(api: RasterApi, name: string): ScenarioAt {
   return (root) => {
@@ -259,6 +287,7 @@ export function scenariosOf(api: RasterApi): Readonly<Record<string, ScenarioAt>
     'writeTiledVrt: two processes': (name) => sideBySide(api, name),
     'writeTiledVrt: while somebody recovers': (name) => recoverMeanwhile(api, name),
     'writeTiledVrt: while somebody reads': (name) => readMeanwhile(api, name),
+    'addOverviews: replace': (name) => overviewsAdded(api, name),
     ...cogScenarios(api),
   };
   return Object.fromEntries(Object.entries(makers).map(([name, make]) => [name, make(name)]));

@@ -7,7 +7,7 @@ import { ProgressBar } from '../progress-bar.js';
 import {
   addFormatFlags,
   addInputFlags,
-  factors,
+  factorsOrNone,
   type FormatFlags,
   formatOptions,
   type InputFlags,
@@ -48,7 +48,7 @@ export function addRasterCogCommand(raster: Command): void {
     .option(
       '--overviews <factors>',
       'overviews by these factors (2,4,8), auto or none (auto)',
-      wanted,
+      factorsOrNone,
     )
     .option('--bigtiff', 'write a BigTIFF, whatever its size');
   addInputFlags(command)
@@ -57,10 +57,6 @@ export function addRasterCogCommand(raster: Command): void {
     .option('--quiet', 'show no progress')
     .addHelpText('after', HELP)
     .action(cog);
-}
-
-function wanted(text: string): 'auto' | readonly number[] {
-  return text === 'none' ? [] : factors(text);
 }
 
 async function cog(

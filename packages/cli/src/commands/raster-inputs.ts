@@ -126,6 +126,11 @@ export function noteOfClasses(band: number): Shown {
   return shown`band ${band} has few values, which look like classes: overviews of their means show what is not there; --resampling mode or nearest does not`;
 }
 
+/** As `factors`, or none. */
+export function factorsOrNone(text: string): 'auto' | readonly number[] {
+  return text === 'none' ? [] : factors(text);
+}
+
 /** Factors of overviews. */
 export function factors(text: string): 'auto' | readonly number[] {
   if (text === 'auto') return text;
@@ -208,4 +213,19 @@ function nodata(text: string): Nodata | 'none' {
   if (/^[+-]?inf(?:inity)?$/iu.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   const value = finite(text);
   return /^[+-]?\d+$/u.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
+}
+
+const unitsMs: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** A time, in milliseconds. */
+export function duration(text: string): number {
+  const [, number, unit = ''] = /^(\d+)([smhd])$/u.exec(text) ?? [];
+  const unitMs = unitsMs[unit];
+  if (unitMs !== undefined) return Number(number) * unitMs;
+  throw new InvalidArgumentError('It must be a whole number and a unit: 90s, 15m, 12h or 7d.');
 }

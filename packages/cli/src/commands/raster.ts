@@ -1,6 +1,6 @@
 /** `holdfast raster …`: rasters as mosaics of GeoTIFF tiles under a VRT index. */
 import { type WriteOptions, type WrittenMosaic, writeTiledVrt } from '@holdfast/raster';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { isHoldfastError } from 'holdfast';
 import { interruptible } from '../interrupt.js';
 import { wholeNumber } from '../flags.js';
@@ -10,6 +10,7 @@ import { addRasterCogCommand } from './raster-cog.js';
 import {
   addFormatFlags,
   addInputFlags,
+  duration,
   type FormatFlags,
   type InputFlags,
   factors,
@@ -20,6 +21,7 @@ import {
 } from './raster-inputs.js';
 import { addRasterIndexCommand } from './raster-index.js';
 import { addRasterLookCommands } from './raster-look.js';
+import { addRasterOverviewsCommand } from './raster-overviews.js';
 import { addRasterRecoverCommand } from './raster-recover.js';
 
 interface TileFlags extends InputFlags, FormatFlags {
@@ -83,22 +85,9 @@ export function addRasterCommands(program: Command): void {
     .action(tile);
   addRasterCogCommand(raster);
   addRasterIndexCommand(raster);
+  addRasterOverviewsCommand(raster);
   addRasterLookCommands(raster);
   addRasterRecoverCommand(raster);
-}
-
-const unitsMs: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-function duration(text: string): number {
-  const [, number, unit = ''] = /^(\d+)([smhd])$/u.exec(text) ?? [];
-  const unitMs = unitsMs[unit];
-  if (unitMs !== undefined) return Number(number) * unitMs;
-  throw new InvalidArgumentError('It must be a whole number and a unit: 90s, 15m, 12h or 7d.');
 }
 
 async function tile(

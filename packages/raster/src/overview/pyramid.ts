@@ -73,6 +73,15 @@ export function planPyramid(
   return { method, levels, partFactor };
 }
 
+/** The same overviews of a mosaic whose tiles are there already, and have no parts of them. */
+export function withoutParts(pyramid: Pyramid, info: RasterInfo): Pyramid {
+  const levels = pyramid.levels.map(({ factor }) => {
+    const place: OverviewPlace = fitsInFile(info, factor) ? 'file' : 'ownTiles';
+    return { factor, place };
+  });
+  return { ...pyramid, levels, partFactor: undefined };
+}
+
 /** The factors of the overviews that lie in some place. */
 function factorsIn({ levels }: Pyramid, place: OverviewPlace): readonly number[] {
   return levels.filter((level) => level.place === place).map(({ factor }) => factor);

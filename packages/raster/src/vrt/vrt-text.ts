@@ -49,7 +49,7 @@ export interface IndexedFile {
 }
 
 /** A file with a smaller picture of the mosaic. */
-interface IndexedOverview {
+export interface IndexedOverview {
   readonly factor: number;
   /** Relative to the index. */
   readonly path: string;
@@ -253,7 +253,8 @@ function* metadata(
   yield `${indent}</Metadata>`;
 }
 
-function overviewText(path: string, band: number): string {
+/** An overview of a band, as its lines. */
+export function overviewText(path: string, band: number): string {
   return `    <Overview>
       <SourceFilename relativeToVRT="1">${escapeXml(path)}</SourceFilename>
       <SourceBand>${band + 1}</SourceBand>

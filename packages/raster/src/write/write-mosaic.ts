@@ -91,8 +91,19 @@ export interface WrittenMosaic {
   readonly averagedClasses: readonly number[];
 }
 
-/** Steps 1 to 9 of what has been planned, by a pool that whoever opened it closes. */
-export async function writeMosaic(given: MosaicPlan, pool: EncoderPool): Promise<WrittenMosaic> {
+/** Fills a stage as `fillStage` does. */
+export type Filler = typeof fillStage;
+
+/**
+ * Steps 1 to 9 of what has been planned, by a pool that whoever opened it closes.
+ *
+ * @param fill - step 4, where it is not the tiles of a source that are written
+ */
+export async function writeMosaic(
+  given: MosaicPlan,
+  pool: EncoderPool,
+  fill: Filler = fillStage,
+): Promise<WrittenMosaic> {
   const { fs, indexPath, format, pyramid, statistics, skipEmpty, signal, timeoutMs } = given;
   const writeOut = given.durability !== 'atomic';
   const options = { writeOut, skipEmpty, statistics, pyramid };
@@ -101,15 +112,19 @@ export async function writeMosaic(given: MosaicPlan, pool: EncoderPool): Promise
   const write = async (lock: Lock): Promise<WrittenMosaic> => {
     // The path is resolved for the last time.
     const place = await asTyped(given, () => lockedPlaceOf(fs, lock));
-    return writeLocked(planAt(given, place), pool);
+    return writeLocked(planAt(given, place), pool, fill);
   };
   return withLock(indexPath, write, { fs, signal, timeoutMs });
 }
 
 /** Steps 3 to 9, and again what step 1 looked at. */
-async function writeLocked(plan: MosaicPlan, pool: EncoderPool): Promise<WrittenMosaic> {
+async function writeLocked(
+  plan: MosaicPlan,
+  pool: EncoderPool,
+  fill: Filler,
+): Promise<WrittenMosaic> {
   const { placed, kept, before } = await asTyped(plan, () => clearWay(plan));
-  const manifest = await publishTiles(placed, pool, kept);
+  const manifest = await publishTiles(placed, { pool, kept, fillWith: fill });
   const retiredCompanions = await publishIndex(placed, manifest, before);
   const retired = await record(plan, placed.tilesPath, manifest, before);
   await retire(plan, placed.tilesPath, retired, before);
@@ -304,14 +319,21 @@ async function retire(
 /** Steps 4 and 5. */
 async function publishTiles(
   plan: MosaicPlan,
-  pool: EncoderPool,
-  kept: KeptWork | undefined,
+  {
+    pool,
+    kept,
+    fillWith,
+  }: {
+    readonly pool: EncoderPool;
+    readonly kept: KeptWork | undefined;
+    readonly fillWith: Filler;
+  },
 ): Promise<FilledStage> {
   const { fs, tilesPath, durability, resume, signal } = plan;
   const failures: TileFailure[] = [];
   try {
     const fill = async (stage: Stage) => {
-      const filled = await fillStage(plan, stage, { pool, failures, kept });
+      const filled = await fillWith(plan, stage, { pool, failures, kept });
       // The threads end while the stage is synced; whoever opened the pool waits for them.
       pool.close().catch(() => undefined);
       return filled;
