@@ -7,7 +7,7 @@ import type { EncoderPool } from '../encode/encoder-pool.js';
 import { dataTypes, imageBands, type Pixels, type RasterArray, type Window } from '../model.js';
 import { type Block, BlockReader } from '../source/block-reader.js';
 import type { EncodedBlocks } from '../source/geotiff/decode-block.js';
-import { type Cell, columnCount, rowCount } from '../source/grid.js';
+import { type Cell, cellsTouching, columnCount, rowCount } from '../source/grid.js';
 import { emptyPixels, laidOut } from '../source/lay-out.js';
 import { joinMask } from '../source/mask.js';
 import { singleBlock } from '../tiff/block-encoder.js';
@@ -39,6 +39,9 @@ export class LevelPicture {
   /** By their number, the oldest first. */
   readonly #made = new Map<number, KeptBlock>();
   readonly #mostMade: number;
+  /** Whether each block is part of one window alone: then its memory is used again. */
+  readonly #isReadOnce: boolean;
+  readonly #loaded = new Map<number, ArrayBufferLike>();
 
   /** @param keptBytes - samples that are kept at most, twice */
   constructor(
@@ -50,6 +53,7 @@ export class LevelPicture {
     this.#level = level;
     this.#spool = spool;
     this.#pool = pool;
+    this.#isReadOnce = next.isExact;
     const { info, interleave } = plan.source;
     const { widthPx, heightPx, grid } = level;
     const blockBytes = plan.blockSizePx ** 2 * info.bands.length * dataTypes[info.dataType].bytes;
@@ -82,11 +86,33 @@ export class LevelPicture {
 
   /** Samples of a window, whose blocks are all there or being made. */
   async read(window: Window): Promise<Pixels> {
-    return this.#reader.read(window);
+    const pixels = await this.#reader.read(window, undefined, this.#pool.takeBuffer);
+    if (this.#isReadOnce) this.#giveBack(window, pixels);
+    return pixels;
   }
 
-  async #load({ row, column, window }: Cell): Promise<Block> {
-    const index = row * columnCount(this.#level.grid) + column;
+  /** Nobody else looks at the blocks of a window. */
+  #giveBack(window: Window, { data }: Pixels): void {
+    for (const cell of cellsTouching(this.#level.grid, window)) {
+      const index = this.#indexOf(cell);
+      const buffer = this.#loaded.get(index);
+      if (buffer && buffer !== data.buffer) this.#pool.giveBuffer(buffer);
+      this.#loaded.delete(index);
+    }
+  }
+
+  #indexOf({ row, column }: Pick<Cell, 'row' | 'column'>): number {
+    return row * columnCount(this.#level.grid) + column;
+  }
+
+  async #load(cell: Cell): Promise<Block> {
+    const block = await this.#loadBlock(cell);
+    if (this.#isReadOnce) this.#loaded.set(this.#indexOf(cell), block.data.buffer);
+    return block;
+  }
+
+  async #loadBlock({ row, column, window }: Cell): Promise<Block> {
+    const index = this.#indexOf({ row, column });
     const made = this.#made.get(index);
     const samples = await made?.samples;
     if (made?.isSpooled) this.#made.delete(index);

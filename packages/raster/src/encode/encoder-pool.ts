@@ -72,6 +72,8 @@ export interface EncoderPool {
   decode(blocks: EncodedBlocks): Promise<ArrayBuffer>;
   /** A buffer for samples: one that a written tile has given back, or a new one. What is in it is left over. */
   readonly takeBuffer: (sizeBytes: number) => ArrayBuffer;
+  /** Gives the memory of samples back that nobody looks at any more. */
+  giveBuffer(buffer: ArrayBufferLike): void;
   /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. May be called again. */
   close(): Promise<void>;
 }
@@ -231,6 +233,10 @@ class InlinePool implements EncoderPool {
   }
 
   readonly takeBuffer = (sizeBytes: number): ArrayBuffer => this.#buffers.take(sizeBytes);
+
+  giveBuffer(buffer: ArrayBufferLike): void {
+    this.#buffers.give(buffer);
+  }
 
   async close(): Promise<void> {
     withdraw(this);
