@@ -157,7 +157,7 @@ function imagesOf({ plan, predictor, spools, carried, transform }: CogContent): 
     const kind = index === 0 ? MASK.subfile : MASK.reducedSubfile;
     const own: Field = { tag: tags.newSubfileType, type: 'long', values: [kind] };
     const size = sizeFields(plan, levels[index] as CogLevel);
-    const fields = [own, ...maskFormat(format).fields, ...size];
+    const fields = [own, ...maskFormat(format, 1).fields, ...size];
     return spool.mask ? [{ fields, places: spool.mask, spool }] : [];
   };
   const overviews = levels.map((_, index) => index).slice(1);

@@ -125,7 +125,7 @@ export class LevelPicture {
     const { source, blockSizePx, format } = this.#plan;
     const { image, mask } = this.#spool;
     const window = { xPx, yPx, widthPx: blockSizePx, heightPx: blockSizePx };
-    const samples = await this.#decoded(format, image, index);
+    const samples = await this.#decoded(format, image, { index, bits: undefined });
     if (!samples) {
       const { info, interleave } = source;
       return { data: emptyPixels({ ...info, ...window }, interleave).data, window };
@@ -133,7 +133,7 @@ export class LevelPicture {
     const bandCount = imageBands(source.info).length;
     const read = { data: samples, ...window, bandCount, interleave: format.interleave };
     const pixels = laidOut(read, source.interleave);
-    const validity = mask && (await this.#decoded(maskFormat(format), mask, index));
+    const validity = mask && (await this.#decoded(maskFormat(format), mask, { index, bits: 1 }));
     return { data: validity ? joinMask(pixels, validity, []).data : pixels.data, window };
   }
 
@@ -141,7 +141,7 @@ export class LevelPicture {
   async #decoded(
     format: TileFormat,
     places: BlockPlaces,
-    index: number,
+    { index, bits }: { readonly index: number; readonly bits: 1 | undefined },
   ): Promise<RasterArray | undefined> {
     const { blockSizePx } = this.#plan;
     const { planes } = singleBlock(format, blockSizePx);
@@ -156,14 +156,14 @@ export class LevelPicture {
     const bytes =
       format.compression.name === 'none'
         ? new Uint8Array(Buffer.concat(encoded)).buffer
-        : await this.#pool.decode(encodedBlocks(format, blockSizePx, encoded));
+        : await this.#pool.decode(encodedBlocks(format, { blockSizePx, bits }, encoded));
     return new dataTypes[format.dataType].array(bytes);
   }
 }
 
 function encodedBlocks(
   { compression: { name, predictor }, dataType, bandCount, interleave }: TileFormat,
-  blockSizePx: number,
+  { blockSizePx, bits }: { readonly blockSizePx: number; readonly bits: 1 | undefined },
   encoded: readonly Uint8Array[],
 ): EncodedBlocks {
   const { samplesPerPixel, planes } = singleBlock({ bandCount, interleave }, blockSizePx);
@@ -185,7 +185,7 @@ function encodedBlocks(
       compression: compressions[name].tag,
       predictor: predictor === 'auto' ? 1 : predictor,
       littleEndian: true,
-      bitsPerSample: bytes * 8,
+      bitsPerSample: bits ?? bytes * 8,
       dataType,
       bandsTogether: samplesPerPixel,
       planes,

@@ -30,6 +30,8 @@ export interface BlockFormat {
   readonly format: TileFormat;
   readonly blockSizePx: number;
   readonly predictor: 1 | 2 | 3;
+  /** Samples of 0 and others, one band of bytes, become bits. */
+  readonly isOfBits?: boolean | undefined;
 }
 
 /** The grid that one block is. */
@@ -60,7 +62,7 @@ export class BlockEncoder {
     this.#codec = openCodec(format.compression, format.dataType);
     this.#gatherer = new BlockGatherer(format.dataType);
     this.#masks = format.hasMask
-      ? new BlockEncoder({ ...given, format: maskFormat(format), predictor: 1 })
+      ? new BlockEncoder({ ...given, format: maskFormat(format), predictor: 1, isOfBits: true })
       : undefined;
   }
 
@@ -83,7 +85,7 @@ export class BlockEncoder {
   }
 
   #encoded(given: Pixels): EncodedBlock {
-    const { format, blockSizePx, predictor } = this.#given;
+    const { format, blockSizePx, predictor, isOfBits } = this.#given;
     const pixels = replaceNaN(given, format.nanBecomes);
     const grid = singleBlock(format, blockSizePx);
     const { samplesPerPixel, planes } = grid;
@@ -96,7 +98,11 @@ export class BlockEncoder {
     const sizes: number[] = [];
     let end = 0;
     for (let plane = 0; plane < planes; plane += 1) {
-      const samples = this.#gatherer.gather({ grid, pixels, predictor }, { xPx: 0, yPx: 0, plane });
+      const gathered = this.#gatherer.gather(
+        { grid, pixels, predictor },
+        { xPx: 0, yPx: 0, plane },
+      );
+      const samples = isOfBits ? bitsOf(gathered) : gathered;
       const start = end + LEADER_BYTES;
       const size = this.#codec.compress(samples, output.subarray(start, start + boundBytes), {
         widthPx: blockSizePx,
@@ -111,4 +117,12 @@ export class BlockEncoder {
     }
     return { bytes: output.slice(0, end), sizes };
   }
+}
+
+/** One bit a byte, from the highest on, set where the byte is not 0; rows of blocks are whole bytes. */
+function bitsOf(bytes: Uint8Array): Uint8Array {
+  const bits = new Uint8Array(bytes.length / 8);
+  for (let at = 0; at < bytes.length; at += 1)
+    if (bytes[at] !== 0) bits[at >> 3]! |= 0x80 >> (at & 7);
+  return bits;
 }

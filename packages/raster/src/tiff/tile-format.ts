@@ -206,8 +206,11 @@ function commonFields(
 /** TIFF 6.0: NewSubfileType of a mask, and its photometric interpretation. */
 export const MASK = { subfile: 4, reducedSubfile: 5, photometric: 4 } as const;
 
-/** How the masks of tiles are written: bytes of 0 and 255, as GDAL gives them. */
-export function maskFormat({ bigTiff, blockSizePx }: TileFormat): TileFormat {
+/**
+ * How masks are written: by bytes of 0 and 255, as GDAL gives them, in tiles; by bits of 0 and 1, as TIFF 6.0 has them, where
+ * whoever writes packs them.
+ */
+export function maskFormat({ bigTiff, blockSizePx }: TileFormat, bits: 1 | 8 = 8): TileFormat {
   const short = (tag: number, value: number): Field => ({ tag, type: 'short', values: [value] });
   const compression: Compression = {
     name: 'deflate',
@@ -227,7 +230,7 @@ export function maskFormat({ bigTiff, blockSizePx }: TileFormat): TileFormat {
     nodata: undefined,
     nanBecomes: undefined,
     fields: [
-      short(tags.bitsPerSample, 8),
+      short(tags.bitsPerSample, bits),
       short(tags.compression, compressions.deflate.tag),
       short(tags.photometricInterpretation, MASK.photometric),
       short(tags.samplesPerPixel, 1),

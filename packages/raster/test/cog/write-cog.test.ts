@@ -210,6 +210,8 @@ for (const bigTiff of ['never', 'always'] as const)
     assert.equal(directories[0]?.atByte, bigTiff === 'always' ? 234 : 226);
     const kinds = directories.map(({ values }) => values.get(SUBFILE)?.[0] ?? 0);
     assert.deepEqual(kinds, [0, 4, 1, 1, 5, 5]);
+    const bits = directories.map(({ values }) => values.get(258)?.[0]);
+    assert.deepEqual(bits, [8, 1, 8, 8, 1, 1]);
     const nodata = directories.map(({ values }) => values.has(42_113));
     assert.deepEqual(nodata, [true, false, true, true, false, false]);
     // The places of blocks come after the last directory, in the same order.
