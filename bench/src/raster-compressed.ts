@@ -70,6 +70,10 @@ export function compressedTables(bench: CompressedBench): readonly CompressedTab
       title: `compressed: ${sizePx} x ${sizePx}, ${name}, to zstd 1 with a predictor, 512 px`,
       print: (root, title) => printTiling(bench, name, root, title),
     })),
+    ...cogCodecs.map((compression): CompressedTable => ({
+      title: `cog: ${sizePx} x ${sizePx} into one file with average overviews, ${compression}`,
+      print: (root, title) => printCog(bench, compression, root, title),
+    })),
     ...codecs.flatMap((codec) =>
       reads.flatMap(([how, what]) =>
         caches.map((cache): CompressedTable => ({
@@ -146,6 +150,47 @@ function printTiling(bench: CompressedBench, name: string, root: string, title: 
   // Without libzstd, only newer Nodes have it.
   const usable = 'zstd' in process.versions ? contenders : contenders.slice(0, -1);
   printUse(title, usable, bench.rounds);
+}
+
+const cogCodecs = ['none', 'deflate', 'zstd'] as const;
+
+function printCog(
+  bench: CompressedBench,
+  compression: (typeof cogCodecs)[number],
+  root: string,
+  title: string,
+): void {
+  const input = inputOf(bench, 'none');
+  const path = `${root}/out.tif`;
+  const level = { none: undefined, deflate: 6, zstd: 1 }[compression];
+  const isPlain = compression === 'none';
+  const made = creation(
+    `COMPRESS=${compression.toUpperCase()}`,
+    ...(isPlain ? [] : [`LEVEL=${level}`, 'PREDICTOR=FLOATING_POINT']),
+    'NUM_THREADS=ALL_CPUS',
+    'OVERVIEW_RESAMPLING=AVERAGE',
+  );
+  const prepare = (): void => {
+    nodeFs.rmSync(path, { force: true });
+    spawnSync('sync');
+  };
+  const write = (durability: 'durable' | 'atomic'): readonly [string, ...string[]] => {
+    const predictor = isPlain ? 1 : 3;
+    // As GDAL, which finds no statistics.
+    const options = { compression, level, predictor, durability, statistics: false } as const;
+    return nodeJob({ do: 'cog', input, path, options });
+  };
+  const contenders: readonly ProgramContender[] = [
+    {
+      name: 'gdal_translate -of COG, ALL_CPUS',
+      prepare,
+      command: () => ['gdal_translate', '-q', '-of', 'COG', ...made, input, path],
+      environment: THREADS,
+    },
+    { name: 'holdfast, durable', prepare, command: () => write('durable') },
+    { name: 'holdfast, not synced', prepare, command: () => write('atomic') },
+  ];
+  printUse(title, contenders, bench.rounds);
 }
 
 type Codec = 'zstd' | 'deflate' | 'lzw';

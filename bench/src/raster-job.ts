@@ -1,11 +1,13 @@
 /** One job of the raster benchmark, in a process of its own: what to do is the JSON in the first argument. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import {
+  type CogOptions,
   fromChunks,
   fromGeoTiff,
   type Mosaic,
   openVrt,
   type Window,
+  writeCog,
   type WriteOptions,
   writeTiledVrt,
 } from '@holdfast/raster';
@@ -22,6 +24,12 @@ export type RasterJob =
       readonly input: string;
       readonly path: string;
       readonly options: WriteOptions;
+    }
+  | {
+      readonly do: 'cog';
+      readonly input: string;
+      readonly path: string;
+      readonly options: CogOptions;
     }
   | {
       readonly do: 'read';
@@ -87,6 +95,12 @@ function smoothNoise(lattice: Float64Array, x: number, y: number): number {
   const above = at(left, top) * (1 - across) + at(left + 1, top) * across;
   const below = at(left, top + 1) * (1 - across) + at(left + 1, top + 1) * across;
   return above * (1 - down) + below * down;
+}
+
+async function cog(input: string, path: string, options: CogOptions): Promise<void> {
+  const source = await fromGeoTiff(input);
+  await writeCog(path, source, options);
+  await source.close();
 }
 
 async function tile(input: string, path: string, options: WriteOptions): Promise<void> {
@@ -168,6 +182,7 @@ const job = JSON.parse(text) as RasterJob;
 const startMs = performance.now();
 if (job.do === 'terrain') makeTerrain(job.path, job.dataType, job.sizePx);
 if (job.do === 'tile') await tile(job.input, job.path, job.options);
+if (job.do === 'cog') await cog(job.input, job.path, job.options);
 if (job.do === 'read') await read(job);
 if (job.do === 'lazy') await lazy(job.path, job.sizePx);
 if (job.do === 'many') await manyTiles(job.path, job.tileCount);
