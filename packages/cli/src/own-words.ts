@@ -25,7 +25,11 @@ const words: readonly (readonly [library: string, here: string])[] = [
   ['readJson, readRecords or openVrt', 'holdfast json get, records read or verify'],
   ['ask for its bytes', 'take it as it is'],
   ['The caller ended the call.', 'It was interrupted.'],
+  ["leave out bigTiff: 'never', or compress more", 'compress more'],
   // Options.
+  ['allowOverlaps, --allow-overlaps', '--allow-overlaps'],
+  ['allowHoles, --allow-holes', '--allow-holes'],
+  ['recursive, --recursive', '--recursive'],
   ['keep, key and latestBy', '--keep, --key and --latest-by'],
   ['it needs key', 'it needs --key'],
   ['persistent and pollMs are for follow', '--poll is for --follow'],
