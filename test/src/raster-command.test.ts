@@ -313,3 +313,18 @@ test('tiles that are there are indexed by arguments, directories and lists, and 
   assert.match(refused.stderr, /wide\.tif: it shares pixels with .*left\.tif/u);
   assert.deepEqual((await verifyVrt(index)).tiles, 2);
 });
+
+test('a mosaic that is there gets overviews, and loses them again', async (t) => {
+  const directory = temporaryDirectory(t);
+  const input = await makeGeoTiff(directory, 600);
+  const output = join(directory, 'out.vrt');
+  assert.equal(run('raster', 'tile', input, output, '--tile-size', '128', '--quiet').status, 0);
+  const made = run('raster', 'overviews', output, '--resampling', 'nearest', '--json');
+  assert.equal(made.status, 0, made.stderr);
+  const result = JSON.parse(made.stdout) as Record<string, unknown>;
+  assert.equal(result['tilesPath'], join(directory, 'out_tiles.2'));
+  assert.match(run('raster', 'info', output).stdout, /overviews +\[2,4\]/u);
+  assert.deepEqual((await verifyVrt(output)).problems, []);
+  assert.equal(run('raster', 'overviews', output, '--factors', 'none').status, 0);
+  assert.match(run('raster', 'info', output).stdout, /overviews +0/u);
+});
