@@ -110,18 +110,8 @@ export function hearFailure(value: unknown): void {
   if (isStream(value)) value.on('error', () => undefined);
 }
 
-/**
- * Makes a call that is to read the data. When the call fails, also before it reads, a stream of Node is closed: one that keeps
- * its reader waiting would not hear of its iterator's end before its next chunk.
- */
-export function readingFrom<T>(data: unknown, call: () => Promise<T>): Promise<T> {
-  hearFailure(data);
-  const ended = call();
-  if (isStream(data)) ended.catch(() => data.destroy());
-  return ended;
-}
-
-function isStream(value: unknown): value is Readable {
+/** Whether it is a readable stream of Node, of any version or copy. */
+export function isStream(value: unknown): value is Readable {
   if (typeof value !== 'object' || value === null) return false;
   const { on, pipe, destroy } = value as Partial<Readable>;
   return [on, pipe, destroy].every((method) => typeof method === 'function');

@@ -1,6 +1,6 @@
 /** What a caller fills: a directory that nobody reads yet, and the tasks that write into it. */
 import { errnoOf, HoldfastError } from '../errors.js';
-import { readingFrom } from '../failure.js';
+import { readingFrom } from '../stage/reading-from.js';
 import { invalidArgument } from '../options.js';
 import type { Fs, FsDirectory, FsFile, OpenFlags } from '../os/fs.js';
 import { closeQuietly, openOwn, pathIn } from '../os/handles.js';

@@ -48,8 +48,7 @@ export class PendingUpdate extends QueuedCall<unknown> {
       const returned: unknown = this.#context.runInAsyncScope(() =>
         runHolding(lock, () => asPromise(this.#updater(value))),
       );
-      // The result is settled at this time only when the signal rejects it.
-      return types.isPromise(returned) ? await Promise.race([returned, this.result]) : returned;
+      return types.isPromise(returned) ? await this.unlessSettled(returned) : returned;
     } catch (error) {
       throw this.isSettled ? error : updaterFailed(this.path, error);
     }

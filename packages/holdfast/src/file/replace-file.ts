@@ -11,7 +11,6 @@
  */
 import { types } from 'node:util';
 import { errnoOf, isHoldfastError } from '../errors.js';
-import { readingFrom } from '../failure.js';
 import { settledName } from '../journal/settled-name.js';
 import { checkLockChoice, lockChoiceNames, type LockChoice } from '../lock/lock-choice.js';
 import { checkOptions, checkWords, invalidArgument } from '../options.js';
@@ -20,6 +19,7 @@ import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import type { SetId } from '../stage/attributes.js';
 import type { FileData } from '../stage/file-data.js';
+import { readingFrom } from '../stage/reading-from.js';
 import {
   alreadyExists,
   stageFile,

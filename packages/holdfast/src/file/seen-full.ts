@@ -11,6 +11,7 @@ import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
 import type { FileStat, Fs, FsFile } from '../os/fs.js';
 import { closeQuietly } from '../os/handles.js';
+import { pause } from '../os/pause.js';
 
 /** What a program may do between making a file and giving it its first times, as touch(1) does. */
 const MAKING_MS = 1000;
@@ -71,7 +72,7 @@ export async function lookUntilSettled<T>(
 ): Promise<T | undefined> {
   for (const pauseMs of LOOK_PAUSES_MS) {
     if (isOver()) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await pause(pauseMs);
     const found = await look();
     if (found !== undefined) return found;
   }

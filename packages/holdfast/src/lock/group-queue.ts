@@ -71,6 +71,11 @@ export abstract class QueuedCall<Result> {
     this.#wait?.end();
   }
 
+  /** What a function of the caller will give, unless the signal rejects the call first: by nothing else is it settled by then. */
+  unlessSettled(returned: Promise<unknown>): Promise<unknown> {
+    return Promise.race([returned, this.result]);
+  }
+
   resolve(value: Result): void {
     if (this.#settle()) this.#resolve(value);
   }
@@ -95,7 +100,7 @@ export interface Place {
 }
 
 /** What is done with those who wait for files of one kind. */
-interface GroupWork<Call, Locked> {
+export interface GroupWork<Call, Locked> {
   /** The step, for errors that have no word of their own. */
   readonly step: string;
   /** Takes the lock of the place, for the calls that wait for it. */

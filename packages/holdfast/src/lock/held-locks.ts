@@ -72,6 +72,18 @@ export function nestedByOthers(wanted: string, held: Lock): HoldfastError {
   });
 }
 
+/** The error of a synchronous call that would wait for what its own process holds. */
+export function heldByOwnProcess(lockPath: string): HoldfastError {
+  return new HoldfastError('LOCK_NESTED', {
+    message:
+      'This process holds the lock already, and as long as a synchronous call waits nothing in it can free the lock. Make the call ' +
+      'after the lock was released, or an asynchronous one, which takes its turn.',
+    outcome: 'unchanged',
+    step: 'lock',
+    path: lockPath,
+  });
+}
+
 /** The error of a chain that asks for a lock that it holds. */
 export function nested({ lockPath, mode }: Lock): HoldfastError {
   return new HoldfastError('LOCK_NESTED', {

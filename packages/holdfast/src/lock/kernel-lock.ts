@@ -30,6 +30,7 @@ import { freshenNames } from '../os/freshen.js';
 import { giveTo } from '../os/give.js';
 import type { FileStat, Fs, FsFile, LockMode } from '../os/fs.js';
 import { dirname } from '../os/paths.js';
+import { noteFreed, noteTaken } from './held-here.js';
 import { refuseWithoutLocks } from './lock-reach.js';
 
 /** A little longer than a turn (lock-queue.ts): after that the first in line should be another one. */
@@ -71,6 +72,8 @@ export class KernelLock {
   readonly #woken: () => void;
   #ahead: Ahead | undefined;
   #isHeld = false;
+  /** What `flock` has given, also while it is not known yet whether that counts. */
+  #lockedMode: LockMode | undefined;
   #isReleased = false;
 
   private constructor(fs: Fs, file: FsFile, woken: () => void) {
@@ -110,7 +113,7 @@ export class KernelLock {
       return 'held';
     }
     if (ahead && !ahead.isPassedOver(performance.now())) {
-      this.#file.unlock();
+      this.#unlock();
       return 'notOurTurn';
     }
     this.#isHeld = true;
@@ -191,7 +194,7 @@ export class KernelLock {
 
   #unlock(): void {
     try {
-      this.#file.unlock();
+      this.#unlock();
     } catch {
       // Closing frees it as well, unless a child process has the descriptor; there is nothing a caller could do.
     }
@@ -222,10 +225,19 @@ export class KernelLock {
 
   #tryLock(mode: LockMode): boolean {
     try {
-      return this.#file.tryLock(mode);
+      if (!this.#file.tryLock(mode)) return false;
     } catch (error) {
       throw flockFailure(this.#file.path, error);
     }
+    this.#lockedMode = mode;
+    noteTaken(this.#fs, this.#file.path, mode);
+    return true;
+  }
+
+  #unlock(): void {
+    if (this.#lockedMode) noteFreed(this.#fs, this.#file.path, this.#lockedMode);
+    this.#lockedMode = undefined;
+    this.#file.unlock();
   }
 }
 

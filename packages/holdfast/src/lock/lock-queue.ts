@@ -10,11 +10,12 @@
  * those go first who wait in other processes (kernel-lock.ts). Waiters of other programs sleep in the kernel and cannot
  * be seen, so after a long run the lock is left free for a moment in any case, and for longer where somebody polls it (pollers.ts).
  */
-import { HoldfastError } from '../errors.js';
+import type { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import type { Fs, LockMode } from '../os/fs.js';
 import { isHeldByStarter, nestedInStarter } from './inherited-locks.js';
 import { KernelLock, type Patience } from './kernel-lock.js';
+import { MOST_COUNTED, Pace } from './pace.js';
 import { Pollers } from './pollers.js';
 import { notFree } from './waiting.js';
 
@@ -28,20 +29,13 @@ const RUN_GAP_MS = 5;
 const PAUSE_FOR_SLEEPERS_MS = 1;
 const PAUSE_FOR_POLLERS_MS = 30;
 
-const FIRST_POLL_MS = 1;
-const LAST_POLL_MS = 24;
-const POLL_GROWTH = 1.15;
-/** One who is not the next in line looks at leisure, the later the more are before it, up to so many. */
-const BACKGROUND_POLL_MS = 20;
-const MOST_COUNTED = 8;
-/** A lock file that is replaced as often as it is opened cannot be locked. */
-const MAX_REPLACEMENTS = 100;
-
 /** One that waits. Exactly one of `grant` and `refuse` is called, unless it leaves first. */
 export interface LockRequest {
   readonly mode: LockMode;
   /** Refused when the lock is not free at the first try. */
   readonly tryOnce: boolean;
+  /** How long its caller waits, for a queue that cannot be left meanwhile (lock-queue.sync.ts). */
+  readonly timeoutMs?: number | undefined;
   /** The exact mode of the lock file, if it is made for this one. */
   readonly fileMode: number | undefined;
   /** Called when the lock is not had at once. */
@@ -316,34 +310,5 @@ export class LockQueue {
       };
     });
     this.#endSleep = undefined;
-  }
-}
-
-/** How soon one that waits tries again, if nobody wakes it. */
-class Pace {
-  #delayMs = FIRST_POLL_MS;
-  #wasFirst = false;
-  #replacements = 0;
-
-  /** @param aheadCount - how many are before it */
-  nextMs(aheadCount: number): number {
-    const isFirst = aheadCount === 0;
-    if (isFirst && !this.#wasFirst) this.#delayMs = FIRST_POLL_MS;
-    this.#wasFirst = isFirst;
-    const delayMs = isFirst ? this.#delayMs : aheadCount * BACKGROUND_POLL_MS;
-    if (isFirst) this.#delayMs = Math.min(this.#delayMs * POLL_GROWTH, LAST_POLL_MS);
-    return delayMs * (0.75 + Math.random() / 2);
-  }
-
-  countReplacement(lockPath: string): void {
-    this.#replacements += 1;
-    if (this.#replacements <= MAX_REPLACEMENTS) return;
-    throw new HoldfastError('LOCK_LOST', {
-      message:
-        'The lock file was replaced by another each time it was locked. Find out what deletes it.',
-      outcome: 'unchanged',
-      step: 'lock',
-      path: lockPath,
-    });
   }
 }

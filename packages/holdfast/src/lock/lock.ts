@@ -13,6 +13,7 @@ import { aborted } from '../failure.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { FileStat, Fs, LockMode } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
+import { settling } from '../os/settling.js';
 import { locksOfThisChain, nested, runHolding, type Lock } from './held-locks.js';
 import { checkLockChoice, chosenLockPath, type LockChoice } from './lock-choice.js';
 import { lockPathInState } from './lock-path.js';
@@ -260,10 +261,11 @@ function waitFor(
   mode: LockMode,
   options: LockOptions & WaitOptions,
 ): Promise<Hold> {
-  return new Promise((resolve, reject) => {
+  return settling((resolve, reject) => {
     const request: LockRequest = {
       mode,
       tryOnce: options.timeoutMs === 0,
+      timeoutMs: options.timeoutMs,
       fileMode: options.fileMode,
       onWait: options.onWait,
       grant: (hold) => {

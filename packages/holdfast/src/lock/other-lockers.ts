@@ -3,13 +3,13 @@
  * (fcntl(2)) and a directory of proper-lockfile. Who waits for them keeps the lock meanwhile, so of all programs that use
  * Holdfast one at most waits here.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { filesystemOf } from '../os/filesystem.js';
 import type { Fs, LockMode } from '../os/fs.js';
 import { NAMES_ONLY, closeQuietly, inDirectoryOf, openOwn } from '../os/handles.js';
 import { dirname } from '../os/paths.js';
+import { pause } from '../os/pause.js';
 import { completeGuard, type LockChoice } from './lock-choice.js';
 import { DirectoryLock } from './proper-lockfile.js';
 import { notFree, type WaitOptions } from './waiting.js';
@@ -77,7 +77,7 @@ async function poll(
     const taken = await tryTake();
     if (taken !== undefined) return taken;
     if (performance.now() >= endsAt) throw refusal(lockPath, timeoutMs);
-    await sleep(Math.min(delayMs, endsAt - performance.now()));
+    await pause(Math.min(delayMs, endsAt - performance.now()));
   }
 }
 

@@ -37,7 +37,7 @@ export interface LongWait {
 }
 
 const longWaits = channel('holdfast:lock-wait');
-const LONG_WAIT_MS = 3000;
+export const LONG_WAIT_MS = 3000;
 
 /** setTimeout(3) takes at most 2^31 - 1 ms, which is 24 days; a longer wait needs no timer. */
 const MAX_TIMER_MS = 0x7fffffff;
@@ -98,11 +98,14 @@ export class Wait {
 
 function noticeOf(lockPath: string): NodeJS.Timeout | undefined {
   if (!longWaits.hasSubscribers) return undefined;
-  const publish = (): void => {
-    const { holders } = lookAtLock(lockPath);
-    longWaits.publish({ lockPath, waitedMs: LONG_WAIT_MS, holders } satisfies LongWait);
-  };
-  return setTimeout(publish, LONG_WAIT_MS).unref();
+  return setTimeout(() => tellOfWait(lockPath), LONG_WAIT_MS).unref();
+}
+
+/** Tells those who listen that a call has waited for {@link LONG_WAIT_MS}. */
+export function tellOfWait(lockPath: string): void {
+  if (!longWaits.hasSubscribers) return;
+  const { holders } = lookAtLock(lockPath);
+  longWaits.publish({ lockPath, waitedMs: LONG_WAIT_MS, holders } satisfies LongWait);
 }
 
 /**

@@ -6,11 +6,11 @@
  * hear of changes late: ENOENT, and ESTALE for a file that is no longer the one that the name led
  * to, mean "ask again" there.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, isError } from '../errors.js';
 import { filesystemOf } from './filesystem.js';
 import type { Fs } from './fs.js';
 import { dirname } from './paths.js';
+import { pause } from './pause.js';
 
 /**
  * 31 ms in all: a rename takes less, and a thing that is really missing is not looked for without
@@ -46,7 +46,7 @@ export async function unlessStale<T>(look: () => Promise<T>): Promise<T> {
 /** After a pause each, until a look gives what is wanted; the last one counts, whatever it gives. */
 async function repeat<T>(look: () => Promise<T>, isWanted: (found: T) => boolean): Promise<T> {
   for (const pauseMs of PAUSES_MS) {
-    await sleep(pauseMs);
+    await pause(pauseMs);
     try {
       const found = await look();
       if (isWanted(found)) return found;

@@ -208,6 +208,8 @@ export interface OpenWatch {
 
 /** A filesystem. Paths are absolute, or relative to the working directory of the process. */
 export interface Fs {
+  /** The same object for every `Fs` of this process that reaches the same files with the same locks; by default the `Fs` itself. */
+  readonly machine?: object | undefined;
   /** The user as whom the calls are made; that of this process where it is absent. */
   readonly uid?: number | undefined;
   /**

@@ -7,8 +7,6 @@
  * writes, syncfs) or grow without bound (the names of a directory) goes through the pool.
  */
 import * as nodeFs from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { errnoOf } from '../errors.js';
 import {
   PERMISSION_BITS,
@@ -30,15 +28,15 @@ import { parseMountInfo, spelledDevice, type Mount } from './mount-table.js';
 import { native, nativeIfLoaded, nativeOfWindows } from './native/load.js';
 import type { Native, OpenTickets, StridedRows } from './native/native.js';
 import { O_PATH, OpenDirectories, openWithoutSymlinks } from './open-directories.js';
+import { machine } from './machine.js';
 import { dirname } from './paths.js';
+import { pause, turn } from './pause.js';
 import { stateDirectoryOfUser } from './state-directory.js';
 import { withKnownCode } from './system-error.js';
+import * as pool from './thread-pool.js';
 import { windowsFileSystem } from './windows-fs.js';
 
 const { constants } = nodeFs;
-/** Reads and writes up to this size are made inline: copying them takes about as long as a hop through the pool. */
-const INLINE_BYTES = 64 * 1024;
-
 /** What goes to the disk ahead of a sync: little, since a full queue of the disk would make this thread wait. */
 const EARLY_BYTES = 64 * 1024;
 
@@ -54,27 +52,17 @@ interface Sync {
   readonly onPool: (fd: number) => Promise<void>;
 }
 
-const fsync: Sync = { inline: nodeFs.fsyncSync, onPool: promisify(nodeFs.fsync) };
-const fdatasync: Sync = { inline: nodeFs.fdatasyncSync, onPool: promisify(nodeFs.fdatasync) };
-const ftruncate = promisify(nodeFs.ftruncate);
-const readdir = promisify(nodeFs.readdir);
+const fsync: Sync = { inline: nodeFs.fsyncSync, onPool: pool.fsync };
+const fdatasync: Sync = { inline: nodeFs.fdatasyncSync, onPool: pool.fdatasync };
 
-/** What is made inline, and what on the thread pool. */
-interface ThreadPolicy {
-  /** Reads and writes up to this size are made inline. */
-  readonly inlineBytes: number;
-  readonly syncsInline: boolean;
-}
-
-const pooled: ThreadPolicy = { inlineBytes: INLINE_BYTES, syncsInline: false };
-const inline: ThreadPolicy = { inlineBytes: Number.POSITIVE_INFINITY, syncsInline: true };
+const inline: pool.ThreadPolicy = { inlineBytes: Number.POSITIVE_INFINITY, syncsInline: true };
 
 class NodeHandle implements FsHandle {
   readonly path: string;
   protected readonly fd: number;
-  protected readonly policy: ThreadPolicy;
+  protected readonly policy: pool.ThreadPolicy;
 
-  constructor(fd: number, path: string, policy: ThreadPolicy) {
+  constructor(fd: number, path: string, policy: pool.ThreadPolicy) {
     this.fd = fd;
     this.path = path;
     this.policy = policy;
@@ -128,7 +116,7 @@ class NodeHandle implements FsHandle {
     const own = process.platform === 'darwin' ? native() : ownCalls();
     if (own?.sync) await own.sync(this.fd, this.path);
     else if (this.policy.syncsInline) call(() => sync.inline(this.fd));
-    else await callAsync(sync.onPool(this.fd));
+    else await callAsync(() => sync.onPool(this.fd));
   }
 }
 
@@ -156,11 +144,7 @@ class NodeFile extends NodeHandle implements FsFile {
     if (buffer.length <= this.policy.inlineBytes) {
       return call(() => nodeFs.readSync(this.fd, buffer, 0, buffer.length, offsetBytes));
     }
-    return callAsync(
-      new Promise((resolve, reject) => {
-        nodeFs.read(this.fd, buffer, 0, buffer.length, offsetBytes, settle(resolve, reject));
-      }),
-    );
+    return callAsync(() => pool.read(this.fd, buffer, offsetBytes));
   }
   async readStrided(
     buffers: readonly Uint8Array[],
@@ -177,11 +161,7 @@ class NodeFile extends NodeHandle implements FsFile {
     if (data.length <= this.policy.inlineBytes) {
       return call(() => nodeFs.writeSync(this.fd, data, 0, data.length, offsetBytes));
     }
-    return callAsync(
-      new Promise((resolve, reject) => {
-        nodeFs.write(this.fd, data, 0, data.length, offsetBytes, settle(resolve, reject));
-      }),
-    );
+    return callAsync(() => pool.write(this.fd, data, offsetBytes));
   }
   /** Syncs of many small files wait for the few threads of the pool; the disk has their data meanwhile. */
   override async sync(): Promise<void> {
@@ -189,7 +169,7 @@ class NodeFile extends NodeHandle implements FsFile {
     await super.sync();
   }
   async truncate(sizeBytes: number): Promise<void> {
-    await callAsync(ftruncate(this.fd, sizeBytes));
+    await callAsync(() => pool.ftruncate(this.fd, sizeBytes));
   }
   async modifiedMs(): Promise<number> {
     return call(() => Number(nodeFs.fstatSync(this.fd, { bigint: true }).mtimeMs));
@@ -211,7 +191,7 @@ class NodeFile extends NodeHandle implements FsFile {
 }
 
 class NodeDirectory extends NodeHandle implements FsDirectory {
-  constructor(fd: number, path: string, policy: ThreadPolicy) {
+  constructor(fd: number, path: string, policy: pool.ThreadPolicy) {
     super(fd, path, policy);
     directories.opened(fd, path);
   }
@@ -308,7 +288,7 @@ const callsByPath: Omit<Fs, 'open' | 'openDirectory'> = {
     return call(() => nodeFs.realpathSync.native(path));
   },
   async readDirectory(path): Promise<readonly DirectoryEntry[]> {
-    const entries = await callAsync(readdir(path, { withFileTypes: true }));
+    const entries = await callAsync(() => pool.readEntries(path));
     return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
   },
   async mkdir(path, mode = 0o777) {
@@ -408,7 +388,7 @@ function openTickets(fd: number, path: string): TicketsOfFile {
 }
 
 /** The machine's own filesystem. */
-export const nodeFileSystem: Fs = fileSystem(pooled);
+export const nodeFileSystem: Fs = fileSystem(pool.usualPolicy);
 
 /**
  * The same for a thread that has nothing else to do meanwhile, such as a worker, or a program that does one thing after
@@ -417,9 +397,10 @@ export const nodeFileSystem: Fs = fileSystem(pooled);
  */
 export const inlineFileSystem: Fs = fileSystem(inline);
 
-function fileSystem(policy: ThreadPolicy): Fs {
+function fileSystem(policy: pool.ThreadPolicy): Fs {
   const posix: Fs = {
     ...callsByPath,
+    machine,
     get givesToDirectory() {
       return process.env['HOLDFAST_OWNER'] === 'directory';
     },
@@ -472,7 +453,7 @@ async function descriptorOf(open: () => number): Promise<number> {
       const isUsedUp = ['EMFILE', 'ENFILE'].includes(errnoOf(error) ?? '');
       if (!isUsedUp || performance.now() > deadline) throw error;
     }
-    await setTimeout(DESCRIPTOR_POLL_MS);
+    await pause(DESCRIPTOR_POLL_MS);
   }
 }
 
@@ -484,7 +465,7 @@ function mustTurn(): boolean {
 }
 
 async function turnEventLoop(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   turnedAt = performance.now();
 }
 
@@ -498,23 +479,12 @@ function call<T>(operation: () => T): T {
 }
 
 /** The same for a call on the thread pool. */
-async function callAsync<T>(operation: Promise<T>): Promise<T> {
+async function callAsync<T>(operation: () => Promise<T>): Promise<T> {
   try {
-    return await operation;
+    return await operation();
   } catch (error) {
     throw directories.named(withKnownCode(error));
   }
-}
-
-/** A callback that settles a promise with a count of bytes. */
-function settle(
-  resolve: (count: number) => void,
-  reject: (error: unknown) => void,
-): (error: unknown, count: number) => void {
-  return (error, count) => {
-    if (error) reject(error);
-    else resolve(count);
-  };
 }
 
 const accessFlags = {

@@ -8,11 +8,11 @@
  * Bottom up and with bounded state: what is held at any time is the directories between the root
  * and where the walk is, and their entries.
  */
-import { setImmediate } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
 import { filesystemOf } from './filesystem.js';
 import type { DirectoryEntry, FileKind, FileStat, Fs, FsDirectory } from './fs.js';
 import { closeQuietly, inDirectoryOf, isSameFile, lookAt } from './handles.js';
+import { turn } from './pause.js';
 
 /** What a walk does with what it finds. */
 export interface TreeVisitor {
@@ -253,6 +253,6 @@ export function isTurnLong(): boolean {
  */
 export async function breathe(): Promise<void> {
   if (!isTurnLong()) return;
-  await setImmediate();
+  await turn();
   turnBegan = performance.now();
 }

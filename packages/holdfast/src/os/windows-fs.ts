@@ -20,12 +20,12 @@
  *   can (`hasExchange`).
  */
 import { basename, dirname, parse, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileStat, Fs, FsDirectory, FsFile } from './fs.js';
 import { errnoOf } from '../errors.js';
 import type { HeldFile, WindowsNative } from './native/windows.js';
 import { windowsError } from './native/windows-error.js';
 import { withSlashes } from './paths.js';
+import { pause } from './pause.js';
 
 /** How long a rename waits for other programs to close a file. */
 const RENAME_PATIENCE_MS: number = 2000;
@@ -218,7 +218,7 @@ async function patiently(path: string, patienceMs: number, operation: () => void
       if (!isHeldOpen(error)) throw error;
       if (performance.now() + pauseMs > endMs) throw stayedOpen(path, patienceMs, error);
     }
-    await sleep(pauseMs);
+    await pause(pauseMs);
   }
 }
 

@@ -1,11 +1,11 @@
 /** The data of a file, whole or as a stream, written to an open file from its beginning. */
 import { types } from 'node:util';
-import { whenAborted } from '../abort.js';
 import { HoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
 import { invalidArgument } from '../options.js';
 import type { FsFile } from '../os/fs.js';
 import { shortWrite } from '../os/handles.js';
+import { iteratorOf, stop, unlessAborted, type Chunks } from './chunks.js';
 
 /**
  * What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in memory whole, and is closed when
@@ -52,14 +52,6 @@ async function writeStream(
 }
 
 /**
- * Tells an iterator that nobody reads on, so that it frees what it has. Not awaited: one that hangs may never answer, and
- * its failure to close must not mask the first error. (A stream of Node is closed by who was given it: readingFrom.)
- */
-function stop(chunks: Chunks): void {
-  void Promise.resolve(chunks.return?.()).catch(() => undefined);
-}
-
-/**
  * Writes at the offset, and gives back how many bytes that were. One function from here to the call of the kernel:
  * a tree of small files goes through it once a file.
  */
@@ -96,16 +88,6 @@ export function encodeString(text: string, path: string): Buffer {
   return Buffer.from(text);
 }
 
-type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
-
-function iteratorOf(data: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, path: string): Chunks {
-  if (typeof data === 'object' && data !== null) {
-    if (Symbol.asyncIterator in data) return data[Symbol.asyncIterator]();
-    if (Symbol.iterator in data) return data[Symbol.iterator]();
-  }
-  throw invalidArgument('write', 'data is a string, bytes, or an iterable of bytes', path);
-}
-
 async function nextChunk(
   chunks: Chunks,
   path: string,
@@ -127,24 +109,5 @@ async function readChunk(chunks: Chunks, path: string): Promise<IteratorResult<u
       path,
       cause,
     });
-  }
-}
-
-/** The result of a promise, or ABORTED as soon as the signal fires. */
-async function unlessAborted<T>(
-  promise: Promise<T>,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return promise;
-  if (signal.aborted) throw aborted('write', path, signal);
-  let endWatch = (): void => undefined;
-  const abort = new Promise<never>((_, reject) => {
-    endWatch = whenAborted(signal, () => reject(aborted('write', path, signal)));
-  });
-  try {
-    return await Promise.race([promise, abort]);
-  } finally {
-    endWatch();
   }
 }

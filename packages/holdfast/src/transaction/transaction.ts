@@ -10,7 +10,7 @@ import { checkPublishOptions } from '../directory/check-publish-options.js';
 import type { Fill } from '../directory/prepare-tree.js';
 import { TaskGroup } from '../directory/task-group.js';
 import { HoldfastError, isHoldfastError, isError } from '../errors.js';
-import { aborted, failure, readingFrom } from '../failure.js';
+import { aborted, failure } from '../failure.js';
 import { below } from '../journal/journal-file.js';
 import { recoverPending } from '../journal/pending.js';
 import type { JsonObject } from '../json/json-value.js';
@@ -40,6 +40,7 @@ import type { FileKind, Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { withSlashes } from '../os/paths.js';
 import type { FileData } from '../stage/file-data.js';
+import { readingFrom } from '../stage/reading-from.js';
 import {
   publishDirectoryChange,
   removeChange,

@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
 import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
-import { onPool, unixNative } from './unix.js';
+import { errnoOnPool, unixNative } from './unix.js';
 
 // <sys/stdio.h>, renamex_np(2).
 const RENAME_SWAP = 2;
@@ -50,7 +50,7 @@ export function darwinNative(koffi: Koffi): Native {
       throw systemError(constants.errno.ENOSYS, 'syncfs', path);
     },
     async sync(fd, path) {
-      const errno = await onPool(koffi, fcntl, fd, F_FULLFSYNC);
+      const errno = await errnoOnPool(koffi, fcntl, fd, F_FULLFSYNC);
       // A network filesystem has no drive to flush; there fsync(2) asks its server.
       if (errno === constants.errno.ENOTSUP) return unix.sync?.(fd, path);
       if (errno !== 0) throw systemError(errno, 'F_FULLFSYNC', path);

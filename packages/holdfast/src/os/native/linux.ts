@@ -7,7 +7,7 @@ import { loadStat } from './linux-stat.js';
 import { ARCHITECTURES_OF_64_BITS, loadTickets } from './linux-tickets.js';
 import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
-import { onPool, unixNative } from './unix.js';
+import { errnoOnPool, unixNative } from './unix.js';
 
 // <fcntl.h> and <linux/fs.h>, renameat2(2).
 const AT_FDCWD = -100;
@@ -90,7 +90,7 @@ export function linuxNative(koffi: Koffi): Native {
       },
     }),
     async syncFilesystem(fd, path) {
-      const errno = await onPool(koffi, syncfs, fd);
+      const errno = await errnoOnPool(koffi, syncfs, fd);
       if (errno !== 0) throw systemError(errno, 'syncfs', path);
     },
     stat: loadStat(koffi, libc),

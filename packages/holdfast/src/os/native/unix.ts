@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
 import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
+import { onPool } from './on-pool.js';
 
 export type Library = ReturnType<Koffi['load']>;
 
@@ -39,17 +40,12 @@ type UnixNative = Omit<Native, 'renameNoReplace' | 'exchange' | 'syncFilesystem'
 };
 
 /** Makes a call on the thread pool; gives 0, or what errno says there when it has failed. */
-export function onPool(
+export function errnoOnPool(
   koffi: Koffi,
   call: ReturnType<Library['func']>,
   ...args: readonly number[]
 ): Promise<number> {
-  return new Promise((resolve, reject) => {
-    call.async(...args, (error: unknown, result: number) => {
-      if (error) reject(error);
-      else resolve(result < 0 ? koffi.errno() : 0);
-    });
-  });
+  return onPool(call, args, (result) => (result < 0 ? koffi.errno() : 0));
 }
 
 /** SMB says EACCES of a lock that another holds, as fcntl(2) allows for its own. */
@@ -95,7 +91,7 @@ export function unixNative(koffi: Koffi, libc: Library, xattr: XattrCalls): Unix
       check(flock(fd, LOCK_UN), 'flock', path);
     },
     async sync(fd, path) {
-      const errno = await onPool(koffi, fsync, fd);
+      const errno = await errnoOnPool(koffi, fsync, fd);
       if (errno !== 0) throw systemError(errno, 'fsync', path);
     },
     chmod(fd, mode, path) {

@@ -12,6 +12,7 @@
 import { toNamespacedPath } from 'node:path';
 import type { Koffi } from './koffi.js';
 import type { Native } from './native.js';
+import { onPool } from './on-pool.js';
 import { windowsError } from './windows-error.js';
 
 // LockFileEx.
@@ -243,12 +244,10 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
   };
 
   function flushOnPool(handle: number): Promise<readonly [boolean, number]> {
-    return new Promise((resolve, reject) => {
-      flushFileBuffers.async(handle, (error: unknown, done: number) => {
-        if (error) reject(error);
-        else resolve([done !== 0, done === 0 ? lastError() : 0]);
-      });
-    });
+    return onPool(flushFileBuffers, [handle], (done) => [
+      done !== 0,
+      done === 0 ? lastError() : 0,
+    ]);
   }
 }
 
