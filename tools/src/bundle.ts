@@ -1,5 +1,5 @@
 /**
- * Puts the modules of a package into a few files, after they are compiled, since Node takes as long to find a file as to run
+ * Makes the synchronous calls (unasync.ts), and puts the modules of a package into a few files, after they are compiled, since Node takes as long to find a file as to run
  * most of them (docs/decisions/0013-bundled-packages.md). `npm run build` runs it.
  *
  *   node tools/dist/bundle.js
@@ -14,6 +14,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
+import { TWINS, twinsOf } from './unasync.js';
 
 const coreModules = new URL('../../packages/holdfast/dist/index.js', import.meta.url).href;
 const { publishDirectory } = (await import(coreModules)) as typeof import('holdfast');
@@ -26,12 +27,14 @@ type Files = ReadonlyMap<string, Uint8Array>;
 
 interface BundledPackage {
   readonly name: string;
+  /** The module whose synchronous twin is an export too. */
+  readonly synchronous?: string;
   /** What worker threads start from, and the module that they run. */
   readonly threads: Readonly<Record<string, string>>;
 }
 
 const packages: readonly BundledPackage[] = [
-  { name: 'holdfast', threads: {} },
+  { name: 'holdfast', synchronous: 'sync.js', threads: {} },
   {
     name: 'raster',
     threads: {
@@ -51,8 +54,9 @@ const common = {
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 
-for (const { name, threads } of packages) {
+for (const { name, synchronous, threads } of packages) {
   const dist = fileURLToPath(new URL(`../../packages/${name}/dist`, import.meta.url));
+  if (synchronous !== undefined) await publish(`${dist}/${TWINS}`, twins(dist, synchronous));
   const made = [await bundlePackage(dist)];
   for (const [file, module] of Object.entries(threads))
     made.push(await bundleThread(dist, file, module));
@@ -73,6 +77,11 @@ function typesForCommonJs(dist: string): Files {
   const types = [...filesIn(dist)].filter(([path]) => own.test(path));
   const manifest = Buffer.from('{ "type": "commonjs" }\n');
   return new Map<string, Uint8Array>([...types, ['package.json', manifest]]);
+}
+
+function twins(dist: string, entry: string): Files {
+  const texts = [...twinsOf(dist, entry)];
+  return new Map(texts.map(([path, text]) => [path, Buffer.from(text)]));
 }
 
 async function publish(directory: string, made: Files): Promise<void> {
@@ -135,6 +144,7 @@ async function bundlePackage(dist: string): Promise<Files> {
 /** Where the modules of one name of a package lie. */
 interface Modules {
   readonly 'holdfast-modules': string;
+  readonly default: string;
 }
 
 /** The modules that the names of a package stand for. */
@@ -142,9 +152,10 @@ function entriesOf(dist: string): { in: string; out: string }[] {
   const text = readFileSync(`${dist}/../package.json`, 'utf8');
   const { exports } = JSON.parse(text) as { exports: Record<string, string | Modules> };
   return Object.values(exports).flatMap((target) => {
-    const modules = typeof target === 'string' ? '' : target['holdfast-modules'];
-    const [, out] = /dist\/(.*)\.js$/.exec(modules) ?? [];
-    return out === undefined ? [] : [{ in: `./${out}.js`, out }];
+    if (typeof target === 'string') return [];
+    const [, modules] = /dist\/(.*\.js)$/.exec(target['holdfast-modules']) ?? [];
+    const [, out] = /dist\/bundled\/(.*)\.js$/.exec(target.default) ?? [];
+    return modules === undefined || out === undefined ? [] : [{ in: `./${modules}`, out }];
   });
 }
 

@@ -104,12 +104,15 @@ function isAsync(source: ts.SourceFile): boolean {
       node.kind === ts.SyntaxKind.AsyncKeyword ||
       ts.isAwaitExpression(node) ||
       (ts.isIdentifier(node) && node.text === 'Promise') ||
-      methodOfPromise(node) !== undefined;
+      methodOfPromise(node)?.name === 'catch';
     if (!found) node.forEachChild(visit);
   };
   visit(source);
   return found;
 }
+
+/** Loads a package that a call needs, at once. */
+const REQUIRE = 'createRequire(import.meta.url)';
 
 /** A text that takes the place of another one. */
 interface Edit {
@@ -125,7 +128,9 @@ function twinOf(path: string, source: ts.SourceFile, twins: ReadonlySet<string>)
     node.forEachChild(visit);
   };
   visit(source);
-  return applied(source.text, edits).replace(/^\/\/# sourceMappingURL=.*$/m, '');
+  const twin = applied(source.text, edits).replace(/^\/\/# sourceMappingURL=.*$/m, '');
+  const requires = edits.some(({ text }) => text === REQUIRE);
+  return requires ? `import { createRequire } from 'node:module';\n${twin}` : twin;
 }
 
 /** A twin imports twins, which lie as their originals do, and what has none from where that is. */
@@ -152,7 +157,7 @@ function editsOf(node: ts.Node, source: ts.SourceFile): readonly Edit[] {
   if (ts.isIdentifier(node) && node.text === 'Promise' && !isCalled(node))
     throw refusal(node, source, 'Promise');
   if (node.kind === ts.SyntaxKind.ImportKeyword && ts.isCallExpression(node.parent))
-    throw refusal(node, source, 'import()');
+    return [replaced(node, REQUIRE)];
   return [];
 }
 

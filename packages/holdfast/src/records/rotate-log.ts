@@ -136,10 +136,14 @@ export async function rotateLog(
       const like = { path: pathIn(directory, rotatedName(name, 1)), existing: stat };
       const replace = (): Promise<unknown> =>
         replaceTarget(fs, { ...target, existing }, content, { like });
-      await replace().catch((error: unknown) => {
+      await replace().catch(async (error: unknown) => {
         if (!isHoldfastError(error, 'SYNC_FAILED') || error.outcome !== 'unknown') throw error;
-        // Whatever keeps the second try from being made, the first one may have been.
-        return replace().catch(() => Promise.reject(error));
+        try {
+          await replace();
+        } catch {
+          // Whatever keeps the second try from being made, the first one may have been.
+          throw error;
+        }
       });
     });
   } catch (error) {
