@@ -243,3 +243,54 @@ function applied(text: string, edits: readonly Edit[]): string {
   }
   return result + text.slice(end);
 }
+
+/**
+ * The places in sources where a promise is given away or kept, by `file:line`, so that what happens when it is made is judged
+ * where it is awaited: in a twin it would have happened before. A promise is awaited, returned or caught where it is made.
+ *
+ * @param files - the sources to look at, all of them of the program
+ */
+export function strayPromises(program: ts.Program, files: readonly string[]): string[] {
+  const checker = program.getTypeChecker();
+  return files.flatMap((file) => {
+    const source = program.getSourceFile(file);
+    if (source === undefined) throw new Error(`${file} is not in the program`);
+    const found: string[] = [];
+    const visit = (node: ts.Node): void => {
+      if (ts.isCallExpression(node) && !isSettledInPlace(node) && isPromise(typeOf(checker, node))) {
+        const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+        found.push(`${file}:${line + 1}`);
+      }
+      node.forEachChild(visit);
+    };
+    visit(source);
+    return found;
+  });
+}
+
+function typeOf(checker: ts.TypeChecker, node: ts.Node): ts.Type {
+  return checker.getTypeAtLocation(node);
+}
+
+function isPromise(type: ts.Type): boolean {
+  return type.isUnion() ? type.types.some(isPromise) : type.getSymbol()?.name === 'Promise';
+}
+
+/** What a call gives is awaited, returned, caught, or left to itself; or it is one of several that are awaited together. */
+function isSettledInPlace(node: ts.Expression): boolean {
+  const { parent } = node;
+  if (ts.isAwaitExpression(parent) || ts.isReturnStatement(parent)) return true;
+  if (ts.isVoidExpression(parent)) return true;
+  if (ts.isArrowFunction(parent)) return parent.body === node;
+  if (ts.isParenthesizedExpression(parent) || ts.isAsExpression(parent))
+    return isSettledInPlace(parent);
+  if (ts.isConditionalExpression(parent))
+    return parent.condition !== node && isSettledInPlace(parent);
+  if (ts.isBinaryExpression(parent)) return isSettledInPlace(parent);
+  if (ts.isArrayLiteralExpression(parent) || isCallOf(parent, 'Promise', ['all']))
+    return isSettledInPlace(parent);
+  const method = methodOfPromise(parent.parent);
+  return method?.name === 'catch' && method.access.expression === node
+    ? isSettledInPlace(method.call)
+    : false;
+}

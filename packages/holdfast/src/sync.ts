@@ -81,7 +81,7 @@ export function replaceFileSync(
  * Updates a file under its lock, whatever it holds, and returns its new content, as `updateFile` does. The updater gets bytes,
  * or with `encoding: 'utf8'` text.
  *
- * @throws HoldfastError those of `updateFile`; LOCK_NESTED when this process holds the lock; UPDATER_FAILED for an async updater
+ * @throws HoldfastError those of `updateFile`; LOCK_NESTED when this process holds the lock; INVALID_ARGUMENT for an async updater
  */
 export function updateFileSync(
   path: string,
@@ -120,8 +120,8 @@ export function readJsonSync<T = JsonValue>(
  *
  * After success the change survives a power loss. After a failure of this call the document is as if it had not been made.
  *
- * @throws HoldfastError those of `updateJson`; LOCK_NESTED when this process holds the lock; UPDATER_FAILED for an async updater;
- *   INVALID_ARGUMENT for a schema that judges asynchronously
+ * @throws HoldfastError those of `updateJson`; LOCK_NESTED when this process holds the lock; INVALID_ARGUMENT for an async updater
+ *   or a schema that judges asynchronously
  */
 export function updateJsonSync<T = JsonObject>(
   path: string,

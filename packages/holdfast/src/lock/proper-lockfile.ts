@@ -76,7 +76,7 @@ export class DirectoryLock {
   /** The calls of a filesystem are made inline, up to the first that is waited for. */
   #removeAtExit(): void {
     const isFresh = Date.now() - this.#refreshedMs < this.#guard.staleMs;
-    if (!this.#isLost && isFresh) this.#fs.rmdir(this.#guard.path).catch(() => undefined);
+    if (!this.#isLost && isFresh) void this.#fs.rmdir(this.#guard.path).catch(() => undefined);
   }
 
   /** Not for the sake of this alone does a program go on. */

@@ -57,12 +57,12 @@ export type Readable = Pick<FsFile, 'read'>;
 
 /** The stat of what a path names, symlinks not followed; `undefined` when it names nothing. */
 export function lookAt(fs: Fs, path: string): Promise<FileStat | undefined> {
-  return unlessMissing(fs.lstat(path));
+  return unlessMissing(() => fs.lstat(path));
 }
 
 /** Opens a file; `undefined` when there is none. */
 export function openIfThere(fs: Fs, path: string, flags: OpenFlags): Promise<FsFile | undefined> {
-  return unlessMissing(fs.open(path, flags));
+  return unlessMissing(() => fs.open(path, flags));
 }
 
 /**
@@ -97,7 +97,7 @@ export function openOwnIfThere(
   flags: OpenFlags,
   demands: Demands = {},
 ): Promise<Opened<FsFile> | undefined> {
-  return unlessMissing(openOwn(fs, path, flags, demands));
+  return unlessMissing(() => openOwn(fs, path, flags, demands));
 }
 
 /** The same for a directory. */
@@ -435,9 +435,9 @@ async function orClosed<T>(handle: FsHandle, use: () => Promise<T>): Promise<T> 
 }
 
 /** ENOTDIR: a part of the path that should be a directory is none, so the path names nothing. */
-async function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
+async function unlessMissing<T>(find: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await found;
+    return await find();
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;

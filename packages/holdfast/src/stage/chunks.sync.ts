@@ -18,6 +18,6 @@ export function stop(chunks: Iterator<unknown>): void {
   }
 }
 
-export async function unlessAborted<T>(result: Promise<T>): Promise<T> {
-  return result;
+export async function unlessAborted<T>(read: () => Promise<T>): Promise<T> {
+  return read();
 }

@@ -21,20 +21,20 @@ export function stop(chunks: Chunks): void {
   void Promise.resolve(chunks.return?.()).catch(() => undefined);
 }
 
-/** The result of a promise, or ABORTED as soon as the signal fires. */
+/** What is read, or ABORTED as soon as the signal fires. */
 export async function unlessAborted<T>(
-  promise: Promise<T>,
+  read: () => Promise<T>,
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  if (signal === undefined) return promise;
+  if (signal === undefined) return read();
   if (signal.aborted) throw aborted('write', path, signal);
   let endWatch = (): void => undefined;
   const abort = new Promise<never>((_, reject) => {
     endWatch = whenAborted(signal, () => reject(aborted('write', path, signal)));
   });
   try {
-    return await Promise.race([promise, abort]);
+    return await Promise.race([read(), abort]);
   } finally {
     endWatch();
   }

@@ -93,7 +93,7 @@ async function nextChunk(
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array | undefined> {
-  const { done, value } = await unlessAborted(readChunk(chunks, path), path, signal);
+  const { done, value } = await unlessAborted(() => readChunk(chunks, path), path, signal);
   if (done === true) return undefined;
   if (types.isUint8Array(value)) return value;
   throw invalidArgument('write', `the stream gave ${typeof value} where bytes are needed`, path);
