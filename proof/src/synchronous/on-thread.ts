@@ -1,0 +1,196 @@
+/**
+ * The synchronous calls of Holdfast in the form of the asynchronous ones, so that all scenarios and engines serve both. Each is
+ * made on a thread of its own, which waits for whatever the filesystem of this thread does (thread.ts).
+ *
+ * Of one process, which is one `Fs` here, one synchronous call at a time is under way, as it is in a program.
+ */
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Fs } from 'holdfast/os';
+import type { HoldfastApi } from '../scenarios/api.js';
+import {
+  READ,
+  packError,
+  unpackError,
+  type Answer,
+  type FromThread,
+  type Question,
+  type Remote,
+  type Task,
+  type ThreadData,
+} from './messages.js';
+
+/** The calls that have a synchronous form, by name. */
+const synchronousNames: Readonly<Partial<Record<keyof HoldfastApi, string>>> = {
+  replaceFile: 'replaceFileSync',
+  updateFile: 'updateFileSync',
+  readJson: 'readJsonSync',
+  updateJson: 'updateJsonSync',
+  appendRecords: 'appendRecordsSync',
+};
+
+type AnyFunction = (...args: unknown[]) => unknown;
+type Options = Readonly<Record<string, unknown>> & { readonly fs?: Fs };
+
+/**
+ * @param api - what has no synchronous form stays as it is
+ * @param module - the address of the module with the synchronous calls
+ */
+export function synchronousApi(api: HoldfastApi, module: string): HoldfastApi {
+  const threads = new Threads(module);
+  const made = Object.entries(synchronousNames).map(([name, call]) => {
+    const onThread: AnyFunction = (...args) => threads.make(call, args);
+    return [name, onThread] as const;
+  });
+  return { ...api, ...(Object.fromEntries(made) as unknown as Partial<HoldfastApi>) };
+}
+
+/** Threads are made when all are busy. One that waits for a call which never ends stays so, and keeps no program from ending. */
+class Threads {
+  readonly #module: string;
+  readonly #idle: Thread[] = [];
+  readonly #underWay = new WeakMap<Fs, Promise<unknown>>();
+
+  constructor(module: string) {
+    this.#module = module;
+  }
+
+  make(call: string, args: readonly unknown[]): Promise<unknown> {
+    const { fs } = (args.at(-1) ?? {}) as Options;
+    if (fs === undefined) return this.#run(call, args);
+    const before = this.#underWay.get(fs) ?? Promise.resolve();
+    const ended = before.then(() => this.#run(call, args));
+    this.#underWay.set(fs, ended.catch(() => undefined));
+    return ended;
+  }
+
+  async #run(call: string, args: readonly unknown[]): Promise<unknown> {
+    const thread = this.#idle.pop() ?? new Thread(this.#module);
+    const answer = await thread.run({ call, args: args.map(toRemote) });
+    this.#idle.push(thread);
+    if ('error' in answer) throw unpackError(answer.error);
+    return answer.value;
+  }
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #channel = new MessageChannel();
+  #ended: ((answer: Answer) => void) | undefined;
+
+  constructor(module: string) {
+    const answers = this.#channel.port2;
+    const answered = this.#answered.buffer;
+    this.#worker = new Worker(new URL('thread.js', import.meta.url), {
+      workerData: { module, answered, answers } satisfies ThreadData,
+      transferList: [answers],
+    });
+    this.#worker.on('message', (message: FromThread) => {
+      if (message.kind === 'ended') this.#ended?.(message.answer);
+      else void this.#reply(message);
+    });
+    this.#worker.on('error', (error) => this.#ended?.({ error: packError(error) }));
+    this.#worker.unref();
+    this.#channel.port1.unref();
+  }
+
+  run(task: Task): Promise<Answer> {
+    this.#worker.ref();
+    return new Promise((resolve) => {
+      this.#ended = (answer) => {
+        this.#worker.unref();
+        resolve(answer);
+      };
+      this.#worker.postMessage(task);
+    });
+  }
+
+  async #reply(question: Question): Promise<void> {
+    this.#channel.port1.postMessage(await answerTo(question));
+    Atomics.store(this.#answered, 0, 1);
+    Atomics.notify(this.#answered, 0);
+  }
+}
+
+async function answerTo({ id, method, args }: Question): Promise<Answer> {
+  try {
+    const target = objects.get(id)?.deref();
+    if (target === undefined) throw new Error(`there is no object ${id} any more`);
+    if (typeof target === 'function') {
+      const returned: unknown = await (target as AnyFunction)(...args);
+      return { value: { returned, given: args } };
+    }
+    const member = Reflect.get(target, method) as AnyFunction;
+    if (method === READ) return { value: await read(target, member, args) };
+    return { value: toRemote(await Reflect.apply(member, target, args)) };
+  } catch (error) {
+    return { error: packError(error) };
+  }
+}
+
+async function read(
+  target: object,
+  member: AnyFunction,
+  [sizeBytes, offsetBytes]: readonly unknown[],
+): Promise<Uint8Array> {
+  const buffer = new Uint8Array(sizeBytes as number);
+  const count = await Reflect.apply(member, target, [buffer, offsetBytes]);
+  return buffer.slice(0, count as number);
+}
+
+/** Objects that threads call, as long as somebody here has them. What is open belongs to the filesystem that it is open in. */
+const objects = new Map<number, WeakRef<object>>();
+const ids = new WeakMap<object, number>();
+let lastId = 0;
+
+function toRemote(value: unknown): unknown {
+  if (typeof value === 'function') return remoteOf(value, [], {});
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (isOpen(value) || isFs(value)) {
+    const names = namesOf(value).filter((name) => !leftOut.has(name));
+    const members = names.map((name) => [name, Reflect.get(value, name) as unknown] as const);
+    const methods = members.filter(([, member]) => typeof member === 'function');
+    const values = members.filter(([, member]) => plainTypes.has(typeof member));
+    return remoteOf(
+      value,
+      methods.map(([name]) => name),
+      Object.fromEntries(values),
+    );
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const { signal: _signal, ...rest } = value as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(Object.entries(rest).map(([name, each]) => [name, toRemote(each)]));
+}
+
+const plainTypes: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean']);
+/** What is only a hint, and needs more than calls. */
+const leftOut: ReadonlySet<string> = new Set(['constructor', 'tickets', 'watchOpens', 'readStrided']);
+
+function remoteOf(
+  object: object,
+  methods: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+): Remote {
+  const id = ids.get(object) ?? (lastId += 1);
+  ids.set(object, id);
+  objects.set(id, new WeakRef(object));
+  return { isRemote: true, id, methods, values };
+}
+
+function isOpen(value: object): boolean {
+  return 'tryLock' in value && 'close' in value;
+}
+
+function isFs(value: object): value is Fs {
+  return 'openDirectory' in value && 'rename' in value;
+}
+
+/** Of the object and its classes. */
+function namesOf(object: object): readonly string[] {
+  const names = new Set<string>();
+  for (let at: object | null = object; at && at !== Object.prototype; ) {
+    for (const name of Object.getOwnPropertyNames(at)) names.add(name);
+    at = Object.getPrototypeOf(at) as object | null;
+  }
+  return [...names];
+}
