@@ -9,6 +9,7 @@ import type { Fs } from 'holdfast/os';
 import type { HoldfastApi } from '../scenarios/api.js';
 import {
   READ,
+  isRemote,
   packError,
   unpackError,
   type Answer,
@@ -65,8 +66,10 @@ class Threads {
 
   async #run(call: string, args: readonly unknown[]): Promise<unknown> {
     const thread = this.#idle.pop() ?? new Thread(this.#module);
-    const answer = await thread.run({ call, args: args.map(toRemote) });
+    const remotes = args.map(toRemote);
+    const answer = await thread.run({ call, args: remotes });
     this.#idle.push(thread);
+    for (const remote of remotes) if (isRemote(remote)) held.delete(remote.id);
     if ('error' in answer) throw unpackError(answer.error);
     return answer.value;
   }
@@ -114,13 +117,14 @@ class Thread {
 
 async function answerTo({ id, method, args }: Question): Promise<Answer> {
   try {
-    const target = objects.get(id)?.deref();
+    const target = held.get(id) ?? filesystems.get(id)?.deref();
     if (target === undefined) throw new Error(`there is no object ${id} any more`);
     if (typeof target === 'function') {
       const returned: unknown = await (target as AnyFunction)(...args);
       return { value: { returned, given: args } };
     }
     const member = Reflect.get(target, method) as AnyFunction;
+    if (method === CLOSE) held.delete(id);
     if (method === READ) return { value: await read(target, member, args) };
     return { value: toRemote(await Reflect.apply(member, target, args)) };
   } catch (error) {
@@ -138,8 +142,11 @@ async function read(
   return buffer.slice(0, count as number);
 }
 
-/** Objects that threads call, as long as somebody here has them. What is open belongs to the filesystem that it is open in. */
-const objects = new Map<number, WeakRef<object>>();
+/** Filesystems that threads call, as long as somebody here has them. */
+const filesystems = new Map<number, WeakRef<Fs>>();
+/** What is open, until it is closed, and functions, until their call has ended. */
+const held = new Map<number, object>();
+const CLOSE = 'close';
 const ids = new WeakMap<object, number>();
 let lastId = 0;
 
@@ -147,7 +154,7 @@ function toRemote(value: unknown): unknown {
   if (typeof value === 'function') return remoteOf(value, [], {});
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   if (isOpen(value) || isFs(value)) {
-    const names = namesOf(value).filter((name) => !leftOut.has(name));
+    const names = [...namesOf(value), ...valueNames].filter((name) => !leftOut.has(name));
     const members = names.map((name) => [name, Reflect.get(value, name) as unknown] as const);
     const methods = members.filter(([, member]) => typeof member === 'function');
     const values = members.filter(([, member]) => plainTypes.has(typeof member));
@@ -162,6 +169,8 @@ function toRemote(value: unknown): unknown {
   return Object.fromEntries(Object.entries(rest).map(([name, each]) => [name, toRemote(each)]));
 }
 
+/** Of `Fs`, which may be given by a proxy that does not name them. */
+const valueNames = ['uid', 'stateDirectory', 'hasModes', 'givesToDirectory', 'hasExchange'];
 const plainTypes: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean']);
 /** What is only a hint, and needs more than calls. */
 const leftOut: ReadonlySet<string> = new Set(['constructor', 'tickets', 'watchOpens', 'readStrided']);
@@ -173,7 +182,8 @@ function remoteOf(
 ): Remote {
   const id = ids.get(object) ?? (lastId += 1);
   ids.set(object, id);
-  objects.set(id, new WeakRef(object));
+  if (isFs(object)) filesystems.set(id, new WeakRef(object));
+  else held.set(id, object);
   return { isRemote: true, id, methods, values };
 }
 
