@@ -9,6 +9,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 const coreRows: readonly (readonly string[])[] = [
   ['errors'],
   ['abort', 'failure', 'options', 'text'],
+  ['not-async'],
   ['os'],
   ['lock'],
   ['journal'],
@@ -20,7 +21,7 @@ const coreRows: readonly (readonly string[])[] = [
   ['records', 'toml', 'yaml'],
   ['syntaxes'],
   ['transaction'],
-  ['at-first-call'],
+  ['at-first-call', 'sync'],
   ['index'],
   ['api'],
 ];

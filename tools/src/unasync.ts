@@ -122,7 +122,7 @@ interface Edit {
 }
 
 function twinOf(path: string, source: ts.SourceFile, twins: ReadonlySet<string>): string {
-  const edits = [...specifiersOf(source).map((name) => movedImport(path, name, twins))];
+  const edits = specifiersOf(source).map((name) => movedImport(path, name, twins));
   const visit = (node: ts.Node): void => {
     edits.push(...editsOf(node, source));
     node.forEachChild(visit);
@@ -257,7 +257,11 @@ export function strayPromises(program: ts.Program, files: readonly string[]): st
     if (source === undefined) throw new Error(`${file} is not in the program`);
     const found: string[] = [];
     const visit = (node: ts.Node): void => {
-      if (ts.isCallExpression(node) && !isSettledInPlace(node) && isPromise(typeOf(checker, node))) {
+      if (
+        ts.isCallExpression(node) &&
+        !isSettledInPlace(node) &&
+        isPromise(typeOf(checker, node))
+      ) {
         const { line } = source.getLineAndCharacterOfPosition(node.getStart());
         found.push(`${file}:${line + 1}`);
       }

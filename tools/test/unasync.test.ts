@@ -116,7 +116,12 @@ test('a promise that is given away or kept is found', () => {
 });
 
 function programOf(files: readonly string[]): ts.Program {
-  const config = ts.readConfigFile(join(core, 'tsconfig.json'), ts.sys.readFile);
+  const config = ts.readConfigFile(join(core, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, core);
-  return ts.createProgram(files, { ...options, composite: false, incremental: false, noEmit: true });
+  return ts.createProgram(files, {
+    ...options,
+    composite: false,
+    incremental: false,
+    noEmit: true,
+  });
 }

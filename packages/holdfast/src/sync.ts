@@ -20,7 +20,9 @@ import {
   type FileUpdater,
   type UpdateFileOptions,
 } from './document/update-file.js';
-import type { UpdateJsonOptions } from './document/update-options.js';
+import type { ReadOptions } from './document/read-document.js';
+import type { UpdateJsonOptions, UpdateOptions } from './document/update-options.js';
+import { readEnv, updateEnv, type EnvVariables } from './env/update-env.js';
 import type { StandardSchema } from './document/standard-schema.js';
 import { replaceFile, type ReplaceFileOptions } from './file/replace-file.js';
 import { acquireLock, withLock } from './journal/settled-lock.js';
@@ -28,19 +30,28 @@ import { readJson, type ReadJsonOptions } from './json/read-json.js';
 import type { JsonObject, JsonValue } from './json/json-value.js';
 import { updateJson } from './json/update-json.js';
 import type { Lock, LockOptions } from './lock/lock.js';
-import { invalidArgument } from './options.js';
+import { notAsync } from './not-async.js';
 import type { LockMode } from './os/fs.js';
+import { nodeFileSystem } from './os/node-fs.js';
 import type { SynchronousFs } from './os/synchronous-fs.js';
 import { appendRecords, type AppendRecordsOptions } from './records/append-records.js';
 import type { AppendResult } from './records/append-round.js';
+import { readToml, updateToml, type TomlTable } from './toml/update-toml.js';
+import { readYaml, updateYaml } from './yaml/update-yaml.js';
 
 export type { SynchronousFs };
+
+/** The machine's own filesystem, whose calls give their results. */
+export const synchronousFileSystem: SynchronousFs = nodeFileSystem as unknown as SynchronousFs;
 
 /** The options of the asynchronous call, but for the filesystem. */
 export type SynchronousOptions<Options> = Omit<Options, 'fs'> & {
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: SynchronousFs | undefined;
 };
+
+/** Makes the new value of a document: returns it, or changes the value it was given and returns nothing. */
+export type SynchronousUpdater<T> = (value: T) => T | void;
 
 /** A lock that is held until `release`. */
 export interface SynchronousLock {
@@ -125,11 +136,85 @@ export function readJsonSync<T = JsonValue>(
  */
 export function updateJsonSync<T = JsonObject>(
   path: string,
-  updater: (value: T) => T | void,
+  updater: SynchronousUpdater<T>,
   options: SynchronousOptions<UpdateJsonOptions<T>> = {},
 ): T {
-  const own = notAsync('updateJsonSync', path, updater);
-  return now(updateJson(path, own, withSchema('updateJsonSync', path, asAsync(options))));
+  return now(updateJson(path, ...checked('updateJsonSync', path, updater, options)));
+}
+
+/**
+ * Reads a `.env` file, as `readEnv` does.
+ *
+ * @throws HoldfastError those of `readEnv`; INVALID_ARGUMENT as {@link readJsonSync}
+ */
+export function readEnvSync(
+  path: string,
+  options: SynchronousOptions<ReadOptions<EnvVariables>> = {},
+): EnvVariables {
+  return now(readEnv(path, withSchema('readEnvSync', path, asAsync(options))));
+}
+
+/**
+ * Updates a `.env` file under its lock, as `updateEnv` does.
+ *
+ * @throws HoldfastError those of `updateEnv`; LOCK_NESTED and INVALID_ARGUMENT as {@link updateJsonSync}
+ */
+export function updateEnvSync(
+  path: string,
+  updater: SynchronousUpdater<EnvVariables>,
+  options: SynchronousOptions<UpdateOptions<EnvVariables>> = {},
+): EnvVariables {
+  return now(updateEnv(path, ...checked('updateEnvSync', path, updater, options)));
+}
+
+/**
+ * Reads a TOML document, as `readToml` does. Needs the package `toml-eslint-parser`.
+ *
+ * @throws HoldfastError those of `readToml`; INVALID_ARGUMENT as {@link readJsonSync}
+ */
+export function readTomlSync<T = TomlTable>(
+  path: string,
+  options: SynchronousOptions<ReadOptions<T>> = {},
+): T {
+  return now(readToml(path, withSchema('readTomlSync', path, asAsync(options))));
+}
+
+/**
+ * Updates a TOML document under its lock, as `updateToml` does. Needs the package `toml-eslint-parser`.
+ *
+ * @throws HoldfastError those of `updateToml`; LOCK_NESTED and INVALID_ARGUMENT as {@link updateJsonSync}
+ */
+export function updateTomlSync<T = TomlTable>(
+  path: string,
+  updater: SynchronousUpdater<T>,
+  options: SynchronousOptions<UpdateOptions<T>> = {},
+): T {
+  return now(updateToml(path, ...checked('updateTomlSync', path, updater, options)));
+}
+
+/**
+ * Reads a YAML document, as `readYaml` does. Needs the package `yaml`.
+ *
+ * @throws HoldfastError those of `readYaml`; INVALID_ARGUMENT as {@link readJsonSync}
+ */
+export function readYamlSync<T = JsonObject>(
+  path: string,
+  options: SynchronousOptions<ReadOptions<T>> = {},
+): T {
+  return now(readYaml(path, withSchema('readYamlSync', path, asAsync(options))));
+}
+
+/**
+ * Updates a YAML document under its lock, as `updateYaml` does. Needs the package `yaml`.
+ *
+ * @throws HoldfastError those of `updateYaml`; LOCK_NESTED and INVALID_ARGUMENT as {@link updateJsonSync}
+ */
+export function updateYamlSync<T = JsonObject>(
+  path: string,
+  updater: SynchronousUpdater<T>,
+  options: SynchronousOptions<UpdateOptions<T>> = {},
+): T {
+  return now(updateYaml(path, ...checked('updateYamlSync', path, updater, options)));
 }
 
 /**
@@ -181,6 +266,17 @@ function now<T>(result: Promise<T>): T {
   return result;
 }
 
+/** An updater and its options, as the sources have them. */
+function checked<T, Options extends object>(
+  call: string,
+  path: string,
+  updater: SynchronousUpdater<T>,
+  options: SynchronousOptions<Options>,
+): [SynchronousUpdater<T>, Options] {
+  const own = notAsync(call, path, updater);
+  return [own, withSchema(call, path, asAsync(options) as Options)];
+}
+
 /** Options as the sources have them, from which the asynchronous calls are made too. */
 function asAsync<Options extends object>(options: Options): Omit<Options, 'fs'> {
   return options;
@@ -188,33 +284,7 @@ function asAsync<Options extends object>(options: Options): Omit<Options, 'fs'> 
 
 /** The methods of the lock are synchronous, too. */
 function synchronous(lock: Lock): SynchronousLock {
-  return lock as unknown as SynchronousLock;
-}
-
-/** The function; what is no function is left to be refused. */
-function notAsync<Arguments extends readonly unknown[], Result>(
-  call: string,
-  path: string,
-  fn: (...args: Arguments) => Result,
-): (...args: Arguments) => Result {
-  if (typeof fn !== 'function') return fn;
-  return (...args) => {
-    const result = fn(...args);
-    if (!isThenable(result)) return result;
-    // Nobody waits for it, so nobody else hears that it failed.
-    const { then } = result;
-    then.call(result, undefined, () => undefined);
-    const why = 'the function returned a promise, for which a synchronous call cannot wait';
-    throw invalidArgument(call, why, path);
-  };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
+  return lock;
 }
 
 /** Options whose schema, if there is one, may not be asynchronous. */

@@ -65,5 +65,7 @@ export function unpackError(packed: Readonly<Record<string, unknown>>): Error {
 }
 
 export function isRemote(value: unknown): value is Remote {
-  return typeof value === 'object' && value !== null && (value as Partial<Remote>).isRemote === true;
+  return (
+    typeof value === 'object' && value !== null && (value as Partial<Remote>).isRemote === true
+  );
 }

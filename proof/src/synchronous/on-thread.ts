@@ -26,6 +26,9 @@ const synchronousNames: Readonly<Partial<Record<keyof HoldfastApi, string>>> = {
   updateFile: 'updateFileSync',
   readJson: 'readJsonSync',
   updateJson: 'updateJsonSync',
+  updateToml: 'updateTomlSync',
+  updateYaml: 'updateYamlSync',
+  updateEnv: 'updateEnvSync',
   appendRecords: 'appendRecordsSync',
 };
 
@@ -60,7 +63,10 @@ class Threads {
     if (fs === undefined) return this.#run(call, args);
     const before = this.#underWay.get(fs) ?? Promise.resolve();
     const ended = before.then(() => this.#run(call, args));
-    this.#underWay.set(fs, ended.catch(() => undefined));
+    this.#underWay.set(
+      fs,
+      ended.catch(() => undefined),
+    );
     return ended;
   }
 
@@ -104,7 +110,7 @@ class Thread {
         this.#worker.unref();
         resolve(answer);
       };
-      this.#worker.postMessage(task);
+      this.#worker.postMessage(task, []);
     });
   }
 
@@ -173,7 +179,12 @@ function toRemote(value: unknown): unknown {
 const valueNames = ['uid', 'stateDirectory', 'hasModes', 'givesToDirectory', 'hasExchange'];
 const plainTypes: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean']);
 /** What is only a hint, and needs more than calls. */
-const leftOut: ReadonlySet<string> = new Set(['constructor', 'tickets', 'watchOpens', 'readStrided']);
+const leftOut: ReadonlySet<string> = new Set([
+  'constructor',
+  'tickets',
+  'watchOpens',
+  'readStrided',
+]);
 
 function remoteOf(
   object: object,
@@ -198,7 +209,7 @@ function isFs(value: object): value is Fs {
 /** Of the object and its classes. */
 function namesOf(object: object): readonly string[] {
   const names = new Set<string>();
-  for (let at: object | null = object; at && at !== Object.prototype; ) {
+  for (let at: object | null = object; at && at !== Object.prototype;) {
     for (const name of Object.getOwnPropertyNames(at)) names.add(name);
     at = Object.getPrototypeOf(at) as object | null;
   }

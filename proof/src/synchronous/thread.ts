@@ -26,7 +26,7 @@ const MOST_KNOWN = 64;
 
 parentPort?.on('message', ({ call, args }: Task) => {
   const answer = answerOf(() => calls[call]?.(...args.map(fromRemote)));
-  parentPort?.postMessage({ kind: 'ended', answer });
+  parentPort?.postMessage({ kind: 'ended', answer }, []);
 });
 
 function answerOf(make: () => unknown): Answer {
@@ -39,12 +39,12 @@ function answerOf(make: () => unknown): Answer {
 
 function ask(id: number, method: string, args: readonly unknown[]): unknown {
   Atomics.store(signal, 0, 0);
-  parentPort?.postMessage({ kind: 'question', id, method, args } satisfies Question);
+  parentPort?.postMessage({ kind: 'question', id, method, args } satisfies Question, []);
   // A late wake-up for the answer before this one ends the wait too soon.
   while (Atomics.load(signal, 0) === 0) Atomics.wait(signal, 0, 0);
-  const received = receiveMessageOnPort(answers) as { readonly message: Answer } | undefined;
+  const received = receiveMessageOnPort(answers);
   if (received === undefined) throw new Error('a question has no answer');
-  const { message: answer } = received;
+  const answer = received.message as Answer;
   if ('error' in answer) throw unpackError(answer.error);
   return fromRemote(answer.value);
 }

@@ -65,7 +65,8 @@ export class LockQueue {
         }
         if (isHeldByStarter(this.lockPath)) throw nestedInStarter(this.lockPath);
         if (request.tryOnce) throw notFree(this.lockPath);
-        if (isHeldHere(this.#fs, this.lockPath, request.mode)) throw heldByOwnProcess(this.lockPath);
+        if (isHeldHere(this.#fs, this.lockPath, request.mode))
+          throw heldByOwnProcess(this.lockPath);
         request.onWait?.();
         const waitedMs = performance.now() - began;
         const leftMs = (request.timeoutMs ?? Infinity) - waitedMs;
@@ -95,10 +96,10 @@ class KernelHold implements Hold {
     this.#kernel = kernel;
   }
 
-  async release(): Promise<void> {
+  release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    await this.#kernel.release();
+    void this.#kernel.release();
   }
 
   async isCurrent(): Promise<boolean> {

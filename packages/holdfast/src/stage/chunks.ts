@@ -5,7 +5,10 @@ import { invalidArgument } from '../options.js';
 
 export type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
 
-export function iteratorOf(data: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, path: string): Chunks {
+export function iteratorOf(
+  data: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  path: string,
+): Chunks {
   if (typeof data === 'object' && data !== null) {
     if (Symbol.asyncIterator in data) return data[Symbol.asyncIterator]();
     if (Symbol.iterator in data) return data[Symbol.iterator]();

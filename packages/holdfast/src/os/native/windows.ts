@@ -244,10 +244,7 @@ export function windowsNative(koffi: Koffi, executable: string): WindowsNative {
   };
 
   function flushOnPool(handle: number): Promise<readonly [boolean, number]> {
-    return onPool(flushFileBuffers, [handle], (done) => [
-      done !== 0,
-      done === 0 ? lastError() : 0,
-    ]);
+    return onPool(flushFileBuffers, [handle], (done) => [done !== 0, done === 0 ? lastError() : 0]);
   }
 }
 
