@@ -1,0 +1,98 @@
+/** Synchronous calls of several processes: they wait for each other in the kernel, and lose nothing. */
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
+import { readJson, updateJson } from 'holdfast';
+import { acquireLockSync, updateJsonSync } from 'holdfast/sync';
+
+const onLinux = { skip: process.platform === 'linux' ? false : 'looks into /proc' };
+
+test('a call waits until another process frees the lock', onLinux, async (t) => {
+  const path = `${temporaryDirectory(t)}/a.json`;
+  // The holder goes on when this process, which can do nothing else meanwhile, has opened the lock file.
+  const holder = startScript(
+    t,
+    `import { readlinkSync, readdirSync, writeFileSync } from 'node:fs';
+     import { setImmediate } from 'node:timers/promises';
+     import { acquireLock } from 'holdfast';
+     const [, path, pid] = process.argv;
+     const lock = await acquireLock(path);
+     console.log('held');
+     const isLockFile = (fd) => {
+       try { return readlinkSync(\`/proc/\${pid}/fd/\${fd}\`) === lock.lockPath } catch { return false }
+     };
+     while (!readdirSync(\`/proc/\${pid}/fd\`).some(isLockFile)) await setImmediate();
+     writeFileSync(path, '{"other":1}');
+     await lock.release();`,
+    [path, String(process.pid)],
+  );
+  assert.equal(await holder.nextLine(), 'held');
+  const made = updateJsonSync<Record<string, unknown>>(path, (value) => {
+    value['own'] = 1;
+  });
+  assert.deepEqual(made, { other: 1, own: 1 });
+});
+
+test('a wait ends with its time, and says who has the lock', async (t) => {
+  const path = `${temporaryDirectory(t)}/a.json`;
+  const holder = startScript(
+    t,
+    `import { acquireLockSync } from 'holdfast/sync';
+     acquireLockSync(process.argv[1]);
+     console.log('held');
+     setInterval(() => {}, 1000);`,
+    [path],
+  );
+  assert.equal(await holder.nextLine(), 'held');
+  for (const timeoutMs of [0, 30])
+    assert.throws(() => acquireLockSync(path, { timeoutMs }), {
+      code: 'LOCK_TIMEOUT',
+      outcome: 'unchanged',
+    });
+  await holder.kill();
+  acquireLockSync(path, { timeoutMs: 0 }).release();
+});
+
+test('processes of both forms that count side by side lose nothing', async (t) => {
+  const path = `${temporaryDirectory(t)}/a.json`;
+  const count = 40;
+  const adding = (call: string): string =>
+    `import { updateJson } from 'holdfast';
+     import { updateJsonSync } from 'holdfast/sync';
+     for (let n = 0; n < ${count}; n += 1)
+       await ${call}(process.argv[1], (value) => { value.n = (value.n ?? 0) + 1 });
+     console.log('done');`;
+  const others = ['updateJsonSync', 'updateJsonSync', 'updateJson'].map((call) =>
+    startScript(t, adding(call), [path]),
+  );
+  const add = (value: Record<string, unknown>): void => {
+    value['n'] = Number(value['n'] ?? 0) + 1;
+  };
+  for (let n = 0; n < count; n += 1) await updateJson(path, add);
+  for (const { nextLine } of others) assert.equal(await nextLine(), 'done');
+  assert.deepEqual(await readJson(path), { n: 4 * count });
+});
+
+test('a handler of the end of the process can write', async (t) => {
+  const at = temporaryDirectory(t);
+  const script = startScript(
+    t,
+    `import { appendRecordsSync, replaceFileSync, updateJsonSync } from 'holdfast/sync';
+     const [, at] = process.argv;
+     process.on('exit', (status) => {
+       updateJsonSync(at + '/a.json', () => ({ status }));
+       replaceFileSync(at + '/b', 'ended');
+       appendRecordsSync(at + '/c.jsonl', [{ status }]);
+       console.log('written');
+     });
+     process.exit(3);`,
+    [at],
+  );
+  assert.equal(await script.nextLine(), 'written');
+  assert.equal(readFileSync(`${at}/a.json`, 'utf8'), '{\n  "status": 3\n}\n');
+  assert.equal(readFileSync(`${at}/b`, 'utf8'), 'ended');
+  assert.equal(readFileSync(`${at}/c.jsonl`, 'utf8'), '{"status":3}\n');
+  const names = ['a.json', 'a.json.lock', 'b', 'c.jsonl', 'c.jsonl.lock'];
+  assert.deepEqual(readdirSync(at).toSorted(), names);
+});
