@@ -5,8 +5,12 @@ import { budgets, familyNames, type FamilyName } from './budget.js';
 import { engineNames, filesystemsFor } from './engines.js';
 import { moduleUrl, type ReportTask } from './task.js';
 
-/** The scenarios of the core, and of what writes a mosaic. */
-const modules = ['proof/dist/scenarios/holdfast.js', 'proof/dist/scenarios/tiled-vrt.js'];
+/** The scenarios of the core, the same with its synchronous calls, and those of what writes a mosaic. */
+const modules = [
+  'proof/dist/scenarios/holdfast.js',
+  'proof/dist/scenarios/holdfast-sync.js',
+  'proof/dist/scenarios/tiled-vrt.js',
+];
 const SHARDS = 16;
 /** What takes long comes first, so that no process works alone in the end. */
 const runOrder: readonly AnyEngine[] = ['power', 'side-by-side', 'error', 'sequences', 'kill'];
