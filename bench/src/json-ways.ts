@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { updateJson } from 'holdfast';
 import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
+import { updateJsonSync } from 'holdfast/sync';
 import { properLockfile, writeFileAtomic } from './peer-packages.js';
 
 export type SetMember = (path: string, key: string) => Promise<unknown>;
@@ -32,6 +33,11 @@ export const ways: Readonly<Record<string, SetMember>> = {
     }
   },
 };
+
+/** The synchronous form, which has no queue in which calls could share a commit. */
+export function setSync(path: string, key: string): void {
+  updateJsonSync<Record<string, number>>(path, (document) => countUp(document, key), { indent: 0 });
+}
 
 async function coreOf(checkout: string | undefined): Promise<typeof updateJson | undefined> {
   if (checkout === undefined) return undefined;

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { updateJson } from 'holdfast';
 import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
 import { callForUpdate } from './json-calls.js';
-import { ways, type SetMember } from './json-ways.js';
+import { setSync, ways, type SetMember } from './json-ways.js';
 import type { BenchOptions } from './bench-options.js';
 import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
 
@@ -74,6 +74,9 @@ async function benchSequential(path: string, updates: number, rounds: number): P
   const contenders = [
     floor(path, keys),
     ...Object.entries(ways).map(([way, set]) => contender(path, names[way] ?? way, byCalls(set))),
+    contender(path, 'holdfast/sync', async () => {
+      for (const key of keys) setSync(path, key);
+    }),
     contender(path, "holdfast's system calls alone", bySystemCalls(nodeFileSystem)),
     contender(path, 'the same on inlineFileSystem', bySystemCalls(inlineFileSystem)),
   ];

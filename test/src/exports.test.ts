@@ -116,6 +116,22 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'validate',
     'yamlSyntax',
   ],
+  'holdfast/sync': [
+    'acquireLockSync',
+    'appendRecordsSync',
+    'readEnvSync',
+    'readJsonSync',
+    'readTomlSync',
+    'readYamlSync',
+    'replaceFileSync',
+    'synchronousFileSystem',
+    'updateEnvSync',
+    'updateFileSync',
+    'updateJsonSync',
+    'updateTomlSync',
+    'updateYamlSync',
+    'withLockSync',
+  ],
   '@holdfast/raster': [
     'addOverviews',
     'compressionNames',
@@ -185,12 +201,15 @@ for (const [name, names] of Object.entries(exported)) {
   });
   if (!/^(holdfast|@holdfast\/raster)/.test(name)) continue;
   test(`${name} has the names that its types and its documentation have`, async () => {
-    const api = import.meta.resolve(name).replace('/dist/index.js', '/dist/api.js');
+    const api = import.meta
+      .resolve(name)
+      .replace('/dist/index.js', '/dist/api.js')
+      .replace('/dist/twins/', '/dist/');
     const loaded = (await import(api)) as Record<string, unknown>;
     assert.deepEqual(Object.keys(loaded).toSorted(), names);
   });
   test(`${name} exports the same from its bundle, which users get`, async () => {
-    const bundle = import.meta.resolve(name).replace('/dist/', '/dist/bundled/');
+    const bundle = import.meta.resolve(name).replace(/\/dist\/(twins\/)?/, '/dist/bundled/');
     const loaded = (await import(bundle)) as Record<string, unknown>;
     assert.deepEqual(Object.keys(loaded).toSorted(), names);
   });

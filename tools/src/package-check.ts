@@ -22,6 +22,7 @@ import { appendRecords, compactRecords, isHoldfastError, probe, publishDirectory
 import { HoldfastError } from 'holdfast/errors';
 import { mergePatch } from 'holdfast/json';
 import { inlineFileSystem } from 'holdfast/os';
+import { appendRecordsSync, readJsonSync, updateJsonSync } from 'holdfast/sync';
 import { fromArray, fromGeoTiff, openVrt, renderPreview, verifyVrt, writeTiledVrt } from '@holdfast/raster';
 import { EnvironmentManifest } from '@holdfast/metaflow';
 import { ModelDisk } from '@holdfast/crashkit';
@@ -32,6 +33,10 @@ await Promise.all(Array.from({ length: 9 }, () => updateJson('state.json', ({ ru
   { initial: { runs: 0 } })));
 await updateJson('state.json', (state) => mergePatch(state, { by: 'inline' }), { fs: inlineFileSystem });
 assert.deepEqual(await readJson('state.json'), { runs: 9, by: 'inline' });
+updateJsonSync('state.json', (state) => ({ ...state, form: 'sync' }));
+assert.deepEqual(readJsonSync('state.json'), { runs: 9, by: 'inline', form: 'sync' });
+appendRecordsSync('early.csv', [{ key: 'a' }]);
+assert.equal(readFileSync('early.csv', 'utf8'), 'key\\na\\n');
 for (const log of ['log.jsonl', 'log.csv']) {
   await appendRecords(log, [{ key: 'a', value: '1' }, { key: 'a', value: '2' }]);
   await compactRecords(log, { key: 'key' });

@@ -25,6 +25,7 @@ import type { Lock } from '../lock/lock.js';
 import type { Fs, FsHandle } from '../os/fs.js';
 import { openResolved, syncAt } from '../os/handles.js';
 import { dirname } from '../os/paths.js';
+import { whenIdle } from '../os/pause.js';
 import { rememberWritten } from './last-written.js';
 import { loadDocument } from './load-document.js';
 import type { LockedDocument } from './locked-document.js';
@@ -122,7 +123,8 @@ async function writeDocument(
   { syntax, attributes, ...update }: WriteOptions,
 ): Promise<void> {
   const bytes = document.encode();
-  document.prepare?.();
+  // The event loop is idle while the disk is syncing.
+  whenIdle(() => document.prepare?.());
   const { durability, mode, secret, inPlace, keepPrevious, previousDirectory } = update;
   const options = { durability, secret, inPlace, keepPrevious, previousDirectory, ...attributes };
   await replaceTarget(fs, await lookAgain(fs, target), bytes, {

@@ -223,15 +223,10 @@ class JsonDocument implements Document {
     return encodeText(this.#text().text, this.#format.hasByteOrderMark);
   }
 
-  /**
-   * A call that found its own document is in a run of updates, and will need a value of this one too: it is made as soon as the
-   * event loop is idle, which it is while the disk is syncing.
-   */
+  /** A call that found its own document is in a run of updates, and will need a value of this one too. */
   prepare(): void {
-    if (!this.#found?.isOwn) return;
-    setImmediate(() => {
-      if (!this.#isReopened) this.#unused = { value: this.takeValue(undefined) };
-    });
+    if (this.#found?.isOwn && !this.#isReopened)
+      this.#unused = { value: this.takeValue(undefined) };
   }
 
   reopen({ indent }: OpenOptions): Document {

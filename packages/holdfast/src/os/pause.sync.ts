@@ -8,3 +8,6 @@ export async function pause(ms: number): Promise<void> {
 
 /** A synchronous call has no turns to give. */
 export async function turn(): Promise<void> {}
+
+/** It is never idle before the call is over, and later nobody may need it. */
+export function whenIdle(): void {}

@@ -10,3 +10,8 @@ export async function pause(ms: number): Promise<void> {
 export async function turn(): Promise<void> {
   await setImmediate();
 }
+
+/** Does something when this thread has nothing else to do. */
+export function whenIdle(work: () => void): void {
+  globalThis.setImmediate(work);
+}

@@ -5,12 +5,9 @@ import { hearFailure, isStream } from '../failure.js';
  * Makes a call that is to read the data. When the call fails, also before it reads, a stream of Node is closed: one that keeps
  * its reader waiting would not hear of its iterator's end before its next chunk.
  */
-export async function readingFrom<T>(data: unknown, call: () => Promise<T>): Promise<T> {
+export function readingFrom<T>(data: unknown, call: () => Promise<T>): Promise<T> {
   hearFailure(data);
-  try {
-    return await call();
-  } catch (error) {
-    if (isStream(data)) data.destroy();
-    throw error;
-  }
+  const ended = call();
+  if (isStream(data)) ended.catch(() => data.destroy());
+  return ended;
 }
