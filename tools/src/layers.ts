@@ -33,6 +33,7 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   metaflow: ['holdfast'],
   objectstore: ['holdfast'],
   crashkit: ['holdfast'],
+  'write-file-atomic': ['holdfast'],
   cli: [
     'holdfast',
     '@holdfast/raster',
@@ -60,6 +61,7 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
       'packages/metaflow/': 'no part of the core',
       'packages/objectstore/': 'no part of the core',
       'packages/crashkit/': 'no part of the core',
+      'packages/write-file-atomic/': 'no part of the core',
       'packages/cli/': 'no part of the core',
     },
   },

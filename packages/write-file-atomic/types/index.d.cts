@@ -1,0 +1,30 @@
+/** The types for programs in CommonJS; those of ES modules are made of the sources. */
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+interface Options {
+  readonly chown?: Owner | false | null | undefined;
+  readonly encoding?: BufferEncoding | null | undefined;
+  readonly fsync?: boolean | undefined;
+  readonly mode?: number | string | false | null | undefined;
+  readonly tmpfileCreated?: ((path: string) => unknown) | null | undefined;
+}
+
+type Callback = (error?: Error | null) => unknown;
+
+declare function writeFileAtomic(
+  path: string,
+  data: unknown,
+  options?: Options | BufferEncoding,
+  callback?: Callback,
+): Promise<void>;
+declare function writeFileAtomic(path: string, data: unknown, callback: Callback): Promise<void>;
+
+declare namespace writeFileAtomic {
+  function sync(path: string, data: unknown, options?: Options | BufferEncoding | null): void;
+  export type { Callback, Options, Owner };
+}
+
+export = writeFileAtomic;
