@@ -22,12 +22,7 @@ export type Callback = (error?: Error | null) => unknown;
 
 /** The function that the package is, with its synchronous form. */
 export interface WriteFileAtomic {
-  (
-    path: string,
-    data: Data,
-    options?: Options | BufferEncoding,
-    callback?: Callback,
-  ): Promise<void>;
+  (path: string, data: Data, options?: Options | string, callback?: Callback): Promise<void>;
   (path: string, data: Data, callback: Callback): Promise<void>;
   readonly sync: typeof writeFileAtomicSync;
 }
@@ -46,7 +41,7 @@ const underWay = new Map<string, Promise<unknown>>();
 async function writeFileAtomic(
   path: string,
   data: Data,
-  options?: Options | BufferEncoding | Callback,
+  options?: Options | string | Callback,
   callback?: Callback,
 ): Promise<void> {
   const called = typeof options === 'function' ? options : callback;
@@ -62,11 +57,7 @@ async function writeFileAtomic(
 }
 
 /** The same at once, without a promise. */
-function writeFileAtomicSync(
-  path: string,
-  data: Data,
-  options?: Options | BufferEncoding | null,
-): void {
+function writeFileAtomicSync(path: string, data: Data, options?: Options | string | null): void {
   const given = optionsOf(options);
   const { replaceFileSync, synchronousFileSystem } = loadSync();
   try {

@@ -11,7 +11,7 @@ export interface Options {
   /** By default that of the file that is replaced; `false`: of whoever writes. Both numbers are needed. */
   readonly chown?: Owner | false | null | undefined;
   /** Of data that is a string; `utf8` by default. */
-  readonly encoding?: BufferEncoding | null | undefined;
+  readonly encoding?: string | null | undefined;
   /** `false`: nothing is synced, so a power loss may leave neither the old file nor the new one. */
   readonly fsync?: boolean | undefined;
   /** The permission bits. By default those of the file that is replaced; `false`: those of any new file. */
@@ -20,20 +20,26 @@ export interface Options {
   readonly tmpfileCreated?: ((path: string) => unknown) | null | undefined;
 }
 
-/** Strings and bytes; anything else is written as `String` makes it, `null` and `undefined` as nothing. */
+/** Strings and bytes; anything else is written as its text, `null` and `undefined` as nothing. */
 export type Data = unknown;
+
+/** Whatever has a text. */
+interface Stringable {
+  toString(): string;
+}
 
 /** The options of a call that may have given an encoding, a callback, or nothing in their place. */
 export function optionsOf(given: unknown): Options {
-  if (typeof given === 'string') return { encoding: given as BufferEncoding };
-  return typeof given === 'object' && given !== null ? (given as Options) : {};
+  if (typeof given === 'string') return { encoding: given };
+  return typeof given === 'object' && given !== null ? given : {};
 }
 
 export function bytesOf(data: Data, { encoding }: Options): Uint8Array {
   if (ArrayBuffer.isView(data)) {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
-  return Buffer.from(data === null || data === undefined ? '' : String(data), encoding ?? 'utf8');
+  const text = (data as Stringable | null | undefined)?.toString() ?? '';
+  return Buffer.from(text, (encoding ?? 'utf8') as BufferEncoding);
 }
 
 const PERMISSION_BITS = 0o7777;

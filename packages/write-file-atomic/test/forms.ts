@@ -22,7 +22,7 @@ function formsOf(write: WriteFileAtomic): Readonly<Record<string, Write>> {
           ? write(path, data, called)
           : write(path, data, options as never, called));
       }),
-    sync: async (path, data, options) => write.sync(path, data, options as never),
+    sync: async (path, data, options) => write.sync(path, data, options),
   };
 }
 

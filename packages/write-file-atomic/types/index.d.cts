@@ -6,7 +6,7 @@ interface Owner {
 
 interface Options {
   readonly chown?: Owner | false | null | undefined;
-  readonly encoding?: BufferEncoding | null | undefined;
+  readonly encoding?: string | null | undefined;
   readonly fsync?: boolean | undefined;
   readonly mode?: number | string | false | null | undefined;
   readonly tmpfileCreated?: ((path: string) => unknown) | null | undefined;
@@ -17,13 +17,13 @@ type Callback = (error?: Error | null) => unknown;
 declare function writeFileAtomic(
   path: string,
   data: unknown,
-  options?: Options | BufferEncoding,
+  options?: Options | string,
   callback?: Callback,
 ): Promise<void>;
 declare function writeFileAtomic(path: string, data: unknown, callback: Callback): Promise<void>;
 
 declare namespace writeFileAtomic {
-  function sync(path: string, data: unknown, options?: Options | BufferEncoding | null): void;
+  export function sync(path: string, data: unknown, options?: Options | string | null): void;
   export type { Callback, Options, Owner };
 }
 

@@ -62,9 +62,9 @@ test('at every instant of an asynchronous update a synchronous one is made or re
   };
   let rest = 20;
   for (let turns = 0; rest > 0; turns += 1) {
-    let isOver = false;
-    const ended = updateJson(path, count).then(() => (isOver = true));
-    for (let turn = 0; !isOver; turn += 1) {
+    const state = { isOver: false };
+    const ended = updateJson(path, count).then(() => (state.isOver = true));
+    for (let turn = 0; !state.isOver; turn += 1) {
       if (turn >= turns) update();
       await (turn % 2 === 0 ? Promise.resolve() : setImmediate());
     }

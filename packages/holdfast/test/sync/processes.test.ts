@@ -70,7 +70,7 @@ test('processes of both forms that count side by side lose nothing', async (t) =
     value['n'] = Number(value['n'] ?? 0) + 1;
   };
   for (let n = 0; n < count; n += 1) await updateJson(path, add);
-  for (const { nextLine } of others) assert.equal(await nextLine(), 'done');
+  for (const other of others) assert.equal(await other.nextLine(), 'done');
   assert.deepEqual(await readJson(path), { n: 4 * count });
 });
 
