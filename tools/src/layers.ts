@@ -34,6 +34,7 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   objectstore: ['holdfast'],
   crashkit: ['holdfast'],
   'write-file-atomic': ['holdfast'],
+  'proper-lockfile': ['holdfast'],
   cli: [
     'holdfast',
     '@holdfast/raster',
@@ -62,6 +63,7 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
       'packages/objectstore/': 'no part of the core',
       'packages/crashkit/': 'no part of the core',
       'packages/write-file-atomic/': 'no part of the core',
+      'packages/proper-lockfile/': 'no part of the core',
       'packages/cli/': 'no part of the core',
     },
   },

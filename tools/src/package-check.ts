@@ -11,7 +11,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const packages = ['holdfast', 'raster', 'metaflow', 'objectstore', 'crashkit', 'write-file-atomic', 'cli'];
+const packages = [
+  'holdfast',
+  'raster',
+  'metaflow',
+  'objectstore',
+  'crashkit',
+  'write-file-atomic',
+  'proper-lockfile',
+  'cli',
+];
 
 /** A program that uses each package by its public name, as a user would: also what the packages load late. */
 const program = `
@@ -26,10 +35,13 @@ import { appendRecordsSync, readJsonSync, updateJsonSync } from 'holdfast/sync';
 import { fromArray, fromGeoTiff, openVrt, renderPreview, verifyVrt, writeTiledVrt } from '@holdfast/raster';
 import { EnvironmentManifest } from '@holdfast/metaflow';
 import { ModelDisk } from '@holdfast/crashkit';
+import lockfile from '@holdfast/proper-lockfile';
 import writeFileAtomic from '@holdfast/write-file-atomic';
 
 await writeFileAtomic('note.txt', 'first', { mode: 0o600 });
 writeFileAtomic.sync('note.txt', 'second', 'utf8');
+lockfile.lockSync('note.txt')();
+await (await lockfile('note.txt'))();
 await replaceFile('note.txt', 'whole');
 assert.equal(readFileSync('note.txt', 'utf8'), 'whole');
 await Promise.all(Array.from({ length: 9 }, () => updateJson('state.json', ({ runs }) => ({ runs: runs + 1 }),
@@ -80,9 +92,11 @@ import { errnoOf } from 'holdfast/errors';
 import { fromArray } from '@holdfast/raster';
 import { EnvironmentManifest } from '@holdfast/metaflow';
 import { ModelDisk } from '@holdfast/crashkit';
+import lockfile = require('@holdfast/proper-lockfile');
 import writeFileAtomic = require('@holdfast/write-file-atomic');
 
 writeFileAtomic.sync('from-commonjs', 'half', { fsync: false });
+lockfile.lockSync('from-commonjs', { stale: 5000 })();
 replaceFile('from-commonjs', 'whole').then(undefined, (error: unknown) => {
   if (!isHoldfastError(error, 'IO')) throw error;
   const path: string = error.path;
