@@ -192,6 +192,17 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'wasKilled',
     'writeTree',
   ],
+  '@holdfast/write-file-atomic': ['default', 'module.exports'],
+  '@holdfast/proper-lockfile': [
+    'check',
+    'checkSync',
+    'default',
+    'lock',
+    'lockSync',
+    'module.exports',
+    'unlock',
+    'unlockSync',
+  ],
 };
 
 for (const [name, names] of Object.entries(exported)) {

@@ -28,11 +28,17 @@ export type { CheckOptions, LockOptions, RetryOptions, UnlockOptions } from './o
 /** The function that the package is, with the others. */
 export interface ProperLockfile {
   (file: string, options?: LockOptions): Promise<() => Promise<void>>;
+  /** Takes the lock of a file, as the function itself does. */
   readonly lock: typeof lock;
+  /** Releases the lock that this process has of a file. */
   readonly unlock: typeof unlock;
+  /** Whether a file is locked, by whomever. */
   readonly check: typeof check;
+  /** Takes the lock at once, or refuses. */
   readonly lockSync: typeof lockSync;
+  /** Releases at once a lock that `lockSync` has taken. */
   readonly unlockSync: typeof unlockSync;
+  /** Whether a file is locked, at once. */
   readonly checkSync: typeof checkSync;
 }
 

@@ -24,6 +24,7 @@ export type Callback = (error?: Error | null) => unknown;
 export interface WriteFileAtomic {
   (path: string, data: Data, options?: Options | string, callback?: Callback): Promise<void>;
   (path: string, data: Data, callback: Callback): Promise<void>;
+  /** The same at once, without a promise. */
   readonly sync: typeof writeFileAtomicSync;
 }
 
