@@ -45,6 +45,27 @@ export function makeTwins(entry: string, read: (path: string) => string | undefi
 /** Where the twins lie, below the compiled modules. */
 export const TWINS = 'twins';
 
+/**
+ * The twin of one module, made anew of another text of that.
+ *
+ * @param dist - the directory of the compiled modules and their twins
+ * @param path - of the module, or of the source that stands for it in the synchronous form
+ * @returns its path below `dist`, and its text; `undefined` where the text concerns no twin
+ */
+export function twinOfText(
+  dist: string,
+  path: string,
+  text: string,
+): readonly [string, string] | undefined {
+  const name = path.replace(/\.sync\.js$/, '.js');
+  const hasTwin = (other: string): boolean => existsSync(join(dist, TWINS, other));
+  const own = name.replace(/\.js$/, '.sync.js');
+  if (!hasTwin(name) || (path === name && existsSync(join(dist, own)))) return undefined;
+  const source = parse(name, text);
+  const imported = specifiersOf(source).map(({ text: to }) => join(dirname(name), to));
+  return [join(TWINS, name), twinOf(name, source, new Set(imported.filter(hasTwin)))];
+}
+
 interface Module {
   readonly source: ts.SourceFile;
   readonly imports: readonly string[];

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { twinOfText } from '@holdfast/tools/unasync';
 import type { Mutant } from './mutant-list.js';
 import { compile } from './syntax.js';
 
@@ -52,10 +53,17 @@ export class PackageCopy {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Also into the synchronous twin, where there is one. */
   #put(file: string, text: string): void {
-    const path = join(this.folder, 'dist', `${file}.js`);
-    const before = readFileSync(path);
-    this.#undo = () => writeFileSync(path, before);
-    writeFileSync(path, text);
+    const dist = join(this.folder, 'dist');
+    const module = `${file}.js`;
+    const twin = twinOfText(dist, module, text);
+    const undo = [[module, text] as const, ...(twin ? [twin] : [])].map(([name, content]) => {
+      const path = join(dist, name);
+      const before = readFileSync(path);
+      writeFileSync(path, content);
+      return () => writeFileSync(path, before);
+    });
+    this.#undo = () => undo.forEach((each) => each());
   }
 }
