@@ -17,7 +17,7 @@ const coreRows: readonly (readonly string[])[] = [
   ['file'],
   ['document'],
   ['env', 'json', 'directory'],
-  ['watch'],
+  ['parts', 'watch'],
   ['records', 'toml', 'yaml'],
   ['syntaxes'],
   ['transaction'],

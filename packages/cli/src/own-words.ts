@@ -43,6 +43,7 @@ const words: readonly (readonly [library: string, here: string])[] = [
   ['timeoutMs', '--timeout'],
   ['fileMode', '--file-mode'],
   ['keepPrevious', '--keep'],
+  ['partCount', 'the number of parts'],
   ['previousDirectory', '--keep-in'],
   ['ifExists', '--if-exists'],
   ['onCorrupt', '--quarantine and --restore'],

@@ -17,6 +17,8 @@ export { watchFile } from './watch/watch-file.js';
 export { watchJson } from './watch/watch-json.js';
 export { updateJson } from './json/update-json.js';
 export { publishDirectory } from './directory/publish-directory.js';
+export { abandonParts, beginParts } from './parts/begin-parts.js';
+export { joinParts } from './parts/session.js';
 export { resumableStagePath } from './directory/resumable-stage.js';
 export { listOrphans, sweepOrphans } from './directory/orphans.js';
 export { probe } from './directory/probe.js';

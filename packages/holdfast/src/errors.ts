@@ -145,6 +145,22 @@ export const errorCodes = {
     when: 'two paths of one call are the same file, or one lies inside the other',
     remedy: 'name each file once',
   },
+  PARTS_MISSING: {
+    exitCode: 4,
+    when: 'a commit found parts that are not done, or whose files are not as their record says; the session is open as before',
+    remedy: 'write the parts that the message names, then commit again',
+  },
+  PART_DIFFERS: {
+    exitCode: 10,
+    when: 'two attempts at one part have made different bytes; the first one counts',
+    remedy:
+      'let a part make the same of the same input: no times, random numbers or versions in it',
+  },
+  SESSION_GONE: {
+    exitCode: 3,
+    when: 'the session of a target was committed, abandoned or never begun, so that no part can join it',
+    remedy: 'do not try again; begin another session if the target is still to be made',
+  },
   DAMAGED_JOURNAL: {
     exitCode: 12,
     when: 'a journal is not ours, or damaged in a way no crash can damage it; nothing was touched',

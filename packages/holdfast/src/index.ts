@@ -11,6 +11,17 @@ export type { ErrorCode, HoldfastErrorFields, Outcome } from './errors.js';
 export type { PublishDirectoryOptions, PublishedDirectory } from './directory/publish-directory.js';
 export type { Stage, StageWriteOptions } from './directory/stage.js';
 export type { FillOptions, PublishProgress } from './directory/prepare-tree.js';
+export type { BeginPartsOptions, BegunParts } from './parts/begin-parts.js';
+export type { CommitPartsOptions, CommittedParts, PublishParts } from './parts/commit-parts.js';
+export type { PartEntry, PartRecord } from './parts/part-record.js';
+export type { PublishedParts } from './parts/publish-parts.js';
+export type { PartsPublishing, SessionFacts } from './parts/session-place.js';
+export type {
+  PartsProgress,
+  PartsSession,
+  WritePartOptions,
+  WrittenPart,
+} from './parts/session.js';
 export type { SyncStrategy } from './directory/sync-tree.js';
 export type {
   ListOrphansOptions,
@@ -128,6 +139,15 @@ export const readYaml: typeof import('./yaml/update-yaml.js').readYaml = atFirst
 );
 export const publishDirectory: typeof import('./directory/publish-directory.js').publishDirectory =
   atFirstCall(async () => (await import('./directory/publish-directory.js')).publishDirectory);
+export const beginParts: typeof import('./parts/begin-parts.js').beginParts = atFirstCall(
+  async () => (await import('./parts/begin-parts.js')).beginParts,
+);
+export const joinParts: typeof import('./parts/session.js').joinParts = atFirstCall(
+  async () => (await import('./parts/session.js')).joinParts,
+);
+export const abandonParts: typeof import('./parts/begin-parts.js').abandonParts = atFirstCall(
+  async () => (await import('./parts/begin-parts.js')).abandonParts,
+);
 export const resumableStagePath: typeof import('./directory/resumable-stage.js').resumableStagePath =
   atFirstCall(async () => (await import('./directory/resumable-stage.js')).resumableStagePath);
 export const listOrphans: typeof import('./directory/orphans.js').listOrphans = atFirstCall(

@@ -72,6 +72,15 @@ export type { IndexTilesOptions, WrittenIndex } from './tile-index/index-tiles.j
 export type { AddOverviewsOptions } from './write/add-overviews.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
+export type {
+  BeginMosaicOptions,
+  BegunMosaic,
+  JoinMosaicOptions,
+  MosaicCallOptions,
+  MosaicPartsOptions,
+  MosaicSession,
+  MosaicSource,
+} from './write/mosaic-parts.js';
 export type { WrittenMosaic } from './write/write-mosaic.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
@@ -87,6 +96,13 @@ export type {
 export const addOverviews: typeof import('./write/add-overviews.js').addOverviews = async (
   ...args
 ) => (await import('./write/add-overviews.js')).addOverviews(...args);
+export const beginMosaic: typeof import('./write/mosaic-parts.js').beginMosaic = async (...args) =>
+  (await import('./write/mosaic-parts.js')).beginMosaic(...args);
+export const joinMosaic: typeof import('./write/mosaic-parts.js').joinMosaic = async (...args) =>
+  (await import('./write/mosaic-parts.js')).joinMosaic(...args);
+export const abandonMosaic: typeof import('./write/mosaic-parts.js').abandonMosaic = async (
+  ...args
+) => (await import('./write/mosaic-parts.js')).abandonMosaic(...args);
 export const fromVrt: typeof import('./read/from-vrt.js').fromVrt = async (...args) =>
   (await import('./read/from-vrt.js')).fromVrt(...args);
 export const indexTiles: typeof import('./tile-index/index-tiles.js').indexTiles = async (

@@ -11,6 +11,7 @@ import { lostLockScenarios } from './lost-locks.js';
 import { failedRenameScenarios, lostNameScenarios } from './lost-names.js';
 import { machineScenarios } from './machines.js';
 import { orphanScenarios } from './orphans.js';
+import { partsScenarios } from './parts.js';
 import { previousScenarios } from './previous.js';
 import { recordRepairScenarios } from './record-repairs.js';
 import { recordsScenarios } from './records.js';
@@ -27,6 +28,7 @@ export function holdfastScenarios(api: HoldfastApi): Readonly<Record<string, Sce
     ...recordRepairScenarios(api),
     ...logFileScenarios(api),
     ...directoryScenarios(api),
+    ...partsScenarios(api),
     ...orphanScenarios(api),
     ...transactionScenarios(api),
     ...lostNameScenarios(api),

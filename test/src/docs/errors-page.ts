@@ -41,7 +41,8 @@ document, with those above it, durably: a configuration is often the first file 
 other command, wants the directory to be there: a misspelt path is NOT_FOUND, and makes nothing.
 
 The command line exits with 1 for an error that is not Holdfast's own, and with the status of the command that it runs
-(\`holdfast lock\`, \`holdfast publish\`) when that command fails.
+(\`holdfast lock\`, \`holdfast publish\`) when that command fails. The commands that make something in parts have the few
+statuses of [many-machines.md](many-machines.md#exit-statuses) instead.
 `;
   return format(page, { parser: 'markdown', printWidth: 100, singleQuote: true });
 }

@@ -8,6 +8,7 @@ import { addRecordsCommands } from './records.js';
 import { addFileCommands } from './file.js';
 import { addHistoryCommands } from './history.js';
 import { addMetaflowCommands } from './metaflow.js';
+import { addPartsCommands } from './parts.js';
 import { addTransactionCommands } from './transaction.js';
 
 /** Every group of commands, in the order in which `holdfast --help` lists them. */
@@ -16,6 +17,7 @@ export const commandGroups: readonly ((program: Command) => void)[] = [
   addHistoryCommands,
   addCrashtestCommands,
   addDirectoryCommands,
+  addPartsCommands,
   addJsonCommands,
   addTextCommands,
   addRecordsCommands,

@@ -207,7 +207,7 @@ function bandList(text: string): readonly number[] {
 }
 
 /** Whole numbers past 2^53 keep all their digits. */
-function nodata(text: string): Nodata | 'none' {
+export function nodata(text: string): Nodata | 'none' {
   if (/^none$/iu.test(text)) return 'none';
   if (/^nan$/iu.test(text)) return Number.NaN;
   if (/^[+-]?inf(?:inity)?$/iu.test(text)) return text.startsWith('-') ? -Infinity : Infinity;

@@ -1,7 +1,7 @@
 /** `holdfast raster …`: rasters as mosaics of GeoTIFF tiles under a VRT index. */
 import { type WriteOptions, type WrittenMosaic, writeTiledVrt } from '@holdfast/raster';
 import type { Command } from 'commander';
-import { isHoldfastError } from 'holdfast';
+import { isHoldfastError, type JsonObject } from 'holdfast';
 import { interruptible } from '../interrupt.js';
 import { wholeNumber } from '../flags.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
@@ -15,6 +15,7 @@ import {
   type InputFlags,
   factors,
   formatOptions,
+  nodata,
   noteOf,
   noteOfClasses,
   openInputs,
@@ -22,6 +23,7 @@ import {
 import { addRasterIndexCommand } from './raster-index.js';
 import { addRasterLookCommands } from './raster-look.js';
 import { addRasterOverviewsCommand } from './raster-overviews.js';
+import { addRasterPartsCommands } from './raster-parts.js';
 import { addRasterRecoverCommand } from './raster-recover.js';
 
 interface TileFlags extends InputFlags, FormatFlags {
@@ -88,6 +90,19 @@ export function addRasterCommands(program: Command): void {
   addRasterOverviewsCommand(raster);
   addRasterLookCommands(raster);
   addRasterRecoverCommand(raster);
+  addRasterPartsCommands<TileFlags>(raster, {
+    command,
+    pack: ({ nodata: value, ...flags }) => ({
+      ...(flags as JsonObject),
+      ...(value !== undefined && { nodata: String(value) }),
+    }),
+    unpack: (packed) => {
+      const { nodata: text, ...flags } = packed as JsonObject;
+      return { ...flags, ...(typeof text === 'string' && { nodata: nodata(text) }) };
+    },
+    open: openInputs,
+    options: writeOptions,
+  });
 }
 
 async function tile(

@@ -100,7 +100,7 @@ export function makeStage(
  * The directories of a stage, each opened below the one above it: whoever may write in one of them
  * might put a symlink in the place of another.
  */
-class StagedSubdirectories {
+export class StagedSubdirectories {
   readonly #fs: Fs;
   readonly #root: FsDirectory;
   readonly #made = new Set<string>();

@@ -161,7 +161,7 @@ export class KernelLock {
    * @returns whether somebody waits; if nobody does, all is released
    */
   free(): boolean {
-    this.#unlock();
+    this.#unlockQuietly();
     if (this.othersWait()) {
       freed.add(this);
       wakeAtExit();
@@ -181,7 +181,7 @@ export class KernelLock {
     this.#isReleased = true;
     freed.delete(this);
     const wasInLine = this.#ticket !== undefined;
-    this.#unlock();
+    this.#unlockQuietly();
     this.#dropTicket();
     if (wakes && (this.#isHeld || wasInLine)) this.wakeNext();
     await closeQuietly(this.#file);
@@ -192,7 +192,7 @@ export class KernelLock {
     wakeFirst(this.#file);
   }
 
-  #unlock(): void {
+  #unlockQuietly(): void {
     try {
       this.#unlock();
     } catch {

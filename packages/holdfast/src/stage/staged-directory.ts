@@ -182,7 +182,7 @@ function cutTargetName(targetName: string): string {
 }
 
 /** Cuts a name to a number of UTF-8 bytes, never inside a character. */
-function cutToBytes(name: string, limitBytes: number): string {
+export function cutToBytes(name: string, limitBytes: number): string {
   let cut = '';
   let sizeBytes = 0;
   for (const character of name) {

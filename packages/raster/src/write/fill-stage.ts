@@ -5,6 +5,7 @@
  * more.
  */
 import { messageOf } from 'holdfast/errors';
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { basename, join } from 'node:path';
 import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
@@ -21,7 +22,7 @@ import { isMean } from '../overview/pyramid.js';
 import { ValueTally } from '../statistics/few-values.js';
 import { blockGrid } from '../tiff/block-grid.js';
 import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
-import type { FinishedTiles } from './finished-tiles.js';
+import { digestFile } from './file-digest.js';
 import { keptIndexName } from './index-with-tiles.js';
 import type { KeptWork } from './kept-work.js';
 import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
@@ -53,6 +54,22 @@ interface FillingOptions {
   readonly failures: TileFailure[];
   /** What an earlier run has finished. */
   readonly kept?: KeptWork | undefined;
+  /** Tiles that were made elsewhere. */
+  readonly made?: TileStore | undefined;
+}
+
+/** Tiles that need not be made. */
+export interface TileStore {
+  /**
+   * Puts a tile into the stage; without one it is empty and left out. `undefined` when it is to be made.
+   */
+  take(
+    name: string,
+    stage: Stage,
+  ): Promise<{ readonly tile: FinishedTile | undefined } | undefined>;
+  /** Told of each tile that was just made; without one, that it is empty and left out. */
+  add(name: string, tile: FinishedTile | undefined): Promise<void>;
+  close(): Promise<void>;
 }
 
 /**
@@ -62,10 +79,10 @@ interface FillingOptions {
 export async function fillStage(
   plan: MosaicPlan,
   stage: Stage,
-  { pool, failures, kept }: FillingOptions,
+  { pool, failures, kept, made }: FillingOptions,
 ): Promise<FilledStage> {
   const tilesName = basename(plan.tilesPath);
-  const finished = kept && (await openFinished(plan, tilesName, stage, kept));
+  const finished = made ?? (kept && (await openFinished(plan, tilesName, stage, kept)));
   try {
     const merged = MergedOverview.of(plan);
     const values = new ValueTally();
@@ -86,6 +103,35 @@ export async function fillStage(
   } finally {
     await finished?.close();
   }
+}
+
+/** Writes some of the tiles alone; gives them in the order of the grid. */
+export async function fillPart(
+  plan: MosaicPlan,
+  stage: Stage,
+  { pool, failures, range }: FillingOptions & { readonly range: readonly Cell[] },
+): Promise<readonly FinishedTile[]> {
+  const values = new ValueTally();
+  const writer = { plan, stage, pool, failures, range, values };
+  const { tiles } = await writeTiles({ ...writer, finished: undefined, merged: undefined });
+  if (failures[0]) throw failures[0].error;
+  stage.signal.throwIfAborted();
+  return range.flatMap((cell) => tiles.get(plan.tileName(cell)) ?? []);
+}
+
+/** Whether the index that is in place is the one that these tiles get. */
+export async function isIndexOf(
+  plan: MosaicPlan,
+  manifest: Manifest,
+  tiles: readonly FinishedTile[],
+): Promise<boolean> {
+  const hash = createHash('sha256');
+  for await (const piece of indexBytes(plan, manifest, tiles)) hash.update(piece);
+  const found = await digestFile(plan.fs, plan.indexPath, {
+    isWorthReading: () => true,
+    owner: 'anyone',
+  });
+  return found.sha256 === hash.digest('hex');
 }
 
 function isImage(band: BandInfo | undefined): boolean {
@@ -144,8 +190,8 @@ function inOrder(
 }
 
 async function openFinished(
-  ...about: Parameters<typeof FinishedTiles.open>
-): Promise<FinishedTiles> {
+  ...about: Parameters<typeof import('./finished-tiles.js').FinishedTiles.open>
+): Promise<TileStore> {
   const { FinishedTiles: Finished } = await import('./finished-tiles.js');
   return Finished.open(...about);
 }
@@ -165,7 +211,9 @@ interface TileWriter {
   readonly plan: MosaicPlan;
   readonly stage: Stage;
   readonly pool: EncoderPool;
-  readonly finished: FinishedTiles | undefined;
+  readonly finished: TileStore | undefined;
+  /** The tiles to write; all of them by default. */
+  readonly range?: readonly Cell[] | undefined;
   readonly merged: MergedOverview | undefined;
   readonly values: ValueTally;
   readonly failures: TileFailure[];
@@ -179,7 +227,7 @@ interface WrittenTiles {
 
 /** Never rejects: see `failures`. */
 async function writeTiles(writer: TileWriter): Promise<WrittenTiles> {
-  const { plan, stage, pool, failures } = writer;
+  const { plan, stage, pool, failures, range } = writer;
   const tiles = new Map<string, FinishedTile>();
   let resumedTileCount = 0;
   const failed = new AbortController();
@@ -187,9 +235,10 @@ async function writeTiles(writer: TileWriter): Promise<WrittenTiles> {
   // Each read under way listens, and its source may too.
   setMaxListeners(0, signal);
   const tell = progressTeller(plan);
-  const todo = cells(plan.grid);
+  const todo = (range ?? cells(plan.grid))[Symbol.iterator]();
   const work = async (): Promise<void> => {
-    for (const cell of todo) {
+    for (let next = todo.next(); !next.done; next = todo.next()) {
+      const cell = next.value;
       if (signal.aborted) return;
       const outcome = await takeOrWriteTile(writer, cell, signal);
       if ('error' in outcome) {
@@ -220,7 +269,7 @@ async function takeOrWriteTile(
   const name = plan.tileName(cell);
   let step: TileFailure['step'] = 'read';
   try {
-    const taken = await finished?.take(name);
+    const taken = await finished?.take(name, stage);
     if (taken) {
       if (taken.tile) await merged?.addFromFile(cell, stage, name);
       return { ...taken, resumed: true };

@@ -33,7 +33,13 @@ import type { EncoderPool } from '../encode/encoder-pool.js';
 import type { NotCarried } from '../model.js';
 import { toldOf } from '../source/told.js';
 import { removeEmptyDirectory } from './beside.js';
-import { type FilledStage, fillStage, tileError, type TileFailure } from './fill-stage.js';
+import {
+  type FilledStage,
+  fillStage,
+  tileError,
+  type TileFailure,
+  type TileStore,
+} from './fill-stage.js';
 import {
   type Generations,
   readGenerations,
@@ -102,29 +108,42 @@ export type Filler = typeof fillStage;
 export async function writeMosaic(
   given: MosaicPlan,
   pool: EncoderPool,
-  fill: Filler = fillStage,
+  fill?: Filler,
 ): Promise<WrittenMosaic> {
-  const { fs, indexPath, format, pyramid, statistics, skipEmpty, signal, timeoutMs } = given;
-  const writeOut = given.durability !== 'atomic';
-  const options = { writeOut, skipEmpty, statistics, pyramid };
-  await pool.prepare({ format, options, raw: given.source.raw });
+  const { fs, indexPath, signal, timeoutMs } = given;
+  await preparePool(given, pool);
   await asTyped(given, async () => checkWay(planAt(given, await placeOf(fs, indexPath))));
   const write = async (lock: Lock): Promise<WrittenMosaic> => {
     // The path is resolved for the last time.
     const place = await asTyped(given, () => lockedPlaceOf(fs, lock));
-    return writeLocked(planAt(given, place), pool, fill);
+    return writeLocked(planAt(given, place), pool, { fill });
   };
   return withLock(indexPath, write, { fs, signal, timeoutMs });
 }
 
+/** Where the tiles come from, if not from the plan's source. */
+interface TilesFrom {
+  readonly fill?: Filler | undefined;
+  /** Tiles that were made elsewhere, in parts (mosaic-parts.ts). */
+  readonly made?: TileStore | undefined;
+}
+
+/** Tells the encoder what it is to make of samples. */
+export async function preparePool(plan: MosaicPlan, pool: EncoderPool): Promise<void> {
+  const { format, pyramid, statistics, skipEmpty, source } = plan;
+  const writeOut = plan.durability !== 'atomic';
+  const options = { writeOut, skipEmpty, statistics, pyramid };
+  await pool.prepare({ format, options, raw: source.raw });
+}
+
 /** Steps 3 to 9, and again what step 1 looked at. */
-async function writeLocked(
+export async function writeLocked(
   plan: MosaicPlan,
   pool: EncoderPool,
-  fill: Filler,
+  from: TilesFrom = {},
 ): Promise<WrittenMosaic> {
   const { placed, kept, before } = await asTyped(plan, () => clearWay(plan));
-  const manifest = await publishTiles(placed, { pool, kept, fillWith: fill });
+  const manifest = await publishTiles(placed, pool, { ...from, kept });
   const retiredCompanions = await publishIndex(placed, manifest, before);
   const retired = await record(plan, placed.tilesPath, manifest, before);
   await retire(plan, placed.tilesPath, retired, before);
@@ -319,21 +338,14 @@ async function retire(
 /** Steps 4 and 5. */
 async function publishTiles(
   plan: MosaicPlan,
-  {
-    pool,
-    kept,
-    fillWith,
-  }: {
-    readonly pool: EncoderPool;
-    readonly kept: KeptWork | undefined;
-    readonly fillWith: Filler;
-  },
+  pool: EncoderPool,
+  { fill: fillWith = fillStage, made, kept }: TilesFrom & { readonly kept: KeptWork | undefined },
 ): Promise<FilledStage> {
   const { fs, tilesPath, durability, resume, signal } = plan;
   const failures: TileFailure[] = [];
   try {
     const fill = async (stage: Stage) => {
-      const filled = await fillWith(plan, stage, { pool, failures, kept });
+      const filled = await fillWith(plan, stage, { pool, failures, kept, made });
       // The threads end while the stage is synced; whoever opened the pool waits for them.
       pool.close().catch(() => undefined);
       return filled;

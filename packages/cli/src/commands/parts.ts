@@ -1,0 +1,220 @@
+/** `holdfast parts …`: one directory, made in parts by many processes and machines. */
+import { abandonParts, beginParts, type JsonValue, joinParts, type PartsProgress } from 'holdfast';
+import { isHoldfastError } from 'holdfast';
+import type { Command } from 'commander';
+import { positiveNumber, wholeNumber, withTimeout } from '../flags.js';
+import { interruptible } from '../interrupt.js';
+import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
+import { partStatus } from '../part-status.js';
+import { CommandFailed, runCommand } from '../run-command.js';
+
+interface TimeFlag {
+  /** In seconds. */
+  readonly timeout?: number;
+}
+
+interface BeginFlags extends TimeFlag {
+  readonly job?: string;
+  readonly replace?: true;
+  readonly keep?: number;
+  readonly twoRenames?: true;
+}
+
+interface CommitFlags extends TimeFlag {
+  readonly sizesOnly?: true;
+  readonly json?: true;
+}
+
+/** What every command of this kind says at the end of its help. */
+export const PART_STATUSES = `
+Exit status: 0 done, or it was done before; 1 may be tried again; 2 a mistake in the arguments; 3 do not try again, it
+would fail in the same way (the session is gone, the input is wrong, …); 4 parts are missing; 130 interrupted.`;
+
+export function addPartsCommands(program: Command): void {
+  const parts = program
+    .command('parts')
+    .description(
+      'Make one directory in parts, on any number of machines that share its filesystem, and publish it whole',
+    );
+  addBegin(parts);
+  addWrite(parts);
+  addCommit(parts);
+  addProgress(parts);
+  addAbandon(parts);
+}
+
+function addBegin(parts: Command): void {
+  withTimeout(
+    parts
+      .command('begin')
+      .description(
+        'Begin a session and print its id; the same command again prints the same id, also after the commit',
+      )
+      .argument('<target>', 'the directory to publish in the end')
+      .argument('<count>', 'how many parts there are, numbered from 0', positiveNumber)
+      .option('--job <text>', 'says what is made: a session of another text is refused')
+      .option('--replace', 'replace a target that is not empty')
+      .option(
+        '--keep <n>',
+        'keep the last n replaced trees as TARGET.previous-<number>',
+        wholeNumber,
+      )
+      .option(
+        '--two-renames',
+        'with --replace: where two directories cannot be exchanged (NFS, most of FUSE), let the target be missing for an instant',
+      ),
+  )
+    .addHelpText(
+      'after',
+      examples(`
+  id=$(holdfast parts begin /srv/data/2026 200)
+  holdfast parts begin /srv/site 12 --replace --job "$(git rev-parse HEAD)"`),
+    )
+    .action((target: string, partCount: number, flags: BeginFlags) =>
+      partStatus(async () => {
+        const { id } = await beginParts(target, {
+          partCount,
+          job: (flags.job ?? null) satisfies JsonValue,
+          ifExists: flags.replace ? 'replace' : 'fail',
+          keepPrevious: flags.keep ?? 0,
+          withoutExchange: flags.twoRenames ? 'twoRenames' : 'fail',
+          timeoutMs: milliseconds(flags),
+        });
+        print(shown`${id}`);
+      }),
+    );
+}
+
+function addWrite(parts: Command): void {
+  parts
+    .command('write')
+    .description(
+      'Run a command that makes one part, and keep what it has made if it succeeds.\n\n' +
+        'The command finds the directory for its files in $HOLDFAST_STAGE, and {} in its arguments is replaced by it; they get the ' +
+        'paths below the target that they have below it. A part that is done is not made again. Two runs of one part must make the ' +
+        'same bytes. When the command fails the exit status is 1.',
+    )
+    .argument('<target>', 'the directory to publish in the end')
+    .argument('<id>', 'the session')
+    .argument('<part>', 'which part, from 0 on', wholeNumber)
+    .argument('<command...>', 'the command, after --')
+    .addHelpText(
+      'after',
+      examples(`
+  holdfast parts write /srv/data/2026 $id $SLURM_ARRAY_TASK_ID -- ./make-part --out {}
+  seq 0 199 | parallel holdfast parts write /srv/data/2026 $id {} -- sh -c \\''make-part > "$HOLDFAST_STAGE/$HOLDFAST_PART"'\\'`),
+    )
+    .action((target: string, id: string, part: number, command: readonly string[]) =>
+      partStatus(() => writePart(target, id, part, command)),
+    );
+}
+
+async function writePart(
+  target: string,
+  id: string,
+  part: number,
+  command: readonly string[],
+): Promise<void> {
+  const session = await joinParts(target, id);
+  try {
+    await session.writePart(part, (stage) =>
+      runCommand(
+        command.map((word) => word.replaceAll('{}', () => stage.path)),
+        { ...process.env, HOLDFAST_STAGE: stage.path, HOLDFAST_PART: String(part) },
+        'stdout',
+      ),
+    );
+  } catch (error) {
+    const failed = isHoldfastError(error) ? error.cause : undefined;
+    if (!(failed instanceof CommandFailed)) throw error;
+    tell(shown`holdfast: ${failed.message}; part ${part} is not done.`);
+    process.exitCode = 1;
+  }
+}
+
+function addCommit(parts: Command): void {
+  withTimeout(
+    parts
+      .command('commit')
+      .description(
+        'Read all parts again, publish them as one directory and end the session; again, it gives the same answer',
+      )
+      .argument('<target>', 'the directory to publish')
+      .argument('<id>', 'the session')
+      .option('--sizes-only', 'look at the sizes of the files, and do not read them again')
+      .option('--json', 'print what was published as JSON'),
+  )
+    .addHelpText(
+      'after',
+      examples(`
+  holdfast parts commit /srv/data/2026 $id`),
+    )
+    .action((target: string, id: string, flags: CommitFlags) =>
+      partStatus(() =>
+        interruptible(async (signal) => {
+          const session = await joinParts(target, id);
+          const published = await session.commit({
+            verify: flags.sizesOnly ? 'size' : 'checksum',
+            timeoutMs: milliseconds(flags),
+            signal,
+          });
+          const { path, fileCount } = published;
+          print(flags.json ? jsonOf(published, 2) : shown`${path}: ${fileCount} files`);
+        }),
+      ),
+    );
+}
+
+function addProgress(parts: Command): void {
+  parts
+    .command('progress')
+    .description('Print how many parts are done, by a look at the directory of the session')
+    .argument('<target>', 'the directory to publish in the end')
+    .argument('<id>', 'the session')
+    .option('--json', 'print which parts, as JSON')
+    .addHelpText(
+      'after',
+      examples(`
+  holdfast parts progress /srv/data/2026 $id
+  holdfast parts progress /srv/data/2026 $id --json`),
+    )
+    .action((target: string, id: string, flags: { readonly json?: true }) =>
+      partStatus(async () => {
+        const progress = await (await joinParts(target, id)).progress();
+        print(flags.json ? jsonOf(progress, 2) : progressLine(progress));
+      }),
+    );
+}
+
+/** How far a session has come, in one line. */
+export function progressLine({ state, partCount, done, begun }: PartsProgress): Shown {
+  return shown`${state}: ${done.length} of ${partCount} parts done, ${begun.length} more begun`;
+}
+
+function addAbandon(parts: Command): void {
+  withTimeout(
+    parts
+      .command('abandon')
+      .description('End a session without a commit, and remove what its parts have made')
+      .argument('<target>', 'the directory that was to be published')
+      .argument('<id>', 'the session'),
+  )
+    .addHelpText(
+      'after',
+      examples(`
+  holdfast parts abandon /srv/data/2026 $id`),
+    )
+    .action((target: string, id: string, flags: TimeFlag) =>
+      partStatus(async () => {
+        await abandonParts(target, id, { timeoutMs: milliseconds(flags) });
+      }),
+    );
+}
+
+function examples(lines: string): string {
+  return `\nExamples:${lines}\n${PART_STATUSES}`;
+}
+
+function milliseconds({ timeout }: TimeFlag): number | undefined {
+  return timeout === undefined ? undefined : timeout * 1000;
+}

@@ -1,0 +1,431 @@
+/**
+ * One mosaic, its tiles made by any number of processes and machines, its commit made once: a session of parts (the core's
+ * beginParts), each of which is a range of the grid's tiles in their order.
+ *
+ * 1. begin: everything that can be refused is; the session keeps the options, and digests of what the tiles are to be made of
+ * 2. a part: the source must be the one that was meant; its tiles are written into a stage of their own, and their sizes,
+ *    checksums and statistics go into the record of the part
+ * 3. commit: a write of the mosaic as any other (write-mosaic.ts), under the lock of the index, whose tiles are all there: each
+ *    gets a second name in the stage. Overviews of the mosaic, manifest and index are made then
+ *
+ * The same samples and options give the same bytes as one process makes.
+ */
+import { basename, dirname, join } from 'node:path';
+import {
+  abandonParts,
+  beginParts,
+  type CommittedParts,
+  HoldfastError,
+  isHoldfastError,
+  joinParts,
+  type JsonValue,
+  type PartsProgress,
+  type PartsSession,
+  type Stage,
+  type WrittenPart,
+} from 'holdfast';
+import { checkOptions, invalidArgument } from 'holdfast/options';
+import { closeQuietly, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
+import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
+import { lockedPlaceOf } from '../mosaic-place.js';
+import type { Cell } from '../source/grid.js';
+import { cells } from '../source/grid.js';
+import type { RasterSource } from '../source/raster-source.js';
+import { readOwnText } from './file-digest.js';
+import { fillPart, isIndexOf, tileError, type TileFailure, type TileStore } from './fill-stage.js';
+import { tilesNamedBy } from './index-with-tiles.js';
+import { differences, jobOf, type Job } from './job.js';
+import { manifestName, MOST_MANIFEST_BYTES, parseManifest } from './manifest.js';
+import { type MosaicPlan, planAt, planMosaic, type WriteOptions } from './mosaic-plan.js';
+import type { FinishedTile } from './resume-record.js';
+import { preparePool, writeLocked, type WrittenMosaic } from './write-mosaic.js';
+import { toldOf } from '../source/told.js';
+
+/** What decides about the bytes of a mosaic, and how it takes its place: for all who write it. */
+export type MosaicPartsOptions = Omit<
+  WriteOptions,
+  'resume' | 'threads' | 'concurrency' | 'signal' | 'onProgress' | 'durability' | 'timeoutMs' | 'fs'
+>;
+
+/** How a mosaic is begun that is made in parts. */
+export interface BeginMosaicOptions extends MosaicPartsOptions {
+  /** How many parts there are, numbered from 0. Each is a range of tiles; more parts than tiles leave some empty. */
+  readonly partCount: number;
+  /** Anything that those who join are to know, as JSON: where the source lies, for one. Another note is another job. */
+  readonly note?: JsonValue | undefined;
+  /** How long to wait for the lock of the index, in milliseconds; 0 tries once; without it the wait has no end. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends the wait for the lock. */
+  readonly signal?: AbortSignal | undefined;
+  /** The filesystem to work on; the machine's own by default. */
+  readonly fs?: Fs | undefined;
+}
+
+/** A session to join. */
+export interface BegunMosaic {
+  readonly id: string;
+  readonly partCount: number;
+  readonly tileCount: number;
+  /** `begun` by this call; or one of the same job, that is `open` or was `committed`. */
+  readonly state: 'begun' | 'open' | 'committed';
+}
+
+/** How a process works on a session; changes no byte. */
+export interface JoinMosaicOptions {
+  /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
+  readonly threads?: number | undefined;
+  /** Tiles read, encoded or written at once; by default what keeps the threads busy. */
+  readonly concurrency?: number | undefined;
+  /** The filesystem to work on; the machine's own by default. */
+  readonly fs?: Fs | undefined;
+}
+
+/** How a part, or the commit, may be ended and followed. */
+export interface MosaicCallOptions {
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each tile of a part; must not throw. */
+  readonly onProgress?: WriteOptions['onProgress'];
+}
+
+/** A session of a mosaic that this process has joined. */
+export interface MosaicSession {
+  readonly id: string;
+  readonly partCount: number;
+  /**
+   * Writes the tiles of one part. After success they are done and durable, whoever made them: a part that is done is not made
+   * again. After a failure nothing of this call is left, and it can be made again.
+   *
+   * @param part - from 0 on
+   * @throws HoldfastError SESSION_GONE; PART_DIFFERS when another attempt made other bytes; those of writeTiledVrt for tiles
+   */
+  writePart(part: number, options?: MosaicCallOptions): Promise<WrittenPart>;
+  /** How far the session has come, by a look at its directory. */
+  progress(): Promise<PartsProgress>;
+  /**
+   * Reads the tiles of all parts again, makes the overviews of the mosaic and puts its index in place. Anybody may call it, and
+   * again after a commit that died or was done: then the answer is that of the first.
+   *
+   * @param options - `verify`: what is read again of the tiles, every byte (`checksum`, the default) or the `size`
+   * @throws HoldfastError PARTS_MISSING for parts that can be written again; SESSION_GONE; those of writeTiledVrt
+   */
+  commit(
+    options?: MosaicCallOptions & {
+      readonly verify?: 'checksum' | 'size' | undefined;
+      readonly timeoutMs?: number | undefined;
+    },
+  ): Promise<WrittenMosaic>;
+}
+
+/** The source, or what opens it when it is told the note of the session. */
+export type MosaicSource = RasterSource | ((note: JsonValue) => Promise<RasterSource>);
+
+/** What the job of such a session says. */
+interface MosaicJob extends Job {
+  readonly made: 'mosaic';
+  readonly given: MosaicPartsOptions;
+  readonly note: JsonValue;
+}
+
+/**
+ * Begins to write a mosaic in parts: one session of it, which any number of processes and machines join by its id. Called again
+ * for the same source with the same options it gives the same session, also one that was committed, unless the mosaic is to be
+ * replaced.
+ *
+ * @param path - the index, `SOMETHING.vrt`; its directory must exist
+ * @param source - must have a fingerprint that is the same on each machine: of a GeoTIFF its path, size and time
+ * @throws HoldfastError ALREADY_EXISTS for an index, and for a session of another job; INVALID_ARGUMENT; LOCK_TIMEOUT; ABORTED;
+ *   NO_SPACE; IO
+ */
+export async function beginMosaic(
+  path: string,
+  source: RasterSource,
+  options: BeginMosaicOptions,
+): Promise<BegunMosaic> {
+  const { partCount, note = null, timeoutMs, signal, fs = nodeFileSystem, ...given } = options;
+  const plan = planOf(path, source, given, { fs });
+  const job = { made: 'mosaic', given, note, ...(await jobOf(plan)) };
+  const begun = await beginParts(path, {
+    partCount,
+    job: asJson(job),
+    ifExists: given.ifExists ?? 'fail',
+    timeoutMs,
+    signal,
+    fs,
+  });
+  return { ...begun, tileCount: plan.tileCount };
+}
+
+/**
+ * Joins the session of a mosaic, on any machine that has its directory and its source.
+ *
+ * @param path - the index, as `beginMosaic` was given it
+ * @param id - what `beginMosaic` gave
+ * @param source - the same source; closed by whoever opened it
+ * @throws HoldfastError SESSION_GONE; ALREADY_EXISTS when source or version are not those of the session; INVALID_ARGUMENT
+ */
+export async function joinMosaic(
+  path: string,
+  id: string,
+  source: MosaicSource,
+  options: JoinMosaicOptions = {},
+): Promise<MosaicSession> {
+  checkOptions('joinMosaic', options, ['threads', 'concurrency', 'fs']);
+  const { fs = nodeFileSystem, threads, concurrency } = options;
+  const session = await joinParts(path, id, { fs });
+  const job = mosaicJobIn(session, path);
+  const opened = typeof source === 'function' ? await source(job.note) : source;
+  const plan = planOf(path, opened, job.given, { fs, threads, concurrency });
+  await refuseOther(plan, job);
+  const { partCount } = session;
+  return {
+    id,
+    partCount,
+    writePart: (part, { signal, onProgress } = {}) =>
+      session.writePart(
+        part,
+        (stage) =>
+          withPool(plan, threads, (pool) =>
+            writeTilesOf(plan, stage, { pool, part, partCount, onProgress }),
+          ),
+        { signal },
+      ),
+    progress: () => session.progress(),
+    commit: ({ signal, verify, timeoutMs } = {}) =>
+      withPool(plan, threads, async (pool) => {
+        const commit = (parts: CommittedParts) => publish({ ...plan, signal }, parts, pool);
+        return asWritten(await session.commitWith(commit, { signal, verify, timeoutMs }));
+      }),
+  };
+}
+
+/**
+ * Ends the session of a mosaic and removes what its parts have made; whether there was one. A mosaic that is there stays.
+ *
+ * @throws HoldfastError those of abandonParts
+ */
+export async function abandonMosaic(
+  path: string,
+  id: string,
+  options: Parameters<typeof abandonParts>[2] = {},
+): Promise<boolean> {
+  return abandonParts(path, id, options);
+}
+
+/** What whoever joins says for himself, or what has no meaning there. */
+const notInParts: readonly string[] = [
+  'resume',
+  'threads',
+  'concurrency',
+  'onProgress',
+  'durability',
+];
+
+function planOf(
+  path: string,
+  source: RasterSource,
+  given: MosaicPartsOptions,
+  how: JoinMosaicOptions,
+): MosaicPlan {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && notInParts.includes(name))
+      throw invalidArgument('beginMosaic', `${name} is nothing for a mosaic that is made in parts`);
+  }
+  if (!source.fingerprint) {
+    throw invalidArgument(
+      'beginMosaic',
+      'whoever writes a part must have the same source: give the source a fingerprint, a text that changes with its samples.',
+    );
+  }
+  return planMosaic(path, source, { ...given, ...how });
+}
+
+function asJson(value: unknown): JsonValue {
+  return JSON.parse(JSON.stringify(value)) as JsonValue;
+}
+
+function mosaicJobIn({ job, id }: PartsSession, path: string): MosaicJob {
+  if (typeof job === 'object' && job !== null && 'made' in job && job['made'] === 'mosaic')
+    return job as unknown as MosaicJob;
+  throw new HoldfastError('UNSUPPORTED_TARGET', {
+    message: `Session ${id} is of a directory that is made in parts, not of a mosaic.`,
+    step: 'join',
+    path,
+  });
+}
+
+async function refuseOther(plan: MosaicPlan, job: MosaicJob): Promise<void> {
+  const different = differences(await jobOf(plan), job);
+  if (different === '') return;
+  throw new HoldfastError('ALREADY_EXISTS', {
+    message: `The session is of another job (other: ${different}). Give the source that it was begun for, at the same path and unchanged, to the same version; or abandon it and begin again.`,
+    step: 'join',
+    path: plan.indexPath,
+  });
+}
+
+async function withPool<T>(
+  plan: MosaicPlan,
+  threads: number | undefined,
+  work: (pool: EncoderPool) => Promise<T>,
+): Promise<T> {
+  const pool = openEncoderPool({ threads });
+  try {
+    pool.start(plan.tileCount);
+    await preparePool(plan, pool);
+    return await work(pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+interface PartOfMosaic {
+  readonly pool: EncoderPool;
+  readonly part: number;
+  readonly partCount: number;
+  readonly onProgress: MosaicCallOptions['onProgress'];
+}
+
+/** The tiles of a part, as its record keeps them. */
+async function writeTilesOf(
+  plan: MosaicPlan,
+  stage: Stage,
+  { pool, part, partCount, onProgress }: PartOfMosaic,
+): Promise<JsonValue> {
+  const failures: TileFailure[] = [];
+  const range = [...cellsOf(plan, part, partCount)];
+  const { signal } = stage;
+  const ofPart = { ...plan, tileCount: range.length, signal, onProgress };
+  try {
+    const tiles = await fillPart(ofPart, stage, { pool, failures, range });
+    return asJson({ tiles });
+  } catch (error) {
+    throw (
+      (signal.aborted && failures.length === 0 ? undefined : tileError(plan, failures)) ?? error
+    );
+  }
+}
+
+function* cellsOf(plan: MosaicPlan, part: number, partCount: number): Generator<Cell> {
+  const [from, to] = [part, part + 1].map((each) =>
+    Math.floor((each * plan.tileCount) / partCount),
+  );
+  let index = 0;
+  for (const cell of cells(plan.grid)) {
+    if (index >= (to ?? 0)) return;
+    if (index >= (from ?? 0)) yield cell;
+    index += 1;
+  }
+}
+
+async function publish(
+  given: MosaicPlan,
+  parts: CommittedParts,
+  pool: EncoderPool,
+): Promise<JsonValue> {
+  const place = await lockedPlaceOf(given.fs, parts.lock);
+  const plan = planAt(given, place);
+  const made = new TilesOfParts(plan.fs, parts);
+  const written = (await findWritten(plan, made)) ?? (await writeLocked(plan, pool, { made }));
+  return asJson(written);
+}
+
+function asWritten(value: JsonValue): WrittenMosaic {
+  return { lostIndexOf: undefined, ...(value as object) } as WrittenMosaic;
+}
+
+/** The mosaic, if a commit that died had put its index in place: the index is the one that these tiles get. */
+async function findWritten(
+  plan: MosaicPlan,
+  made: TilesOfParts,
+): Promise<WrittenMosaic | undefined> {
+  const { fs, indexPath, source } = plan;
+  const named = await tilesNamedBy(fs, indexPath);
+  if (!named || basename(named.tilesName) !== named.tilesName) return undefined;
+  const tilesPath = join(dirname(indexPath), named.tilesName);
+  const text = await readOwnText(fs, join(tilesPath, manifestName), MOST_MANIFEST_BYTES);
+  const manifest = text && parseManifest(text.text);
+  if (!manifest || manifest.generation !== named.generation) return undefined;
+  const byName = new Map(manifest.tiles.map((tile) => [tile.name, tile]));
+  const tiles = made.inOrder(plan);
+  const isSame = tiles.every(({ name, sha256 }) => byName.get(name)?.sha256 === sha256);
+  if (!isSame || !(await isIndexOf({ ...plan, tilesPath }, manifest, tiles))) return undefined;
+  return {
+    path: indexPath,
+    tilesPath,
+    tileCount: tiles.length,
+    sizeBytes: manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0),
+    generation: manifest.generation,
+    resumedTileCount: tiles.length,
+    lostIndexOf: undefined,
+    retiredCompanions: [],
+    averagedClasses: [],
+    notCarried: toldOf(source),
+  };
+}
+
+/** The tiles of all parts, each of which gets a second name in the stage: its session loses nothing before the end. */
+class TilesOfParts implements TileStore {
+  readonly #fs: Fs;
+  readonly #parts: CommittedParts;
+  readonly #tiles = new Map<string, { readonly tile: FinishedTile; readonly attempt: string }>();
+
+  constructor(fs: Fs, parts: CommittedParts) {
+    this.#fs = fs;
+    this.#parts = parts;
+    for (const { attempt, value, entries } of parts.records) {
+      const checksums = new Map(
+        entries.map((entry) => [entry.path, entry.kind === 'file' ? entry.sha256 : undefined]),
+      );
+      const { tiles } = value as unknown as { readonly tiles: readonly FinishedTile[] };
+      for (const tile of tiles) {
+        if (checksums.get(tile.name) !== tile.sha256) throw notAsWritten(parts.path, tile.name);
+        this.#tiles.set(tile.name, { tile, attempt });
+      }
+    }
+  }
+
+  inOrder(plan: MosaicPlan): readonly FinishedTile[] {
+    return [...cells(plan.grid)].flatMap(
+      (cell) => this.#tiles.get(plan.tileName(cell))?.tile ?? [],
+    );
+  }
+
+  async take(name: string, stage: Stage): Promise<{ readonly tile: FinishedTile | undefined }> {
+    const found = this.#tiles.get(name);
+    if (!found) return { tile: undefined };
+    const attempt = await this.#parts.open(found.attempt);
+    try {
+      try {
+        await this.#fs.link(attempt.at(name), stage.at(name));
+      } catch (error) {
+        if (errnoOf(error) === 'EEXIST' || isHoldfastError(error)) throw error;
+        await this.#copy(attempt.at(name), name, stage);
+      }
+    } finally {
+      await closeQuietly(attempt);
+    }
+    return { tile: found.tile };
+  }
+
+  async #copy(from: string, name: string, stage: Stage): Promise<void> {
+    const { handle } = await openOwn(this.#fs, from, { access: 'read' });
+    try {
+      await stage.write(name, readPieces(handle));
+    } finally {
+      await closeQuietly(handle);
+    }
+  }
+
+  async add(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+function notAsWritten(path: string, name: string): HoldfastError {
+  return new HoldfastError('CORRUPT_DOCUMENT', {
+    message: `The record of a part speaks of a tile '${name}' that its files are not. Abandon the session and begin again.`,
+    step: 'commit',
+    path,
+  });
+}
