@@ -77,7 +77,7 @@ function addBegin(parts: Command): void {
           job: (flags.job ?? null) satisfies JsonValue,
           ifExists: flags.replace ? 'replace' : 'fail',
           keepPrevious: flags.keep ?? 0,
-          withoutExchange: flags.twoRenames ? 'twoRenames' : 'fail',
+          ...(flags.twoRenames && { withoutExchange: 'twoRenames' }),
           timeoutMs: milliseconds(flags),
         });
         print(shown`${id}`);

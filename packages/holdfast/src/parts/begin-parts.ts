@@ -94,8 +94,12 @@ const MOST_PARTS = 100_000_000;
  */
 export async function beginParts(path: string, options: BeginPartsOptions): Promise<BegunParts> {
   const { fs = nodeFileSystem, timeoutMs, signal, partCount } = checked(options);
-  const { ifExists = 'fail', keepPrevious = 0, withoutExchange = 'fail' } = options;
-  const publishing: PartsPublishing = { ifExists, keepPrevious, withoutExchange };
+  const { ifExists = 'fail', keepPrevious = 0, withoutExchange } = options;
+  const publishing: PartsPublishing = {
+    ifExists,
+    keepPrevious,
+    ...(withoutExchange && { withoutExchange }),
+  };
   const facts = { id: newId(), partCount, job: options.job ?? null, publishing };
   return withLock(path, () => atPlace(fs, path, (place) => beginAt(fs, place, facts)), {
     fs,

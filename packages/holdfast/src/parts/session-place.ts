@@ -39,7 +39,8 @@ export const PARTS = 'parts';
 export interface PartsPublishing {
   readonly ifExists: 'fail' | 'replace';
   readonly keepPrevious: number;
-  readonly withoutExchange: 'fail' | 'twoRenames';
+  /** As `publishDirectory` has it where it is not said: by the platform. */
+  readonly withoutExchange?: 'fail' | 'twoRenames';
 }
 
 /** What a session is, as it was begun. */
