@@ -13,13 +13,18 @@ import { temporaryDirectory } from '@holdfast/tools/testing';
 type Call = (url: string) => unknown;
 
 const source = raster.fromArray({ data: new Uint8Array(4), width: 2, height: 2 });
+/** In the form of one. */
+const session = '0123456789abcdef0123';
 const nothing = (): void => undefined;
 
 /** Every call with a path, by its name. */
 const calls: Readonly<Record<string, Call>> = {
+  abandonParts: (url) => holdfast.abandonParts(url, session),
   acquireLock: (url) => holdfast.acquireLock(url),
   appendRecords: (url) => holdfast.appendRecords(url, [{ a: 1 }]),
+  beginParts: (url) => holdfast.beginParts(url, { partCount: 1 }),
   compactRecords: (url) => holdfast.compactRecords(url, { key: 'a' }),
+  joinParts: (url) => holdfast.joinParts(url, session),
   listOrphans: (url) => holdfast.listOrphans(url),
   listPrevious: (url) => holdfast.listPrevious(url),
   probe: (url) => holdfast.probe(url),
@@ -47,11 +52,17 @@ const calls: Readonly<Record<string, Call>> = {
   EnvironmentManifest: (url) =>
     new metaflow.EnvironmentManifest(url, 'Flow').write(['a', 'b', 'c'], []),
   ProductionTokenStore: (url) => new metaflow.ProductionTokenStore({ home: url }).store('a', 'b'),
+  abandonMosaic: (url) => raster.abandonMosaic(url, session),
+  addOverviews: (url) => raster.addOverviews(url),
+  beginMosaic: (url) => raster.beginMosaic(url, source, { partCount: 1 }),
   fromGeoTiff: (url) => raster.fromGeoTiff(url),
   fromVrt: (url) => raster.fromVrt(url),
+  indexTiles: (url) => raster.indexTiles(url, ['/a.tif']),
+  joinMosaic: (url) => raster.joinMosaic(url, session, source),
   openVrt: (url) => raster.openVrt(url),
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
+  writeCog: (url) => raster.writeCog(url, source),
   writeTiledVrt: (url) => raster.writeTiledVrt(url, source),
 };
 

@@ -1,7 +1,7 @@
 /** Everything about a Cloud Optimized GeoTIFF that is known before the first byte. */
 import { basename } from 'node:path';
 import type { Durability } from 'holdfast';
-import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkPath, checkWords, invalidArgument } from 'holdfast/options';
 import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { dataTypes, hasMask, type RasterInfo } from '../model.js';
 import { checkFactors, isOfSquares, methodOf, type OverviewOptions } from '../overview/pyramid.js';
@@ -148,6 +148,7 @@ export function planCog(path: string, given: RasterSource, options: CogOptions):
 
 /** Refuses a name that is none of a TIFF. */
 export function checkName(path: string): void {
+  checkPath(CALL, path);
   const name = basename(path);
   if (/^.+\.tiff?$/isu.test(name)) return;
   throw invalidArgument(CALL, `the file must be named SOMETHING.tif, not '${name}'`, path);
