@@ -1,9 +1,10 @@
 /**
- * Publishing whole directories: 1,000 files of 64 KB and 20,000 of 1 KB, by Holdfast, by the same writes and syncs as
- * bare calls (the floor), with one fsync a file in sequence, and as a shell script would do it. Then the memory that
- * publishing 100,000 files takes over a bare Node.
+ * Publishing whole directories: 1,000 files of 64 KB and 20,000 of 1 KB, by Holdfast, by the same
+ * writes and syncs as bare calls (the floor), with one fsync a file in sequence, and as a shell
+ * script would do it. Then the memory that publishing 100,000 files takes over a bare Node.
  *
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default is a temporary one.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default
+ * is a temporary one.
  */
 import { execFileSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -130,7 +131,9 @@ function withDirectory(path: string, use: (fd: number) => void): void {
   nodeFs.closeSync(fd);
 }
 
-/** The highest resident memory of a process that publishes many files, and of one that does nothing. */
+/**
+ * The highest resident memory of a process that publishes many files, and of one that does nothing.
+ */
 function printMemory(root: string, fileCount: number): void {
   const bareMb = peakMemoryMb('');
   const publishMb = peakMemoryMb(`

@@ -1,8 +1,10 @@
 /**
- * Replacing files: one after the other, and 16 in flight, by Holdfast, by write-file-atomic (which does not sync the
- * directory), by the two together, and by bare synchronous system calls (the floor). Then what whole programs take.
+ * Replacing files: one after the other, and 16 in flight, by Holdfast, by write-file-atomic (which
+ * does not sync the directory), by the two together, and by bare synchronous system calls (the
+ * floor). Then what whole programs take.
  *
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default is a temporary one.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default
+ * is a temporary one.
  */
 import { execFileSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -92,7 +94,10 @@ function fillDirectory(directory: string, count: number): void {
     nodeFs.writeFileSync(`${directory}/file-${file}`, '');
 }
 
-/** What a durable replacement cannot do without: create, write, fsync, rename, fsync of the directory. */
+/**
+ * What a durable replacement cannot do without: create, write, fsync, rename, fsync of the
+ * directory.
+ */
 function replaceByBareCalls(path: string, data: Uint8Array): void {
   const fd = nodeFs.openSync(`${path}.tmp`, 'wx');
   nodeFs.writeSync(fd, data, 0, data.length, 0);
@@ -118,7 +123,10 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
 }
 
-/** What programs take that start, do one thing and end: from the bundles that users get, and from their modules. */
+/**
+ * What programs take that start, do one thing and end: from the bundles that users get, and from
+ * their modules.
+ */
 const programs: Readonly<Record<string, string>> = {
   "import('holdfast')": "await import('holdfast');",
   'one updateJson': `
@@ -144,7 +152,8 @@ async function printColdStart(root: string, rounds: number): Promise<void> {
 }
 
 function runProgram(directory: string, script: string, environment: NodeJS.ProcessEnv): void {
-  // Packages are found from here; certificates of the machine's own, which Node would parse at every start, are no part of it.
+  // Packages are found from here; certificates of the machine's own, which Node would parse at
+  // every start, are no part of it.
   execFileSync(
     process.execPath,
     ['--input-type=module', '--eval', `process.chdir(${JSON.stringify(directory)});${script}`],

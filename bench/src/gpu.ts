@@ -1,9 +1,10 @@
 /**
- * Reading from a GPU: what a copy, a map and copying out of the mapped range take, each alone, and what a whole write from a
- * buffer takes next to the same write from an array. Then memory, while a thousand chunks go by.
+ * Reading from a GPU: what a copy, a map and copying out of the mapped range take, each alone, and
+ * what a whole write from a buffer takes next to the same write from an array. Then memory, while a
+ * thousand chunks go by.
  *
- * Needs the package `webgpu` and a driver for Vulkan (or Metal or D3D12). It says which adapter it measures, and refuses to measure
- * Dawn's null backend, which carries out no commands.
+ * Needs the package `webgpu` and a driver for Vulkan (or Metal or D3D12). It says which adapter it
+ * measures, and refuses to measure Dawn's null backend, which carries out no commands.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

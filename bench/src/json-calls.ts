@@ -6,7 +6,10 @@ const NAMES_ONLY = { noSymlinks: true, namesOnly: true } as const;
 const OWN = { access: 'readWrite', create: 'ifMissing', noFollow: true, nonBlock: true } as const;
 const RESOLVED = { access: 'read', noFollow: true, nonBlock: true } as const;
 
-/** What an update asks of the kernel to keep its promises beside other processes, with the text known beforehand. */
+/**
+ * What an update asks of the kernel to keep its promises beside other processes, with the text
+ * known beforehand.
+ */
 export async function callForUpdate(fs: Fs, path: string, data: Uint8Array): Promise<void> {
   const directoryPath = dirname(path);
   await fs.stat(directoryPath);

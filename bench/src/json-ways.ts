@@ -9,7 +9,10 @@ import { properLockfile, writeFileAtomic } from './peer-packages.js';
 
 export type SetMember = (path: string, key: string) => Promise<unknown>;
 
-/** `updateJson` of another checkout, which is built, when HOLDFAST_BENCH_AGAINST names one: the version before a change. */
+/**
+ * `updateJson` of another checkout, which is built, when HOLDFAST_BENCH_AGAINST names one: the
+ * version before a change.
+ */
 const updateJsonBefore: typeof updateJson | undefined = await coreOf(
   process.env['HOLDFAST_BENCH_AGAINST'],
 );
@@ -21,7 +24,8 @@ export const ways: Readonly<Record<string, SetMember>> = {
   pair: async (path, key) => {
     const unlock = await properLockfile.lock(path, {
       retries: { retries: 100_000, minTimeout: 1, maxTimeout: 20 },
-      // Its default is <path>.lock, which is our lock file: it would wait for ever for a directory of that name.
+      // Its default is <path>.lock, which is our lock file: it would wait for ever for a directory
+      // of that name.
       lockfilePath: `${path}.peer-lock`,
     });
     try {

@@ -3,8 +3,10 @@
  *
  *   json-writer.js holdfast|inline|pair PATH NAME COUNT [KEY]
  *
- * It updates a document of its own for a while, so that everything is loaded and compiled, says `ready`, waits for a line, makes
- * its updates, each of a new member or all of the member KEY, and says how many milliseconds they took, how many of processor time, and how many bytes of memory (resident, at most) the process had.
+ * It updates a document of its own for a while, so that everything is loaded and compiled, says
+ * `ready`, waits for a line, makes its updates, each of a new member or all of the member KEY, and
+ * says how many milliseconds they took, how many of processor time, and how many bytes of memory
+ * (resident, at most) the process had.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

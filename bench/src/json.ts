@@ -1,11 +1,13 @@
 /**
- * Updating a JSON document: one call after the other, a burst in one process, 8 processes at once, 50 of which all but one wait, a
- * large document, and the memory that a very large one takes; by Holdfast, by the pair proper-lockfile and write-file-atomic, and
- * by bare synchronous system calls that write the
- * same bytes (the floor: open, write, fsync, rename, fsync of the directory; no lock, no read, no parse).
+ * Updating a JSON document: one call after the other, a burst in one process, 8 processes at once,
+ * 50 of which all but one wait, a large document, and the memory that a very large one takes; by
+ * Holdfast, by the pair proper-lockfile and write-file-atomic, and by bare synchronous system calls
+ * that write the same bytes (the floor: open, write, fsync, rename, fsync of the directory; no
+ * lock, no read, no parse).
  *
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default is a temporary one.
- * HOLDFAST_BENCH_AGAINST names another checkout, built, to be measured in the same rounds.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default
+ * is a temporary one. HOLDFAST_BENCH_AGAINST names another checkout, built, to be measured in the
+ * same rounds.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -88,7 +90,10 @@ async function benchSequential(path: string, updates: number, rounds: number): P
   );
 }
 
-/** 50 writers side by side in one process. Calls that arrive while a commit is under way share the next one. */
+/**
+ * 50 writers side by side in one process. Calls that arrive while a commit is under way share the
+ * next one.
+ */
 async function benchBurst(path: string, updates: number, rounds: number): Promise<void> {
   const each = Math.ceil(updates / WRITERS);
   const keyOf = {
@@ -167,8 +172,9 @@ async function benchContention(path: string, updates: number, rounds: number): P
 }
 
 /**
- * What it costs an update that other processes wait for the same lock: a few of them, and many, of one counter, so that the
- * document is no longer with many. The floor is the same work in Python, each update under a flock(2) that sleeps in the kernel.
+ * What it costs an update that other processes wait for the same lock: a few of them, and many, of
+ * one counter, so that the document is no longer with many. The floor is the same work in Python,
+ * each update under a flock(2) that sleeps in the kernel.
  */
 async function benchWaiting(path: string, rounds: number): Promise<void> {
   const writers: readonly (readonly [name: string, command: readonly string[]])[] = [

@@ -1,6 +1,7 @@
 /**
- * Runs a benchmark: `npm run bench -- NAME [--quick] [--only TEXT]`. Each measures the ways of doing one thing in interleaved rounds
- * and prints medians and ratios to a floor of bare system calls. Nothing is asserted: a machine has its moods.
+ * Runs a benchmark: `npm run bench -- NAME [--quick] [--only TEXT]`. Each measures the ways of
+ * doing one thing in interleaved rounds and prints medians and ratios to a floor of bare system
+ * calls. Nothing is asserted: a machine has its moods.
  */
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './bench-options.js';

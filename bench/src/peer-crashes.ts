@@ -1,7 +1,8 @@
 /**
- * What the common ways to save a file can lose in a crash. Each saves a small JSON document over an older one and says so;
- * crashkit follows it through strace, and checks every state that a power loss may leave. What is printed was seen: each
- * loss has a trace, kept as a file for `holdfast crashtest --replay`.
+ * What the common ways to save a file can lose in a crash. Each saves a small JSON document over an
+ * older one and says so; crashkit follows it through strace, and checks every state that a power
+ * loss may leave. What is printed was seen: each loss has a trace, kept as a file for
+ * `holdfast crashtest --replay`.
  */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

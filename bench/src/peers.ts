@@ -1,9 +1,10 @@
 /**
- * The failures that users of other packages report, run against each of them and against Holdfast: prints the table of
- * the README. Each cell is what happened just now, on this machine.
+ * The failures that users of other packages report, run against each of them and against Holdfast:
+ * prints the table of the README. Each cell is what happened just now, on this machine.
  *
- * Every write happens in a process of its own, so that it can be killed, traced and put into a namespace. Rows that need
- * root (mounting a small disk, process id namespaces), strace, setfattr or setfacl say so when they cannot run.
+ * Every write happens in a process of its own, so that it can be killed, traced and put into a
+ * namespace. Rows that need root (mounting a small disk, process id namespaces), strace, setfattr
+ * or setfacl say so when they cannot run.
  */
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -264,7 +265,10 @@ function orphanAfterKill(peer: Peer, directory: string): string {
     : 'gone after the next run';
 }
 
-/** Processes with the same id, in namespaces of their own, write different texts to one file again and again. */
+/**
+ * Processes with the same id, in namespaces of their own, write different texts to one file again
+ * and again.
+ */
 async function inTwoContainers(peer: Peer, directory: string, quick: boolean): Promise<string> {
   if (peer.write === undefined) return NOT_APPLICABLE;
   const path = `${directory}/a`;

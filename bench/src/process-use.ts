@@ -1,4 +1,7 @@
-/** What whole processes take: time by the clock, processor time of all their threads, and memory at most; in interleaved rounds. */
+/**
+ * What whole processes take: time by the clock, processor time of all their threads, and memory at
+ * most; in interleaved rounds.
+ */
 import { execFileSync } from 'node:child_process';
 import { median } from './rounds.js';
 
@@ -31,7 +34,8 @@ print(json.dumps({"wallMs": 1000 * wall, "processorMs": 1000 * (use.ru_utime + u
 
 /** Runs a program; fails if it does. */
 export function useOf(command: readonly string[], environment: NodeJS.ProcessEnv = {}): ProcessUse {
-  // Certificates of the machine's own, which Node would parse at every start for 40 ms, are no part of the work.
+  // Certificates of the machine's own, which Node would parse at every start for 40 ms, are no part
+  // of the work.
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...environment };
   const printed = execFileSync('/usr/bin/python3', ['-c', WAIT, ...command], {
     encoding: 'utf8',
@@ -41,8 +45,9 @@ export function useOf(command: readonly string[], environment: NodeJS.ProcessEnv
 }
 
 /**
- * Runs all in turn, every other round backwards, and prints for each its medians, and the medians of its ratios to the first one
- * in the same round: what else the machine has to do is the same for both then.
+ * Runs all in turn, every other round backwards, and prints for each its medians, and the medians
+ * of its ratios to the first one in the same round: what else the machine has to do is the same for
+ * both then.
  */
 export function printUse(
   title: string,

@@ -1,6 +1,7 @@
 /**
- * Rasters that are compressed, beside GDAL in the same rounds: made into a mosaic, read back, verified and drawn; and what a small
- * one costs. Whole processes, by the clock and by processor time, which tells more on a machine that has other work too.
+ * Rasters that are compressed, beside GDAL in the same rounds: made into a mosaic, read back,
+ * verified and drawn; and what a small one costs. Whole processes, by the clock and by processor
+ * time, which tells more on a machine that has other work too.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * The floor of the raster benchmark, in a process of its own: two or more threads read the samples of tiles, have the
- * system's library compress them and write them to files, and one syncfs makes these durable. No TIFF, no checksum, no index,
- * no stage, no lock. What is to be done is the JSON in the first argument.
+ * The floor of the raster benchmark, in a process of its own: two or more threads read the samples
+ * of tiles, have the system's library compress them and write them to files, and one syncfs makes
+ * these durable. No TIFF, no checksum, no index, no stage, no lock. What is to be done is the JSON
+ * in the first argument.
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,7 @@
-/** One job of the raster benchmark, in a process of its own: what to do is the JSON in the first argument. */
+/**
+ * One job of the raster benchmark, in a process of its own: what to do is the JSON in the first
+ * argument.
+ */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import {
   type CogOptions,
@@ -52,7 +55,10 @@ const OCTAVES = 4;
 const SEA_LEVEL = 500;
 const TILE_PX = 512;
 
-/** A generator of numbers from 0 to 1, the same for the same seed (Numerical Recipes' linear congruence). */
+/**
+ * A generator of numbers from 0 to 1, the same for the same seed (Numerical Recipes' linear
+ * congruence).
+ */
 function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -109,7 +115,10 @@ async function tile(input: string, path: string, options: WriteOptions): Promise
   await source.close();
 }
 
-/** Chunks given when they are asked for, so that all memory is Holdfast's; beyond 8192 pixels they are nodata and left out. */
+/**
+ * Chunks given when they are asked for, so that all memory is Holdfast's; beyond 8192 pixels they
+ * are nodata and left out.
+ */
 async function lazy(path: string, sizePx: number): Promise<void> {
   const random = randomNumbers(SEED);
   const noise = Float32Array.from({ length: TILE_PX * TILE_PX }, () => Math.round(random() * 1e5));

@@ -1,12 +1,15 @@
 /**
- * Tiling a raster of 8192 x 8192 terrain with nodata holes: `writeTiledVrt` in a process of its own, next to what GDAL's
- * own programs take for the same pixels, codec and tile size. Holdfast's tiles are durable, GDAL's are not synced. Then
- * memory from lazy sources, and what a tile costs among very many.
+ * Tiling a raster of 8192 x 8192 terrain with nodata holes: `writeTiledVrt` in a process of its
+ * own, next to what GDAL's own programs take for the same pixels, codec and tile size. Holdfast's
+ * tiles are durable, GDAL's are not synced. Then memory from lazy sources, and what a tile costs
+ * among very many.
  *
- * The first line of each table is gdal_translate into one tiled file with all processors, which has the least to do. The last
- * one is what a Node program cannot do without (raster-floor.ts): the same samples read, compressed and written.
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in, where the terrain stays for the next run; the default is a
- * temporary one; HOLDFAST_BENCH_SIZE another size than 8192. `--only TEXT` picks tables by their title, such as 'float32, 512 px, lzw', 'compressed', 'read', 'memory' or 'tiles'.
+ * The first line of each table is gdal_translate into one tiled file with all processors, which has
+ * the least to do. The last one is what a Node program cannot do without (raster-floor.ts): the
+ * same samples read, compressed and written. HOLDFAST_BENCH_DIRECTORY names the directory to work
+ * in, where the terrain stays for the next run; the default is a temporary one; HOLDFAST_BENCH_SIZE
+ * another size than 8192. `--only TEXT` picks tables by their title, such as 'float32, 512 px,
+ * lzw', 'compressed', 'read', 'memory' or 'tiles'.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -96,7 +99,10 @@ async function printSpeed(
   printTimes(title, contenders, await medianTimesMs(contenders, quick ? 1 : ROUNDS));
 }
 
-/** An uncompressed GeoTIFF of terrain: noise of four octaves, in centimetres, from a fixed seed, the lowlands nodata. */
+/**
+ * An uncompressed GeoTIFF of terrain: noise of four octaves, in centimetres, from a fixed seed, the
+ * lowlands nodata.
+ */
 function terrainOf(inputs: string, dataType: (typeof dataTypes)[number], sizePx: number): Terrain {
   const terrain = { sizePx, sampleBytes: dataType === 'float32' ? 4 : 2 };
   const tiff = `${inputs}/terrain-${dataType}-${sizePx}.tif`;
@@ -163,8 +169,8 @@ function contendersOf(root: string, terrain: Terrain, setting: Setting): readonl
 }
 
 /**
- * Gives the room of a run back, but keeps its files: where many were removed, ext4 goes over all of their inodes for each
- * file that is made in the next minutes, and the next run would pay for it.
+ * Gives the room of a run back, but keeps its files: where many were removed, ext4 goes over all of
+ * their inodes for each file that is made in the next minutes, and the next run would pay for it.
  */
 function emptyFiles(directory: string): void {
   for (const entry of nodeFs.readdirSync(directory, { recursive: true, withFileTypes: true }))
@@ -172,8 +178,9 @@ function emptyFiles(directory: string): void {
 }
 
 /**
- * Uses as much memory as a run will need, and gives it back: a virtual machine may have to ask its host for pages that lay
- * idle, which takes a second for 268 MB, and whoever writes first would pay for it.
+ * Uses as much memory as a run will need, and gives it back: a virtual machine may have to ask its
+ * host for pages that lay idle, which takes a second for 268 MB, and whoever writes first would pay
+ * for it.
  */
 function touchMemory(): void {
   execFileSync(process.execPath, ['--eval', 'Buffer.alloc(700_000_000, 1)']);
@@ -215,12 +222,16 @@ function runFloor(what: RasterFloor): void {
 }
 
 function runNode(program: string, what: object, environment: NodeJS.ProcessEnv = {}): string {
-  // Certificates of the machine's own, which Node would parse at every start for 40 ms, are no part of the work.
+  // Certificates of the machine's own, which Node would parse at every start for 40 ms, are no part
+  // of the work.
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...environment };
   return execFileSync(process.execPath, [program, JSON.stringify(what)], { encoding: 'utf8', env });
 }
 
-/** Peak memory from sources that are never whole anywhere; the larger one is sparse, so that its tiles are few. */
+/**
+ * Peak memory from sources that are never whole anywhere; the larger one is sparse, so that its
+ * tiles are few.
+ */
 function printMemory(root: string, title: string, quick: boolean): void {
   console.log(`\n${title}`);
   for (const sizePx of quick ? [1024, 2048] : [8192, 65_536]) {

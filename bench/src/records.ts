@@ -1,8 +1,10 @@
 /**
- * Record logs: appending by 16 tasks of one process and one after the other, beside one sync a record and the floor of
- * write + fdatasync on an open descriptor; and reading beside a plain loop of readline and JSON.parse.
+ * Record logs: appending by 16 tasks of one process and one after the other, beside one sync a
+ * record and the floor of write + fdatasync on an open descriptor; and reading beside a plain loop
+ * of readline and JSON.parse.
  *
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in; HOLDFAST_BENCH_LOG_MB the size of the log that is read.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in; HOLDFAST_BENCH_LOG_MB the size of the
+ * log that is read.
  */
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +19,10 @@ import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 const fdatasync = promisify(nodeFs.fdatasync);
 const TASKS = 16;
 const ROUNDS = 5;
-/** The disk's own pace drifts from second to second, so what is told apart by tenths takes turns often. */
+/**
+ * The disk's own pace drifts from second to second, so what is told apart by tenths takes turns
+ * often.
+ */
 const ALONE_ROUNDS = 25;
 
 /** Runs the benchmark and prints its tables. */
@@ -68,7 +73,10 @@ async function benchAlone(root: string, count: number, rounds: number): Promise<
   printTimes(`${count} records, one after the other`, alone, await medianTimesMs(alone, rounds));
 }
 
-/** Tasks that each await their own calls, so that at most one call of each shares a sync; and calls that nobody awaits in between. */
+/**
+ * Tasks that each await their own calls, so that at most one call of each shares a sync; and calls
+ * that nobody awaits in between.
+ */
 async function benchTogether(root: string, perTask: number, rounds: number): Promise<void> {
   const total = perTask * TASKS;
   const together: readonly Contender[] = [

@@ -9,8 +9,8 @@ export interface Contender {
 }
 
 /**
- * The median time of each contender in milliseconds, from rounds in which each runs once, in turn. Every other round goes
- * backwards, so that nobody always follows the same one.
+ * The median time of each contender in milliseconds, from rounds in which each runs once, in turn.
+ * Every other round goes backwards, so that nobody always follows the same one.
  */
 export async function medianTimesMs(
   contenders: readonly Contender[],

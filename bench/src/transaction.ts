@@ -1,8 +1,10 @@
 /**
- * Transactions that replace 2, 10 and 100 files of one directory: by Holdfast, by as many single calls of replaceFile
- * (which are no transaction), and by bare synchronous system calls in the order that a journal needs (the floor).
+ * Transactions that replace 2, 10 and 100 files of one directory: by Holdfast, by as many single
+ * calls of replaceFile (which are no transaction), and by bare synchronous system calls in the
+ * order that a journal needs (the floor).
  *
- * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default is a temporary one.
+ * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default
+ * is a temporary one.
  */
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,7 +56,10 @@ function contendersOf(root: string, count: number, repeats: number): readonly Co
   }));
 }
 
-/** The least that a journalled commit takes: stage, sync, publish a journal, rename, sync, remove the journal. */
+/**
+ * The least that a journalled commit takes: stage, sync, publish a journal, rename, sync, remove
+ * the journal.
+ */
 function commitByBareCalls(root: string, paths: readonly string[], data: Uint8Array): void {
   for (const path of paths) writeAndSync(`${path}.tmp`, data);
   syncDirectory(root);

@@ -1,4 +1,7 @@
-/** The write that demo.ts kills: it tells its parent of each tile, and after the fifth it waits for its end. */
+/**
+ * The write that demo.ts kills: it tells its parent of each tile, and after the fifth it waits for
+ * its end.
+ */
 import { fromArray, type RasterSource, writeTiledVrt } from '@holdfast/raster';
 
 const [path = ''] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /**
- * The main job on real input: NASA's Blue Marble and a relief of the earth, tiled, killed, retried, read back and looked
- * at. `npm run demo` runs it; everything it makes is in demo-output/.
+ * The main job on real input: NASA's Blue Marble and a relief of the earth, tiled, killed, retried,
+ * read back and looked at. `npm run demo` runs it; everything it makes is in demo-output/.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -83,7 +83,9 @@ function listOutput(): void {
   }
 }
 
-/** Reads the mosaic back, row of tiles by row of tiles, and compares every sample with the input. */
+/**
+ * Reads the mosaic back, row of tiles by row of tiles, and compares every sample with the input.
+ */
 async function prove(name: string, input: ArrayRaster): Promise<void> {
   const report = await verifyVrt(join(output, name));
   const source = fromArray(input);
@@ -123,7 +125,9 @@ function compare(
   return read.length;
 }
 
-/** Starts the write in another process and kills it, without warning, when some tiles are written. */
+/**
+ * Starts the write in another process and kills it, without warning, when some tiles are written.
+ */
 async function killMidWrite(name: string): Promise<void> {
   const program = fileURLToPath(new URL('./demo-victim.js', import.meta.url));
   const child = spawn(process.execPath, [program, join(output, name)], {

@@ -1,10 +1,11 @@
 /**
- * A hillshade that is computed on the GPU, tile by tile, while it is written as a mosaic: neither the GPU nor the memory
- * ever holds it whole. Then a preview to look at.
+ * A hillshade that is computed on the GPU, tile by tile, while it is written as a mosaic: neither
+ * the GPU nor the memory ever holds it whole. Then a preview to look at.
  *
  *   node examples/dist/gpu-hillshade.js [DIRECTORY] [CHUNK_PX]
  *
- * Any WebGPU device will do: here Dawn's, from the package `webgpu`, on whatever Vulkan driver there is.
+ * Any WebGPU device will do: here Dawn's, from the package `webgpu`, on whatever Vulkan driver
+ * there is.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,10 @@ import { fromGpuChunks, openVrt, renderPreview, writeTiledVrt } from '@holdfast/
 import { create, globals } from 'webgpu';
 import { relief } from './relief.js';
 
-/** Horn's method, light from the north-west, 45 degrees high; 1 to 255, and 0 where there is no height. */
+/**
+ * Horn's method, light from the north-west, 45 degrees high; 1 to 255, and 0 where there is no
+ * height.
+ */
 const shader = /* wgsl */ `
 struct Place { x: u32, y: u32, width: u32, height: u32, rowWords: u32, rasterWidth: i32, rasterHeight: i32 }
 @group(0) @binding(0) var<storage, read> heights: array<u32>;

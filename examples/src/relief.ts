@@ -1,4 +1,7 @@
-/** The relief of the earth that the examples use: shades of grey for heights, from the package three-globe. */
+/**
+ * The relief of the earth that the examples use: shades of grey for heights, from the package
+ * three-globe.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * Cloud Optimized GeoTIFFs before their judges: GDAL's own script with all its checks, rio-cogeo's strict validator, and GDAL,
- * rasterio and geotiff.js, who must read the same pixels, masks and places as were written.
+ * Cloud Optimized GeoTIFFs before their judges: GDAL's own script with all its checks, rio-cogeo's
+ * strict validator, and GDAL, rasterio and geotiff.js, who must read the same pixels, masks and
+ * places as were written.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** GDAL as the judge of coordinate reference systems: the index and the tiles of a mosaic say the one of its source. */
+/**
+ * GDAL as the judge of coordinate reference systems: the index and the tiles of a mosaic say the
+ * one of its source.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Holds what doctor says against what a probe that knows nothing of Holdfast has found (test/python/filesystem-probe.py). */
+/**
+ * Holds what doctor says against what a probe that knows nothing of Holdfast has found
+ * (test/python/filesystem-probe.py).
+ */
 import assert from 'node:assert/strict';
 
 type Found = Readonly<Record<string, unknown>>;

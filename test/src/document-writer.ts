@@ -3,8 +3,8 @@
  *
  *   document-writer.js json|manifest PATH NAME COUNT
  *
- * Each update writes one list at the keys NAME-<i>, linux-64, conda, and is acknowledged by a line on standard output.
- * COUNT 0 goes on until it is killed.
+ * Each update writes one list at the keys NAME-<i>, linux-64, conda, and is acknowledged by a line
+ * on standard output. COUNT 0 goes on until it is killed.
  */
 import { writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';

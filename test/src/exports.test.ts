@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-/** Everything that each package exports by name. Whoever changes this changes the public surface. */
+/**
+ * Everything that each package exports by name. Whoever changes this changes the public surface.
+ */
 const exported: Readonly<Record<string, readonly string[]>> = {
   holdfast: [
     'HoldfastError',

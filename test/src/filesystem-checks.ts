@@ -1,4 +1,7 @@
-/** What Holdfast promises, tried on one filesystem: each check in a directory of its own, all on one mount. */
+/**
+ * What Holdfast promises, tried on one filesystem: each check in a directory of its own, all on one
+ * mount.
+ */
 import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -28,10 +31,15 @@ const READERS = 4;
 const READS = 10_000;
 /** Beside writers that go on until they have made their updates. */
 const READS_BY_SECOND_MOUNT = 1000;
-/** Of these a filesystem of a server, whose every call takes a millisecond, makes one in so many. */
+/**
+ * Of these a filesystem of a server, whose every call takes a millisecond, makes one in so many.
+ */
 const SERVED = 100;
 const LIMIT_MS = 180_000;
-/** An emulated machine starts a process in seconds: what starts many, or makes many calls, is left to the night. */
+/**
+ * An emulated machine starts a process in seconds: what starts many, or makes many calls, is left
+ * to the night.
+ */
 const EMULATED = 5;
 
 type Check = (at: Mounted, setup: Setup, t: TestContext) => Promise<void>;
@@ -59,9 +67,11 @@ export function testFilesystem(setup: Setup): void {
     const { path, second, image } = await setup.mount(m);
     const { isLocal } = await filesystemOf(nodeFileSystem, path);
     for (const [index, [name, check]] of Object.entries(checks).entries()) {
-      // Where a name leads to the old file or to the new one at every instant, doctor and the probe have seen enough.
+      // Where a name leads to the old file or to the new one at every instant, doctor and the probe
+      // have seen enough.
       if (check === readsWhole && (isLocal || setup.deletesAfterFailedRename)) continue;
-      // Two clients of SMB were once seen to end with 79 of 80 (docs/filesystems.md): nothing is promised of them.
+      // Two clients of SMB were once seen to end with 79 of 80 (docs/filesystems.md): nothing is
+      // promised of them.
       if (check === sharesTwoMounts && (!second || setup.deletesAfterFailedRename)) continue;
       if (check === writesToDisk && (!image || setup.replaysAtMount === false)) continue;
       if (isEmulated && !isNightly && leftToNight.includes(check)) continue;
@@ -205,7 +215,8 @@ async function survivesKill({ path }: Mounted, { doctor }: Setup, t: TestContext
   assert.equal(await startWriter(t, `${path}/n.json`, 3).ended, '');
   assert.equal(await numberIn(`${path}/n.json`), before + 3);
   const swept = await sweepOrphans(path);
-  // Where doctor says that others may share the filesystem, a dead owner is not told from one elsewhere.
+  // Where doctor says that others may share the filesystem, a dead owner is not told from one
+  // elsewhere.
   if (doctor['what dead processes leave is swept'] !== 'yes') return;
   assert.deepEqual(
     swept.filter(({ action }) => action === 'left'),

@@ -1,5 +1,6 @@
 /**
- * The filesystems that Holdfast is tried on (docs/filesystems.md): how each is mounted, and what must hold on it.
+ * The filesystems that Holdfast is tried on (docs/filesystems.md): how each is mounted, and what
+ * must hold on it.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { MachineName } from '@holdfast/tools/guest';
@@ -15,9 +16,15 @@ export interface Setup {
   /** What doctor must say; docs/filesystems.md says the same. */
   readonly doctor: Readonly<Record<string, string>>;
   readonly keepsModes?: false;
-  /** Not the kernel replays its journal but a program, which fails: a copy of its disk has not what was synced. */
+  /**
+   * Not the kernel replays its journal but a program, which fails: a copy of its disk has not what
+   * was synced.
+   */
   readonly replaysAtMount?: false;
-  /** A rename onto an open file fails, and the kernel may delete that file: nobody reads beside a writer. */
+  /**
+   * A rename onto an open file fails, and the kernel may delete that file: nobody reads beside a
+   * writer.
+   */
   readonly deletesAfterFailedRename?: true;
   /** A server in the same guest kernel: every call takes a millisecond or more. */
   readonly isServed?: true;
@@ -51,7 +58,10 @@ const debianPackages = {
   sshfs: 'sshfs',
 } as const;
 
-/** Why a filesystem cannot be mounted here, and the Debian package that would change it; `undefined` where it can. */
+/**
+ * Why a filesystem cannot be mounted here, and the Debian package that would change it; `undefined`
+ * where it can.
+ */
 export function missingPackage({ programs = [] }: Setup): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
   const missing = programs.find(
@@ -217,7 +227,9 @@ export const isNightly: boolean = process.env['HOLDFAST_NIGHTLY'] !== undefined;
 
 const named = process.env['HOLDFAST_FILESYSTEMS']?.split(',');
 
-/** Those that HOLDFAST_FILESYSTEMS names, separated by commas, or else all; the rare ones by night. */
+/**
+ * Those that HOLDFAST_FILESYSTEMS names, separated by commas, or else all; the rare ones by night.
+ */
 export const setups: readonly Setup[] = [
   ...setupsOfHost,
   ...setupsOfDisks,

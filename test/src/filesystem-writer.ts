@@ -1,4 +1,7 @@
-/** A process that updates a document: DOCUMENT COUNT [LOCK FILE], or until it is killed with COUNT 0. */
+/**
+ * A process that updates a document: DOCUMENT COUNT [LOCK FILE], or until it is killed with COUNT
+ * 0.
+ */
 import { updateJson } from 'holdfast';
 
 const [path = '', count = '0', lockPath = ''] = process.argv.slice(2);
@@ -9,7 +12,8 @@ for (let made = 0; made < limit; made += 1) {
     path,
     (value) => {
       value.n = (value.n ?? 0) + 1;
-      // Of a length that changes, so that a file that is cut at the size of the one before is no JSON.
+      // Of a length that changes, so that a file that is cut at the size of the one before is no
+      // JSON.
       value.text = 'x'.repeat((value.n * 37) % 400);
     },
     options,

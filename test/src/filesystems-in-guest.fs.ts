@@ -1,8 +1,9 @@
 /**
- * The filesystems that this machine's kernel lacks, in guest kernels (tools/src/guest) that run filesystems.fs.ts: one
- * for disks, one for servers, one for what needs Debian's own kernel or QEMU. What the guest lacks too is said loudly there, and is no failure. By night the emulated
- * machine, where a process starts in seconds, makes every check, and one more guest tries what a power loss leaves
- * (power-loss.ts).
+ * The filesystems that this machine's kernel lacks, in guest kernels (tools/src/guest) that run
+ * filesystems.fs.ts: one for disks, one for servers, one for what needs Debian's own kernel or
+ * QEMU. What the guest lacks too is said loudly there, and is no failure. By night the emulated
+ * machine, where a process starts in seconds, makes every check, and one more guest tries what a
+ * power loss leaves (power-loss.ts).
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +15,8 @@ import { isNightly, missingPackage, setups, type Setup } from './filesystem-setu
 
 const TIME_LIMIT_MS = isNightly ? 3_600_000 : 900_000;
 const wanted = setups.filter(({ kernel, isOfGuest }) => isOfGuest ?? !kernelHas(kernel));
-// A guest has this machine's files, so what is missing here is said here, where a skipped test is counted.
+// A guest has this machine's files, so what is missing here is said here, where a skipped test is
+// counted.
 const lacking = wanted.filter((setup) => missingPackage(setup) === undefined);
 
 test('what only a guest kernel has', { concurrency: true }, async (t) => {

@@ -1,7 +1,7 @@
 /**
- * What Holdfast promises, on the filesystems that people keep files on (docs/filesystems.md): every one that this kernel
- * and Debian's packages can mount. The others are tried in a guest kernel (filesystems-in-guest.fs.ts), which runs this
- * file too.
+ * What Holdfast promises, on the filesystems that people keep files on (docs/filesystems.md): every
+ * one that this kernel and Debian's packages can mount. The others are tried in a guest kernel
+ * (filesystems-in-guest.fs.ts), which runs this file too.
  */
 import { kernelHas, machineHere } from './mounted.js';
 import { testFilesystem } from './filesystem-checks.js';

@@ -1,6 +1,6 @@
 /**
- * GDAL writes an index back when it has computed statistics, as it had opened it and over whatever is there by then. It
- * finds them in ours, and leaves the index and the tiles alone.
+ * GDAL writes an index back when it has computed statistics, as it had opened it and over whatever
+ * is there by then. It finds them in ours, and leaves the index and the tiles alone.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -111,7 +111,8 @@ test('a replacement that a GDAL reader undoes when it closes is told of, and bro
       { tileSizePx: 32, ifExists: 'replace' },
     );
   await put(1);
-  // Asks for statistics to be computed, whatever the index has, and is told by its input when to close.
+  // Asks for statistics to be computed, whatever the index has, and is told by its input when to
+  // close.
   const program =
     'import sys; from osgeo import gdal; d = gdal.Open(sys.argv[1]); d.GetRasterBand(1).ComputeStatistics(False); print(1, flush=True); sys.stdin.readline(); d = None';
   const gdal = spawn('/usr/bin/python3', ['-c', program, path], {

@@ -1,4 +1,7 @@
-/** GDAL reads a mosaic through 200 overwrites: it takes no lock, so what it may count on is `keepPrevious`. */
+/**
+ * GDAL reads a mosaic through 200 overwrites: it takes no lock, so what it may count on is
+ * `keepPrevious`.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** GDAL judges our mosaics: it must see the same pixels, the same place on the ground and the same words as in the input. */
+/**
+ * GDAL judges our mosaics: it must see the same pixels, the same place on the ground and the same
+ * words as in the input.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -52,7 +55,10 @@ function comparable(path: string, words: SrsWords = 'wkt1'): unknown {
   return { size, srs: srsOf(path, words), geoTransform, metadata: info.metadata[''], bands };
 }
 
-/** The items of a band but its statistics, which a mosaic adds (gdal-leaves-index.interop.ts, statistics.interop.ts). */
+/**
+ * The items of a band but its statistics, which a mosaic adds (gdal-leaves-index.interop.ts,
+ * statistics.interop.ts).
+ */
 function toldOf(band: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
   const { '': items = {} } = band['metadata'] as GdalInfo['metadata'];
   return Object.fromEntries(
@@ -63,8 +69,9 @@ function toldOf(band: Readonly<Record<string, unknown>>): Readonly<Record<string
 type SrsWords = 'wkt1' | 'proj4';
 
 /**
- * The CRS as WKT 1. GDAL's WKT 2 for one EPSG code depends on where it found the code: in a GeoTIFF's keys it names a
- * datum, in a VRT (its own ones, too) the ensemble of which that datum is part.
+ * The CRS as WKT 1. GDAL's WKT 2 for one EPSG code depends on where it found the code: in a
+ * GeoTIFF's keys it names a datum, in a VRT (its own ones, too) the ensemble of which that datum is
+ * part.
  */
 function srsOf(path: string, words: SrsWords): string {
   const result = spawnSync('gdalsrsinfo', ['-o', words, path], { encoding: 'utf8' });
@@ -138,7 +145,10 @@ const descriptions: Readonly<Record<string, readonly string[]>> = {
   metadata: ['-mo', 'NOTE=a < b & "c"', '-mo', 'AREA_OR_POINT=Point'],
 };
 
-/** GDAL reads a geocentric system from GeoKeys without its code and axis names, so only its substance compares. */
+/**
+ * GDAL reads a geocentric system from GeoKeys without its code and axis names, so only its
+ * substance compares.
+ */
 const wordsFor: Readonly<Record<string, SrsWords>> = { geocentric: 'proj4' };
 
 for (const [name, flags] of Object.entries(descriptions)) {

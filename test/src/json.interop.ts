@@ -1,4 +1,6 @@
-/** Documents that several processes update at once, ours and Python's: none of them loses a change. */
+/**
+ * Documents that several processes update at once, ours and Python's: none of them loses a change.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** A lock of a library of npm: `locker.js PACKAGES KIND hold|try FILE`, as test/python/lockers.py says. FILE is the lock file. */
+/**
+ * A lock of a library of npm: `locker.js PACKAGES KIND hold|try FILE`, as test/python/lockers.py
+ * says. FILE is the lock file.
+ */
 import { openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

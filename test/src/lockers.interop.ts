@@ -1,6 +1,6 @@
 /**
- * What docs/locks.md says of other libraries' locks, tried: whether theirs keeps us out and ours keeps them out, by the name
- * `<path>.lock`, and with the option that is for them.
+ * What docs/locks.md says of other libraries' locks, tried: whether theirs keeps us out and ours
+ * keeps them out, by the name `<path>.lock`, and with the option that is for them.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
@@ -41,7 +41,10 @@ function npmEnvironment(directory: string): string {
   return directory;
 }
 
-/** A program that holds the lock of a file until its input ends, and says `held`; or that tries once, which status 0 says. */
+/**
+ * A program that holds the lock of a file until its input ends, and says `held`; or that tries
+ * once, which status 0 says.
+ */
 type Locker = (action: 'hold' | 'try', lockPath: string) => readonly string[];
 
 const ofPython =

@@ -166,7 +166,8 @@ test('workers and committers that are killed at any time leave what the next one
     ['raster', 'commit', output, id],
   ];
   for (const role of roles) {
-    // Each time it is let go on for a little longer, until it comes to its end: no instant of it is left out for long.
+    // Each time it is let go on for a little longer, until it comes to its end: no instant of it is
+    // left out for long.
     for (let lives = 1, isDone = false; !isDone; lives += 1) {
       const child = spawn(process.execPath, [program, ...role], { stdio: 'ignore' });
       const exit = once(child, 'exit') as Promise<[number | null]>;

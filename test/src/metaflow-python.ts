@@ -33,7 +33,10 @@ export class MetaflowPython {
     return answer.result;
   }
 
-  /** Starts a write that stops at the place given, and resolves when it stands there. Call the result to let it end. */
+  /**
+   * Starts a write that stops at the place given, and resolves when it stands there. Call the
+   * result to let it end.
+   */
   async pausedAt(at: string, call: string, operands: object): Promise<() => Promise<void>> {
     await this.call('pause', { at });
     this.#send(JSON.stringify({ call, ...operands }));

@@ -1,6 +1,7 @@
 /**
- * The real Metaflow, in a Python virtual environment of its own: HOLDFAST_VENV names the folder, `.cache/metaflow-venv`
- * by default. It is made when it is missing, which needs python3 and a package index; what fails there fails the tests.
+ * The real Metaflow, in a Python virtual environment of its own: HOLDFAST_VENV names the folder,
+ * `.cache/metaflow-venv` by default. It is made when it is missing, which needs python3 and a
+ * package index; what fails there fails the tests.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

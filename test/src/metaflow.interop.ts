@@ -1,6 +1,7 @@
 /**
- * Files that are shared with Metaflow's own Python: with the released version, which writes in place, and with writers
- * that do what its proposed fix does. docs/metaflow.md promises what is tested here.
+ * Files that are shared with Metaflow's own Python: with the released version, which writes in
+ * place, and with writers that do what its proposed fix does. docs/metaflow.md promises what is
+ * tested here.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

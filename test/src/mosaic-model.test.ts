@@ -1,4 +1,7 @@
-/** Whatever is done to a mosaic, in whatever order, it ends as the model says: old or new, whole, and nothing besides. */
+/**
+ * Whatever is done to a mosaic, in whatever order, it ends as the model says: old or new, whole,
+ * and nothing besides.
+ */
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import test from 'node:test';

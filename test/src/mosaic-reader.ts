@@ -1,6 +1,7 @@
 /**
- * The reader process of the overwrite test: opens a mosaic, reads windows of it, closes it, again and again until its
- * standard input ends. Every raster in the test holds one value, so two values within one opened mosaic are a mix.
+ * The reader process of the overwrite test: opens a mosaic, reads windows of it, closes it, again
+ * and again until its standard input ends. Every raster in the test holds one value, so two values
+ * within one opened mosaic are a mix.
  *
  *   node mosaic-reader.js PATH      prints `READS n` at the end, or an error and exits with 1
  */

@@ -6,7 +6,9 @@
 import { pathToFileURL } from 'node:url';
 import { fromArray, writeTiledVrt } from '@holdfast/raster';
 
-/** Writes or replaces a mosaic of 64 x 64 pixels that all have one value; no earlier tiles are kept. */
+/**
+ * Writes or replaces a mosaic of 64 x 64 pixels that all have one value; no earlier tiles are kept.
+ */
 export async function writeValue(path: string, value: number): Promise<void> {
   const data = new Uint8Array(64 * 64).fill(value);
   await writeTiledVrt(path, fromArray({ data, width: 64, height: 64 }), {

@@ -1,4 +1,7 @@
-/** Filesystems of other people, mounted for a test and unmounted after it, also when it fails. Root only. */
+/**
+ * Filesystems of other people, mounted for a test and unmounted after it, also when it fails. Root
+ * only.
+ */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -15,7 +18,9 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 
-/** Where a filesystem is mounted; `second` is another mount of the same files without shared caches. */
+/**
+ * Where a filesystem is mounted; `second` is another mount of the same files without shared caches.
+ */
 export interface Mounted {
   readonly path: string;
   readonly second?: string;
@@ -23,7 +28,9 @@ export interface Mounted {
   readonly image?: string;
 }
 
-/** A folder for images, stores and mount points, and what undoes what was done in it, last first. */
+/**
+ * A folder for images, stores and mount points, and what undoes what was done in it, last first.
+ */
 export class MountedTest {
   readonly folder: string;
   readonly #undo: (() => void)[] = [];
@@ -73,7 +80,9 @@ export class MountedTest {
     return this.mount(name, (point) => this.run('mount', ['-t', type, '-o', 'loop', image, point]));
   }
 
-  /** An sshd of its own on the loopback, which serves this machine's files to the user of the test. */
+  /**
+   * An sshd of its own on the loopback, which serves this machine's files to the user of the test.
+   */
   async sshServer(): Promise<{ port: number; key: string }> {
     const port = await freePort();
     const key = `${this.folder}/key`;
@@ -129,8 +138,8 @@ export class MountedTest {
   }
 
   /**
-   * A server of 9P2000.L over a disk of its own, and two mounts of what it serves. Like QEMU's it gives the type number of
-   * the server's filesystem for that of the mount (`-p`).
+   * A server of 9P2000.L over a disk of its own, and two mounts of what it serves. Like QEMU's it
+   * gives the type number of the server's filesystem for that of the mount (`-p`).
    */
   async diod(): Promise<Mounted> {
     const store = this.image('ext4', ['mkfs.ext4', '-q', '-F'], 64, 'store');
@@ -143,7 +152,8 @@ export class MountedTest {
   }
 
   #serve(program: string, args: readonly string[]): void {
-    // Of a process group of its own: what a server starts ends with it, and it ends nothing else (smbd does).
+    // Of a process group of its own: what a server starts ends with it, and it ends nothing else
+    // (smbd does).
     const server = spawn(program, args, { stdio: 'ignore', detached: true });
     const { pid } = server;
     if (pid !== undefined) this.onEnd(() => void process.kill(-pid));
@@ -181,7 +191,9 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Resolves when a server accepts connections on a port of the loopback, or on a socket with a path. */
+/**
+ * Resolves when a server accepts connections on a port of the loopback, or on a socket with a path.
+ */
 async function answers(address: number | string): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
     const isUp = await new Promise<boolean>((resolve) => {

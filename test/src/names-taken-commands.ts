@@ -1,4 +1,7 @@
-/** The commands of `holdfast` for names-taken.ts: each that takes a path, among names that something else has. */
+/**
+ * The commands of `holdfast` for names-taken.ts: each that takes a path, among names that something
+ * else has.
+ */
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * Whatever has a name that Holdfast uses (a FIFO, a device, a symlink, a hard link, a directory, something of another user, a
- * file that all may write, one that is far too large), every call ends at once, with a result or a typed error, and nothing
- * outside the directory is touched.
+ * Whatever has a name that Holdfast uses (a FIFO, a device, a symlink, a hard link, a directory,
+ * something of another user, a file that all may write, one that is far too large), every call ends
+ * at once, with a result or a typed error, and nothing outside the directory is touched.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -31,7 +31,8 @@ for (const [which, least] of [
   test(`whatever has a name of ours, each call of ${which} ends, typed, and touches nothing else`, (t) => {
     const { b } = twoUsers(t);
     const program = fileURLToPath(import.meta.resolve('./names-taken.js'));
-    // Here, since a process that is killed leaves what it made, and what it made may fill the memory.
+    // Here, since a process that is killed leaves what it made, and what it made may fill the
+    // memory.
     const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'holdfast-'));
     t.after(() => rmSync(base, { recursive: true, force: true }));
     const args = [program, `--which=${which}`, `--stranger=${b.uid}`, `--in=${base}`];

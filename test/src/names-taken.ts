@@ -1,6 +1,7 @@
 /**
- * Puts everything that a name can lead to in the place of every name that Holdfast uses, and makes every call: the process in
- * which names-taken.root.ts does so, in the directory `--in`. It prints a line of JSON when a call begins, and one when it ends.
+ * Puts everything that a name can lead to in the place of every name that Holdfast uses, and makes
+ * every call: the process in which names-taken.root.ts does so, in the directory `--in`. It prints
+ * a line of JSON when a call begins, and one when it ends.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -211,14 +212,17 @@ function snapshot(outside: string): string {
 }
 
 /**
- * For commands, each of which takes a process: what they do beside the calls is to read, and to ask for input. The rest is
- * for the night.
+ * For commands, each of which takes a process: what they do beside the calls is to read, and to ask
+ * for input. The rest is for the night.
  */
 const kindsForCommands = process.env['HOLDFAST_NIGHTLY']
   ? ['fifo', 'symlink to a file', 'file of another user']
   : ['fifo'];
 
-/** Which kinds take the place of a name. The content of a caller may be as large as it likes, and takes its time and space. */
+/**
+ * Which kinds take the place of a name. The content of a caller may be as large as it likes, and
+ * takes its time and space.
+ */
 function kindsFor(
   holdsContent: boolean,
   isCommand: boolean,

@@ -1,4 +1,7 @@
-/** GDAL finds the overviews of a mosaic by itself, reads their pixels, and uses them for small pictures. */
+/**
+ * GDAL finds the overviews of a mosaic by itself, reads their pixels, and uses them for small
+ * pictures.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

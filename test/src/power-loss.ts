@@ -1,6 +1,7 @@
 /**
- * What a power loss may leave of a replacement on filesystems without a journal; docs/filesystems.md says the same. Root,
- * loop devices and the module dm-log-writes: filesystems-in-guest.fs.ts runs it by night in a guest, which has them.
+ * What a power loss may leave of a replacement on filesystems without a journal;
+ * docs/filesystems.md says the same. Root, loop devices and the module dm-log-writes:
+ * filesystems-in-guest.fs.ts runs it by night in a guest, which has them.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** Python virtual environments of the tests, under `.cache`: they need a package index, and what fails there fails the tests. */
+/**
+ * Python virtual environments of the tests, under `.cache`: they need a package index, and what
+ * fails there fails the tests.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

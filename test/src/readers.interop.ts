@@ -1,4 +1,7 @@
-/** Readers that know nothing of GDAL, on the tiles that the defaults make: docs/raster.md has what they read. */
+/**
+ * Readers that know nothing of GDAL, on the tiles that the defaults make: docs/raster.md has what
+ * they read.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

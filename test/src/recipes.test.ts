@@ -1,4 +1,7 @@
-/** The recipes of docs/recipes.md, each run as its reader would run it, by several processes where it says so. */
+/**
+ * The recipes of docs/recipes.md, each run as its reader would run it, by several processes where
+ * it says so.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,6 @@
-/** A write that is killed anywhere and resumed ends in the bytes of one that was never disturbed. */
+/**
+ * A write that is killed anywhere and resumed ends in the bytes of one that was never disturbed.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -51,7 +53,8 @@ test(`killed at ${KILLS} random calls (seed ${SEED}) and resumed, a write makes 
     assert.equal(run(path, step), 'killed', `at call ${step} of ${calls}`);
     const again = run(path, 0) as { resumed: number };
     resumed += again.resumed;
-    // Killed after its commit, it is replaced by the same: only the number of the tiles directory differs then.
+    // Killed after its commit, it is replaced by the same: only the number of the tiles directory
+    // differs then.
     const found = below(directory);
     const first = Object.keys(found).some((name) => name.startsWith('out_tiles/'));
     if (first) assert.deepEqual(found, below(calm), `killed at call ${step}`);

@@ -1,8 +1,8 @@
 /**
- * A program for tests: writes a mosaic with `resume`, and kills itself at one of its calls to the filesystem, in the
- * middle of it where it is a write.
+ * A program for tests: writes a mosaic with `resume`, and kills itself at one of its calls to the
+ * filesystem, in the middle of it where it is a write.
  *
- *   node resumed-write.js PATH STEP VALUE     STEP 0: not at all, and prints how many calls there were
+ *   node resumed-write.js PATH STEP VALUE STEP 0: not at all, and prints how many calls there were
  */
 import { type Call, interceptFs } from '@holdfast/crashkit';
 import { fromArray, writeTiledVrt } from '@holdfast/raster';

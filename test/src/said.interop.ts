@@ -1,6 +1,7 @@
 /**
- * GDAL as the judge of what a file says: GeoTIFFs with random combinations of it are tiled, and each single thing that GDAL says of a
- * source it says of the mosaic too, or a line of `notCarried` tells it.
+ * GDAL as the judge of what a file says: GeoTIFFs with random combinations of it are tiled, and
+ * each single thing that GDAL says of a source it says of the mosaic too, or a line of `notCarried`
+ * tells it.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

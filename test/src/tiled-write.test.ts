@@ -1,6 +1,6 @@
 /**
- * The promises that the origin of Holdfast broke: a tiled raster write that fails or dies never poisons its own retry
- * (xarray-contrib/xarray-spatial #2669, #2678, #2964, #2965).
+ * The promises that the origin of Holdfast broke: a tiled raster write that fails or dies never
+ * poisons its own retry (xarray-contrib/xarray-spatial #2669, #2678, #2964, #2965).
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -84,7 +84,10 @@ test('a write from memory that fails at tile 2 leaves nothing, and the retry suc
   await assertWhole(directory);
 });
 
-/** The error names the tile and carries the tile's own error, whose stack is the one it was thrown with. */
+/**
+ * The error names the tile and carries the tile's own error, whose stack is the one it was thrown
+ * with.
+ */
 function isOwn(error: unknown, own: Error): error is HoldfastError {
   assert.ok(isHoldfastError(error, 'UPDATER_FAILED'));
   assert.equal(error.outcome, 'unchanged');
@@ -95,8 +98,8 @@ function isOwn(error: unknown, own: Error): error is HoldfastError {
 }
 
 /**
- * A lazy source whose chunk (0, 1) fails while others are under way: `others` are let go only after that failure, so
- * their results arrive while the write is being cleaned up.
+ * A lazy source whose chunk (0, 1) fails while others are under way: `others` are let go only after
+ * that failure, so their results arrive while the write is being cleaned up.
  */
 function racingSource(own: Error, others: 'return' | 'fail' | 'lateReturn'): RasterSource {
   let failed: () => void;

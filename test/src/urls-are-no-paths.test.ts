@@ -1,6 +1,6 @@
 /**
- * A URL where a path is wanted: POSIX would take `s3://bucket/state.json` for a folder `s3:`, and the document would be made
- * there, acknowledged, and found by nobody.
+ * A URL where a path is wanted: POSIX would take `s3://bucket/state.json` for a folder `s3:`, and
+ * the document would be made there, acknowledged, and found by nobody.
  */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';

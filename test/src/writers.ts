@@ -13,7 +13,9 @@ export interface Writer {
   readonly acknowledged: readonly string[];
   /** Resolves when it has acknowledged so many. */
   acknowledges(count: number): Promise<void>;
-  /** Resolves to its exit status when it has ended and all it said was read; `null` after a signal. */
+  /**
+   * Resolves to its exit status when it has ended and all it said was read; `null` after a signal.
+   */
   readonly ended: Promise<number | null>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The real xarray-spatial, whose tiled VRT writer is the ancestor of ours: it reads our mosaics, we read its, and both
- * write the same pixels into the same tiles. It is installed from PyPI into .cache/, and needs Python 3.12; where that
- * cannot be had, these tests fail.
+ * The real xarray-spatial, whose tiled VRT writer is the ancestor of ours: it reads our mosaics, we
+ * read its, and both write the same pixels into the same tiles. It is installed from PyPI into
+ * .cache/, and needs Python 3.12; where that cannot be had, these tests fail.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

@@ -1,14 +1,16 @@
 /**
- * Makes the synchronous calls (unasync.ts), and puts the modules of a package into a few files, after they are compiled, since Node takes as long to find a file as to run
- * most of them (docs/decisions/0013-bundled-packages.md). `npm run build` runs it.
+ * Makes the synchronous calls (unasync.ts), and puts the modules of a package into a few files,
+ * after they are compiled, since Node takes as long to find a file as to run most of them
+ * (docs/decisions/0013-bundled-packages.md). `npm run build` runs it.
  *
  *   node tools/dist/bundle.js
  *
- * Into `dist/bundled/` go a file for each name that a package exports, `calls.js` with everything that is imported by a
- * call, what these share, and a file for each kind of worker thread. They are published as one directory, by Holdfast itself (its
- * modules, which are compiled by then): a program that uses the checkout meanwhile finds the old build or the new one. One that has read
- * the old entry a moment ago still finds what that shares with others, which stays for one build. Where nothing has changed nothing is
- * published.
+ * Into `dist/bundled/` go a file for each name that a package exports, `calls.js` with everything
+ * that is imported by a call, what these share, and a file for each kind of worker thread. They are
+ * published as one directory, by Holdfast itself (its modules, which are compiled by then): a
+ * program that uses the checkout meanwhile finds the old build or the new one. One that has read
+ * the old entry a moment ago still finds what that shares with others, which stays for one build.
+ * Where nothing has changed nothing is published.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -69,8 +71,8 @@ for (const name of typed) {
 }
 
 /**
- * The declarations once more, as those of a CommonJS module: with `module: node16` the compiler refuses an ES module to a
- * program in CommonJS, which Node has loaded since 20.19.
+ * The declarations once more, as those of a CommonJS module: with `module: node16` the compiler
+ * refuses an ES module to a program in CommonJS, which Node has loaded since 20.19.
  */
 function typesForCommonJs(dist: string): Files {
   const own = /^(?!commonjs\/).*\.d\.ts$/;

@@ -1,6 +1,6 @@
 /**
- * Rules of the house that no linter knows: how many functions take many parameters, which files name a path above their
- * package, and where inodes are compared.
+ * Rules of the house that no linter knows: how many functions take many parameters, which files
+ * name a path above their package, and where inodes are compared.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
@@ -25,7 +25,9 @@ export function packageFiles(repository: string, also: readonly string[] = []): 
   );
 }
 
-/** The functions, methods and types of functions that take five parameters or more, as `file:line`. */
+/**
+ * The functions, methods and types of functions that take five parameters or more, as `file:line`.
+ */
 export function wideFunctions({ file, text }: SourceFile): string[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const found: string[] = [];
@@ -40,7 +42,10 @@ export function wideFunctions({ file, text }: SourceFile): string[] {
   return found;
 }
 
-/** Paths in imports, texts and comments that lead out of the package, or into a workspace that is not published. */
+/**
+ * Paths in imports, texts and comments that lead out of the package, or into a workspace that is
+ * not published.
+ */
 export function pathsAbove({ file, text }: SourceFile): string[] {
   const own = file.split('/').slice(0, 2).join('/');
   const relativePaths = Array.from(text.matchAll(/['"`](\.\.\/[^'"`\s]*)/gu), ([, path]) => path!);
@@ -52,7 +57,9 @@ export function pathsAbove({ file, text }: SourceFile): string[] {
   return [...out, ...named].map((path) => `${file}: ${path}`);
 }
 
-/** Comparisons of inodes that do not ask `isSameFile` of the core, which is the one place for them. */
+/**
+ * Comparisons of inodes that do not ask `isSameFile` of the core, which is the one place for them.
+ */
 export function inodeComparisons({ file, text }: SourceFile): string[] {
   const compared = text.match(/\.ino\s*[!=]==\s*[\w.?!]*\.ino\b/gu) ?? [];
   return compared.map((comparison) => `${file}: ${comparison}`);

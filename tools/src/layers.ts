@@ -1,6 +1,7 @@
 /**
- * The layers of the house, checked: a folder of the core uses only folders below it, a package only packages below it,
- * and only the doors named here touch the disk or native code. ARCHITECTURE.md draws the same picture.
+ * The layers of the house, checked: a folder of the core uses only folders below it, a package only
+ * packages below it, and only the doors named here touch the disk or native code. ARCHITECTURE.md
+ * draws the same picture.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Makes packages/raster/src/crs/datums.ts out of PROJ's database, in the words that GDAL has for it: the datum of each geographic code,
- * and ellipsoids and prime meridians. Run by hand when EPSG has new codes; it needs GDAL's Python:
+ * Makes packages/raster/src/crs/datums.ts out of PROJ's database, in the words that GDAL has for
+ * it: the datum of each geographic code, and ellipsoids and prime meridians. Run by hand when EPSG
+ * has new codes; it needs GDAL's Python:
  *
  *     node REPO/tools/dist/make-datums.js /usr/share/proj/proj.db
  */
@@ -102,7 +103,10 @@ const source = `/**
  * The datums of EPSG's geographic codes: made by the generator make-datums from PROJ's database with EPSG ${version}; not to be edited.
  */
 
-/** Code of the datum, its name, ellipsoid, prime meridian, radians of the unit, and the geographic codes. */
+/**
+ * Code of the datum, its name, ellipsoid, prime meridian, radians of the unit, and the geographic
+ * codes.
+ */
 export const datumRows: readonly string[] = [
 ${rows.join('\n')}
 ];
@@ -120,7 +124,10 @@ ${lines(meridians)}
 /** Geographic codes whose points move. */
 export const dynamicCodes: readonly number[] = [${codesWhere(({ isDynamic }) => isDynamic)}];
 
-/** Geographic codes of which GDAL reads another system from a file than from \`EPSG:n\`: mostly those that others have replaced. */
+/**
+ * Geographic codes of which GDAL reads another system from a file than from \`EPSG:n\`: mostly
+ * those that others have replaced.
+ */
 export const otherInFiles: readonly number[] = [${codesWhere(({ isAnother }) => isAnother)}];
 `;
 const target = new URL('../../packages/raster/src/crs/datums.ts', import.meta.url);

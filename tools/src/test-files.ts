@@ -41,7 +41,10 @@ function filesBelow(repository: string, folder: string): string[] {
     });
 }
 
-/** An environment in which Node loads the packages' modules, and not their bundles (docs/decisions/0013-bundled-packages.md). */
+/**
+ * An environment in which Node loads the packages' modules, and not their bundles
+ * (docs/decisions/0013-bundled-packages.md).
+ */
 export function withModules(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: options = '' } = environment;
   return { ...environment, NODE_OPTIONS: `${options} --conditions=holdfast-modules`.trimStart() };

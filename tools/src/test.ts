@@ -1,15 +1,17 @@
 /**
- * Runs the compiled tests with node:test, from a list of files of its own: `node --test FOLDER` can run the wrong
- * files, or none, and pass. Fails when a test has no compiled file, and when there is nothing to run.
+ * Runs the compiled tests with node:test, from a list of files of its own: `node --test FOLDER` can
+ * run the wrong files, or none, and pass. Fails when a test has no compiled file, and when there is
+ * nothing to run.
  *
- *   node tools/dist/test.js [--suite unit|interop|root|nfs] [--except SUBSTRING] [--seed N] [SUBSTRING ...]
+ *   node tools/dist/test.js [--suite unit|interop|root|nfs] [--except SUBSTRING] [--seed N]
+ *   [SUBSTRING ...]
  *
- * The name of a test file says its suite: `*.test.ts` is `unit` (any machine with Node), `*.interop.ts` needs other
- * programs (GDAL, Python packages), `*.root.ts` needs root (mounts, quotas, namespaces), `*.nfs.ts` two mounts of one
- * NFS server (tools/src/nfs.ts).
+ * The name of a test file says its suite: `*.test.ts` is `unit` (any machine with Node),
+ * `*.interop.ts` needs other programs (GDAL, Python packages), `*.root.ts` needs root (mounts,
+ * quotas, namespaces), `*.nfs.ts` two mounts of one NFS server (tools/src/nfs.ts).
  *
- * Tests and what they start get the packages' modules, not the bundles that users get: a test that looks into a package
- * must not have another copy of it.
+ * Tests and what they start get the packages' modules, not the bundles that users get: a test that
+ * looks into a package must not have another copy of it.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

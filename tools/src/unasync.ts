@@ -1,13 +1,14 @@
 /**
- * Makes the synchronous calls of the core out of the modules of the asynchronous ones, after they are compiled: `async` and
- * `await` are taken out (docs/decisions/0026-synchronous-calls.md).
+ * Makes the synchronous calls of the core out of the modules of the asynchronous ones, after they
+ * are compiled: `async` and `await` are taken out (docs/decisions/0026-synchronous-calls.md).
  *
- * A module gets a twin when it has something asynchronous in it, or imports a module that has a twin. All others are there
- * once, for both forms, and so is what they remember. Where the two forms have to differ, the source `x.sync.ts` stands beside
- * `x.ts`, and the twin of `x` is made of it.
+ * A module gets a twin when it has something asynchronous in it, or imports a module that has a
+ * twin. All others are there once, for both forms, and so is what they remember. Where the two
+ * forms have to differ, the source `x.sync.ts` stands beside `x.ts`, and the twin of `x` is made of
+ * it.
  *
- * What has no synchronous meaning (a promise that somebody settles later, a race) is refused: then the module needs such a
- * source, or another way to say the same.
+ * What has no synchronous meaning (a promise that somebody settles later, a race) is refused: then
+ * the module needs such a source, or another way to say the same.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path/posix';
@@ -72,7 +73,10 @@ interface Module {
   readonly isAsync: boolean;
 }
 
-/** All modules that one imports, and those that they import; of each the synchronous source where there is one. */
+/**
+ * All modules that one imports, and those that they import; of each the synchronous source where
+ * there is one.
+ */
 function modulesBelow(
   entry: string,
   read: (path: string) => string | undefined,
@@ -266,8 +270,9 @@ function applied(text: string, edits: readonly Edit[]): string {
 }
 
 /**
- * The places in sources where a promise is given away or kept, by `file:line`, so that what happens when it is made is judged
- * where it is awaited: in a twin it would have happened before. A promise is awaited, returned or caught where it is made.
+ * The places in sources where a promise is given away or kept, by `file:line`, so that what happens
+ * when it is made is judged where it is awaited: in a twin it would have happened before. A promise
+ * is awaited, returned or caught where it is made.
  *
  * @param files - the sources to look at, all of them of the program
  */
@@ -301,7 +306,10 @@ function isPromise(type: ts.Type): boolean {
   return type.isUnion() ? type.types.some(isPromise) : type.getSymbol()?.name === 'Promise';
 }
 
-/** What a call gives is awaited, returned, caught, or left to itself; or it is one of several that are awaited together. */
+/**
+ * What a call gives is awaited, returned, caught, or left to itself; or it is one of several that
+ * are awaited together.
+ */
 function isSettledInPlace(node: ts.Expression): boolean {
   const { parent } = node;
   if (ts.isAwaitExpression(parent) || ts.isReturnStatement(parent)) return true;

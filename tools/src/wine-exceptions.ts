@@ -1,4 +1,7 @@
-/** Which of the core's unit tests cannot hold under Wine, each with its reason. Everything else passes there. */
+/**
+ * Which of the core's unit tests cannot hold under Wine, each with its reason. Everything else
+ * passes there.
+ */
 
 const modes = 'permission bits: Windows has a read-only attribute and access control lists instead';
 const links = 'symlinks: Wine makes none';

@@ -1,15 +1,17 @@
 /**
- * Runs the core's tests in Node for Windows under Wine: the unit tests and the kill tests of the proof, of which those may fail that wine-exceptions.ts lists
- * with a reason, and the suite of its own (`*.wine.ts`). Wine is not Windows: what passes here is "tested under Wine", no more.
+ * Runs the core's tests in Node for Windows under Wine: the unit tests and the kill tests of the
+ * proof, of which those may fail that wine-exceptions.ts lists with a reason, and the suite of its
+ * own (`*.wine.ts`). Wine is not Windows: what passes here is "tested under Wine", no more.
  *
  *   node tools/dist/wine.js [--concurrency N] [--except SUBSTRING]... [SUBSTRING ...]
  *
- * Needs Debian's wine64 and the registry. Each file runs in a process of its own whose output goes to files, since a
- * pipe of Linux fails there. One wineserver is kept for all of them: with it Node starts in 0.4 s. The prefix and the
- * packages are kept in HOLDFAST_WINE (a folder in the temporary directory by default).
+ * Needs Debian's wine64 and the registry. Each file runs in a process of its own whose output goes
+ * to files, since a pipe of Linux fails there. One wineserver is kept for all of them: with it Node
+ * starts in 0.4 s. The prefix and the packages are kept in HOLDFAST_WINE (a folder in the temporary
+ * directory by default).
  *
- * A test that is listed and passes is as wrong as one that fails and is not listed: the list says what is true. It ends with
- * the counts in the form of node:test.
+ * A test that is listed and passes is as wrong as one that fails and is not listed: the list says
+ * what is true. It ends with the counts in the form of node:test.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
@@ -51,7 +53,8 @@ const environment = withModules({
   WINEPREFIX: `${home}/prefix`,
   WINEDEBUG: '-all',
   NODE_SKIP_PLATFORM_CHECK: '1',
-  // Wine shows no symlinks, so looking for them in the path of every module costs a quarter of Node's start for nothing.
+  // Wine shows no symlinks, so looking for them in the path of every module costs a quarter of
+  // Node's start for nothing.
   NODE_OPTIONS: '--preserve-symlinks --preserve-symlinks-main',
 });
 
@@ -166,7 +169,9 @@ async function runFile(file: string): Promise<FileResult> {
   return result;
 }
 
-/** Reads what node:test says of the tests of a file; each line that is not indented is one of them. */
+/**
+ * Reads what node:test says of the tests of a file; each line that is not indented is one of them.
+ */
 function judge(file: string, tap: string, isEnded: boolean): FileResult {
   const tests = [...tap.matchAll(/^(not )?ok \d+ - (.*?)( # SKIP.*)?$/gm)];
   const named = (isWanted: (test: RegExpExecArray) => boolean): string[] =>

@@ -1,4 +1,7 @@
-/** A guest kernel: what it runs, what it leaves on this machine, and that it cannot outlive its time. */
+/**
+ * A guest kernel: what it runs, what it leaves on this machine, and that it cannot outlive its
+ * time.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * A cache directory: the result of a build step, published whole under the digest of its input. Of several processes
- * that build the same at once one publishes, and the others use what it made. Nobody ever finds half a result, and
- * what a killed build left is swept by the next one.
+ * A cache directory: the result of a build step, published whole under the digest of its input. Of
+ * several processes that build the same at once one publishes, and the others use what it made.
+ * Nobody ever finds half a result, and what a killed build left is swept by the next one.
  *
  *   node build-cache.js INPUT
  */

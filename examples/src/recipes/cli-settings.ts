@@ -1,7 +1,7 @@
 /**
- * The settings of a command-line tool: one JSON file in the user's configuration directory that several runs of the
- * tool change at once. No change is lost, a crash leaves the old settings or the new ones, and a file that somebody
- * has broken by hand is never overwritten.
+ * The settings of a command-line tool: one JSON file in the user's configuration directory that
+ * several runs of the tool change at once. No change is lost, a crash leaves the old settings or
+ * the new ones, and a file that somebody has broken by hand is never overwritten.
  *
  *   node cli-settings.js NAME VALUE
  */

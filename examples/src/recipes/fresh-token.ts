@@ -1,7 +1,7 @@
 /**
- * A token that expires, shared by several processes: whoever finds it stale refreshes it, once. The refresh happens
- * under the lock of the file, and each process that waited for the lock looks at the file again before it does the
- * same: a refresh token that may be used once is used once.
+ * A token that expires, shared by several processes: whoever finds it stale refreshes it, once. The
+ * refresh happens under the lock of the file, and each process that waited for the lock looks at
+ * the file again before it does the same: a refresh token that may be used once is used once.
  *
  *   TOKEN_URL=http://… node fresh-token.js
  */
@@ -23,7 +23,8 @@ export async function freshToken(
 ): Promise<Token> {
   return updateJson<Token>(
     path,
-    // Lock, read, look whether it is still stale, ask the server, write, unlock. When the refresh fails, the file stays.
+    // Lock, read, look whether it is still stale, ask the server, write, unlock. When the refresh
+    // fails, the file stays.
     async (token) => (token.expiresAt > Date.now() + MARGIN_MS ? token : refresh(token)),
     {
       // Readable by this user alone, from the first byte.

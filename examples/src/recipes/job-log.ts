@@ -1,6 +1,7 @@
 /**
- * A log of jobs that many workers append to: a line each, none torn, none glued to another, on disk when the call
- * returns. Later records of a job stand for it; compacting keeps the last one of each.
+ * A log of jobs that many workers append to: a line each, none torn, none glued to another, on disk
+ * when the call returns. Later records of a job stand for it; compacting keeps the last one of
+ * each.
  *
  *   node job-log.js run ID [ID …]   a worker that does some jobs
  *   node job-log.js open            the jobs that were started and did not end

@@ -1,6 +1,6 @@
 /**
- * A raster on a server: a job replaces the mosaic while requests read windows of it. A request opens the mosaic, reads
- * and closes it: everything that it reads is of one generation, old or new.
+ * A raster on a server: a job replaces the mosaic while requests read windows of it. A request
+ * opens the mosaic, reads and closes it: everything that it reads is of one generation, old or new.
  *
  *   node raster-on-a-server.js INPUT.tif
  */
@@ -23,7 +23,10 @@ export async function renew(input: string): Promise<number> {
   }
 }
 
-/** A request: the mean of the valid pixels of the whole, from the smallest overview that has enough of them. */
+/**
+ * A request: the mean of the valid pixels of the whole, from the smallest overview that has enough
+ * of them.
+ */
 export async function meanHeight(): Promise<number> {
   const mosaic = await openVrt(path);
   try {

@@ -1,7 +1,7 @@
 /**
- * Several files as one: a release writes its files, its version and its counter, and all of them change or none. A
- * crash at any moment leaves the release before or the release after; the next call below the same root finishes what
- * had been decided.
+ * Several files as one: a release writes its files, its version and its counter, and all of them
+ * change or none. A crash at any moment leaves the release before or the release after; the next
+ * call below the same root finishes what had been decided.
  *
  *   node release.js VERSION
  */
@@ -14,7 +14,8 @@ interface Counter {
 
 export async function release(root: string, version: string): Promise<void> {
   await mkdir(root, { recursive: true });
-  // Of two that replace one directory at once the second would be refused (TARGET_CHANGED): one release at a time.
+  // Of two that replace one directory at once the second would be refused (TARGET_CHANGED): one
+  // release at a time.
   await withLock(root, () =>
     transaction(root, async (tx) => {
       await tx.replaceFile('VERSION', `${version}\n`);

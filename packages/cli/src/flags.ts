@@ -13,7 +13,10 @@ export interface LockFlags {
   readonly alsoFcntl?: true;
 }
 
-/** `--timeout`, `--lock-file` and other lockers, the same for every command that waits for the lock of one path. */
+/**
+ * `--timeout`, `--lock-file` and other lockers, the same for every command that waits for the lock
+ * of one path.
+ */
 export function withLockFlags(command: Command): Command {
   const guard = new Option(
     '--guard <program>',
@@ -114,7 +117,9 @@ export interface SetAsideFlags {
   readonly setAsideAge?: number;
 }
 
-/** `--set-aside-count` and `--set-aside-age`, for every command that sets aside what it cannot use. */
+/**
+ * `--set-aside-count` and `--set-aside-age`, for every command that sets aside what it cannot use.
+ */
 export function withSetAsideFlags(command: Command): Command {
   return command
     .option(

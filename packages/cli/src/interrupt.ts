@@ -1,4 +1,6 @@
-/** Ctrl-C as an AbortSignal: the first one ends the work cleanly, the second one ends the process. */
+/**
+ * Ctrl-C as an AbortSignal: the first one ends the work cleanly, the second one ends the process.
+ */
 
 /** Runs some work with a signal that SIGINT and SIGTERM fire. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,4 +1,7 @@
-/** Says on standard error what a command waits for that has waited for some seconds, and which processes hold it. */
+/**
+ * Says on standard error what a command waits for that has waited for some seconds, and which
+ * processes hold it.
+ */
 import { subscribe } from 'node:diagnostics_channel';
 import type { LockHolder, LongWait } from 'holdfast';
 import { shown, tell } from './outputs.js';

@@ -1,6 +1,6 @@
 /**
- * The `holdfast` command. Each group of commands is one file in commands/, which adds itself to the program; this
- * file knows the list and turns errors into exit codes and sentences.
+ * The `holdfast` command. Each group of commands is one file in commands/, which adds itself to the
+ * program; this file knows the list and turns errors into exit codes and sentences.
  */
 import { createRequire } from 'node:module';
 import { Command } from 'commander';

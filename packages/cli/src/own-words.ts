@@ -1,7 +1,8 @@
 /**
- * The library's messages in the words of the command line: its errors name options and calls of the library, and whoever reads
- * one here can do nothing with them. What stands for an option or a call of the library is a row of the table; a test
- * (test/own-words.test.ts) holds every message of the packages against it.
+ * The library's messages in the words of the command line: its errors name options and calls of the
+ * library, and whoever reads one here can do nothing with them. What stands for an option or a call
+ * of the library is a row of the table; a test (test/own-words.test.ts) holds every message of the
+ * packages against it.
  */
 import type { HoldfastError } from 'holdfast';
 

@@ -1,6 +1,7 @@
 /**
- * What a scheduler is to do after a command that makes a part: four exit statuses in place of one for each error, which
- * Kubernetes (podFailurePolicy), Slurm (--requeue by a wrapper) and GNU parallel (--retries) can act on.
+ * What a scheduler is to do after a command that makes a part: four exit statuses in place of one
+ * for each error, which Kubernetes (podFailurePolicy), Slurm (--requeue by a wrapper) and GNU
+ * parallel (--retries) can act on.
  */
 import { type ErrorCode, isHoldfastError } from 'holdfast';
 import { reportError } from './report-error.js';

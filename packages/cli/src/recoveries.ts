@@ -1,7 +1,8 @@
 /**
- * Says on standard error what a recovery has done: any command may come upon a transaction whose process died, and then
- * moves files that nobody has named. And what was restored: the document that a command has changed is then an older one. And
- * what was removed of that which was set aside earlier.
+ * Says on standard error what a recovery has done: any command may come upon a transaction whose
+ * process died, and then moves files that nobody has named. And what was restored: the document
+ * that a command has changed is then an older one. And what was removed of that which was set aside
+ * earlier.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Recovery, Restoration, SetAsideRemoval } from 'holdfast';

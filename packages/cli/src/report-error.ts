@@ -4,8 +4,8 @@ import { messageInOwnWords } from './own-words.js';
 import { linesOf, shown, tell, textOf, type Shown } from './outputs.js';
 
 /**
- * Says on standard error what happened, and gives the exit status that belongs to it: the one of the error's code
- * (docs/errors.md), or 1 for an error that is not Holdfast's own.
+ * Says on standard error what happened, and gives the exit status that belongs to it: the one of
+ * the error's code (docs/errors.md), or 1 for an error that is not Holdfast's own.
  */
 export function reportError(error: unknown): number {
   if (!isHoldfastError(error)) {

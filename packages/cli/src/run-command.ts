@@ -1,4 +1,6 @@
-/** Runs a program with the terminal of this one, and hands on the signals that would end this one. */
+/**
+ * Runs a program with the terminal of this one, and hands on the signals that would end this one.
+ */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { constants } from 'node:os';
 

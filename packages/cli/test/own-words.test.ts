@@ -70,7 +70,10 @@ function textOf(node: ts.Node): string | undefined {
   return left === undefined && right === undefined ? undefined : (left ?? '…') + (right ?? '…');
 }
 
-/** The words of a text that are names of the library and of nothing else: plain words are not told from English. */
+/**
+ * The words of a text that are names of the library and of nothing else: plain words are not told
+ * from English.
+ */
 function libraryWordsIn(text: string, names: ReadonlySet<string>): string[] {
   const found = text.match(/\b[a-z]+[A-Z]\w*/gu) ?? [];
   return found.filter((word) => names.has(word));

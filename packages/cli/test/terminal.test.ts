@@ -1,4 +1,6 @@
-/** Control characters of names and documents never reach a terminal, in no output of any command. */
+/**
+ * Control characters of names and documents never reach a terminal, in no output of any command.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** `@holdfast/crashkit`: explores every crash a program can suffer, and shows the shortest one that loses data. */
+/**
+ * `@holdfast/crashkit`: explores every crash a program can suffer, and shows the shortest one that
+ * loses data.
+ */
 export { exploreErrors, type ErrorExploration, type FaultCase } from './errors/error-engine.js';
 export { allowedAfter, attempt, attemptAgainstOthers } from './explore/attempt.js';
 export {

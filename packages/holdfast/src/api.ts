@@ -1,7 +1,7 @@
 /**
- * The package as compilers, editors and the API reference see it: the names of index.ts, each function with the doc
- * comment that stands where it is written. index.ts, which runs, loads a function's modules at its first call, and a
- * constant that does so has no comment to show.
+ * The package as compilers, editors and the API reference see it: the names of index.ts, each
+ * function with the doc comment that stands where it is written. index.ts, which runs, loads a
+ * function's modules at its first call, and a constant that does so has no comment to show.
  */
 export * from './index.js';
 export { acquireLock, withLock } from './journal/settled-lock.js';

@@ -1,20 +1,21 @@
 /**
- * The one error class of Holdfast and the closed table of its codes. The table also makes the documentation
- * (docs/errors.md) and the exit codes of the command line, so a code is described in one place only.
+ * The one error class of Holdfast and the closed table of its codes. The table also makes the
+ * documentation (docs/errors.md) and the exit codes of the command line, so a code is described in
+ * one place only.
  */
 
 /**
  * What is on disk now, after the error:
  * - `unchanged`: the target is as it was before the call.
  * - `committed`: the new state is in place and will stay; what failed came after the commit point.
- * - `unknown`: the new state may or may not survive a power loss (a directory sync failed after the rename), or
- *   Holdfast could not find out; in an object store a request may still arrive.
+ * - `unknown`: the new state may or may not survive a power loss (a directory sync failed after the
+ *   rename), or Holdfast could not find out; in an object store a request may still arrive.
  */
 export type Outcome = 'unchanged' | 'committed' | 'unknown';
 
 /**
- * Every code that a {@link HoldfastError} can carry: when it is raised, what to do, and the command line's exit status for it. The
- * message of an error says more.
+ * Every code that a {@link HoldfastError} can carry: when it is raised, what to do, and the command
+ * line's exit status for it. The message of an error says more.
  */
 export const errorCodes = {
   INVALID_ARGUMENT: {
@@ -174,13 +175,15 @@ export type ErrorCode = keyof typeof errorCodes;
 /** What a {@link HoldfastError} is made of. */
 export interface HoldfastErrorFields {
   /**
-   * What happened and what to do next, in whole sentences; a full stop that is missing at the end, the path and the state on
-   * disk are added by the class.
+   * What happened and what to do next, in whole sentences; a full stop that is missing at the end,
+   * the path and the state on disk are added by the class.
    */
   readonly message: string;
   /** What is on disk now; `unchanged` by default. */
   readonly outcome?: Outcome | undefined;
-  /** The step of the protocol that failed, in its own word: `open`, `write`, `sync`, `publish`, … */
+  /**
+   * The step of the protocol that failed, in its own word: `open`, `write`, `sync`, `publish`, …
+   */
   readonly step: string;
   /** The path that the failed step was about; empty where it was about none. */
   readonly path: string;
@@ -204,7 +207,10 @@ const inStore: Record<Outcome, string> = {
     'The new state may be in the store, or get there late; read it again before you rely on it.',
 };
 
-/** The error of every Holdfast operation. `code` says what happened, `outcome` says what is on disk now. */
+/**
+ * The error of every Holdfast operation. `code` says what happened, `outcome` says what is on disk
+ * now.
+ */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
   readonly code: ErrorCode;
@@ -230,8 +236,8 @@ export class HoldfastError extends Error {
 }
 
 /**
- * Tells whether a value is a {@link HoldfastError}, and of the given code if one is given. Also true for an error of
- * another copy of this package in the same process.
+ * Tells whether a value is a {@link HoldfastError}, and of the given code if one is given. Also
+ * true for an error of another copy of this package in the same process.
  */
 export function isHoldfastError(error: unknown, code?: ErrorCode): error is HoldfastError {
   if (!isError(error) || error.name !== 'HoldfastError' || !('outcome' in error)) return false;
@@ -239,8 +245,8 @@ export function isHoldfastError(error: unknown, code?: ErrorCode): error is Hold
 }
 
 /**
- * Tells whether a value is an error, whichever realm made it: the errors of Node's own modules are no `instanceof Error` in
- * a vm context, as Jest and jsdom make them.
+ * Tells whether a value is an error, whichever realm made it: the errors of Node's own modules are
+ * no `instanceof Error` in a vm context, as Jest and jsdom make them.
  */
 export function isError(value: unknown): value is Error {
   if (typeof value !== 'object' || value === null) return false;

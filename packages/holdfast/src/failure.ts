@@ -67,7 +67,8 @@ const meanings: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 };
 
 /**
- * The typed error for a failed step. A {@link HoldfastError} is passed on as it is; any other error stays as `cause`.
+ * The typed error for a failed step. A {@link HoldfastError} is passed on as it is; any other error
+ * stays as `cause`.
  *
  * @param step - the step of the protocol, in its own word: `open`, `write`, `publish`, …
  * @param outcome - what is on disk now
@@ -103,8 +104,9 @@ function describe(step: string, cause: unknown): string {
 }
 
 /**
- * Listens to a stream from now on, if the value is one: a stream that fails before it is read (its file is missing) would
- * end the process, since nobody else listens yet. Its reader gets the same error.
+ * Listens to a stream from now on, if the value is one: a stream that fails before it is read (its
+ * file is missing) would end the process, since nobody else listens yet. Its reader gets the same
+ * error.
  */
 export function hearFailure(value: unknown): void {
   if (isStream(value)) value.on('error', () => undefined);

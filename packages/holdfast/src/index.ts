@@ -1,8 +1,8 @@
 /**
  * Holdfast: crash-safe, all-or-nothing writes. See docs/guarantees.md for what each call promises.
  *
- * Each function's modules are loaded by its first call (at-first-call.ts): what it takes to import this package counts in
- * every command-line program.
+ * Each function's modules are loaded by its first call (at-first-call.ts): what it takes to import
+ * this package counts in every command-line program.
  */
 import { atFirstCall, atFirstItem } from './at-first-call.js';
 

@@ -2,7 +2,8 @@
 import { invalidArgument } from './options.js';
 
 /**
- * The function, which throws when it would return a promise. What is no function is left to be refused.
+ * The function, which throws when it would return a promise. What is no function is left to be
+ * refused.
  *
  * @param call - who asks, for the error
  */

@@ -81,8 +81,8 @@ function isObject(value: unknown): value is object {
 }
 
 /**
- * @throws HoldfastError INVALID_ARGUMENT for what no filesystem can take for a path, and for a URL: POSIX would take
- *   `s3://bucket/key` for a folder `s3:`
+ * @throws HoldfastError INVALID_ARGUMENT for what no filesystem can take for a path, and for a URL:
+ *   POSIX would take `s3://bucket/key` for a folder `s3:`
  */
 export function checkPath(call: string, path: unknown): void {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
@@ -96,7 +96,10 @@ export function checkPath(call: string, path: unknown): void {
   if (scheme !== undefined) throw invalidArgument(call, notAPath(scheme.toLowerCase()), path);
 }
 
-/** The beginning of a URL with an authority (RFC 3986 sections 3.1 and 3.2). A single letter is a drive of Windows. */
+/**
+ * The beginning of a URL with an authority (RFC 3986 sections 3.1 and 3.2). A single letter is a
+ * drive of Windows.
+ */
 const SCHEME = /^([a-z][a-z0-9+.-]+):\/\//i;
 
 function notAPath(scheme: string): string {

@@ -1,15 +1,17 @@
 /**
- * `holdfast/sync`: the calls of Holdfast for programs that cannot wait: stores with a synchronous interface, build scripts,
- * handlers of `process.on('exit')`.
+ * `holdfast/sync`: the calls of Holdfast for programs that cannot wait: stores with a synchronous
+ * interface, build scripts, handlers of `process.on('exit')`.
  *
- * They are made from the same sources as the asynchronous ones, by a build step that takes `async` and `await` out of them
- * (docs/decisions/0026-synchronous-calls.md). So options, errors, outcomes, what is on disk at every instant and what is found
- * after a crash are the same. What differs:
+ * They are made from the same sources as the asynchronous ones, by a build step that takes `async`
+ * and `await` out of them (docs/decisions/0026-synchronous-calls.md). So options, errors, outcomes,
+ * what is on disk at every instant and what is found after a crash are the same. What differs:
  *
- * - This thread does nothing else meanwhile. A call that waits for a lock sleeps in the kernel, up to `timeoutMs`; signals of
- *   `AbortSignal` cannot fire, and one that has fired refuses the call.
- * - A lock that this very process holds is never waited for, since nothing could release it: LOCK_NESTED, at once.
- * - Functions that are given must not be async, nor data and schemas: what they would do later no call could wait for.
+ * - This thread does nothing else meanwhile. A call that waits for a lock sleeps in the kernel, up
+ *   to `timeoutMs`; signals of `AbortSignal` cannot fire, and one that has fired refuses the call.
+ * - A lock that this very process holds is never waited for, since nothing could release it:
+ *   LOCK_NESTED, at once.
+ * - Functions that are given must not be async, nor data and schemas: what they would do later no
+ *   call could wait for.
  * - Each call commits by itself: there is no queue in which several could share one.
  */
 import { types } from 'node:util';
@@ -50,7 +52,10 @@ export type SynchronousOptions<Options> = Omit<Options, 'fs'> & {
   readonly fs?: SynchronousFs | undefined;
 };
 
-/** Makes the new value of a document: returns it, or changes the value it was given and returns nothing. */
+/**
+ * Makes the new value of a document: returns it, or changes the value it was given and returns
+ * nothing.
+ */
 export type SynchronousUpdater<T> = (value: T) => T | void;
 
 /** A lock that is held until `release`. */
@@ -63,7 +68,8 @@ export interface SynchronousLock {
   /** Whether `release` was not called yet. */
   readonly held: boolean;
   /**
-   * Makes sure that the lock still excludes others: it was not released, and nobody deleted or replaced its file.
+   * Makes sure that the lock still excludes others: it was not released, and nobody deleted or
+   * replaced its file.
    *
    * @throws HoldfastError LOCK_LOST
    */
@@ -73,12 +79,14 @@ export interface SynchronousLock {
 }
 
 /**
- * Replaces a file whole, or makes it, as `replaceFile` does: string (UTF-8), bytes, or a synchronous iterable of bytes.
+ * Replaces a file whole, or makes it, as `replaceFile` does: string (UTF-8), bytes, or a
+ * synchronous iterable of bytes.
  *
- * After success the path holds exactly the data, durably. After a failure with outcome `unchanged` the old file is as it was
- * and nothing is left beside it.
+ * After success the path holds exactly the data, durably. After a failure with outcome `unchanged`
+ * the old file is as it was and nothing is left beside it.
  *
- * @throws HoldfastError those of `replaceFile`; INVALID_ARGUMENT for a stream, which nobody could wait for
+ * @throws HoldfastError those of `replaceFile`; INVALID_ARGUMENT for a stream, which nobody could
+ *   wait for
  */
 export function replaceFileSync(
   path: string,
@@ -89,10 +97,11 @@ export function replaceFileSync(
 }
 
 /**
- * Updates a file under its lock, whatever it holds, and returns its new content, as `updateFile` does. The updater gets bytes,
- * or with `encoding: 'utf8'` text.
+ * Updates a file under its lock, whatever it holds, and returns its new content, as `updateFile`
+ * does. The updater gets bytes, or with `encoding: 'utf8'` text.
  *
- * @throws HoldfastError those of `updateFile`; LOCK_NESTED when this process holds the lock; INVALID_ARGUMENT for an async updater
+ * @throws HoldfastError those of `updateFile`; LOCK_NESTED when this process holds the lock;
+ *   INVALID_ARGUMENT for an async updater
  */
 export function updateFileSync(
   path: string,
@@ -116,7 +125,8 @@ export function updateFileSync(
 /**
  * Reads a JSON document, as `readJson` does. Nothing is locked and nothing is written.
  *
- * @throws HoldfastError those of `readJson`; INVALID_ARGUMENT for a schema that judges asynchronously
+ * @throws HoldfastError those of `readJson`; INVALID_ARGUMENT for a schema that judges
+ *   asynchronously
  */
 export function readJsonSync<T = JsonValue>(
   path: string,
@@ -126,13 +136,14 @@ export function readJsonSync<T = JsonValue>(
 }
 
 /**
- * Updates a JSON document under its lock, and returns the new value, as `updateJson` does: what other processes wrote is kept,
- * and what the updater did not change stays to the byte.
+ * Updates a JSON document under its lock, and returns the new value, as `updateJson` does: what
+ * other processes wrote is kept, and what the updater did not change stays to the byte.
  *
- * After success the change survives a power loss. After a failure of this call the document is as if it had not been made.
+ * After success the change survives a power loss. After a failure of this call the document is as
+ * if it had not been made.
  *
- * @throws HoldfastError those of `updateJson`; LOCK_NESTED when this process holds the lock; INVALID_ARGUMENT for an async updater
- *   or a schema that judges asynchronously
+ * @throws HoldfastError those of `updateJson`; LOCK_NESTED when this process holds the lock;
+ *   INVALID_ARGUMENT for an async updater or a schema that judges asynchronously
  */
 export function updateJsonSync<T = JsonObject>(
   path: string,
@@ -157,7 +168,8 @@ export function readEnvSync(
 /**
  * Updates a `.env` file under its lock, as `updateEnv` does.
  *
- * @throws HoldfastError those of `updateEnv`; LOCK_NESTED and INVALID_ARGUMENT as {@link updateJsonSync}
+ * @throws HoldfastError those of `updateEnv`; LOCK_NESTED and INVALID_ARGUMENT as
+ *   {@link updateJsonSync}
  */
 export function updateEnvSync(
   path: string,
@@ -180,9 +192,11 @@ export function readTomlSync<T = TomlTable>(
 }
 
 /**
- * Updates a TOML document under its lock, as `updateToml` does. Needs the package `toml-eslint-parser`.
+ * Updates a TOML document under its lock, as `updateToml` does. Needs the package
+ * `toml-eslint-parser`.
  *
- * @throws HoldfastError those of `updateToml`; LOCK_NESTED and INVALID_ARGUMENT as {@link updateJsonSync}
+ * @throws HoldfastError those of `updateToml`; LOCK_NESTED and INVALID_ARGUMENT as
+ *   {@link updateJsonSync}
  */
 export function updateTomlSync<T = TomlTable>(
   path: string,
@@ -207,7 +221,8 @@ export function readYamlSync<T = JsonObject>(
 /**
  * Updates a YAML document under its lock, as `updateYaml` does. Needs the package `yaml`.
  *
- * @throws HoldfastError those of `updateYaml`; LOCK_NESTED and INVALID_ARGUMENT as {@link updateJsonSync}
+ * @throws HoldfastError those of `updateYaml`; LOCK_NESTED and INVALID_ARGUMENT as
+ *   {@link updateJsonSync}
  */
 export function updateYamlSync<T = JsonObject>(
   path: string,
@@ -218,9 +233,11 @@ export function updateYamlSync<T = JsonObject>(
 }
 
 /**
- * Takes the lock of a path, as `acquireLock` does. It is held until `release`, or until the process dies, however.
+ * Takes the lock of a path, as `acquireLock` does. It is held until `release`, or until the process
+ * dies, however.
  *
- * @throws HoldfastError those of `acquireLock`; LOCK_NESTED when this process holds the lock in a mode that excludes this one
+ * @throws HoldfastError those of `acquireLock`; LOCK_NESTED when this process holds the lock in a
+ *   mode that excludes this one
  */
 export function acquireLockSync(
   path: string,
@@ -230,11 +247,11 @@ export function acquireLockSync(
 }
 
 /**
- * Runs a function while it holds the lock of a path, and returns what it returns, as `withLock` does. The lock is released when
- * the function ends, also when it fails.
+ * Runs a function while it holds the lock of a path, and returns what it returns, as `withLock`
+ * does. The lock is released when the function ends, also when it fails.
  *
- * @throws HoldfastError those of {@link acquireLockSync}; INVALID_ARGUMENT for a function that returns a promise: the lock is
- *   released before it is done
+ * @throws HoldfastError those of {@link acquireLockSync}; INVALID_ARGUMENT for a function that
+ *   returns a promise: the lock is released before it is done
  */
 export function withLockSync<T>(
   path: string,
@@ -247,8 +264,8 @@ export function withLockSync<T>(
 }
 
 /**
- * Appends records to a log, which is made if it is missing, as `appendRecords` does. When the call returns, all of them are
- * durable, each as one line of its own.
+ * Appends records to a log, which is made if it is missing, as `appendRecords` does. When the call
+ * returns, all of them are durable, each as one line of its own.
  *
  * @throws HoldfastError those of `appendRecords`; LOCK_NESTED when this process holds the lock
  */
@@ -260,7 +277,10 @@ export function appendRecordsSync(
   return now(appendRecords(path, records, asAsync(options)));
 }
 
-/** The build has made a function of it that gives its result, and not the promise that its type names. */
+/**
+ * The build has made a function of it that gives its result, and not the promise that its type
+ * names.
+ */
 function now<T>(result: Promise<T>): T {
   if (types.isPromise(result)) throw new Error('holdfast/sync is to be imported by that name');
   return result;

@@ -1,6 +1,7 @@
 /**
- * `holdfast/syntaxes`: what a document holds, apart from where it lies, for those who keep documents elsewhere than in files.
- * A syntax reads bytes, hands out values, and makes a new value the smallest edits of the text.
+ * `holdfast/syntaxes`: what a document holds, apart from where it lies, for those who keep
+ * documents elsewhere than in files. A syntax reads bytes, hands out values, and makes a new value
+ * the smallest edits of the text.
  */
 export { applyUpdater, asPromise, type UpdaterCall } from './document/apply-updater.js';
 export type { Document, OpenOptions, Syntax } from './document/syntax.js';

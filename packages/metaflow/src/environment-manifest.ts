@@ -13,7 +13,9 @@ import { checkInside, escapes, objectOf, readSharedObject } from './shared-file.
 
 /** Where the manifest lies and how long to wait for its lock. */
 export interface EnvironmentManifestOptions {
-  /** How long to wait for the lock of the manifest, in milliseconds; without it the wait has no end. */
+  /**
+   * How long to wait for the lock of the manifest, in milliseconds; without it the wait has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;

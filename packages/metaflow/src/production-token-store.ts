@@ -18,7 +18,9 @@ export interface ProductionTokenStoreOptions {
    * ({@link ProductionTokenStore.home}).
    */
   readonly home?: string | undefined;
-  /** How long to wait for the lock of a token file, in milliseconds; without it the wait has no end. */
+  /**
+   * How long to wait for the lock of a token file, in milliseconds; without it the wait has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;

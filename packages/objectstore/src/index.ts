@@ -1,6 +1,6 @@
 /**
- * `@holdfast/objectstore`: documents in object stores that speak S3, updated so that no change of anybody is lost.
- * docs/object-stores.md says what is promised, and of which stores.
+ * `@holdfast/objectstore`: documents in object stores that speak S3, updated so that no change of
+ * anybody is lost. docs/object-stores.md says what is promised, and of which stores.
  */
 export {
   readJson,

@@ -2,16 +2,20 @@
 import { invalidArgument } from 'holdfast/options';
 import type { ObjectName } from './store/object-store.js';
 
-/** Amazon S3, "General purpose bucket naming rules"; older buckets have capitals and underscores. */
+/**
+ * Amazon S3, "General purpose bucket naming rules"; older buckets have capitals and underscores.
+ */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 
 /** Amazon S3, "Naming Amazon S3 objects". */
 const MAX_KEY_BYTES = 1024;
 
 /**
- * The object that a URL names. What follows the bucket is the key as it is: nothing in it is decoded, as with the AWS command line.
+ * The object that a URL names. What follows the bucket is the key as it is: nothing in it is
+ * decoded, as with the AWS command line.
  *
- * @throws HoldfastError INVALID_ARGUMENT for what is no such URL, and for a key that cannot be asked for by HTTP
+ * @throws HoldfastError INVALID_ARGUMENT for what is no such URL, and for a key that cannot be
+ *   asked for by HTTP
  */
 export function parseS3Url(call: string, url: unknown): ObjectName {
   const refuse = (why: string): never => {

@@ -1,6 +1,6 @@
 /**
- * A proxy before a real store that does to requests what networks and stores do. Signatures stay valid: the header Host is
- * passed on as the client has it.
+ * A proxy before a real store that does to requests what networks and stores do. Signatures stay
+ * valid: the header Host is passed on as the client has it.
  */
 import {
   createServer,

@@ -1,6 +1,6 @@
 /**
- * Real stores on the loopback, each with a folder of its own: gofakes3 and versitygw, which `.ci/run stores` builds from their
- * Go modules into `.cache/stores`.
+ * Real stores on the loopback, each with a folder of its own: gofakes3 and versitygw, which
+ * `.ci/run stores` builds from their Go modules into `.cache/stores`.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';

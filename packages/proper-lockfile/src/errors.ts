@@ -15,7 +15,10 @@ const codes: Partial<Readonly<Record<ErrorCode, string>>> = {
   DIRECTORY_NOT_WRITABLE: 'EACCES',
 };
 
-/** @param error - what a call of Holdfast has thrown; it is the `cause` of the one that the caller gets */
+/**
+ * @param error - what a call of Holdfast has thrown; it is the `cause` of the one that the caller
+ *   gets
+ */
 export function asLockError(error: unknown, file: string): unknown {
   if (!isHoldfastError(error)) return error;
   const code = codes[error.code] ?? errnoOf(error.cause) ?? error.code;

@@ -1,10 +1,12 @@
 /**
- * `@holdfast/proper-lockfile`: the calls of proper-lockfile, made by Holdfast. For `overrides` of npm, by which a whole tree of
- * packages gets it in the place of the original, and for programs that move (docs/moving.md in the repository of Holdfast).
+ * `@holdfast/proper-lockfile`: the calls of proper-lockfile, made by Holdfast. For `overrides` of
+ * npm, by which a whole tree of packages gets it in the place of the original, and for programs
+ * that move (docs/moving.md in the repository of Holdfast).
  *
- * A lock is a kernel lock on `<file>.flock`, and the directory of the original beside it, so that programs of both kinds exclude
- * each other. Among programs that have this package it is the kernel that says who holds the lock: no two do when an event loop
- * is busy or the clock is set, and whoever waits has it as soon as it is free, in turn.
+ * A lock is a kernel lock on `<file>.flock`, and the directory of the original beside it, so that
+ * programs of both kinds exclude each other. Among programs that have this package it is the kernel
+ * that says who holds the lock: no two do when an event loop is busy or the clock is set, and
+ * whoever waits has it as soon as it is free, in turn.
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
@@ -60,8 +62,8 @@ const holdings = new Map<string, Holding>();
  * Takes the lock of a file.
  *
  * @returns releases it; a second call rejects with ERELEASED
- * @throws Error with `code` ELOCKED when it is held and stays so for as long as `retries` say; ENOENT when the file is missing; or that
- *   of a system call
+ * @throws Error with `code` ELOCKED when it is held and stays so for as long as `retries` say;
+ *   ENOENT when the file is missing; or that of a system call
  */
 async function lock(file: string, options: LockOptions = {}): Promise<() => Promise<void>> {
   const place = placeOf(await pathOf(file, options), options);
@@ -99,7 +101,10 @@ async function unlock(file: string, options: UnlockOptions = {}): Promise<void> 
   await ownLock(await pathOf(file, options)).release();
 }
 
-/** The same at once, of a lock that {@link lockSync} has taken; one of `lock` is free a moment later. */
+/**
+ * The same at once, of a lock that {@link lockSync} has taken; one of `lock` is free a moment
+ * later.
+ */
 function unlockSync(file: string, options: UnlockOptions = {}): void {
   void ownLock(pathOfSync(file, options)).release();
 }
@@ -156,7 +161,10 @@ function settingsOf(
   return { path: file, lockPath, guard: { type: 'proper-lockfile', path: directory, ...times } };
 }
 
-/** Remembers the lock, and looks from time to time whether it was lost: the directory is refreshed by Holdfast. */
+/**
+ * Remembers the lock, and looks from time to time whether it was lost: the directory is refreshed
+ * by Holdfast.
+ */
 function hold({ file }: LockPlace, held: HeldLock, options: LockOptions): Holding {
   const watch = setInterval(() => void look(), updateMsOf(options)).unref();
   const holding: Holding = { lock: held, watch };

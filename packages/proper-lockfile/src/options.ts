@@ -2,7 +2,9 @@
 
 /** How a lock is looked for. */
 export interface UnlockOptions {
-  /** By default symlinks are followed, and the file must exist. `false`: the path is taken as it is. */
+  /**
+   * By default symlinks are followed, and the file must exist. `false`: the path is taken as it is.
+   */
   readonly realpath?: boolean | undefined;
   /** The directory by which the file is locked; `<file>.lock` by default. */
   readonly lockfilePath?: string | undefined;
@@ -10,17 +12,23 @@ export interface UnlockOptions {
 
 /** How it is found out whether a file is locked. */
 export interface CheckOptions extends UnlockOptions {
-  /** After how many milliseconds a directory that nobody refreshes counts no more; 10,000 by default, 2,000 at least. */
+  /**
+   * After how many milliseconds a directory that nobody refreshes counts no more; 10,000 by
+   * default, 2,000 at least.
+   */
   readonly stale?: number | undefined;
 }
 
 /** How a lock is taken. */
 export interface LockOptions extends CheckOptions {
-  /** How often the directory is refreshed, in milliseconds; half of `stale` by default and at most, 1,000 at least. */
+  /**
+   * How often the directory is refreshed, in milliseconds; half of `stale` by default and at most,
+   * 1,000 at least.
+   */
   readonly update?: number | null | undefined;
   /**
-   * How long to wait for a lock that is held: a number of retries, or the options of the package `retry`, whose pauses are added up.
-   * Within that time the lock is had as soon as it is free.
+   * How long to wait for a lock that is held: a number of retries, or the options of the package
+   * `retry`, whose pauses are added up. Within that time the lock is had as soon as it is free.
    */
   readonly retries?: number | RetryOptions | readonly number[] | null | undefined;
   /** Told when the lock was lost; by default the error is thrown, where nobody catches it. */

@@ -8,7 +8,10 @@ export interface LockPlace {
   readonly file: string;
   /** The directory of proper-lockfile. */
   readonly directory: string;
-  /** The file of Holdfast, which is there for good. Programs that call Holdfast with this guard have the same. */
+  /**
+   * The file of Holdfast, which is there for good. Programs that call Holdfast with this guard have
+   * the same.
+   */
   readonly lockPath: string;
 }
 

@@ -1,4 +1,7 @@
-/** What proper-lockfile documents and does, of the peer and of the drop-in; and where the two differ. */
+/**
+ * What proper-lockfile documents and does, of the peer and of the drop-in; and where the two
+ * differ.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {

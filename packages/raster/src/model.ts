@@ -136,7 +136,9 @@ export type Crs =
 
 /** Of a system that moves with the ground. */
 export interface WithEpoch {
-  /** When the coordinates are true, as a decimal year; GeoKeys have one of their own for it (5120). */
+  /**
+   * When the coordinates are true, as a decimal year; GeoKeys have one of their own for it (5120).
+   */
   readonly coordinateEpoch?: number | undefined;
 }
 
@@ -151,7 +153,9 @@ export interface Georeferencing {
   readonly pixelIs?: 'area' | 'point' | undefined;
 }
 
-/** The value that means "no data"; a bigint for 64-bit integers past 2^53. `NaN` only for floats. */
+/**
+ * The value that means "no data"; a bigint for 64-bit integers past 2^53. `NaN` only for floats.
+ */
 export type Nodata = number | bigint;
 
 /** What a band is, in GDAL's words (`GDALColorInterp`, those of 3.10 too). */

@@ -1,10 +1,12 @@
 /**
- * `@holdfast/write-file-atomic`: the calls of write-file-atomic, made by Holdfast. For `overrides` of npm, by which a whole tree
- * of packages gets it in the place of the original, and for programs that move (docs/moving.md in the repository of Holdfast).
+ * `@holdfast/write-file-atomic`: the calls of write-file-atomic, made by Holdfast. For `overrides`
+ * of npm, by which a whole tree of packages gets it in the place of the original, and for programs
+ * that move (docs/moving.md in the repository of Holdfast).
  *
- * What is the same: arguments, options, callback and promise, `sync`, the order of calls on one file, the codes of errors. What is
- * better: a full disk is an error and the old file stays; the directory is synced too; extended attributes and ACL are kept; a
- * symlink that dangles is followed; the temporary file of a process that was killed is removed by the next one.
+ * What is the same: arguments, options, callback and promise, `sync`, the order of calls on one
+ * file, the codes of errors. What is better: a full disk is an error and the old file stays; the
+ * directory is synced too; extended attributes and ACL are kept; a symlink that dangles is
+ * followed; the temporary file of a process that was killed is removed by the next one.
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
@@ -32,8 +34,9 @@ export interface WriteFileAtomic {
 const underWay = new Map<string, Promise<unknown>>();
 
 /**
- * Replaces a file whole, or makes it. After success the path holds exactly the data, durably (unless `fsync` is false). After a
- * failure the old file is as it was, unless the error's `cause.outcome` says otherwise.
+ * Replaces a file whole, or makes it. After success the path holds exactly the data, durably
+ * (unless `fsync` is false). After a failure the old file is as it was, unless the error's
+ * `cause.outcome` says otherwise.
  *
  * Calls of this process on one file are made in order.
  *

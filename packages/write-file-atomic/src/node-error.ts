@@ -2,7 +2,10 @@
 import { constants } from 'node:os';
 import { errnoOf, isError, isHoldfastError, type ErrorCode } from 'holdfast/errors';
 
-/** What says the same where the kernel reported no error: a short count, say, is how it tells of a full disk. */
+/**
+ * What says the same where the kernel reported no error: a short count, say, is how it tells of a
+ * full disk.
+ */
 const codes: Partial<Readonly<Record<ErrorCode, keyof typeof constants.errno>>> = {
   NO_SPACE: 'ENOSPC',
   NOT_FOUND: 'ENOENT',
@@ -15,7 +18,8 @@ const codes: Partial<Readonly<Record<ErrorCode, keyof typeof constants.errno>>> 
 };
 
 /**
- * The error for the caller. Its `cause` is that of Holdfast, whose `outcome` says what is on disk now, and its message too.
+ * The error for the caller. Its `cause` is that of Holdfast, whose `outcome` says what is on disk
+ * now, and its message too.
  *
  * @param error - what a call of Holdfast has thrown
  */

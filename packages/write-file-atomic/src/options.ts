@@ -8,15 +8,24 @@ export interface Owner {
 
 /** How a file is written. What is not named here is ignored, as it is by write-file-atomic. */
 export interface Options {
-  /** By default that of the file that is replaced; `false`: of whoever writes. Both numbers are needed. */
+  /**
+   * By default that of the file that is replaced; `false`: of whoever writes. Both numbers are
+   * needed.
+   */
   readonly chown?: Owner | false | null | undefined;
   /** Of data that is a string; `utf8` by default. */
   readonly encoding?: string | null | undefined;
   /** `false`: nothing is synced, so a power loss may leave neither the old file nor the new one. */
   readonly fsync?: boolean | undefined;
-  /** The permission bits. By default those of the file that is replaced; `false`: those of any new file. */
+  /**
+   * The permission bits. By default those of the file that is replaced; `false`: those of any new
+   * file.
+   */
   readonly mode?: number | string | false | null | undefined;
-  /** Called with the path of the temporary file when that was made; what it returns is awaited, but not by `sync`. */
+  /**
+   * Called with the path of the temporary file when that was made; what it returns is awaited, but
+   * not by `sync`.
+   */
   readonly tmpfileCreated?: ((path: string) => unknown) | null | undefined;
 }
 

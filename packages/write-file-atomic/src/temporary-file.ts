@@ -1,6 +1,7 @@
 /**
- * What write-file-atomic does with its temporary file, done to that of Holdfast: it is told when it was made, and gets another
- * owner. Both are done by the filesystem that the call works on, which sees the file being made and being given away.
+ * What write-file-atomic does with its temporary file, done to that of Holdfast: it is told when it
+ * was made, and gets another owner. Both are done by the filesystem that the call works on, which
+ * sees the file being made and being given away.
  */
 import type { Fs } from 'holdfast/os';
 import type { SynchronousFs } from 'holdfast/sync';
@@ -65,7 +66,10 @@ export function fulfillingSync(fs: SynchronousFs, { owner, created }: Wishes): S
   };
 }
 
-/** What the caller's own function has thrown, or the kernel about its owner: the caller gets that and nothing else. */
+/**
+ * What the caller's own function has thrown, or the kernel about its owner: the caller gets that
+ * and nothing else.
+ */
 export class FailedWish extends Error {
   override readonly cause: unknown;
 
@@ -79,7 +83,10 @@ function isNew({ create }: Flags): boolean {
   return create === 'exclusive';
 }
 
-/** As in write-file-atomic: some filesystems have no owners, and only root gives files away, which is no failure of the write. */
+/**
+ * As in write-file-atomic: some filesystems have no owners, and only root gives files away, which
+ * is no failure of the write.
+ */
 function refuseUnlessUsual(error: unknown): void {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOSYS') return;

@@ -1,4 +1,7 @@
-/** What write-file-atomic documents and does, of the peer and of the drop-in; and where the two differ. */
+/**
+ * What write-file-atomic documents and does, of the peer and of the drop-in; and where the two
+ * differ.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -146,7 +149,9 @@ onlyDropIn('an array of larger elements is written whole', async (write, at) => 
   assert.equal(statSync(`${at}/a`).size, 4);
 });
 
-/** The peer gives them the mode of the existing file in one form, and that of a new one in another. */
+/**
+ * The peer gives them the mode of the existing file in one form, and that of a new one in another.
+ */
 onlyDropIn('a mode of false is that of a new file', async (write, at) => {
   if (!onPosix) return;
   writeFileSync(`${at}/a`, 'old', { mode: 0o600 });

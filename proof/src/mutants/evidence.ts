@@ -1,6 +1,6 @@
 /**
- * What notices each mutant, kept in `proof/evidence.json` so that it need not be found again. `npm run mutants -- --write`
- * makes the file; nobody edits it.
+ * What notices each mutant, kept in `proof/evidence.json` so that it need not be found again.
+ * `npm run mutants -- --write` makes the file; nobody edits it.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { ScenarioRun } from './scenario-run.js';

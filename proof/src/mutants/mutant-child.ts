@@ -1,6 +1,7 @@
 /**
- * Runs scenarios on a copy of a package until one of them notices something. Prints a line of JSON for each run that begins,
- * and then what was noticed. SCENARIOS is the URL of a module whose `scenariosOf` makes them for the copy.
+ * Runs scenarios on a copy of a package until one of them notices something. Prints a line of JSON
+ * for each run that begins, and then what was noticed. SCENARIOS is the URL of a module whose
+ * `scenariosOf` makes them for the copy.
  *
  *   node mutant-child.js ENTRY SCENARIOS   < JSON of the runs to make
  */

@@ -1,9 +1,11 @@
 /**
- * Tests the proof: each mutant of a package must break a promise that a scenario or a test sees. One that nothing notices is
- * either a call that is not needed or a hole in the proof, and both are worth knowing.
+ * Tests the proof: each mutant of a package must break a promise that a scenario or a test sees.
+ * One that nothing notices is either a call that is not needed or a hole in the proof, and both are
+ * worth knowing.
  *
- * The evidence (evidence.ts) names for each mutant what must notice it, so that a mutant takes a second. Where it names
- * nothing, or the wrong thing, what notices its neighbours is tried, then every scenario and every test of the package.
+ * The evidence (evidence.ts) names for each mutant what must notice it, so that a mutant takes a
+ * second. Where it names nothing, or the wrong thing, what notices its neighbours is tried, then
+ * every scenario and every test of the package.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,11 +43,13 @@ export interface MutantOptions {
   readonly nodeModules: string;
   /** For each mutant by its name, what notices it. */
   readonly evidence: Evidence;
-  /** What is tried before all else where the evidence does not help: tests whose path contains this. */
+  /**
+   * What is tried before all else where the evidence does not help: tests whose path contains this.
+   */
   readonly tryFirst?: string | undefined;
   /**
-   * What is tried where the evidence does not help: what notices others of the file, the scenarios that call the function,
-   * and tests of the same folder; by default everything after these.
+   * What is tried where the evidence does not help: what notices others of the file, the scenarios
+   * that call the function, and tests of the same folder; by default everything after these.
    */
   readonly search?: 'nothing' | 'near' | 'everything';
   /** How many processes run at a time; 2 by default. */
@@ -181,8 +185,8 @@ class Trial {
   }
 
   /**
-   * The tests between two distances: 0 for those that import the file, 1 for those of its folder, 2 for others. Among them
-   * those that need no root come first.
+   * The tests between two distances: 0 for those that import the file, 1 for those of its folder, 2
+   * for others. Among them those that need no root come first.
    */
   #testsFrom(from: number, to = Infinity): readonly string[] {
     const { package: root, tests } = this.#options;
@@ -221,7 +225,10 @@ class Trial {
     return this.#noticedByScenarios([seen.run]);
   }
 
-  /** A test that fails by itself now and then notices nothing: it must pass without the mutant and fail again with it. */
+  /**
+   * A test that fails by itself now and then notices nothing: it must pass without the mutant and
+   * fail again with it.
+   */
   async #noticedByTests(tests: readonly string[]): Promise<Noticed | undefined> {
     const { folder } = this.#copy;
     for (const test of tests) {

@@ -1,10 +1,16 @@
-/** Every mutant of a package, each with a name that stays when code moves within its function or a variable is renamed. */
+/**
+ * Every mutant of a package, each with a name that stays when code moves within its function or a
+ * variable is renamed.
+ */
 import ts from 'typescript';
 import { mutators, type Edit, type Mutator } from './mutators.js';
 import { functionOf, readSources, type Source, type Syntax } from './syntax.js';
 
 export interface Mutant {
-  /** `stage/staged-file: StagedFile.sync: file sync`, with a number where a function has the kind more than once. */
+  /**
+   * `stage/staged-file: StagedFile.sync: file sync`, with a number where a function has the kind
+   * more than once.
+   */
   readonly name: string;
   readonly kind: string;
   readonly noticedBy: Mutator['noticedBy'];

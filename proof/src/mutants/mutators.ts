@@ -1,7 +1,8 @@
 /**
- * What is taken out of the code, one at a time, that keeps data safe. Each kind is a row of {@link mutators}: how its places
- * look in the syntax tree, and what stands there instead. Places are known by what is called or compared, as the types say
- * it (`Fs.rename`, `FileStat.ino`), never by the name of a variable.
+ * What is taken out of the code, one at a time, that keeps data safe. Each kind is a row of
+ * {@link mutators}: how its places look in the syntax tree, and what stands there instead. Places
+ * are known by what is called or compared, as the types say it (`Fs.rename`, `FileStat.ino`), never
+ * by the name of a variable.
  */
 import ts from 'typescript';
 import type { Syntax } from './syntax.js';
@@ -16,7 +17,10 @@ export interface Edit {
 
 export interface Mutator {
   readonly kind: string;
-  /** What notices it: scenarios, or for what guards against strangers and nonsense, tests. Tried first; all are tried. */
+  /**
+   * What notices it: scenarios, or for what guards against strangers and nonsense, tests. Tried
+   * first; all are tried.
+   */
   readonly noticedBy: 'scenario' | 'test';
   readonly find: (node: ts.Node, syntax: Syntax) => Edit | undefined;
 }
@@ -212,7 +216,10 @@ function calls(
   };
 }
 
-/** Comparisons with the first member say that all is well; what is compared beside it in one go goes with it. */
+/**
+ * Comparisons with the first member say that all is well; what is compared beside it in one go goes
+ * with it.
+ */
 function comparisons(
   kind: string,
   noticedBy: Mutator['noticedBy'],
@@ -299,7 +306,9 @@ function nextStatement(node: ts.Statement): ts.Statement | undefined {
   return parent.statements[parent.statements.indexOf(node) + 1];
 }
 
-/** `if (…) throw …`, but for a bare `Error`: that is said of what only a mistake of ours can break. */
+/**
+ * `if (…) throw …`, but for a bare `Error`: that is said of what only a mistake of ours can break.
+ */
 function isGuard(node: ts.Node, syntax: Syntax): node is ts.IfStatement {
   if (!ts.isIfStatement(node) || !syntax.throws(node.thenStatement)) return false;
   return !/^\{?\s*throw new Error\(/.test(node.thenStatement.getText());

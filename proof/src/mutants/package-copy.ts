@@ -15,7 +15,10 @@ import type { Mutant } from './mutant-list.js';
 import { compile } from './syntax.js';
 
 export class PackageCopy {
-  /** A folder with `package.json`, `dist` and `dist-test`, in which the package finds itself by its name. */
+  /**
+   * A folder with `package.json`, `dist` and `dist-test`, in which the package finds itself by its
+   * name.
+   */
   readonly folder: string;
   #undo: (() => void) | undefined;
 

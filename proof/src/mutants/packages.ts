@@ -1,4 +1,7 @@
-/** What of this repository is mutated: the core, how a mosaic is written, and how an object is committed. */
+/**
+ * What of this repository is mutated: the core, how a mosaic is written, and how an object is
+ * committed.
+ */
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readEvidence, type Evidence } from './evidence.js';
@@ -23,7 +26,8 @@ export const mutable: readonly [Mutable, ...Mutable[]] = [
   },
   {
     package: 'packages/raster',
-    // Not what is kept for `resume`: it is believed only after it was read again, so nothing of it can be lost.
+    // Not what is kept for `resume`: it is believed only after it was read again, so nothing of it
+    // can be lost.
     files: /^(?:write\/(?:write-mosaic|mosaic-plan|tiles-directory|recover-vrt)|read\/read-index)$/,
     scenarios: new URL('../scenarios/tiled-vrt.js', import.meta.url),
   },

@@ -53,7 +53,10 @@ export function mutantEnginesOf(scenario: Scenario): readonly MutantEngine[] {
   return all.filter((engine) => (scenario.engines ?? all).includes(engine));
 }
 
-/** What the run noticed, as a line of text. A scenario that cannot even run without a crash shows that. */
+/**
+ * What the run noticed, as a line of text. A scenario that cannot even run without a crash shows
+ * that.
+ */
 export async function noticed(
   engine: MutantEngine,
   scenario: Scenario,

@@ -1,6 +1,6 @@
 /**
- * The sources of a package as syntax trees whose names are resolved: `file.sync()` is known as the `sync` of `FsHandle`,
- * whatever the variable is called and wherever the line stands.
+ * The sources of a package as syntax trees whose names are resolved: `file.sync()` is known as the
+ * `sync` of `FsHandle`, whatever the variable is called and wherever the line stands.
  */
 import { relative } from 'node:path';
 import ts from 'typescript';
@@ -101,7 +101,10 @@ export function compile(text: string): string {
   return outputText;
 }
 
-/** The function that a node belongs to: the outermost one that has a name, with its class, so no local name counts. */
+/**
+ * The function that a node belongs to: the outermost one that has a name, with its class, so no
+ * local name counts.
+ */
 export function functionOf(node: ts.Node): string {
   let named = '';
   for (let at: ts.Node | undefined = node; at; at = at.parent) {

@@ -22,7 +22,8 @@ const flags = ['--conditions=holdfast-modules', '--test-reporter=tap', '--test-f
  * Runs tests on a copy of their package.
  *
  * @param names - only the tests of these names; all of the file by default
- * @returns the first one that failed; `undefined` when all passed, and when they came to no end although no name was given
+ * @returns the first one that failed; `undefined` when all passed, and when they came to no end
+ *   although no name was given
  */
 export async function firstFailed(
   folder: string,

@@ -40,8 +40,8 @@ export interface Budget {
   readonly failingWrites: readonly number[];
   readonly generated: Readonly<Record<FamilyName, GeneratedBudget>>;
   /**
-   * Which mutants: `some` are every fourth of those whose evidence is kept, which take some seconds each (`npm run mutants`
-   * tries every one); with `all`, what notices others is searched for.
+   * Which mutants: `some` are every fourth of those whose evidence is kept, which take some seconds
+   * each (`npm run mutants` tries every one); with `all`, what notices others is searched for.
    */
   readonly mutants: 'none' | 'some' | 'all';
 }
@@ -94,7 +94,8 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     exhaustiveUpTo: 8,
     randomPerStep: 48,
     recoveryDepth: 2,
-    // At every call an I/O error, once and lasting, and two of the other errors in turn; a release tries them all.
+    // At every call an I/O error, once and lasting, and two of the other errors in turn; a release
+    // tries them all.
     faultCase: ({ call, fault, lasting }) =>
       fault === 'EIO' ||
       fault === 'short count' ||

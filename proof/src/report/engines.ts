@@ -28,7 +28,10 @@ export const MODEL_ROOT = '/d';
 
 type Counts = Pick<ReportRow, 'states' | 'cases' | 'violations'>;
 
-/** Where an engine is to run a scenario: nowhere when the budget, or the scenario itself, leaves it out. */
+/**
+ * Where an engine is to run a scenario: nowhere when the budget, or the scenario itself, leaves it
+ * out.
+ */
 export function filesystemsFor(
   engine: ReportEngine,
   name: string,

@@ -32,7 +32,10 @@ export interface Shard {
   readonly shards: number;
 }
 
-/** The shortest scenarios of a family, and those of the longer ones that the budget affords; of these one part. */
+/**
+ * The shortest scenarios of a family, and those of the longer ones that the budget affords; of
+ * these one part.
+ */
 export async function runGenerated(
   family: FamilyName,
   budget: Budget,

@@ -1,5 +1,6 @@
 /**
- * What is done of a report, rows of a task or all mutants, a line of JSON each, so that a long run may be ended and gone on with, or be made in pieces.
+ * What is done of a report, rows of a task or all mutants, a line of JSON each, so that a long run
+ * may be ended and gone on with, or be made in pieces.
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { MutantResult } from '../mutants/mutant-engine.js';

@@ -1,4 +1,6 @@
-/** Runs the tasks of a report in processes side by side, so that one core does not wait for another. */
+/**
+ * Runs the tasks of a report in processes side by side, so that one core does not wait for another.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';

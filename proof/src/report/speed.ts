@@ -7,7 +7,10 @@ import { MODEL_ROOT } from './engines.js';
 export interface Speed {
   /** States made and told from each other, equal ones included. */
   readonly madePerSecond: number;
-  /** Distinct states made, recovered and checked; the check makes the next run of the program as well. */
+  /**
+   * Distinct states made, recovered and checked; the check makes the next run of the program as
+   * well.
+   */
   readonly checkedPerSecond: number;
 }
 

@@ -1,4 +1,7 @@
-/** A piece of the report that one process works out: a scenario under an engine, or a part of the generated ones. */
+/**
+ * A piece of the report that one process works out: a scenario under an engine, or a part of the
+ * generated ones.
+ */
 import type { ScenarioModule } from '@holdfast/crashkit';
 import { budgets, type BudgetName, type FamilyName } from './budget.js';
 import { runEngine, type ReportEngine } from './engines.js';

@@ -5,7 +5,10 @@ import { budgets, familyNames, type FamilyName } from './budget.js';
 import { engineNames, filesystemsFor } from './engines.js';
 import { moduleUrl, type ReportTask } from './task.js';
 
-/** The scenarios of the core, the same with its synchronous calls, and those of what writes a mosaic. */
+/**
+ * The scenarios of the core, the same with its synchronous calls, and those of what writes a
+ * mosaic.
+ */
 const modules = [
   'proof/dist/scenarios/holdfast.js',
   'proof/dist/scenarios/holdfast-sync.js',

@@ -13,7 +13,9 @@ function write(api: typeof raster, fs: Fs, path: string, value: number): Promise
   return api.writeCog(path, source, { ...how, ifExists: 'replace', fs });
 }
 
-/** The samples that a reader finds, of the raster and its overview, which must all be of one write. */
+/**
+ * The samples that a reader finds, of the raster and its overview, which must all be of one write.
+ */
 async function see(api: typeof raster, fs: Fs, path: string): Promise<string> {
   if (!(await fs.exists(path))) return '(none)';
   const values = new Set<unknown>();

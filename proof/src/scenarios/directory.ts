@@ -1,6 +1,6 @@
 /**
- * publishDirectory: a first publish, replacements, and both after a publish that died; with one sync of the filesystem,
- * with previous trees kept, and where there is no exchange.
+ * publishDirectory: a first publish, replacements, and both after a publish that died; with one
+ * sync of the filesystem, with previous trees kept, and where there is no exchange.
  */
 import type { PublishDirectoryOptions } from 'holdfast';
 import type { Fs } from 'holdfast/os';
@@ -72,7 +72,10 @@ export function directoryScenarios(api: HoldfastApi): Record<string, ScenarioAt>
         ],
         mayStay: (path) => /(^|\/)out\.previous-\d(\/|$)/u.test(path),
       });
-  /** Both replace the same tree, and one of them may lose; the loser must not take the winner's tree away. */
+  /**
+   * Both replace the same tree, and one of them may lose; the loser must not take the winner's tree
+   * away.
+   */
   const twoProcesses: ScenarioAt = (root) => ({
     name: 'publishDirectory: two processes',
     root,
@@ -116,13 +119,17 @@ export function directoryScenarios(api: HoldfastApi): Record<string, ScenarioAt>
     }
   };
 
-  /** The replaced tree lies beside the target for a while; once the target is removed it must not come back. */
+  /**
+   * The replaced tree lies beside the target for a while; once the target is removed it must not
+   * come back.
+   */
   const thenRemoved: ScenarioAt = (root) => {
     const { recover, steps, ...rest } = replaceTwicePlan(root);
     return scenarioOfSteps({
       ...rest,
       name: 'publishDirectory: two renames, then removed',
-      // A replaced tree that could not be removed comes back when its target is removed: docs/guarantees.md says so.
+      // A replaced tree that could not be removed comes back when its target is removed:
+      // docs/guarantees.md says so.
       engines: ['model', 'race', 'kill', 'power'],
       recover,
       steps: [

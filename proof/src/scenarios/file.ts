@@ -1,4 +1,7 @@
-/** replaceFile: a first write, overwrites, through a symlink, never over an existing file, and two processes at once. */
+/**
+ * replaceFile: a first write, overwrites, through a symlink, never over an existing file, and two
+ * processes at once.
+ */
 import type { Fs } from 'holdfast/os';
 import {
   allowedAfter,

@@ -1,4 +1,7 @@
-/** The scenarios of Holdfast once more, with its synchronous calls in the place of those that have one. */
+/**
+ * The scenarios of Holdfast once more, with its synchronous calls in the place of those that have
+ * one.
+ */
 import * as holdfast from 'holdfast';
 import type { ScenarioAt } from '@holdfast/crashkit';
 import { synchronousApi } from '../synchronous/on-thread.js';

@@ -1,4 +1,7 @@
-/** The scenarios on Holdfast as it is installed here, for the kill engine's children; and on a copy of it, for the mutants'. */
+/**
+ * The scenarios on Holdfast as it is installed here, for the kill engine's children; and on a copy
+ * of it, for the mutants'.
+ */
 import * as holdfast from 'holdfast';
 import type { ScenarioAt } from '@holdfast/crashkit';
 import type { HoldfastApi } from './api.js';

@@ -1,6 +1,6 @@
 /**
- * inPlace: files that are overwritten where they are. Readers are those of Holdfast: whatever happens, they see the old document
- * or the new one.
+ * inPlace: files that are overwritten where they are. Readers are those of Holdfast: whatever
+ * happens, they see the old document or the new one.
  */
 import type { Fs } from 'holdfast/os';
 import {
@@ -146,7 +146,10 @@ export function inPlaceScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
     };
   };
 
-  /** What another program has written since, durably, stays, also where it is what the document held before. */
+  /**
+   * What another program has written since, durably, stays, also where it is what the document held
+   * before.
+   */
   const writtenSince: ScenarioAt = (root) => {
     const path = `${root}/doc.json`;
     return {
@@ -170,7 +173,10 @@ export function inPlaceScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
     };
   };
 
-  /** A process is killed somewhere, without a power loss; the next one finishes, and then the power goes. */
+  /**
+   * A process is killed somewhere, without a power loss; the next one finishes, and then the power
+   * goes.
+   */
   const killed =
     (name: string, isLast: () => (call: Call) => boolean): ScenarioAt =>
     (root): Scenario => {

@@ -1,6 +1,6 @@
 /**
- * Scenarios in which something happens at a given instant, and not by chance: what another program does there, or the
- * filesystem itself. Nothing crashes, so the race engine runs them, once.
+ * Scenarios in which something happens at a given instant, and not by chance: what another program
+ * does there, or the filesystem itself. Nothing crashes, so the race engine runs them, once.
  */
 import { setImmediate } from 'node:timers/promises';
 import { HoldfastError, isHoldfastError } from 'holdfast';

@@ -1,4 +1,7 @@
-/** updateJson, updateFile, updateToml and updateYaml: one call after another, several in one group, several processes, and in a directory that it must make. */
+/**
+ * updateJson, updateFile, updateToml and updateYaml: one call after another, several in one group,
+ * several processes, and in a directory that it must make.
+ */
 import type { Fs } from 'holdfast/os';
 import {
   allowedAfter,
@@ -102,7 +105,10 @@ export function jsonScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
       );
     };
 
-  /** Another program has put a document there and synced nothing; an update that changes nothing vouches for it. */
+  /**
+   * Another program has put a document there and synced nothing; an update that changes nothing
+   * vouches for it.
+   */
   const unchanged: ScenarioAt = (root) => {
     const path = `${root}/state.json`;
     const same = (fs: Fs): Promise<unknown> =>

@@ -1,13 +1,14 @@
 /**
- * A process that is killed while others live on: what it wrote stays in the page cache, its files close and its locks are
- * free, and no power was lost. So a crash later may still take what the killed process never synced.
+ * A process that is killed while others live on: what it wrote stays in the page cache, its files
+ * close and its locks are free, and no power was lost. So a crash later may still take what the
+ * killed process never synced.
  */
 import type { Fs, FsHandle } from 'holdfast/os';
 import { type Call, interceptFs } from '@holdfast/crashkit';
 
 /**
- * Does some work in a process that is killed right before the first call that `isLast` knows. Resolves when the process is
- * dead, or when its work has ended without coming so far.
+ * Does some work in a process that is killed right before the first call that `isLast` knows.
+ * Resolves when the process is dead, or when its work has ended without coming so far.
  */
 export async function killedBefore(
   fs: Fs,
@@ -37,7 +38,9 @@ export async function killedBefore(
   for (const handle of open) await handle.close().catch(() => undefined);
 }
 
-/** Knows the n-th call of a name on a path (from 1), or where it renames or exchanges, onto a path. */
+/**
+ * Knows the n-th call of a name on a path (from 1), or where it renames or exchanges, onto a path.
+ */
 export function callOn(name: string, path: string, number = 1): (call: Call) => boolean {
   let met = 0;
   return (call) => {

@@ -1,7 +1,8 @@
 /**
- * Logs that are rotated, and logs that are repaired. Of a rotated log a reader looks at all files: each acknowledged record is in
- * one of them, once and in order, unless so many newer ones are there that it was to be removed. Of a repaired one each record
- * that is whole is in it, and every other byte beside it.
+ * Logs that are rotated, and logs that are repaired. Of a rotated log a reader looks at all files:
+ * each acknowledged record is in one of them, once and in order, unless so many newer ones are
+ * there that it was to be removed. Of a repaired one each record that is whole is in it, and every
+ * other byte beside it.
  */
 import type { Fs } from 'holdfast/os';
 import {
@@ -77,7 +78,9 @@ function rotation(api: HoldfastApi, name: string, processes: number, root: strin
   };
 }
 
-/** An acknowledged record may only be missing where so many newer ones are there as are to be kept. */
+/**
+ * An acknowledged record may only be missing where so many newer ones are there as are to be kept.
+ */
 function checkIds(
   seen: readonly number[],
   acknowledged: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * Filesystems on which a rename may lose the name that it replaces (exFAT, ext2, SMB): for a moment, and so after a crash, the
- * target is missing and a staged file is the only whole copy. It must outlive every later call, and nothing may begin anew
- * beside it.
+ * Filesystems on which a rename may lose the name that it replaces (exFAT, ext2, SMB): for a
+ * moment, and so after a crash, the target is missing and a staged file is the only whole copy. It
+ * must outlive every later call, and nothing may begin anew beside it.
  */
 import { constants } from 'node:os';
 import { systemError, type Fs } from 'holdfast/os';

@@ -1,6 +1,7 @@
 /**
- * Machines that share a directory by NFS and work on it in turns: each has looked up the names before the other replaced what
- * they lead to, and answers from memory until it looks at the directory. No acknowledged change of either may be lost.
+ * Machines that share a directory by NFS and work on it in turns: each has looked up the names
+ * before the other replaced what they lead to, and answers from memory until it looks at the
+ * directory. No acknowledged change of either may be lost.
  */
 import { isHoldfastError } from 'holdfast';
 import type { Fs } from 'holdfast/os';
@@ -161,12 +162,18 @@ function inTurns(work: Work, root: string): Scenario {
   };
 }
 
-/** What a dead machine has staged stays: nobody else can know that it is dead. So do bytes of a torn line, which are kept. */
+/**
+ * What a dead machine has staged stays: nobody else can know that it is dead. So do bytes of a torn
+ * line, which are kept.
+ */
 function mayStay(path: string): boolean {
   return /\/\.(?:holdfast-[^/]*\.tmp|[^/]*\.staging-[^/]*)(?:\/|$)|\.torn-/u.test(path);
 }
 
-/** A machine dies in the middle of a commit, after another one has looked up the names that it changes. */
+/**
+ * A machine dies in the middle of a commit, after another one has looked up the names that it
+ * changes.
+ */
 function afterKill(api: HoldfastApi, root: string): Scenario {
   const [one, two] = [`${root}/one.json`, `${root}/sub/two.json`];
   const add = (counts: Counts): Counts => ({ n: (counts['n'] ?? 0) + 1 });
@@ -240,7 +247,10 @@ function reading(api: HoldfastApi, root: string): Scenario {
   };
 }
 
-/** Each publishes a tree that counts on from the one that it replaces, and begins anew where another was faster. */
+/**
+ * Each publishes a tree that counts on from the one that it replaces, and begins anew where another
+ * was faster.
+ */
 function publishing(api: HoldfastApi, root: string): Scenario {
   const target = `${root}/tree`;
   const read = (fs: Fs): Promise<Counts> => api.readJson<Counts>(`${target}/counts.json`, { fs });

@@ -1,6 +1,6 @@
 /**
- * No scenarios: those of crashkit run on a disk. What an object store does to its clients, the tests of `packages/objectstore` do
- * themselves, in every order (test/document/orders.test.ts).
+ * No scenarios: those of crashkit run on a disk. What an object store does to its clients, the
+ * tests of `packages/objectstore` do themselves, in every order (test/document/orders.test.ts).
  */
 import type { ScenarioAt } from '@holdfast/crashkit';
 

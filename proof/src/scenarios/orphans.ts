@@ -1,6 +1,7 @@
 /**
- * sweepOrphans after publishers that were killed, without a power loss: what the sweep removes, moves or puts back may be
- * needed when the power goes later, since nobody has synced what the killed publisher did.
+ * sweepOrphans after publishers that were killed, without a power loss: what the sweep removes,
+ * moves or puts back may be needed when the power goes later, since nobody has synced what the
+ * killed publisher did.
  */
 import type { PublishDirectoryOptions } from 'holdfast';
 import type { Fs } from 'holdfast/os';
@@ -64,7 +65,10 @@ export function orphanScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
       await publish(fs, `${root}/out`, OLD);
     };
 
-  /** Tells what became of each orphan: where calls are made to fail there may be none, or it may be left. */
+  /**
+   * Tells what became of each orphan: where calls are made to fail there may be none, or it may be
+   * left.
+   */
   const sweepAll = async (world: World, root: string, salvageTo?: string): Promise<void> => {
     const options = salvageTo === undefined ? {} : { salvageTo };
     await attempt(world, 'sweep', async () => {

@@ -1,6 +1,7 @@
 /**
- * A tree that is made in parts: by one after another, by processes side by side, and after each of them died at any step.
- * Whatever happens, the target is not there or is whole, and whoever calls again brings it to its end.
+ * A tree that is made in parts: by one after another, by processes side by side, and after each of
+ * them died at any step. Whatever happens, the target is not there or is whole, and whoever calls
+ * again brings it to its end.
  */
 import type { Fs } from 'holdfast/os';
 import {

@@ -1,6 +1,7 @@
 /**
- * keepPrevious, restorePrevious and onCorrupt: 'restore': with every state of the file there are the versions before it, also
- * where they are copies, lie in another directory, or are kept by a transaction.
+ * keepPrevious, restorePrevious and onCorrupt: 'restore': with every state of the file there are
+ * the versions before it, also where they are copies, lie in another directory, or are kept by a
+ * transaction.
  */
 import { constants } from 'node:os';
 import type { ListPreviousOptions } from 'holdfast';
@@ -23,13 +24,19 @@ const KEPT = 2;
 const BROKEN = 'no JSON';
 const THERE = 'the other program is done';
 
-/** The pauses in which a broken document is looked at again (file/seen-full.ts), and longer than any of them. */
+/**
+ * The pauses in which a broken document is looked at again (file/seen-full.ts), and longer than any
+ * of them.
+ */
 const PAUSE_MS = 200;
 
 const { setTimeout: after } = globalThis;
 let withoutPauses = 0;
 
-/** Nobody mends a document here while it is looked at: a thousand runs need not wait for that, each a quarter of a second. */
+/**
+ * Nobody mends a document here while it is looked at: a thousand runs need not wait for that, each
+ * a quarter of a second.
+ */
 async function lookedAtOnce(update: () => Promise<unknown>): Promise<unknown> {
   const soon = (...[then, delayMs = 0, ...args]: Parameters<typeof after>): NodeJS.Timeout =>
     after(then, delayMs < PAUSE_MS ? 0 : delayMs, ...args);
@@ -160,7 +167,10 @@ export function previousScenarios(api: HoldfastApi): Record<string, ScenarioAt> 
     };
   };
 
-  /** Another program has written the file and synced nothing: what is kept of it is durable when the call has returned. */
+  /**
+   * Another program has written the file and synced nothing: what is kept of it is durable when the
+   * call has returned.
+   */
   const unsynced =
     (
       name: string,

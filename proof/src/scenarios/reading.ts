@@ -1,4 +1,7 @@
-/** How a reader sees files and trees, as text that tells every state from every other; and a writer that syncs nothing. */
+/**
+ * How a reader sees files and trees, as text that tells every state from every other; and a writer
+ * that syncs nothing.
+ */
 import type { Fs } from 'holdfast/os';
 import { errnoOf } from './errno.js';
 
@@ -16,7 +19,10 @@ export async function seeFile(fs: Fs, path: string): Promise<string> {
   }
 }
 
-/** Every path and content below a directory, but for names like `besides`; `(none)` when there is none. */
+/**
+ * Every path and content below a directory, but for names like `besides`; `(none)` when there is
+ * none.
+ */
 export async function seeTree(fs: Fs, directory: string, besides?: RegExp): Promise<string> {
   if (!(await fs.exists(directory))) return '(none)';
   const entries = await fs.readDirectory(directory);

@@ -1,9 +1,10 @@
 /**
  * Record logs: appends to one that needs mending first, appends to CSV, and compaction.
  *
- * An append is not all or nothing in a crash: whole records of a call that was not acknowledged may be there. So the rule
- * is another than for calls that replace: what a reader sees is a part of all records in their order, with every
- * acknowledged one in it, and none of a call that failed and said `unchanged`.
+ * An append is not all or nothing in a crash: whole records of a call that was not acknowledged may
+ * be there. So the rule is another than for calls that replace: what a reader sees is a part of all
+ * records in their order, with every acknowledged one in it, and none of a call that failed and
+ * said `unchanged`.
  */
 import { isHoldfastError } from 'holdfast';
 import type { Fs } from 'holdfast/os';
@@ -27,7 +28,10 @@ interface LogPlan {
   readonly before?: readonly Entry[];
   /** Rounds one after another, each of calls side by side. */
   readonly rounds: readonly (readonly (readonly Entry[])[])[];
-  /** What another program puts in the place of the log after the first round, without making its name durable. */
+  /**
+   * What another program puts in the place of the log after the first round, without making its
+   * name durable.
+   */
   readonly replacement?: string;
 }
 
@@ -49,7 +53,8 @@ const plans: Readonly<Record<string, LogPlan>> = {
   },
   'appendRecords: a whole last line without its end': {
     file: 'log.jsonl',
-    // Its line end is the last byte of a page, which can be lost without what is appended behind it.
+    // Its line end is the last byte of a page, which can be lost without what is appended behind
+    // it.
     content: line(old).trimEnd().padStart(8191),
     before: [old],
     rounds: [[[short('a')]]],

@@ -1,4 +1,7 @@
-/** appendRecords: one call after another, several at once, and two processes. Records come back whole and in order. */
+/**
+ * appendRecords: one call after another, several at once, and two processes. Records come back
+ * whole and in order.
+ */
 import type { Fs } from 'holdfast/os';
 import { allowedAfter, attempt, checkNamesBelow, type ScenarioAt } from '@holdfast/crashkit';
 import type { HoldfastApi } from './api.js';
@@ -81,7 +84,10 @@ export function recordsScenarios(api: HoldfastApi): Record<string, ScenarioAt> {
   };
 }
 
-/** A batch that was acknowledged is there whole and in order; of one that failed unchanged nothing is. */
+/**
+ * A batch that was acknowledged is there whole and in order; of one that failed unchanged nothing
+ * is.
+ */
 function checkBatch(
   seen: readonly string[],
   ids: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Every sequence of up to three public calls over a small set of paths: in one directory, in two, and nested. Generated, so
- * that no combination is left out because nobody thought of it.
+ * Every sequence of up to three public calls over a small set of paths: in one directory, in two,
+ * and nested. Generated, so that no combination is left out because nobody thought of it.
  */
 import type { Fs } from 'holdfast/os';
 import { type ScenarioAt, scenarioOfSteps } from '@holdfast/crashkit';

@@ -1,7 +1,7 @@
 /**
- * Every two, three and four public calls over the small set of paths, each in a process of its own and all at once. What a
- * crash may leave is what some of them leave one after another, in whatever order: those that had returned, and any of those
- * under way.
+ * Every two, three and four public calls over the small set of paths, each in a process of its own
+ * and all at once. What a crash may leave is what some of them leave one after another, in whatever
+ * order: those that had returned, and any of those under way.
  */
 import type { Fs } from 'holdfast/os';
 import {

@@ -1,4 +1,7 @@
-/** Sweeps while others write: at the worst instant nothing of a living writer may be taken, and nothing of a dead commit. */
+/**
+ * Sweeps while others write: at the worst instant nothing of a living writer may be taken, and
+ * nothing of a dead commit.
+ */
 import type { Fs } from 'holdfast/os';
 import { interceptFs } from '@holdfast/crashkit';
 import type { HoldfastApi } from './api.js';
@@ -133,7 +136,8 @@ export function sweepScenarios(api: HoldfastApi): readonly NamedScenario[] {
             },
             (fs) => api.transaction(root, (tx) => tx.replaceFile(`${root}/a`, 'committed'), { fs }),
           );
-        // The last look at the directory before anything is taken: all that the writer asks of commits before, it has asked.
+        // The last look at the directory before anything is taken: all that the writer asks of
+        // commits before, it has asked.
         const sweeps = callOn('readDirectory', root);
         const writer = interceptFs(world.newProcess(), {
           before: (call) => (sweeps(call) ? { waitsFor: commitAndDie() } : undefined),

@@ -1,6 +1,7 @@
 /**
- * What is explored of the raster package (writeCog: cog.ts). Of writeTiledVrt: a first write, an overwrite, the retirement of old tiles, a write that is resumed, and
- * the same again after a crash.
+ * What is explored of the raster package (writeCog: cog.ts). Of writeTiledVrt: a first write, an
+ * overwrite, the retirement of old tiles, a write that is resumed, and the same again after a
+ * crash.
  */
 import { interceptFs, type ScenarioAt, scenarioOfSteps } from '@holdfast/crashkit';
 import * as raster from '@holdfast/raster';
@@ -81,7 +82,10 @@ async function mustSee(api: RasterApi, fs: Fs, path: string, value: string): Pro
   if (seen !== value) throw new Error(`a reader sees ${seen}`);
 }
 
-/** A crash may leave the number of a tiles directory unused, so that the next one has a higher number. */
+/**
+ * A crash may leave the number of a tiles directory unused, so that the next one has a higher
+ * number.
+ */
 function isTiles(path: string): boolean {
   return /\/out_tiles\.\d+(\/|$)/u.test(path);
 }
@@ -210,7 +214,10 @@ function readMeanwhile(api: RasterApi, name: string): ScenarioAt {
   };
 }
 
-/** Between the publish of the tiles and that of the index no index names the tiles, and yet nobody may remove them. */
+/**
+ * Between the publish of the tiles and that of the index no index names the tiles, and yet nobody
+ * may remove them.
+ */
 function recoverMeanwhile(api: RasterApi, name: string): ScenarioAt {
   return (root) => {
     const path = `${root}/out.vrt`;
@@ -234,7 +241,10 @@ function recoverMeanwhile(api: RasterApi, name: string): ScenarioAt {
   };
 }
 
-/** Another program puts an older index back after each write, as GDAL does; then recovery is asked for, and may die. */
+/**
+ * Another program puts an older index back after each write, as GDAL does; then recovery is asked
+ * for, and may die.
+ */
 function broughtBack(api: RasterApi, name: string): ScenarioAt {
   return (root) => {
     const path = `${root}/out.vrt`;

@@ -1,6 +1,6 @@
 /**
- * transaction and recover: several paths change, or none. What a crash leaves is brought to its end by `recover`, which is
- * itself crashed, and that recovery again.
+ * transaction and recover: several paths change, or none. What a crash leaves is brought to its end
+ * by `recover`, which is itself crashed, and that recovery again.
  */
 import { isHoldfastError } from 'holdfast';
 import type { Fs } from 'holdfast/os';
@@ -100,7 +100,8 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
     return {
       name: 'transaction: three processes, one root',
       root,
-      // What a failed sync of the root's names and a later power loss leave together: docs/guarantees.md.
+      // What a failed sync of the root's names and a later power loss leave together:
+      // docs/guarantees.md.
       engines: ['model', 'race', 'kill', 'power'],
       async run(world) {
         const commits = pairs.map((pair, index) => {
@@ -124,7 +125,10 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
     };
   };
 
-  /** Names so long that the journal fills more than a page, and a crash can leave its end without its beginning. */
+  /**
+   * Names so long that the journal fills more than a page, and a crash can leave its end without
+   * its beginning.
+   */
   const longJournal: ScenarioAt = (root) => {
     const directory = `${'d'.repeat(250)}/${'e'.repeat(250)}`;
     const paths = ['a', 'b', 'c', 'd', 'e'].map((name) => `${directory}/${name}`);
@@ -147,7 +151,9 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
     });
   };
 
-  /** A journal that came back after its commit would speak of inodes that are other files by now. */
+  /**
+   * A journal that came back after its commit would speak of inodes that are other files by now.
+   */
   const thenReplaced: ScenarioAt = (root) => {
     const path = `${root}/sub/b`;
     return scenarioOfSteps({
@@ -195,7 +201,10 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
     },
   });
 
-  /** What a dead committer has staged belongs to its journal, also for one who sweeps from further up. */
+  /**
+   * What a dead committer has staged belongs to its journal, also for one who sweeps from further
+   * up.
+   */
   const sweptFromAbove: ScenarioAt = (root) => ({
     name: 'sweepOrphans: above a killed commit',
     root,
@@ -276,7 +285,9 @@ export function transactionScenarios(api: HoldfastApi): Record<string, ScenarioA
   };
 }
 
-/** Commits in a process that is killed when its journal has its name and nothing was synced since. */
+/**
+ * Commits in a process that is killed when its journal has its name and nothing was synced since.
+ */
 function commitAndDie(
   world: World,
   root: string,

@@ -1,6 +1,6 @@
 /**
- * Much at once: files of many pages, so that what is pending before a sync can be lost in a hundred thousand ways, and
- * all of these are tried.
+ * Much at once: files of many pages, so that what is pending before a sync can be lost in a hundred
+ * thousand ways, and all of these are tried.
  */
 import type { Fs } from 'holdfast/os';
 import { type ScenarioAt, scenarioOfSteps } from '@holdfast/crashkit';

@@ -1,7 +1,13 @@
-/** What a thread that makes synchronous calls and the thread that has the filesystem say to each other. */
+/**
+ * What a thread that makes synchronous calls and the thread that has the filesystem say to each
+ * other.
+ */
 import type { MessagePort } from 'node:worker_threads';
 
-/** An object whose methods are called from the other thread: the filesystem, something open in it, a function of the caller. */
+/**
+ * An object whose methods are called from the other thread: the filesystem, something open in it, a
+ * function of the caller.
+ */
 export interface Remote {
   readonly isRemote: true;
   readonly id: number;

@@ -1,8 +1,10 @@
 /**
- * The synchronous calls of Holdfast in the form of the asynchronous ones, so that all scenarios and engines serve both. Each is
- * made on a thread of its own, which waits for whatever the filesystem of this thread does (thread.ts).
+ * The synchronous calls of Holdfast in the form of the asynchronous ones, so that all scenarios and
+ * engines serve both. Each is made on a thread of its own, which waits for whatever the filesystem
+ * of this thread does (thread.ts).
  *
- * Of one process, which is one `Fs` here, one synchronous call at a time is under way, as it is in a program.
+ * Of one process, which is one `Fs` here, one synchronous call at a time is under way, as it is in
+ * a program.
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Fs } from 'holdfast/os';
@@ -48,7 +50,10 @@ export function synchronousApi(api: HoldfastApi, module: string): HoldfastApi {
   return { ...api, ...(Object.fromEntries(made) as unknown as Partial<HoldfastApi>) };
 }
 
-/** Threads are made when all are busy. One that waits for a call which never ends stays so, and keeps no program from ending. */
+/**
+ * Threads are made when all are busy. One that waits for a call which never ends stays so, and
+ * keeps no program from ending.
+ */
 class Threads {
   readonly #module: string;
   readonly #idle: Thread[] = [];

@@ -1,6 +1,7 @@
 /**
- * A thread that makes synchronous calls of Holdfast on a filesystem of another thread. Each call of that filesystem is a question,
- * for whose answer this thread waits in the kernel; so whatever an engine does to an `Fs`, it does to a synchronous one.
+ * A thread that makes synchronous calls of Holdfast on a filesystem of another thread. Each call of
+ * that filesystem is a question, for whose answer this thread waits in the kernel; so whatever an
+ * engine does to an `Fs`, it does to a synchronous one.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import {
@@ -20,7 +21,9 @@ type AnyFunction = (...args: unknown[]) => unknown;
 const { module, answered, answers } = workerData as ThreadData;
 const calls = (await import(module)) as Readonly<Record<string, AnyFunction>>;
 const signal = new Int32Array(answered);
-/** Filesystems of one program keep their identity, by which Holdfast remembers what it did in each. */
+/**
+ * Filesystems of one program keep their identity, by which Holdfast remembers what it did in each.
+ */
 const known = new Map<number, object>();
 const MOST_KNOWN = 64;
 

@@ -45,7 +45,8 @@ test('a death at any step leaves all or nothing for who reads under a lock', asy
   const committed = commitPoint(steps);
   assert.ok(committed > 20);
   for (const { index } of steps) {
-    // Before a step the disk is as after the one before it; killed.root.ts kills real processes at both moments.
+    // Before a step the disk is as after the one before it; killed.root.ts kills real processes at
+    // both moments.
     const root = await rootOfTheDead(t, index, 'after');
     const path = paths[index % paths.length] as string;
     const seen = await withLock(join(root, path), () => snapshot(root));
@@ -116,7 +117,8 @@ test('nothing is discarded before the removal of the journal is durable, so no i
   const removal = firstStep(steps, ({ call, path }) => call === 'unlink' && path.endsWith(JOURNAL));
   assert.equal(steps[removal + 1]?.call, 'sync');
   const committed = commitPoint(steps);
-  // What is renamed to another directory loses its old name before, and keeps its inode under the new one.
+  // What is renamed to another directory loses its old name before, and keeps its inode under the
+  // new one.
   const discarding = ({ index, call, path }: FsStep): boolean =>
     index > committed &&
     index !== removal &&

@@ -5,8 +5,8 @@ import { temporaryDirectory } from '@holdfast/tools/testing';
 
 const module = new URL('transaction-scenarios.js', import.meta.url).href;
 
-// The root suite kills around each step, on Linux. There is none for Windows, so it is done here; what is on disk after one
-// step is what is there before the next.
+// The root suite kills around each step, on Linux. There is none for Windows, so it is done here;
+// what is on disk after one step is what is there before the next.
 const isWindows = process.platform === 'win32';
 const moments = isWindows ? (['before'] as const) : (['before', 'after'] as const);
 

@@ -14,7 +14,10 @@ async function killAll(directory: string, file: string, scenario: string): Promi
   return cases;
 }
 
-/** What a kill leaves is the kernel's and hardly the filesystem's: two of them show that, the nightly run takes all. */
+/**
+ * What a kill leaves is the kernel's and hardly the filesystem's: two of them show that, the
+ * nightly run takes all.
+ */
 const types =
   runs === 1 ? (['btrfs', 'tmpfs'] as const) : (['ext4', 'xfs', 'btrfs', 'tmpfs'] as const);
 for (const type of types) {

@@ -1,4 +1,7 @@
-/** Work of one machine for the kill engine; what it left is judged by another one, on the second mount. */
+/**
+ * Work of one machine for the kill engine; what it left is judged by another one, on the second
+ * mount.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Publishes over whatever is there, for the kill engine: what must be true when their process died at any step. */
+/**
+ * Publishes over whatever is there, for the kill engine: what must be true when their process died
+ * at any step.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { ScenarioAt } from '@holdfast/crashkit';
@@ -58,7 +61,10 @@ async function prepare(target: string, before: Publish['before']): Promise<void>
   if (before === 'tree') await publishTree(target, OLD_TREE, {});
 }
 
-/** Old or new, never a mix; what is left is known to be dead; and the next publish leaves nothing of it. */
+/**
+ * Old or new, never a mix; what is left is known to be dead; and the next publish leaves nothing of
+ * it.
+ */
 async function checkAfterDeath(
   root: string,
   publish: Publish,

@@ -99,7 +99,8 @@ test('any transactions, dying at any step, leave what the model says: all of eac
         const { journal } = await recover(root);
         const isCommitted = hasEnded || journal === 'whole';
         if (next === undefined) assert.equal(isCommitted, false);
-        // The journal is removed by the last step but one: a death after it comes too late to undo anything.
+        // The journal is removed by the last step but one: a death after it comes too late to undo
+        // anything.
         const found = snapshot(root);
         const expected = next && (isCommitted || isSame(found, snapshotOf(next))) ? next : model;
         assert.deepEqual(found, snapshotOf(expected));

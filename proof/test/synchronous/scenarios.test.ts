@@ -1,4 +1,7 @@
-/** The scenarios with synchronous calls, each explored a little; `npm run crash` explores them whole. */
+/**
+ * The scenarios with synchronous calls, each explored a little; `npm run crash` explores them
+ * whole.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,7 +76,10 @@ for (const [file, text] of safeguards) {
   });
 }
 
-/** The address of the synchronous calls in a copy of the core, in one file of which a text is taken out. */
+/**
+ * The address of the synchronous calls in a copy of the core, in one file of which a text is taken
+ * out.
+ */
 function withoutText(t: TestContext, file: string, text: string): string {
   const copy = join(temporaryDirectory(t), 'holdfast');
   const isModule = (path: string): boolean => !/\.(?:map|d\.ts|tsbuildinfo)$/u.test(path);

@@ -1,6 +1,7 @@
 /**
- * Renders docs/recipes.md from the files in examples/src/recipes, so that what the page shows is what the tests run:
- * `npm run build && node test/dist/docs/recipes-page.js` writes it, and a test compares.
+ * Renders docs/recipes.md from the files in examples/src/recipes, so that what the page shows is
+ * what the tests run: `npm run build && node test/dist/docs/recipes-page.js` writes it, and a test
+ * compares.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

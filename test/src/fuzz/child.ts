@@ -1,6 +1,7 @@
 /**
- * Fuzzes one target in a process of its own, until its time is over or an input is found that does what none may: throw
- * something other than a HoldfastError, take more than 2 s of processor time, or make the process larger than 600 MB.
+ * Fuzzes one target in a process of its own, until its time is over or an input is found that does
+ * what none may: throw something other than a HoldfastError, take more than 2 s of processor time,
+ * or make the process larger than 600 MB.
  *
  *   node child.js TARGET SEED SECONDS DIRECTORY [MOST]  inputs of a seed, no more than so many
  *   node child.js TARGET --replay FILE DIRECTORY        one input
@@ -47,7 +48,10 @@ function* generated(of: FuzzTarget, seed: number): Generator<Uint8Array> {
   for (const recipe of recipes(seed)) yield inputOf(recipe, seedFiles, of);
 }
 
-/** What took too long is read again before that is called a fault: the first time may have loaded modules, or a busy machine. */
+/**
+ * What took too long is read again before that is called a fault: the first time may have loaded
+ * modules, or a busy machine.
+ */
 async function tryInput(of: FuzzTarget, input: Uint8Array): Promise<void> {
   let cpuMs = await readInput(of, input);
   if (cpuMs > LONGEST_CPU_MS) cpuMs = await readInput(of, input);

@@ -1,12 +1,12 @@
 /**
- * Gives readers files that lie, for a while: each target in a process of its own, two at a time. What may happen is a
- * HoldfastError, or nothing; see child.ts for what may not.
+ * Gives readers files that lie, for a while: each target in a process of its own, two at a time.
+ * What may happen is a HoldfastError, or nothing; see child.ts for what may not.
  *
  *   node main.js [--seconds N] [--seed N] [--keep DIRECTORY] [TARGET...]
  *   node main.js --replay TARGET FILE
  *
- * On a fault it prints the seed, and where it has kept the input. Inputs follow from the seed; how many of them are tried
- * depends on the time. Exits with 1 on any fault.
+ * On a fault it prints the seed, and where it has kept the input. Inputs follow from the seed; how
+ * many of them are tried depends on the time. Exits with 1 on any fault.
  */
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';

@@ -2,7 +2,9 @@
 import * as fc from 'fast-check';
 import type { FuzzTarget } from './target.js';
 
-/** One change; positions and lengths are shares of what there is, so that a change fits every input. */
+/**
+ * One change; positions and lengths are shares of what there is, so that a change fits every input.
+ */
 type Change =
   | { readonly kind: 'byte'; readonly at: number; readonly value: number }
   | { readonly kind: 'bit'; readonly at: number; readonly bit: number }

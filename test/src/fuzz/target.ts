@@ -4,7 +4,10 @@
 export interface FuzzTarget {
   /** How the file of an input is called. */
   readonly fileName: string;
-  /** Makes valid files of every kind that the reader tells apart, to start from; and whatever else `read` needs. */
+  /**
+   * Makes valid files of every kind that the reader tells apart, to start from; and whatever else
+   * `read` needs.
+   */
   seeds(directory: string): Promise<readonly Uint8Array[]>;
   /** Words of the format, for texts. */
   readonly words?: readonly string[];

@@ -38,7 +38,10 @@ export interface Replayed {
   readonly said: string;
 }
 
-/** Makes calls again. Errors of memcheck that belong to no call, and a call that ends the program, are errors here. */
+/**
+ * Makes calls again. Errors of memcheck that belong to no call, and a call that ends the program,
+ * are errors here.
+ */
 export async function replay(program: string, calls: readonly string[]): Promise<Replayed> {
   const options = ['--quiet', '--leak-check=no', '--redzone-size=4096', '--error-limit=no'];
   const { status, stdout, stderr } = await run('valgrind', [...options, program], {

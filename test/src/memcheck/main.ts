@@ -1,11 +1,12 @@
 /**
- * Looks for memory that native calls read or write beside their buffers: notes the calls that Holdfast makes on files that
- * lie, and on sizes that do not fit, and makes each again under valgrind.
+ * Looks for memory that native calls read or write beside their buffers: notes the calls that
+ * Holdfast makes on files that lie, and on sizes that do not fit, and makes each again under
+ * valgrind.
  *
  *   node main.js [--inputs N] [--seed N]
  *
- * N TIFFs that lie, 2000 by default. Exits with 1 on any fault, and when a call of docs/native-calls.md
- * was never made.
+ * N TIFFs that lie, 2000 by default. Exits with 1 on any fault, and when a call of
+ * docs/native-calls.md was never made.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * Loaded before a program (`node --import`), it notes each native call that is given buffers, so that replay.c can make
- * the same call where every byte is watched. HOLDFAST_RECORD names the file to append to; a line is a call:
+ * Loaded before a program (`node --import`), it notes each native call that is given buffers, so
+ * that replay.c can make the same call where every byte is watched. HOLDFAST_RECORD names the file
+ * to append to; a line is a call:
  *
  *     NAME ARGUMENT...
  *
@@ -10,7 +11,8 @@
  *     p3          room for an address, or one that is given     r3       that address
  *     v32,0,16;…  room for 32 bytes, of which 16 from the first on are a piece of the vector
  *
- * Which it is follows from the signature that the call was declared with: what is not `const` is written.
+ * Which it is follows from the signature that the call was declared with: what is not `const` is
+ * written.
  */
 import { appendFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

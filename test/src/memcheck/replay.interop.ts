@@ -40,7 +40,8 @@ test('a LERC block that is decoded into less room than its header says is notice
 });
 
 test('every call that writes beside its room is noticed', async () => {
-  // But for the one of 64,000 bytes, which would reach beyond what memcheck keeps free between buffers.
+  // But for the one of 64,000 bytes, which would reach beyond what memcheck keeps free between
+  // buffers.
   const withoutRoom = [...ofCodecs, ...ofSystem].map((call) =>
     call.replaceAll(/ o(?!64)\d+/g, ' o1').replaceAll(/([ ;]v?)\d+(,\d+,\d+)/g, '$11$2'),
   );

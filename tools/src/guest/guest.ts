@@ -1,10 +1,12 @@
 /**
- * A second machine without hardware, with a whole Linux kernel of its own. It sees this machine's files read-only as its own
- * root, so Node and the repository are there, and it may mount what this machine's kernel cannot or must not: NFS served
- * and mounted by itself, filesystems whose modules are not here.
+ * A second machine without hardware, with a whole Linux kernel of its own. It sees this machine's
+ * files read-only as its own root, so Node and the repository are there, and it may mount what this
+ * machine's kernel cannot or must not: NFS served and mounted by itself, filesystems whose modules
+ * are not here.
  *
- * The guest runs one script as root and ends with it. It has no network but its own loopback, and what it writes elsewhere
- * is gone with it. Everything of it is one process group, which dies with it.
+ * The guest runs one script as root and ends with it. It has no network but its own loopback, and
+ * what it writes elsewhere is gone with it. Everything of it is one process group, which dies with
+ * it.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -25,19 +27,24 @@ const BOOTS = 2;
 
 export interface Guest {
   /**
-   * `userMode` by default: a kernel that runs as a process, up in two seconds. `qemu`: a PC that is emulated, up in half a
-   * minute and ten times slower, with every module of Debian's kernel.
+   * `userMode` by default: a kernel that runs as a process, up in two seconds. `qemu`: a PC that is
+   * emulated, up in half a minute and ten times slower, with every module of Debian's kernel.
    */
   readonly machine?: MachineName;
   /**
-   * Bash, run by root in the guest. `/mnt` is an empty tmpfs, `$TMPDIR` a directory in it, and `load MODULE ...` loads
-   * kernel modules; those that the kernel asks for by itself (filesystems, tables of characters,
-   * ciphers) it gets. Its exit status is the guest's.
+   * Bash, run by root in the guest. `/mnt` is an empty tmpfs, `$TMPDIR` a directory in it, and
+   * `load MODULE ...` loads kernel modules; those that the kernel asks for by itself (filesystems,
+   * tables of characters, ciphers) it gets. Its exit status is the guest's.
    */
   readonly script: string;
-  /** Images of disks: `/dev/ubda`, `/dev/ubdb`, … in a user-mode guest, `/dev/vda`, … in the other. */
+  /**
+   * Images of disks: `/dev/ubda`, `/dev/ubdb`, … in a user-mode guest, `/dev/vda`, … in the other.
+   */
   readonly disks?: readonly string[];
-  /** A directory of this machine that the guest may write to: `/mnt/shared` there, and with QEMU, by a mount of its own, `/mnt/again`. */
+  /**
+   * A directory of this machine that the guest may write to: `/mnt/shared` there, and with QEMU, by
+   * a mount of its own, `/mnt/again`.
+   */
   readonly shared?: string;
   readonly memoryMiB?: number;
   /** How long the guest may live, from the start of its script. */
@@ -59,7 +66,10 @@ export interface Machine {
   readonly modules: () => string;
   /** The command by which the guest mounts the shared directory. */
   readonly mountShared: (shared: string) => string;
-  /** Makes what the kernel starts from, if it needs anything, and gives the command line that starts it. */
+  /**
+   * Makes what the kernel starts from, if it needs anything, and gives the command line that starts
+   * it.
+   */
   readonly command: (folder: string, guest: Guest) => readonly string[];
   readonly environment: (guest: Guest) => NodeJS.ProcessEnv;
 }
@@ -71,9 +81,11 @@ function machineOf({ machine = 'userMode' }: Guest): Machine {
 }
 
 /**
- * Runs a guest and resolves to the exit status of its script. One that does not come up is started once more.
+ * Runs a guest and resolves to the exit status of its script. One that does not come up is started
+ * once more.
  *
- * @throws Error when it does not come up, ends without an exit status, or outlives its time; its process is gone then
+ * @throws Error when it does not come up, ends without an exit status, or outlives its time; its
+ *   process is gone then
  */
 export async function runGuest(guest: Guest): Promise<number> {
   const { needs, packages } = machineOf(guest);
@@ -94,8 +106,8 @@ export async function runGuest(guest: Guest): Promise<number> {
 }
 
 /**
- * modprobe(8) looks for modules in `lib/modules` below the directory that it is given. The kernel runs the program that
- * /proc/sys/kernel/modprobe names.
+ * modprobe(8) looks for modules in `lib/modules` below the directory that it is given. The kernel
+ * runs the program that /proc/sys/kernel/modprobe names.
  */
 function prepare(folder: string, guest: Guest): void {
   mkdirSync(`${folder}/lib`);

@@ -1,6 +1,7 @@
 /**
- * A PC that QEMU emulates, with the kernel of Debian's package for such machines and this machine's files over QEMU's own 9p.
- * Nothing of the processor's is asked for: it runs where there is no KVM, and where KVM in a virtual machine does not.
+ * A PC that QEMU emulates, with the kernel of Debian's package for such machines and this machine's
+ * files over QEMU's own 9p. Nothing of the processor's is asked for: it runs where there is no KVM,
+ * and where KVM in a virtual machine does not.
  */
 import { execFileSync } from 'node:child_process';
 import {

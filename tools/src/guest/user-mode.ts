@@ -1,4 +1,6 @@
-/** Debian's user-mode-linux: a kernel that runs as a process, with this machine's files as its own. */
+/**
+ * Debian's user-mode-linux: a kernel that runs as a process, with this machine's files as its own.
+ */
 import { existsSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import type { Guest, Machine } from './guest.js';

@@ -1,6 +1,7 @@
 /**
- * Reads rasters from whatever WebGPU a runtime has: Deno's own, or in Bun that of `bun-webgpu`. Says `all works` when a buffer by
- * strips and by rows, a texture and chunks give the samples of an array, and what fails and is cancelled is told.
+ * Reads rasters from whatever WebGPU a runtime has: Deno's own, or in Bun that of `bun-webgpu`.
+ * Says `all works` when a buffer by strips and by rows, a texture and chunks give the samples of an
+ * array, and what fails and is cancelled is told.
  */
 /// <reference types="@webgpu/types" />
 import type { RasterSource } from '@holdfast/raster';

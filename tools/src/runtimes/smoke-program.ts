@@ -1,6 +1,6 @@
 /**
- * The smoke test as a program: `smoke-program try DIRECTORY`. In HOLDFAST_SMOKE stands, as a list in JSON, the command that
- * starts it; each of its writers is `smoke-program write DIRECTORY`.
+ * The smoke test as a program: `smoke-program try DIRECTORY`. In HOLDFAST_SMOKE stands, as a list
+ * in JSON, the command that starts it; each of its writers is `smoke-program write DIRECTORY`.
  */
 import { smoke, write } from './smoke.js';
 

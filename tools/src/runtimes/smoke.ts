@@ -19,10 +19,12 @@ interface Counter {
 }
 
 /**
- * Replaces a file, updates a document by four processes, publishes a directory, and excludes flock(1).
+ * Replaces a file, updates a document by four processes, publishes a directory, and excludes
+ * flock(1).
  *
  * @param directory - an empty one
- * @param writer - the command that calls {@link write} in a process of its own; the directory is added
+ * @param writer - the command that calls {@link write} in a process of its own; the directory is
+ *   added
  */
 export async function smoke(directory: string, writer: readonly string[]): Promise<void> {
   const note = `${directory}/note`;

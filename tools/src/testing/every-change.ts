@@ -1,4 +1,7 @@
-/** One transaction of every kind of change, what it finds, and the only two states that it may leave. */
+/**
+ * One transaction of every kind of change, what it finds, and the only two states that it may
+ * leave.
+ */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transaction } from 'holdfast';
@@ -54,7 +57,9 @@ export function setUp(root: string): void {
   }
 }
 
-/** @param transact - of the package under test, which may be a copy of the one that is imported here */
+/**
+ * @param transact - of the package under test, which may be a copy of the one that is imported here
+ */
 export async function run(
   root: string,
   fs: Fs,

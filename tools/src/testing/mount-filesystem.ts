@@ -12,15 +12,16 @@ const makeFilesystem: Record<Exclude<MountableFilesystem, 'tmpfs'>, readonly str
 };
 
 /**
- * Mounts a fresh filesystem for a test (root only) and unmounts it when the test ends, also when it fails. Disk
- * filesystems live in a sparse image file under a loop device.
+ * Mounts a fresh filesystem for a test (root only) and unmounts it when the test ends, also when it
+ * fails. Disk filesystems live in a sparse image file under a loop device.
  */
 export function mountFilesystem(
   t: TestContext,
   type: MountableFilesystem,
   options: { readonly sizeMb?: number; readonly mountOptions?: string } = {},
 ): string {
-  // Not temporaryDirectory: its removal would come before the unmounting, and empty the mounted filesystem.
+  // Not temporaryDirectory: its removal would come before the unmounting, and empty the mounted
+  // filesystem.
   const scratch = mkdtempSync(`${realpathSync(tmpdir())}/holdfast-test-`);
   const mountPoint = `${scratch}/mount`;
   mkdirSync(mountPoint);

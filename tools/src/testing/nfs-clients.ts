@@ -1,4 +1,7 @@
-/** The two mounts of one NFS server (tools/src/nfs.ts), and processes that work on them side by side as two machines do. */
+/**
+ * The two mounts of one NFS server (tools/src/nfs.ts), and processes that work on them side by side
+ * as two machines do.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +18,8 @@ export interface NfsClients {
 /**
  * Makes a directory of its own for a test, removed when the test ends.
  *
- * @param names - whether the machines answer from names that they looked up before, as they do by default
+ * @param names - whether the machines answer from names that they looked up before, as they do by
+ *   default
  */
 export function nfsClients(t: TestContext, names: 'cached' | 'notCached' = 'cached'): NfsClients {
   const server = mkdtempSync(`${mountOf('SERVER')}/test-`);
@@ -31,7 +35,10 @@ function mountOf(side: 'A' | 'B' | 'C' | 'D' | 'SERVER'): string {
   return mount;
 }
 
-/** Runs `SCRIPT MACHINE DIRECTORY OPERANDS...` on both machines at once, where MACHINE is `a` or `b`; both must succeed. */
+/**
+ * Runs `SCRIPT MACHINE DIRECTORY OPERANDS...` on both machines at once, where MACHINE is `a` or
+ * `b`; both must succeed.
+ */
 export async function onBothMachines(
   t: TestContext,
   clients: NfsClients,

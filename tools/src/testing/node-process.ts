@@ -1,4 +1,7 @@
-/** Another Node process for tests of what processes do to each other: it runs a script and talks in lines. */
+/**
+ * Another Node process for tests of what processes do to each other: it runs a script and talks in
+ * lines.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -13,8 +16,8 @@ export interface NodeProcess {
 }
 
 /**
- * Starts a script (an ES module that can import `holdfast`), whose arguments begin at `process.argv[1]`. It is killed
- * when the test ends.
+ * Starts a script (an ES module that can import `holdfast`), whose arguments begin at
+ * `process.argv[1]`. It is killed when the test ends.
  *
  * @param prefix - a command that runs it (`setpriv …`), in place of running it directly
  */

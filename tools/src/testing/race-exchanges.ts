@@ -1,6 +1,7 @@
 /**
- * Work against a real second process that exchanges a directory and a symlink to another one as fast as it can. Both sides run
- * freely: no one waits for a moment, the kernel decides which comes first.
+ * Work against a real second process that exchanges a directory and a symlink to another one as
+ * fast as it can. Both sides run freely: no one waits for a moment, the kernel decides which comes
+ * first.
  */
 import assert from 'node:assert/strict';
 import {

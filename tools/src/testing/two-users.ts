@@ -1,4 +1,6 @@
-/** Two users who are no friends, for tests that run as root: made for one test and removed with it. */
+/**
+ * Two users who are no friends, for tests that run as root: made for one test and removed with it.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync } from 'node:fs';
 import type { TestContext } from 'node:test';
@@ -9,7 +11,10 @@ export interface TestUser {
   readonly uid: number;
   /** Of the group that both are in. */
   readonly gid: number;
-  /** A command to be put before another one, which then runs as this user, with none of root's rights. */
+  /**
+   * A command to be put before another one, which then runs as this user, with none of root's
+   * rights.
+   */
   readonly command: readonly string[];
 }
 
@@ -19,8 +24,8 @@ export interface TwoUsers {
   /** The one that means no good. */
   readonly b: TestUser;
   /**
-   * Makes an empty directory in which both may make names: `sticky` like /tmp, owned by root; `group` of root and their
-   * group, mode 2775; `ofB` owned by B, which everybody may read.
+   * Makes an empty directory in which both may make names: `sticky` like /tmp, owned by root;
+   * `group` of root and their group, mode 2775; `ofB` owned by B, which everybody may read.
    */
   directory(kind: 'sticky' | 'group' | 'ofB'): string;
 }

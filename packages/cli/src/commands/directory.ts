@@ -1,4 +1,7 @@
-/** `holdfast publish`, `orphans` and `doctor`: whole directories, what dead runs left of them, and where they work. */
+/**
+ * `holdfast publish`, `orphans` and `doctor`: whole directories, what dead runs left of them, and
+ * where they work.
+ */
 import { type Command } from 'commander';
 import {
   isHoldfastError,

@@ -1,4 +1,7 @@
-/** `holdfast put`, `lock`, `watch`: one file replaced whole from standard input, and a command run under its lock or at its changes. */
+/**
+ * `holdfast put`, `lock`, `watch`: one file replaced whole from standard input, and a command run
+ * under its lock or at its changes.
+ */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { lockEnvironment, replaceFile, watchFile, withLock, type Durability } from 'holdfast';
 import { interruptible } from '../interrupt.js';

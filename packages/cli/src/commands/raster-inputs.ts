@@ -1,4 +1,6 @@
-/** What the commands that write rasters have in common: their inputs, and how samples are stored. */
+/**
+ * What the commands that write rasters have in common: their inputs, and how samples are stored.
+ */
 import {
   type CompressionName,
   compressionNames,

@@ -1,4 +1,7 @@
-/** `holdfast raster begin`, `part`, `commit`, `progress` and `abandon`: one mosaic, made by many machines. */
+/**
+ * `holdfast raster begin`, `part`, `commit`, `progress` and `abandon`: one mosaic, made by many
+ * machines.
+ */
 import {
   abandonMosaic,
   beginMosaic,
@@ -25,7 +28,10 @@ interface WorkFlags {
   readonly threads?: number;
 }
 
-/** What `holdfast raster tile` has, to be shared with it. `Flags` are those that decide about the bytes. */
+/**
+ * What `holdfast raster tile` has, to be shared with it. `Flags` are those that decide about the
+ * bytes.
+ */
 export interface TileCommand<Flags> {
   readonly command: Command;
   /** The flags as JSON keeps them, and back. */

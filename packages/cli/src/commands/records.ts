@@ -1,4 +1,7 @@
-/** `holdfast records`: append to, read, compact and repair a log of records, JSON Lines or CSV, from a shell. */
+/**
+ * `holdfast records`: append to, read, compact and repair a log of records, JSON Lines or CSV, from
+ * a shell.
+ */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
@@ -144,7 +147,9 @@ async function appendAll(
   }
 }
 
-/** Appends record after record, many on their way at once, and says of a failure how far it came. */
+/**
+ * Appends record after record, many on their way at once, and says of a failure how far it came.
+ */
 class Appender {
   count = 0;
   readonly repairs: LogRepair[] = [];

@@ -1,4 +1,7 @@
-/** `holdfast env`, `toml`, `yaml`: read and change a document that has comments, under its lock, from a shell. */
+/**
+ * `holdfast env`, `toml`, `yaml`: read and change a document that has comments, under its lock,
+ * from a shell.
+ */
 import type { Command } from 'commander';
 import {
   HoldfastError,

@@ -1,4 +1,7 @@
-/** `holdfast transaction` and `recover`: several paths changed together, and what a crash has left of such a change. */
+/**
+ * `holdfast transaction` and `recover`: several paths changed together, and what a crash has left
+ * of such a change.
+ */
 import { type Command } from 'commander';
 import {
   HoldfastError,

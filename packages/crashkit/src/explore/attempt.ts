@@ -26,7 +26,9 @@ export async function attempt(
   return true;
 }
 
-/** As {@link attempt}, for a call that may lose to another one: then it changes nothing and says so. */
+/**
+ * As {@link attempt}, for a call that may lose to another one: then it changes nothing and says so.
+ */
 export async function attemptAgainstOthers(
   world: World,
   label: string,
@@ -42,7 +44,9 @@ export async function attemptAgainstOthers(
   }
 }
 
-/** What a reader may see of a call that takes `before` to `after`, by what was acknowledged of it. */
+/**
+ * What a reader may see of a call that takes `before` to `after`, by what was acknowledged of it.
+ */
 export function allowedAfter<T>(
   acknowledged: readonly string[],
   label: string,

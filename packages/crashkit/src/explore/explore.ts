@@ -29,7 +29,10 @@ export interface ExploreOptions extends Partial<SubsetLimits> {
   readonly fromOperation?: number | undefined;
   /** Stops after so many distinct states; all by default. */
   readonly maxStates?: number | undefined;
-  /** States that were checked before, in this exploration or another one of the same scenario; they are not again. */
+  /**
+   * States that were checked before, in this exploration or another one of the same scenario; they
+   * are not again.
+   */
   readonly seen?: SeenStates | undefined;
   /** Stops at the first violation; otherwise each kind is reported once. */
   readonly stopAtFirst?: boolean | undefined;

@@ -1,4 +1,6 @@
-/** An `Fs` whose every call passes a hook first, which may fail it, shorten it, or end the process. */
+/**
+ * An `Fs` whose every call passes a hook first, which may fail it, shorten it, or end the process.
+ */
 import { types } from 'node:util';
 import { join } from 'node:path/posix';
 import type { Fs, FsDirectory, FsHandle } from 'holdfast/os';
@@ -26,7 +28,10 @@ export interface Interference {
 export interface Hooks {
   /** Before a call is made. */
   before?(call: Call): Interference | undefined;
-  /** Told of a call that succeeded and what it gave; a promise is awaited before the program goes on. */
+  /**
+   * Told of a call that succeeded and what it gave; a promise is awaited before the program goes
+   * on.
+   */
   after?(call: Call, result: unknown): void | Promise<void>;
 }
 
@@ -48,7 +53,9 @@ export function interceptFs(fs: Fs, hooks: Hooks): Fs {
 
 interface Interception {
   readonly hooks: Hooks;
-  /** What a hook sees in place of a path that begins at an open directory ({@link FsDirectory.at}). */
+  /**
+   * What a hook sees in place of a path that begins at an open directory ({@link FsDirectory.at}).
+   */
   readonly plainPaths: Map<unknown, string>;
 }
 

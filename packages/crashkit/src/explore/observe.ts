@@ -16,7 +16,10 @@ export interface FsStep {
   readonly to?: string | undefined;
 }
 
-/** Called around every step. What `before` throws is what the caller of the step gets, and the step is not made. */
+/**
+ * Called around every step. What `before` throws is what the caller of the step gets, and the step
+ * is not made.
+ */
 export interface StepObserver {
   /** Before the step; it is not made when this throws. */
   before?(step: FsStep): void | Promise<void>;
@@ -44,7 +47,10 @@ const steps: ReadonlySet<string> = new Set([
   'removeXattr',
 ]);
 
-/** Whether a call changes something on disk or makes it durable. An `open` may make a file, or empty it. */
+/**
+ * Whether a call changes something on disk or makes it durable. An `open` may make a file, or empty
+ * it.
+ */
 export function isStep({ name, args }: Call): boolean {
   if (name !== 'open') return steps.has(name);
   const flags = args[1] as OpenFlags;

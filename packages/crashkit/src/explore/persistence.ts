@@ -1,4 +1,7 @@
-/** Walks a trace and knows at each operation what is durable, and what is pending and may or may not be. */
+/**
+ * Walks a trace and knows at each operation what is durable, and what is pending and may or may not
+ * be.
+ */
 import { apply, finish, type Change } from '../model/change.js';
 import { birthOf } from '../model/disk.js';
 import type { Image } from '../model/image.js';

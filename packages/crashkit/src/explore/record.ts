@@ -53,7 +53,10 @@ export function worldOn(disk: ModelDisk): World {
   };
 }
 
-/** Waits for some turns of the microtask queue, so that what runs side by side interleaves as the seed says. */
+/**
+ * Waits for some turns of the microtask queue, so that what runs side by side interleaves as the
+ * seed says.
+ */
 export async function wander(random: Random, atMost: number): Promise<void> {
   for (let turns = random.below(atMost); turns > 0; turns -= 1) await Promise.resolve();
 }

@@ -7,7 +7,9 @@ export interface World {
   readonly fs: Fs;
   /** Starts another process on the same disk: its own descriptors, locks and in-process state. */
   readonly newProcess: () => Fs;
-  /** Says that a promise was given (a call returned, an answer was sent): from here on it counts. */
+  /**
+   * Says that a promise was given (a call returned, an answer was sent): from here on it counts.
+   */
   readonly acknowledge: (label: string) => void;
   /** Whether calls are made to fail: then a call may, and says so; otherwise none may. */
   readonly injectsErrors?: boolean | undefined;
@@ -45,5 +47,7 @@ export interface Scenario {
   readonly check: (fs: Fs, acknowledged: readonly string[]) => Promise<void>;
 }
 
-/** Makes a scenario for a root directory, so that one source serves the model and real filesystems. */
+/**
+ * Makes a scenario for a root directory, so that one source serves the model and real filesystems.
+ */
 export type ScenarioAt = (root: string) => Scenario;

@@ -33,7 +33,9 @@ export interface StepScenario {
   readonly recover?: ((fs: Fs) => Promise<void>) | undefined;
   /** What a reader sees, as text. Throws when he sees something broken. */
   readonly observe: (fs: Fs) => Promise<string>;
-  /** What the next start of the program does; orphans must be gone after it. Throws when it cannot. */
+  /**
+   * What the next start of the program does; orphans must be gone after it. Throws when it cannot.
+   */
   readonly nextRun: (fs: Fs) => Promise<void>;
   /** Paths of which no clean run leaves the very name, but may leave one like it. */
   readonly mayStay?: ((path: string) => boolean) | undefined;
@@ -72,7 +74,9 @@ export function scenarioOfSteps(plan: StepScenario): Scenario {
   };
 }
 
-/** The first call that is not known to have succeeded is the one under way, or the one that failed. */
+/**
+ * The first call that is not known to have succeeded is the one under way, or the one that failed.
+ */
 function checkSeen(
   seen: string,
   states: readonly string[],
@@ -112,7 +116,9 @@ async function runClean(plan: StepScenario): Promise<CleanRun> {
   return { observed, names: [...paths].map((path) => path.slice(plan.root.length + 1)) };
 }
 
-/** Throws when anything but these names (relative to the root) and what `mayStay` allows is there. */
+/**
+ * Throws when anything but these names (relative to the root) and what `mayStay` allows is there.
+ */
 export async function checkNamesBelow(
   fs: Fs,
   root: string,

@@ -1,4 +1,7 @@
-/** A broken promise: how every engine reports one, so that a person can read it, repeat it and look at it. */
+/**
+ * A broken promise: how every engine reports one, so that a person can read it, repeat it and look
+ * at it.
+ */
 import type { TreeEntry } from '../model/tree.js';
 import type { EngineName } from './scenario.js';
 
@@ -22,7 +25,10 @@ export interface Violation {
   readonly tree: readonly TreeEntry[];
 }
 
-/** What messages share that differ in nothing but a system error, a random name or a number: one fault shows often. */
+/**
+ * What messages share that differ in nothing but a system error, a random name or a number: one
+ * fault shows often.
+ */
 export function kindOf(message: string): string {
   return message
     .replace(/\bE[A-Z0-9]+(?:: [a-z /-]+)?/g, 'E')

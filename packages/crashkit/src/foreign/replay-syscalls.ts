@@ -80,7 +80,9 @@ class Replay {
     await handler(this, event);
   }
 
-  /** The state of a thread's process; a thread that is not known yet comes from the clone under way. */
+  /**
+   * The state of a thread's process; a thread that is not known yet comes from the clone under way.
+   */
   process(tid: number): ProcessState {
     const known = this.#processes.get(tid);
     if (known) return known;
@@ -141,7 +143,10 @@ class Replay {
     });
   }
 
-  /** Works on the file that a descriptor of the program stands for; one that has no name any more is left out. */
+  /**
+   * Works on the file that a descriptor of the program stands for; one that has no name any more is
+   * left out.
+   */
   async onFile(path: string, work: (file: FsFile) => Promise<void>): Promise<void> {
     const place = this.inside(path);
     if (place === undefined || !(await this.#fs.exists(place))) return;
@@ -291,7 +296,9 @@ async function copyBytes(
   await replay.write(target, bytes, explicitOffset(toOffset));
 }
 
-/** `[123]` or `[123 => 456]` is an offset that the caller gave; `NULL` means the descriptor's own. */
+/**
+ * `[123]` or `[123 => 456]` is an offset that the caller gave; `NULL` means the descriptor's own.
+ */
 function explicitOffset(arg: string | undefined): number | undefined {
   const digits = /^\[(\d+)/.exec(arg ?? '')?.[1];
   return digits === undefined ? undefined : Number(digits);

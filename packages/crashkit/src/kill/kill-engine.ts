@@ -59,7 +59,10 @@ export async function exploreKills(options: KillOptions): Promise<KillExploratio
 }
 
 interface KilledRun {
-  /** False when the program came to its end first: processes side by side do not take as many steps every time. */
+  /**
+   * False when the program came to its end first: processes side by side do not take as many steps
+   * every time.
+   */
   readonly isKilled: boolean;
   readonly violation: Violation | undefined;
 }
@@ -128,7 +131,9 @@ interface ChildResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, and collects the acknowledgements that it writes to standard output. */
+/**
+ * Runs a program to its end, and collects the acknowledgements that it writes to standard output.
+ */
 export async function runChild(
   program: string,
   args: readonly string[],
@@ -153,7 +158,10 @@ function acknowledgementsIn(stdout: string): string[] {
     .map((line) => line.slice('ACK '.length));
 }
 
-/** A filesystem that no call has been made on, so that nothing is remembered of an earlier one, as in a new process. */
+/**
+ * A filesystem that no call has been made on, so that nothing is remembered of an earlier one, as
+ * in a new process.
+ */
 export function freshFs(): Fs {
   return { ...nodeFileSystem };
 }

@@ -1,4 +1,7 @@
-/** Where the kill engine strikes: at which step of the program, and before it, inside it, or after it. */
+/**
+ * Where the kill engine strikes: at which step of the program, and before it, inside it, or after
+ * it.
+ */
 import { types } from 'node:util';
 import { interceptFs, type Call } from '../explore/intercept.js';
 import { isStep } from '../explore/observe.js';
@@ -25,7 +28,10 @@ export function countingFs(fs: Fs, onStep: (call: Call) => void): Fs {
   });
 }
 
-/** Makes filesystems whose process ends itself at a point. They share one count, as the processes of one program. */
+/**
+ * Makes filesystems whose process ends itself at a point. They share one count, as the processes of
+ * one program.
+ */
 export function killingFs(point: KillPoint, kill: () => void): (fs: Fs) => Fs {
   let steps = 0;
   let struck = false;

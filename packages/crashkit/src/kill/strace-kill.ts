@@ -49,7 +49,10 @@ interface StracePoint {
   readonly when: number;
 }
 
-/** Has strace kill the scenario's process at each call that touches the tree, and checks what is left. */
+/**
+ * Has strace kill the scenario's process at each call that touches the tree, and checks what is
+ * left.
+ */
 export async function exploreStraceKills(
   options: Omit<KillOptions, 'moments'>,
 ): Promise<KillExploration> {

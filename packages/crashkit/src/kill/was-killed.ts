@@ -7,7 +7,10 @@ export interface EndedProcess {
   readonly stderr: string;
 }
 
-/** Whether a process ended itself by SIGKILL. On Windows that is TerminateProcess, which shows as status 1 and no word. */
+/**
+ * Whether a process ended itself by SIGKILL. On Windows that is TerminateProcess, which shows as
+ * status 1 and no word.
+ */
 export function wasKilled({ status, signal, stderr }: EndedProcess): boolean {
   if (process.platform !== 'win32') return signal === 'SIGKILL';
   return status === 1 && stderr === '';

@@ -36,7 +36,10 @@ export class ClientNames implements Names {
     return known.get(name);
   }
 
-  /** What was known of a directory is asked anew: it was opened, or this machine itself has changed it. */
+  /**
+   * What was known of a directory is asked anew: it was opened, or this machine itself has changed
+   * it.
+   */
   forget(ino: number): void {
     this.#known.delete(ino);
   }

@@ -60,7 +60,10 @@ export class ModelDisk {
     return new ModelProcess(this, this.#processes);
   }
 
-  /** Notes that the program gave its word, so that losing what it was about is a violation from now on. */
+  /**
+   * Notes that the program gave its word, so that losing what it was about is a violation from now
+   * on.
+   */
   acknowledge(label: string, process = 0): void {
     this.record({ text: `ACK ${label}`, process, births: [], changes: [], acknowledges: label });
   }

@@ -1,4 +1,6 @@
-/** A fast hash of 53 bits for telling states apart. Not for anything that an attacker may choose. */
+/**
+ * A fast hash of 53 bits for telling states apart. Not for anything that an attacker may choose.
+ */
 
 export class Hasher {
   #low = 0xdeadbeef;

@@ -107,7 +107,10 @@ export class Image {
     return this.writable(ino) as DirectoryNode;
   }
 
-  /** A number that two images share if and, but for a hash collision (53 bits), only if their trees are equal. */
+  /**
+   * A number that two images share if and, but for a hash collision (53 bits), only if their trees
+   * are equal.
+   */
   hash(): number {
     const hasher = new Hasher();
     this.#hashTree(hasher, ROOT_INO, new Map());
@@ -136,7 +139,10 @@ export class Image {
 const RANDOM_PART = /[0-9a-f]{16,}/g;
 const namesWithoutRandomness = new Map<string, string>();
 
-/** States that differ in nothing but random names are one: otherwise another seed would make each of them new. */
+/**
+ * States that differ in nothing but random names are one: otherwise another seed would make each of
+ * them new.
+ */
 function withoutRandomness(name: string): string {
   const known = namesWithoutRandomness.get(name);
   if (known !== undefined) return known;

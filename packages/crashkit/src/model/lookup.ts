@@ -6,7 +6,10 @@ import { modelError } from './model-error.js';
 const MAX_SYMLINKS = 40;
 const MAX_NAME_BYTES = 255;
 
-/** Where a path leads: the directory and name of its last component, and the inode there, if there is one. */
+/**
+ * Where a path leads: the directory and name of its last component, and the inode there, if there
+ * is one.
+ */
 export interface Place {
   readonly directory: number;
   /** Empty for the root, `.` and `..`, which cannot be made, renamed or removed. */
@@ -28,7 +31,10 @@ interface Walk {
 interface LookupOptions {
   /** The system call that asks, for its error. */
   readonly call: string;
-  /** Follows a symlink as the last component; a dangling one then leads to the place where its target would be. */
+  /**
+   * Follows a symlink as the last component; a dangling one then leads to the place where its
+   * target would be.
+   */
   readonly follow: boolean;
   readonly from?: OpenDirectory | undefined;
 }

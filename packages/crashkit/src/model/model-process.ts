@@ -50,7 +50,10 @@ export class ModelProcess implements Fs {
     this.#names = disk.onNfs ? new ClientNames(disk.live) : undefined;
   }
 
-  /** Kills the process: its descriptors close and its locks are free, and what it wrote stays in the page cache. */
+  /**
+   * Kills the process: its descriptors close and its locks are free, and what it wrote stays in the
+   * page cache.
+   */
   end(): void {
     for (const handle of this.#open) handle.release();
     this.#open.clear();
@@ -248,7 +251,10 @@ export class ModelProcess implements Fs {
     return lookup(names, path.slice(start.length), { call, follow, from: directory });
   }
 
-  /** The same for a call that the server makes: to the name as it has it, in the directory that this machine knows. */
+  /**
+   * The same for a call that the server makes: to the name as it has it, in the directory that this
+   * machine knows.
+   */
   #lookupToChange(path: string, call: string, follow = false): Place {
     const known = this.#lookup(path, call, follow);
     if (!this.#names) return known;

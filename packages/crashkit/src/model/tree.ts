@@ -1,4 +1,7 @@
-/** A tree of files as plain data: for reports, for replays, and to carry trees between the model and real directories. */
+/**
+ * A tree of files as plain data: for reports, for replays, and to carry trees between the model and
+ * real directories.
+ */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { linkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { pageChanges, readPages } from './model-handle.js';
@@ -60,7 +63,10 @@ export function imageOf(tree: readonly TreeEntry[]): Image {
   return image;
 }
 
-/** Reads a real directory. What `skip` names (paths relative to it, with a leading slash) is left out. */
+/**
+ * Reads a real directory. What `skip` names (paths relative to it, with a leading slash) is left
+ * out.
+ */
 export function readTree(
   directory: string,
   skip: (path: string) => boolean = () => false,

@@ -1,4 +1,7 @@
-/** The log of a block device: what was written in which order, when the device was told to flush, and the marks. */
+/**
+ * The log of a block device: what was written in which order, when the device was told to flush,
+ * and the marks.
+ */
 import { closeSync, openSync, writeSync } from 'node:fs';
 
 export const BLOCK_BYTES = 4096;

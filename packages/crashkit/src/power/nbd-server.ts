@@ -160,7 +160,10 @@ function read(offsetBytes: number, lengthBytes: number): Buffer {
   return data;
 }
 
-/** Calls back for each block of a range: its index, where in it the range begins, where in the range it begins, how much. */
+/**
+ * Calls back for each block of a range: its index, where in it the range begins, where in the range
+ * it begins, how much.
+ */
 function eachBlock(
   offsetBytes: number,
   lengthBytes: number,

@@ -44,7 +44,9 @@ export interface PowerOptions {
   readonly seed?: number | undefined;
   /** How many random subsets of the blocks in flight, at each flush and mark; 24 by default. */
   readonly subsets?: number | undefined;
-  /** The write of the device, counted from the begin of the program, that fails; none by default. */
+  /**
+   * The write of the device, counted from the begin of the program, that fails; none by default.
+   */
   readonly failingWrite?: number | undefined;
 }
 
@@ -61,7 +63,10 @@ export interface PowerExploration {
 const childProgram = fileURLToPath(new URL('power-child.js', import.meta.url));
 const BEGIN = 'holdfast: begin';
 
-/** Runs a scenario on a recorded device, and checks what a power loss at each flush and mark may leave. */
+/**
+ * Runs a scenario on a recorded device, and checks what a power loss at each flush and mark may
+ * leave.
+ */
 export async function explorePower(options: PowerOptions): Promise<PowerExploration> {
   const scratch = mkdtempSync(`${existsSync('/dev/shm') ? '/dev/shm' : tmpdir()}/holdfast-power-`);
   mkdirSync(`${scratch}/mount`);
@@ -224,7 +229,10 @@ class ImageChecker {
     }
   }
 
-  /** A device that failed to write may have broken the filesystem itself, which no program on it could help. */
+  /**
+   * A device that failed to write may have broken the filesystem itself, which no program on it
+   * could help.
+   */
   #isMounted(image: string, mount: string): boolean {
     const { filesystem, failingWrite } = this.#options;
     try {

@@ -1,4 +1,6 @@
-/** Programs that replace one file: one that does it right, and others that each leave out one step. */
+/**
+ * Programs that replace one file: one that does it right, and others that each leave out one step.
+ */
 import type { Fs } from 'holdfast/os';
 import type { Scenario, ScenarioAt } from '@holdfast/crashkit';
 

@@ -1,4 +1,7 @@
-/** What the operating system's errors mean for a directory that is being published, beyond what they mean everywhere. */
+/**
+ * What the operating system's errors mean for a directory that is being published, beyond what they
+ * mean everywhere.
+ */
 import {
   errnoOf,
   HoldfastError,
@@ -46,7 +49,10 @@ export function stepFailed(
   return new HoldfastError(code, { message, outcome, step, path, cause: error });
 }
 
-/** Another program changed the target, or is changing it: the publish is given up, nothing of it is visible. */
+/**
+ * Another program changed the target, or is changing it: the publish is given up, nothing of it is
+ * visible.
+ */
 export function targetChanged(path: string, what: string, cause?: unknown): HoldfastError {
   return new HoldfastError('TARGET_CHANGED', {
     message: `${what} The publish was given up. Look at the target, then publish again.`,

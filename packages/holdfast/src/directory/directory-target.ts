@@ -1,4 +1,6 @@
-/** The directory that a publish is to fill or replace, found and judged before anything is staged. */
+/**
+ * The directory that a publish is to fill or replace, found and judged before anything is staged.
+ */
 import { errnoOf, HoldfastError } from '../errors.js';
 import { settledName } from '../journal/settled-name.js';
 import { followSymlinks, type ResolvedName } from '../os/follow-symlinks.js';
@@ -16,17 +18,22 @@ import { mountPoints, refuseMountPoint } from './mount-info.js';
 export interface DirectoryTarget {
   /** Canonical: no symlink in any part of it. */
   readonly path: string;
-  /** The directory that names it, open for as long as the publish lasts: whatever is moved, is moved in it. */
+  /**
+   * The directory that names it, open for as long as the publish lasts: whatever is moved, is moved
+   * in it.
+   */
   readonly parent: FsDirectory;
   readonly name: string;
   /**
-   * The tree to be replaced; `undefined` when nothing is there, or an empty directory. It is held open from the start,
-   * since the kernel may give the inode number of a removed directory to the next one. {@link findAgain} changes it.
+   * The tree to be replaced; `undefined` when nothing is there, or an empty directory. It is held
+   * open from the start, since the kernel may give the inode number of a removed directory to the
+   * next one. {@link findAgain} changes it.
    */
   old: OpenedTree | undefined;
   /**
-   * A fresh name for a stage. With `keepPrevious` it is named after the tree that it replaces: when the old tree lies under
-   * this name after the exchange, and we die, a sweeper knows that it is to be kept.
+   * A fresh name for a stage. With `keepPrevious` it is named after the tree that it replaces: when
+   * the old tree lies under this name after the exchange, and we die, a sweeper knows that it is to
+   * be kept.
    */
   readonly freshName: () => string;
 }
@@ -45,8 +52,8 @@ export interface TargetOptions {
 }
 
 /**
- * Finds the target, and refuses early what the rename would refuse after all the work. The caller closes what is open
- * ({@link closeTarget}).
+ * Finds the target, and refuses early what the rename would refuse after all the work. The caller
+ * closes what is open ({@link closeTarget}).
  */
 export async function findTarget(
   fs: Fs,
@@ -126,7 +133,10 @@ async function openParent(fs: Fs, path: string): Promise<FsDirectory> {
   }
 }
 
-/** The directory of this name, held open; `undefined` when it is empty, or not there for a moment (two renames). */
+/**
+ * The directory of this name, held open; `undefined` when it is empty, or not there for a moment
+ * (two renames).
+ */
 async function openFullTree(
   fs: Fs,
   parent: FsDirectory,

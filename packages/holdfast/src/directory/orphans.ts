@@ -1,14 +1,17 @@
 /**
  * Orphans: staged things whose owner is dead.
  *
- * Sweeping one: open its directory, and it below that, following no symlink → it must be ours (os/owner.ts: whoever may make
- * names here could have made this one) → lock without waiting → check that the name still leads to what was locked, and
- * that no journal of its dead owner may still publish it → sync the parent → remove it, keep it as a previous tree or move it away, while
- * the lock is held. The parent is synced first because an orphan may be an old tree that a publisher exchanged and had no time to sync: after a power loss it could
- * be the target again, and must not lack a file then. A crash while sweeping leaves a smaller orphan.
+ * Sweeping one: open its directory, and it below that, following no symlink → it must be ours
+ * (os/owner.ts: whoever may make names here could have made this one) → lock without waiting →
+ * check that the name still leads to what was locked, and that no journal of its dead owner may
+ * still publish it → sync the parent → remove it, keep it as a previous tree or move it away, while
+ * the lock is held. The parent is synced first because an orphan may be an old tree that a
+ * publisher exchanged and had no time to sync: after a power loss it could be the target again, and
+ * must not lack a file then. A crash while sweeping leaves a smaller orphan.
  *
- * A lock proves something only where it reaches every process that could own the stage. On a filesystem that other
- * machines share it does not (flock(2) on a directory of NFS stays on the client), so nothing is swept there.
+ * A lock proves something only where it reaches every process that could own the stage. On a
+ * filesystem that other machines share it does not (flock(2) on a directory of NFS stays on the
+ * client), so nothing is swept there.
  */
 import { errnoOf, HoldfastError } from '../errors.js';
 import { below } from '../journal/journal-file.js';
@@ -47,20 +50,29 @@ import { keepOrphan } from './previous.js';
 import { takeSharedTurn } from './target-turn.js';
 import { isWholeOldTree, removeOldTree } from './old-tree.js';
 
-/** A staged directory or file was never published, or was replaced; a resumable stage was kept by option `resume`. */
+/**
+ * A staged directory or file was never published, or was replaced; a resumable stage was kept by
+ * option `resume`.
+ */
 export type OrphanKind = 'stagedDirectory' | 'stagedFile' | 'resumableStage';
 
 /** A staged thing, and whether anybody owns it. */
 export interface Orphan {
   readonly path: string;
   readonly kind: OrphanKind;
-  /** `dead`: proven by its lock. `unknown`: it is another user's, other machines share the filesystem, or it could not be opened. */
+  /**
+   * `dead`: proven by its lock. `unknown`: it is another user's, other machines share the
+   * filesystem, or it could not be opened.
+   */
   readonly owner: 'dead' | 'unknown';
 }
 
 /** What a sweep did with one orphan. */
 export interface SweptOrphan extends Orphan {
-  /** `putBack`: an old tree whose target was missing is the target again. `kept`: it is a previous tree now. */
+  /**
+   * `putBack`: an old tree whose target was missing is the target again. `kept`: it is a previous
+   * tree now.
+   */
   readonly action: 'removed' | 'salvaged' | 'putBack' | 'kept' | 'left';
   /** Where it is now, when it was salvaged or kept. */
   readonly movedTo: string | undefined;
@@ -77,7 +89,10 @@ export interface ListOrphansOptions {
 
 /** How orphans are swept. */
 export interface SweepOrphansOptions extends ListOrphansOptions {
-  /** Move the orphans into this directory, which must exist on the same filesystem, in place of removing them. */
+  /**
+   * Move the orphans into this directory, which must exist on the same filesystem, in place of
+   * removing them.
+   */
   readonly salvageTo?: string | undefined;
   /** Also sweep what was kept for a later run to resume; false by default. */
   readonly resumable?: boolean | undefined;
@@ -116,13 +131,14 @@ function asGiven(path: string, canonical: string, given: string): string {
 }
 
 /**
- * Removes the orphans in a directory, or moves them away, and tells what it did with each. What has a living owner, and
- * what cannot be proven dead, is not touched.
+ * Removes the orphans in a directory, or moves them away, and tells what it did with each. What has
+ * a living owner, and what cannot be proven dead, is not touched.
  *
- * After an error the directory has fewer orphans, each of the others whole or partly removed. Salvaged things are
- * durable at their new place.
+ * After an error the directory has fewer orphans, each of the others whole or partly removed.
+ * Salvaged things are durable at their new place.
  *
- * @throws HoldfastError NOT_FOUND, IO, INVALID_ARGUMENT; what fails with a single orphan is told with that orphan
+ * @throws HoldfastError NOT_FOUND, IO, INVALID_ARGUMENT; what fails with a single orphan is told
+ *   with that orphan
  */
 export async function sweepOrphans(
   directory: string,
@@ -146,7 +162,8 @@ async function sweepAll(
   salvageTo: FsDirectory | undefined,
 ): Promise<SweptOrphan[]> {
   const canonical = await canonicalDirectoryOf(fs, directory);
-  // What a commit or an overwrite that died has left is its own, until that has been brought to its end.
+  // What a commit or an overwrite that died has left is its own, until that has been brought to its
+  // end.
   await recoverPending(fs, join(canonical, 'any'));
   await finishOverwrites(fs, canonical, false);
   const swept: SweptOrphan[] = [];
@@ -168,8 +185,9 @@ function canonicalDirectoryOf(fs: Fs, directory: string): Promise<string> {
 }
 
 /**
- * Sweeps the stages of the target that a path leads to, before a publish looks at it. A commit that died comes first:
- * what it has replaced is then swept with the rest, and what it keeps is kept before what this publish will replace.
+ * Sweeps the stages of the target that a path leads to, before a publish looks at it. A commit that
+ * died comes first: what it has replaced is then swept with the rest, and what it keeps is kept
+ * before what this publish will replace.
  */
 export async function sweepStagesAt(fs: Fs, path: string): Promise<void> {
   const { directory, path: resolved } = await followSymlinks(fs, path);
@@ -178,8 +196,9 @@ export async function sweepStagesAt(fs: Fs, path: string): Promise<void> {
 }
 
 /**
- * Sweeps the orphaned stages of one target: an old tree goes back where its target is missing, or is kept if it was to
- * be kept; everything else is removed. What cannot be swept stays for the next time.
+ * Sweeps the orphaned stages of one target: an old tree goes back where its target is missing, or
+ * is kept if it was to be kept; everything else is removed. What cannot be swept stays for the next
+ * time.
  */
 export async function sweepStagesOf(fs: Fs, parent: string, targetName: string): Promise<void> {
   const names = await namesIn(fs, parent);
@@ -195,8 +214,9 @@ export async function sweepStagesOf(fs: Fs, parent: string, targetName: string):
 }
 
 /**
- * Where other machines share the filesystem, only old trees can be told from what a living process owns: who has one
- * holds the lock file of the target until it is gone. What holds that lock is left to it.
+ * Where other machines share the filesystem, only old trees can be told from what a living process
+ * owns: who has one holds the lock file of the target until it is gone. What holds that lock is
+ * left to it.
  */
 async function sweepOldTreesOf(fs: Fs, target: string, staged: readonly string[]): Promise<void> {
   const mayBeOld = staged.filter((name) => parseStagedName(name)?.old !== undefined);
@@ -253,7 +273,10 @@ async function* thingsIn(
   }
 }
 
-/** Undefined when it was removed since it was listed; or its name is not UTF-8, and Node cannot give it back to the kernel. */
+/**
+ * Undefined when it was removed since it was listed; or its name is not UTF-8, and Node cannot give
+ * it back to the kernel.
+ */
 async function openBelow(
   fs: Fs,
   parent: FsDirectory,
@@ -320,7 +343,9 @@ async function sweepOne(
   }
 }
 
-/** Where a name may have been lost, what was to have it is not removed while nothing else has it. */
+/**
+ * Where a name may have been lost, what was to have it is not removed while nothing else has it.
+ */
 async function refuseOnlyCopy(
   fs: Fs,
   { path, kind }: StagedThing,
@@ -370,9 +395,9 @@ async function dispose(
 }
 
 /**
- * Moves an old tree of ours, also one to keep, back where its target is missing: its publisher was between two renames.
- * No lock is asked, since a publisher that still lives then finds its target taken by the tree that it replaces, and
- * gives up.
+ * Moves an old tree of ours, also one to keep, back where its target is missing: its publisher was
+ * between two renames. No lock is asked, since a publisher that still lives then finds its target
+ * taken by the tree that it replaces, and gives up.
  */
 async function isPutBack(
   fs: Fs,
@@ -446,7 +471,10 @@ function isDirectory(handle: FsHandle): handle is FsDirectory {
   return 'at' in handle;
 }
 
-/** A dead owner's journal may still publish the thing: then it is no orphan. A live owner would hold its lock. */
+/**
+ * A dead owner's journal may still publish the thing: then it is no orphan. A live owner would hold
+ * its lock.
+ */
 function isCommitted(fs: Fs, path: string): Promise<boolean> {
   return isCommitPending(fs, path);
 }
@@ -475,7 +503,8 @@ async function salvage(
     const newName = number === 1 ? name.slice(1) : `${name.slice(1)}-${number}`;
     if (await lookAt(fs, salvageTo.at(newName))) continue;
     await fs.rename(parent.at(name), salvageTo.at(newName));
-    // In either order: a rename between directories is one change to the filesystem, but which sync makes it last it need not say.
+    // In either order: a rename between directories is one change to the filesystem, but which sync
+    // makes it last it need not say.
     for (const directory of [salvageTo, parent]) await directory.sync();
     return pathIn(salvageTo, newName);
   }

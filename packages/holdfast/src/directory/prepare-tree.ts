@@ -1,12 +1,13 @@
 /**
- * Makes a tree ready to be published: staged beside its target, filled by the caller, whole and durable.
+ * Makes a tree ready to be published: staged beside its target, filled by the caller, whole and
+ * durable.
  *
  * 1. make the stage and lock it, or take over the one that a run with `resume` kept
  * 2. fill it; wait until everything that was started has settled, also when one of them failed
  * 3. survey and sync it (sync-tree.ts)
  *
- * Invariant: nothing of the caller's runs any more when this ends, whichever way it ends.
- * A crash leaves an unlocked stage: an orphan, or with `resume` the stage that the next run takes over.
+ * Invariant: nothing of the caller's runs any more when this ends, whichever way it ends. A crash
+ * leaves an unlocked stage: an orphan, or with `resume` the stage that the next run takes over.
  */
 import { errnoOf, HoldfastError, isHoldfastError, messageOf } from '../errors.js';
 import type { Lock } from '../lock/lock.js';
@@ -50,11 +51,19 @@ export interface PublishProgress {
 export interface FillOptions {
   /** Ends the call: what runs is told by `stage.signal` and awaited, and the stage discarded. */
   readonly signal?: AbortSignal | undefined;
-  /** `durable` by default. `atomic`: nothing is synced, so a power loss may leave a tree with holes. */
+  /**
+   * `durable` by default. `atomic`: nothing is synced, so a power loss may leave a tree with holes.
+   */
   readonly durability?: Durability | undefined;
-  /** How the tree is made durable; `auto` by default. `each` where others keep much unwritten data on the filesystem. */
+  /**
+   * How the tree is made durable; `auto` by default. `each` where others keep much unwritten data
+   * on the filesystem.
+   */
   readonly sync?: SyncStrategy | undefined;
-  /** Keep the stage of a failed or killed run, and take over the one that such a run kept; false by default. */
+  /**
+   * Keep the stage of a failed or killed run, and take over the one that such a run kept; false by
+   * default.
+   */
   readonly resume?: boolean | undefined;
   /** Told after each file and at each phase; must not throw. */
   readonly onProgress?: ((progress: PublishProgress) => void) | undefined;
@@ -65,7 +74,10 @@ export interface FillOptions {
 /** Where a tree is staged: beside the target, under a name that is made for it. */
 type StageableTarget = Pick<DirectoryTarget, 'parent' | 'name' | 'freshName'>;
 
-/** A tree that one rename can publish. Whoever has it closes its handle, which gives up its ownership. */
+/**
+ * A tree that one rename can publish. Whoever has it closes its handle, which gives up its
+ * ownership.
+ */
 export interface PreparedTree<T> {
   readonly stage: OwnedDirectory;
   /** What `fill` returned. */
@@ -138,8 +150,9 @@ async function makeDurable(
 const OWNER_BITS = 0o700;
 
 /**
- * Gives a stage the owner, attributes and mode of the directory whose place it is to take, before anything is in it.
- * Gives back the mode that it is to have in the end, if that is another one: while it is filled, its owner may always write.
+ * Gives a stage the owner, attributes and mode of the directory whose place it is to take, before
+ * anything is in it. Gives back the mode that it is to have in the end, if that is another one:
+ * while it is filled, its owner may always write.
  */
 async function takeAttributes(
   fs: Fs,
@@ -233,9 +246,10 @@ async function madeDirectory(fs: Fs, path: string): Promise<boolean> {
 }
 
 /**
- * Gives a stage that runs take over a name of its own, before an old tree comes to lie there, which would pass for a
- * stage. The new name is made durable first: were it lost, and the exchange not, the other name would lead to the target
- * itself. From here on a kill leaves an orphan, not a stage to be resumed.
+ * Gives a stage that runs take over a name of its own, before an old tree comes to lie there, which
+ * would pass for a stage. The new name is made durable first: were it lost, and the exchange not,
+ * the other name would lead to the target itself. From here on a kill leaves an orphan, not a stage
+ * to be resumed.
  */
 export async function giveOwnName(
   fs: Fs,
@@ -248,7 +262,10 @@ export async function giveOwnName(
   return { ...stage, path: pathIn(parent, name) };
 }
 
-/** Gives a stage back the name under which the next run takes it over; what cannot have it is discarded. Never fails. */
+/**
+ * Gives a stage back the name under which the next run takes it over; what cannot have it is
+ * discarded. Never fails.
+ */
 export async function keepForResume(
   fs: Fs,
   stage: OwnedDirectory,
@@ -264,7 +281,10 @@ export async function keepForResume(
   }
 }
 
-/** Removes a stage, if it still is what its path names. What cannot be removed is an orphan for a later sweep. */
+/**
+ * Removes a stage, if it still is what its path names. What cannot be removed is an orphan for a
+ * later sweep.
+ */
 export async function discardTree(
   fs: Fs,
   stage: OwnedDirectory,

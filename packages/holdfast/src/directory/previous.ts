@@ -88,7 +88,9 @@ async function moveToNextNumber(fs: Fs, target: ChildName, oldName: string): Pro
   }
 }
 
-/** In a sticky directory the kernel says of another user's tree only that it may not be replaced. */
+/**
+ * In a sticky directory the kernel says of another user's tree only that it may not be replaced.
+ */
 async function isNumberTaken(fs: Fs, path: string, error: unknown): Promise<boolean> {
   const code = errnoOf(error) ?? '';
   if (['EPERM', 'EACCES'].includes(code)) return (await lookAt(fs, path)) !== undefined;

@@ -1,9 +1,9 @@
 /**
  * Tries in a directory what the promises of Holdfast rest on, and tells which of them hold there.
  *
- * Everything is tried for real, in a scratch directory that is staged like any other: a probe that is killed leaves an
- * orphan that a sweep removes. What cannot be tried (whether a disk keeps what it says it has written) is judged by the
- * type and options of the mount.
+ * Everything is tried for real, in a scratch directory that is staged like any other: a probe that
+ * is killed leaves an orphan that a sweep removes. What cannot be tried (whether a disk keeps what
+ * it says it has written) is judged by the type and options of the mount.
  */
 import * as nodeModule from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +41,10 @@ export interface ProbeCheck {
 /** One promise of Holdfast, and whether it holds in this directory. */
 export interface ProbeGuarantee {
   readonly name: string;
-  /** `thisMachine`, `thisMount`: among the processes of this machine, or that come by this mount, alone. */
+  /**
+   * `thisMachine`, `thisMount`: among the processes of this machine, or that come by this mount,
+   * alone.
+   */
   readonly holds: 'yes' | 'no' | 'unknown' | 'thisMachine' | 'thisMount';
   /** Why, and of what does not hold what to do. */
   readonly because: string;
@@ -59,7 +62,10 @@ export interface ProbeReport {
     readonly totalBytes: number;
     readonly mountPoint: string | undefined;
     readonly mountOptions: readonly string[];
-    /** Whether the mount shows a part of a filesystem: a bind mount or a btrfs subvolume. Renames end at its edge. */
+    /**
+     * Whether the mount shows a part of a filesystem: a bind mount or a btrfs subvolume. Renames
+     * end at its edge.
+     */
     readonly isBindMount: boolean;
   };
   readonly checks: readonly ProbeCheck[];
@@ -72,8 +78,8 @@ export interface ProbeOptions {
 }
 
 /**
- * Tries the calls that Holdfast depends on in a directory and reports which guarantees hold there. What it makes it
- * removes.
+ * Tries the calls that Holdfast depends on in a directory and reports which guarantees hold there.
+ * What it makes it removes.
  *
  * Not promised: that the disk is honest about what it has written.
  *
@@ -269,8 +275,9 @@ function isWantOfRoom(error: unknown): boolean {
 const COLD_MS = 1200;
 
 /**
- * Another process must find the lock taken while this one holds it, and free afterwards: by the same path, by another one,
- * and, where something between here and the disk keeps attributes, once more when it has forgotten them.
+ * Another process must find the lock taken while this one holds it, and free afterwards: by the
+ * same path, by another one, and, where something between here and the disk keeps attributes, once
+ * more when it has forgotten them.
  */
 async function tryLock(fs: Fs, scratch: string): Promise<void> {
   const path = `${scratch}/lock`;
@@ -322,12 +329,15 @@ async function otherPaths(fs: Fs, path: string): Promise<readonly string[]> {
 }
 
 const REPLACEMENTS = 200;
-/** SMB keeps a file for a second after its last close, and deletes then what a failed rename has marked. */
+/**
+ * SMB keeps a file for a second after its last close, and deletes then what a failed rename has
+ * marked.
+ */
 const AFTER_CLOSE_MS = 2500;
 
 /**
- * Replaces a file with attributes many times beside a process that reads it by name all the while, and once while it is
- * open here; then waits for what its close brings.
+ * Replaces a file with attributes many times beside a process that reads it by name all the while,
+ * and once while it is open here; then waits for what its close brings.
  */
 async function tryReplacing(fs: Fs, scratch: string): Promise<void> {
   const path = `${scratch}/replaced`;
@@ -359,7 +369,10 @@ async function tryReplacing(fs: Fs, scratch: string): Promise<void> {
 
 const REPLACED_BYTES = 100;
 
-/** A process that opens and reads a file until its input ends, and then tells what it got but one whole version. */
+/**
+ * A process that opens and reads a file until its input ends, and then tells what it got but one
+ * whole version.
+ */
 function startReader(path: string): { stop: () => Promise<string> } {
   const script = `
     const { readFileSync } = process.getBuiltinModule('node:fs');
@@ -403,8 +416,8 @@ function startReader(path: string): { stop: () => Promise<string> } {
 }
 
 /**
- * Whether this process's executable runs a script of ours: one that is a whole program (a single executable, Electron) would
- * run that program once more, and other runtimes have other flags.
+ * Whether this process's executable runs a script of ours: one that is a whole program (a single
+ * executable, Electron) would run that program once more, and other runtimes have other flags.
  */
 function canStartNode(): boolean {
   const { bun, deno, electron } = process.versions;
@@ -412,7 +425,9 @@ function canStartNode(): boolean {
   return !process.getBuiltinModule('node:sea').isSea();
 }
 
-/** The module that another process locks with; `undefined` in a bundle, beside which there is none. */
+/**
+ * The module that another process locks with; `undefined` in a bundle, beside which there is none.
+ */
 function moduleForAnother(): string | undefined {
   if (!canStartNode()) return undefined;
   try {
@@ -422,7 +437,10 @@ function moduleForAnother(): string | undefined {
   }
 }
 
-/** Where no other process can be started, by another descriptor: to the kernel that is another holder as well. */
+/**
+ * Where no other process can be started, by another descriptor: to the kernel that is another
+ * holder as well.
+ */
 async function otherProcessLocks(fs: Fs, path: string): Promise<boolean> {
   const module = moduleForAnother();
   if (module !== undefined) return startedProcessLocks(module, path);
@@ -514,7 +532,10 @@ function isNfs({ name }: Filesystem): boolean {
   return name === 'nfs' || name === 'nfs4';
 }
 
-/** What machines that share a directory by NFS see of each other, by the options of this one's mount (nfs(5)). */
+/**
+ * What machines that share a directory by NFS see of each other, by the options of this one's mount
+ * (nfs(5)).
+ */
 function betweenClients(
   type: Filesystem,
   options: readonly string[],
@@ -537,7 +558,10 @@ function betweenClients(
   };
 }
 
-/** Where a lock excludes fewer than everyone, or nobody. Whether it reaches other machines cannot be tried from here. */
+/**
+ * Where a lock excludes fewer than everyone, or nobody. Whether it reaches other machines cannot be
+ * tried from here.
+ */
 const reaches: Readonly<Partial<Record<LockReach, Judgement>>> = {
   thisMachine: ['thisMachine', 'other machines are not excluded'],
   thisMount: [
@@ -569,7 +593,10 @@ const remedies: Readonly<Record<string, string>> = {
   'what another machine wrote is found': 'Mount it without nocto',
 };
 
-/** What the scratch directory cannot show: it is of the upper layer, like everything that is made in an overlay. */
+/**
+ * What the scratch directory cannot show: it is of the upper layer, like everything that is made in
+ * an overlay.
+ */
 function butLowerLayers(mount: Mount | undefined, judgement: Judgement): Judgement {
   const moves = mount?.options.includes('redirect_dir=on') ?? false;
   if (judgement[0] !== 'yes' || mount?.type !== 'overlay' || moves) return judgement;

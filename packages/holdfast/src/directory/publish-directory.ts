@@ -1,21 +1,25 @@
 /**
- * Publishes a whole directory: its target names the old tree or the new one, never a part of either.
+ * Publishes a whole directory: its target names the old tree or the new one, never a part of
+ * either.
  *
- * 1. sweep what dead publishers of this target left, and put back an old tree that one of them had moved aside
+ * 1. sweep what dead publishers of this target left, and put back an old tree that one of them had
+ *    moved aside
  * 2. resolve the target (symlinks are followed) and refuse early what the rename would refuse
- * 3. stage, fill and sync the new tree beside the target, owned for as long as we live (prepare-tree.ts)
+ * 3. stage, fill and sync the new tree beside the target, owned for as long as we live
+ *    (prepare-tree.ts)
  * 4. publish: the commit point (publish-stage.ts)
  *      nothing there, or an empty directory: rename
  *      a tree: lock it (target-turn.ts where other machines share the filesystem), check that it is the one of step 2,
  *      exchange the two
  *      another one by now: again with that one, unless the caller wants to be told
  * 5. sync the parent: from here on durable
- * 6. retire the old tree: keep it under its documented name (previous.ts), or give up the new one, which the next publisher may
- *    replace from then on, and remove it
+ * 6. retire the old tree: keep it under its documented name (previous.ts), or give up the new one,
+ *    which the next publisher may replace from then on, and remove it
  *
- * Invariant: the target is never without its old or its new tree, and neither is touched while it may be the answer.
- * A crash before 4 leaves the old tree and an unlocked stage, which the next publish sweeps. A crash between 4 and 6
- * leaves the new tree and the old one as an orphan, whose name says so if it is to be kept. The old tree loses its first file only after 5: before, a power
+ * Invariant: the target is never without its old or its new tree, and neither is touched while it
+ * may be the answer. A crash before 4 leaves the old tree and an unlocked stage, which the next
+ * publish sweeps. A crash between 4 and 6 leaves the new tree and the old one as an orphan, whose
+ * name says so if it is to be kept. The old tree loses its first file only after 5: before, a power
  * loss could bring it back as the target.
  */
 import { HoldfastError, isHoldfastError } from '../errors.js';
@@ -47,17 +51,21 @@ export interface PublishDirectoryOptions extends FillOptions {
   /** `fail` (the default) refuses a target that is not empty; `replace` replaces it whole. */
   readonly ifExists?: 'fail' | 'replace' | undefined;
   /**
-   * With `ifExists: 'replace'`, when the target is another one at the end than at the beginning, since somebody has replaced, made
-   * or removed it meanwhile: `replace` (the default) what is there by then, so that several publishers all succeed, one after
-   * the other; or `fail` with TARGET_CHANGED and leave it.
+   * With `ifExists: 'replace'`, when the target is another one at the end than at the beginning,
+   * since somebody has replaced, made or removed it meanwhile: `replace` (the default) what is
+   * there by then, so that several publishers all succeed, one after the other; or `fail` with
+   * TARGET_CHANGED and leave it.
    */
   readonly ifChanged?: 'replace' | 'fail' | undefined;
-  /** How many replaced trees to keep, as `<name>.previous-<n>`, the highest n being the latest; 0 by default. */
+  /**
+   * How many replaced trees to keep, as `<name>.previous-<n>`, the highest n being the latest; 0 by
+   * default.
+   */
   readonly keepPrevious?: number | undefined;
   /**
-   * Where the filesystem has no exchange: `fail` with UNSUPPORTED_PLATFORM (the default on NFS), or replace a tree by two
-   * renames (the default on Windows, where no filesystem has one). Then the target is missing for an instant; a crash in
-   * it is mended by the next publish or sweep.
+   * Where the filesystem has no exchange: `fail` with UNSUPPORTED_PLATFORM (the default on NFS), or
+   * replace a tree by two renames (the default on Windows, where no filesystem has one). Then the
+   * target is missing for an instant; a crash in it is mended by the next publish or sweep.
    */
   readonly withoutExchange?: 'fail' | 'twoRenames' | undefined;
   /** The filesystem to work on; the machine's own by default. */
@@ -90,25 +98,28 @@ const optionNames = [
 ] as const;
 
 /**
- * Fills a directory where nobody reads and publishes it whole: readers and crashes see the tree that was there, or the
- * new one. A missing or empty target is filled, another one refused or, with `ifExists: 'replace'`, replaced in one
- * exchange.
+ * Fills a directory where nobody reads and publishes it whole: readers and crashes see the tree
+ * that was there, or the new one. A missing or empty target is filled, another one refused or, with
+ * `ifExists: 'replace'`, replaced in one exchange.
  *
- * After success the tree is at the target and durable, and nothing else is left but what `keepPrevious` keeps. After
- * an error of outcome `unchanged` the target is as it was and the stage is gone. Of two publishers one wins; with
- * `ifExists: 'replace'` both succeed, and the last wins.
+ * After success the tree is at the target and durable, and nothing else is left but what
+ * `keepPrevious` keeps. After an error of outcome `unchanged` the target is as it was and the stage
+ * is gone. Of two publishers one wins; with `ifExists: 'replace'` both succeed, and the last wins.
  *
- * The first failure of anything that `fill` started is what the caller gets, after all of it has settled: an error of
- * Holdfast as it is, any other as the `cause` of UPDATER_FAILED; what failed besides is in `others`.
+ * The first failure of anything that `fill` started is what the caller gets, after all of it has
+ * settled: an error of Holdfast as it is, any other as the `cause` of UPDATER_FAILED; what failed
+ * besides is in `others`.
  *
- * Not promised: one view for a reader that opens several files of the target while it is replaced (open the directory
- * once and read below it); anything for programs that write into the target itself.
+ * Not promised: one view for a reader that opens several files of the target while it is replaced
+ * (open the directory once and read below it); anything for programs that write into the target
+ * itself.
  *
  * @param path - the target; symlinks are followed, its parent must exist
  * @param fill - writes into the stage through its helpers, or by any other means into `stage.path`
- * @throws HoldfastError ALREADY_EXISTS, TARGET_CHANGED, UPDATER_FAILED, ABORTED, NO_SPACE, SYNC_FAILED,
- *   UNSUPPORTED_TARGET (a FIFO, socket or device in the stage; a target that is no directory), UNSUPPORTED_PLATFORM (no
- *   exchange here), CROSS_DEVICE, TARGET_IS_MOUNT, DIRECTORY_NOT_WRITABLE, NOT_FOUND, IO, INVALID_ARGUMENT
+ * @throws HoldfastError ALREADY_EXISTS, TARGET_CHANGED, UPDATER_FAILED, ABORTED, NO_SPACE,
+ *   SYNC_FAILED, UNSUPPORTED_TARGET (a FIFO, socket or device in the stage; a target that is no
+ *   directory), UNSUPPORTED_PLATFORM (no exchange here), CROSS_DEVICE, TARGET_IS_MOUNT,
+ *   DIRECTORY_NOT_WRITABLE, NOT_FOUND, IO, INVALID_ARGUMENT
  */
 export async function publishDirectory<T>(
   path: string,
@@ -200,7 +211,10 @@ async function publish(
   }
 }
 
-/** Whether the stage was not published since another tree is the target by now, which then is the one to be replaced. */
+/**
+ * Whether the stage was not published since another tree is the target by now, which then is the
+ * one to be replaced.
+ */
 async function isOvertaken(
   fs: Fs,
   target: DirectoryTarget,

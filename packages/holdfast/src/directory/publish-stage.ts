@@ -1,29 +1,33 @@
 /**
  * The commit point of a publish: the one rename that makes the staged tree the target.
  *
- * Nothing or an empty directory at the target: rename(2), which refuses a directory that is not empty (ENOTEMPTY on ext4
- * and btrfs, EEXIST on xfs). So of two publishers the second is refused by the kernel.
+ * Nothing or an empty directory at the target: rename(2), which refuses a directory that is not
+ * empty (ENOTEMPTY on ext4 and btrfs, EEXIST on xfs). So of two publishers the second is refused by
+ * the kernel.
  *
  * A tree at the target:
- * 1. lock the tree that is there (flock on its own descriptor; where other machines share the filesystem, the caller has
- *    the lock of a file, target-turn.ts) and check that it is still the one that was found. Of several publishers one gets
- *    here at a time, and the others then find another tree.
+ * 1. lock the tree that is there (flock on its own descriptor; where other machines share the
+ *    filesystem, the caller has the lock of a file, target-turn.ts) and check that it is still the
+ *    one that was found. Of several publishers one gets here at a time, and the others then find
+ *    another tree.
  * 2. exchange the two (renameat2(2), RENAME_EXCHANGE)
- * 3. look at what came out. Only a program that takes no locks can have put another tree there between 1 and 2: then
- *    exchange back and give up.
+ * 3. look at what came out. Only a program that takes no locks can have put another tree there
+ *    between 1 and 2: then exchange back and give up.
  *
- * In all cases the name of the stage is looked at right before, and the target right after: who may make names beside them may
- * have exchanged the stage for something else.
+ * In all cases the name of the stage is looked at right before, and the target right after: who may
+ * make names beside them may have exchanged the stage for something else.
  *
- * Where the filesystem has no exchange (NFS), step 2 may be asked to be two renames: the old tree moves to a name that
- * says what it is (stage/staged-directory.ts), then the stage takes its place. For an instant the target names nothing.
- * A crash in that instant leaves the old tree under that name, and the next publish or sweep moves it back.
+ * Where the filesystem has no exchange (NFS), step 2 may be asked to be two renames: the old tree
+ * moves to a name that says what it is (stage/staged-directory.ts), then the stage takes its place.
+ * For an instant the target names nothing. A crash in that instant leaves the old tree under that
+ * name, and the next publish or sweep moves it back.
  *
- * All names are reached through the open directory of the target, so whatever is exchanged for it, or above it, meanwhile,
- * nothing is moved elsewhere.
+ * All names are reached through the open directory of the target, so whatever is exchanged for it,
+ * or above it, meanwhile, nothing is moved elsewhere.
  *
- * The lock on the old tree is kept: under the name of the stage, it now proves that the old tree has an owner.
- * A crash between 2 and 3 leaves the new tree at the target and the other one as an orphan.
+ * The lock on the old tree is kept: under the name of the stage, it now proves that the old tree
+ * has an owner. A crash between 2 and 3 leaves the new tree at the target and the other one as an
+ * orphan.
  */
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
@@ -42,7 +46,10 @@ import {
 import { stepFailed, targetChanged, targetExists } from './directory-error.js';
 import type { DirectoryTarget, OpenedTree } from './directory-target.js';
 
-/** How long another program may hold the tree to be replaced; a publisher holds it for the time of a directory sync. */
+/**
+ * How long another program may hold the tree to be replaced; a publisher holds it for the time of a
+ * directory sync.
+ */
 export const OWN_TIMEOUT_MS = 10_000;
 const OWN_POLL_MS = 5;
 
@@ -52,8 +59,8 @@ interface PublishStageOptions {
 }
 
 /**
- * Publishes the stage. Gives the path where the old tree now lies, if there was one: that of the stage, or with two
- * renames a name of its own. The handle of the old tree holds its lock.
+ * Publishes the stage. Gives the path where the old tree now lies, if there was one: that of the
+ * stage, or with two renames a name of its own. The handle of the old tree holds its lock.
  */
 export async function publishStage(
   fs: Fs,
@@ -108,7 +115,10 @@ async function isOther(
   return named.kind !== 'directory' || (await filesystemOf(fs, parent.at('.'))).isLocal;
 }
 
-/** Tries an exchange of two directories beside the target, so that one that cannot work is refused before all the work. */
+/**
+ * Tries an exchange of two directories beside the target, so that one that cannot work is refused
+ * before all the work.
+ */
 export async function refuseWithoutExchange(fs: Fs, target: DirectoryTarget): Promise<void> {
   const freshName = (): string => stagedDirectoryName(target.name);
   const made: OwnedDirectory[] = [];
@@ -123,7 +133,10 @@ export async function refuseWithoutExchange(fs: Fs, target: DirectoryTarget): Pr
   }
 }
 
-/** They may have changed names, so neither is given up before both are gone: a sweeper would take it. */
+/**
+ * They may have changed names, so neither is given up before both are gone: a sweeper would take
+ * it.
+ */
 async function removeProbes(
   fs: Fs,
   { parent }: DirectoryTarget,
@@ -158,7 +171,10 @@ async function renameOntoNothing(
   }
 }
 
-/** Whether a rename failed because of what lies at the target; sshfs says EPERM of whatever its server refuses. */
+/**
+ * Whether a rename failed because of what lies at the target; sshfs says EPERM of whatever its
+ * server refuses.
+ */
 async function isRefusal(fs: Fs, error: unknown, path: string): Promise<boolean> {
   const code = errnoOf(error) ?? '';
   if (code !== 'EPERM') return ['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(code);
@@ -168,7 +184,9 @@ async function isRefusal(fs: Fs, error: unknown, path: string): Promise<boolean>
   );
 }
 
-/** Waits for the lock on the tree to be replaced: whoever published it last may still be syncing. */
+/**
+ * Waits for the lock on the tree to be replaced: whoever published it last may still be syncing.
+ */
 async function ownOldTree(fs: Fs, target: FullTarget): Promise<void> {
   const { old } = target;
   const deadline = performance.now() + OWN_TIMEOUT_MS;
@@ -191,8 +209,8 @@ async function refuseOther(fs: Fs, target: DirectoryTarget, old: OpenedTree): Pr
 }
 
 /**
- * A server does not know that the tree is held open here: when another machine has removed it, its inode number may have
- * been given to the tree that is the target now.
+ * A server does not know that the tree is held open here: when another machine has removed it, its
+ * inode number may have been given to the tree that is the target now.
  */
 async function isStillThere({ handle }: OpenedTree): Promise<boolean> {
   try {

@@ -14,7 +14,9 @@ import { breathe, isTurnLong, type ChildName } from '../os/tree.js';
 export interface StageWriteOptions {
   /** Permission bits of the file, before the umask; 0o666 by default. */
   readonly mode?: number | undefined;
-  /** Whether the file may exist already, in a stage that was resumed; otherwise that is an error. */
+  /**
+   * Whether the file may exist already, in a stage that was resumed; otherwise that is an error.
+   */
   readonly overwrite?: boolean | undefined;
 }
 

@@ -120,8 +120,8 @@ async function synced(path: string, sync: () => Promise<void>): Promise<void> {
   try {
     await sync();
   } catch (error) {
-    const typed = stepFailed(error, 'sync', path);
-    throw typed.code === 'NO_SPACE' ? typed : syncFailed(path, error);
+    const failed = stepFailed(error, 'sync', path);
+    throw failed.code === 'NO_SPACE' ? failed : syncFailed(path, error);
   }
 }
 

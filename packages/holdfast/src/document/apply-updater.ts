@@ -1,6 +1,6 @@
 /**
- * One updater and the document that it changes, wherever that lies: it gets a value of its own, what it makes is judged, and
- * only what passes becomes the content.
+ * One updater and the document that it changes, wherever that lies: it gets a value of its own,
+ * what it makes is judged, and only what passes becomes the content.
  */
 import { types } from 'node:util';
 import { HoldfastError, isHoldfastError, messageOf } from '../errors.js';
@@ -20,12 +20,14 @@ export interface UpdaterCall {
 }
 
 /**
- * Runs an updater, and makes its value the content of the document. When it fails, the content is as if it had not been
- * called.
+ * Runs an updater, and makes its value the content of the document. When it fails, the content is
+ * as if it had not been called.
  *
- * @returns what the document holds now, which belongs to the caller; `undefined` for a call that has ended meanwhile
- * @throws HoldfastError UPDATER_FAILED; SCHEMA_MISMATCH; UNREPRESENTABLE; INVALID_ARGUMENT for an updater that changes the
- *   value and returns another one; an error of Holdfast with outcome `unchanged` that the updater threw, as it is
+ * @returns what the document holds now, which belongs to the caller; `undefined` for a call that
+ *   has ended meanwhile
+ * @throws HoldfastError UPDATER_FAILED; SCHEMA_MISMATCH; UNREPRESENTABLE; INVALID_ARGUMENT for an
+ *   updater that changes the value and returns another one; an error of Holdfast with outcome
+ *   `unchanged` that the updater threw, as it is
  */
 export async function applyUpdater(
   document: Document,

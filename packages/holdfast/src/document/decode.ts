@@ -1,4 +1,7 @@
-/** From the bytes of a file to the text of a document, and back. A document is UTF-8 (RFC 8259 section 8.1, and every other format here). */
+/**
+ * From the bytes of a file to the text of a document, and back. A document is UTF-8 (RFC 8259
+ * section 8.1, and every other format here).
+ */
 import { Buffer, constants, isAscii, isUtf8 } from 'node:buffer';
 import { HoldfastError } from '../errors.js';
 
@@ -13,8 +16,8 @@ interface DecodedText {
 /**
  * The text, without its byte order mark.
  *
- * @throws HoldfastError CORRUPT_DOCUMENT for bytes that are not UTF-8: replacing them would lose them;
- *   UNREPRESENTABLE for more than a JavaScript string holds (half a gigabyte)
+ * @throws HoldfastError CORRUPT_DOCUMENT for bytes that are not UTF-8: replacing them would lose
+ *   them; UNREPRESENTABLE for more than a JavaScript string holds (half a gigabyte)
  */
 export function decodeText(bytes: Buffer, path: string, syntax = 'JSON'): DecodedText {
   const hasByteOrderMark = bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);

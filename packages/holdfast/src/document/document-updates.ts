@@ -1,7 +1,7 @@
 /** What is done with the calls of this process that wait for one document (lock/group-queue.ts). */
 import { isHoldfastError } from '../errors.js';
 import { isOverwrite } from '../file/file-turn.js';
-import { GroupQueues, type Place } from '../lock/group-queue.js';
+import { GroupQueues, type AwaitedFile } from '../lock/group-queue.js';
 import type { WaitOptions } from '../lock/waiting.js';
 import type { Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
@@ -20,7 +20,9 @@ const updates = new GroupQueues<unknown, PendingUpdate, LockedDocument>({
   run: (fs, _, group, locked) => commitGroup(fs, locked, group),
 });
 
-/** Makes a call whose arguments have been checked, and gives what its commit made of the document. */
+/**
+ * Makes a call whose arguments have been checked, and gives what its commit made of the document.
+ */
 export function updateDocument<T>(
   syntax: Syntax,
   path: string,
@@ -35,7 +37,7 @@ export function updateDocument<T>(
 /** Missing directories are made first. */
 async function lockMaking(
   fs: Fs,
-  { path, choice }: Place,
+  { path, choice }: AwaitedFile,
   wait: WaitOptions,
   waiting: readonly PendingUpdate[],
 ): Promise<LockedDocument> {

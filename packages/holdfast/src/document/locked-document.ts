@@ -1,12 +1,13 @@
 /**
  * A document and its lock.
  *
- * 1. resolve the path to the document, once: what is locked is what is read and written, also when a symlink on the way
- *    is bent meanwhile
+ * 1. resolve the path to the document, once: what is locked is what is read and written, also when
+ *    a symlink on the way is changed meanwhile
  * 2. take the lock beside it, or the one that the caller names
  * 3. bring to its end what a transaction that died has begun
  *
- * From then on no transaction of others can name the document, so its replacement need not look for one again.
+ * From then on no transaction of others can name the document, so its replacement need not look for
+ * one again.
  */
 import { lockOf, type InPlace } from '../file/file-turn.js';
 import { resolveTarget } from '../file/resolve-target.js';
@@ -25,11 +26,16 @@ export interface LockedDocument {
 }
 
 interface LockDocumentOptions extends WaitOptions, LockChoice {
-  /** Whether the document need not be replaced, so that its directory may forbid a lock file too. */
+  /**
+   * Whether the document need not be replaced, so that its directory may forbid a lock file too.
+   */
   readonly inPlace?: InPlace | undefined;
 }
 
-/** @throws HoldfastError those of `acquireLock`; UNSUPPORTED_TARGET for what is no file, or is none any more */
+/**
+ * @throws HoldfastError those of `acquireLock`; UNSUPPORTED_TARGET for what is no file, or is none
+ *   any more
+ */
 export async function lockDocument(
   fs: Fs,
   path: string,

@@ -1,6 +1,7 @@
 /**
- * Puts a file that cannot be parsed aside before another takes its place, under the further name `<name>.corrupt-<id>`. Its own
- * name never goes missing: a crash before the replacement leaves the broken file under both names.
+ * Puts a file that cannot be parsed aside before another takes its place, under the further name
+ * `<name>.corrupt-<id>`. Its own name never goes missing: a crash before the replacement leaves the
+ * broken file under both names.
  */
 import { Buffer } from 'node:buffer';
 import { failure } from '../failure.js';
@@ -55,7 +56,10 @@ export async function quarantine(
   }
 }
 
-/** What the names begin with of what is set aside. A long name is cut, between two characters, so that the whole fits. */
+/**
+ * What the names begin with of what is set aside. A long name is cut, between two characters, so
+ * that the whole fits.
+ */
 function prefixOf(documentName: string): string {
   const ending = '.corrupt-';
   let name = documentName;

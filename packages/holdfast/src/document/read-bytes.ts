@@ -14,7 +14,8 @@ const COMPARED_BYTES = 64 * 1024;
  * The bytes of a regular file, or `undefined` when there is none.
  *
  * @param path - resolved
- * @param known - what the file probably holds: given back itself if the file holds just that, without a copy
+ * @param known - what the file probably holds: given back itself if the file holds just that,
+ *   without a copy
  */
 export function readBytes(fs: Fs, path: string, known?: Buffer): Promise<Buffer | undefined> {
   return askAgain(fs, path, () => readOnce(fs, path, known));

@@ -27,7 +27,9 @@ export interface TextFormat {
    * @throws HoldfastError UNREPRESENTABLE for what the format cannot hold
    */
   check(value: unknown, path: string): unknown;
-  /** The text, edited so that it holds the value. An empty text is a document that is not there yet. */
+  /**
+   * The text, edited so that it holds the value. An empty text is a document that is not there yet.
+   */
   edit(text: string, value: unknown, path: string): string;
 }
 

@@ -17,7 +17,9 @@ import {
   type Updater,
 } from './update-options.js';
 
-/** What an updater of a file may return: the new content, or nothing for the one that it was given. */
+/**
+ * What an updater of a file may return: the new content, or nothing for the one that it was given.
+ */
 export type FileContent = string | Uint8Array;
 
 /** How a file is updated. */

@@ -11,44 +11,59 @@ import type { OnCorrupt, OnEmpty } from './load-document.js';
 import type { StandardSchema } from './standard-schema.js';
 
 /**
- * Makes the new value of a document: returns it, or changes the value it was given and returns nothing. It may be
- * async, and is called under the document's lock. The value is its own: what a failed updater did to it is undone.
+ * Makes the new value of a document: returns it, or changes the value it was given and returns
+ * nothing. It may be async, and is called under the document's lock. The value is its own: what a
+ * failed updater did to it is undone.
  */
 export type Updater<T> = (value: T) => T | void | Promise<T | void>;
 
 /** How a document is updated. */
 export interface UpdateOptions<T> extends KeepOptions, LockChoice, SetAsideOptions {
-  /** The value of a document that is missing, or empty from its beginning (`onEmpty`); `{}` by default. Copied for each call. */
+  /**
+   * The value of a document that is missing, or empty from its beginning (`onEmpty`); `{}` by
+   * default. Copied for each call.
+   */
   readonly initial?: T | undefined;
-  /** Judges the document before and after the update. What is written is the updater's value, not the schema's. */
+  /**
+   * Judges the document before and after the update. What is written is the updater's value, not
+   * the schema's.
+   */
   readonly schema?: StandardSchema<T, unknown> | undefined;
   /**
-   * What to do when the file exists and is empty. By default it is looked at again for a moment (a quarter of a second),
-   * since another program may be writing it in place; then it is `initial`, or CORRUPT_DOCUMENT if it has ever been seen
-   * full. `initial`: that, at once. `error`: CORRUPT_DOCUMENT after the moment. `wait`: until there is something in it, or
-   * the signal fires; the lock is held meanwhile.
+   * What to do when the file exists and is empty. By default it is looked at again for a moment (a
+   * quarter of a second), since another program may be writing it in place; then it is `initial`,
+   * or CORRUPT_DOCUMENT if it has ever been seen full. `initial`: that, at once. `error`:
+   * CORRUPT_DOCUMENT after the moment. `wait`: until there is something in it, or the signal fires;
+   * the lock is held meanwhile.
    */
   readonly onEmpty?: OnEmpty | undefined;
   /**
-   * What to do when the file cannot be parsed. `error` (the default): it stays as it is. `quarantine`: it is kept beside
-   * the document as `<name>.corrupt-<id>`, and the document begins anew from `initial`. `restore`: it is kept in the same
-   * way, and the updater gets the latest version that can be parsed, of those that `keepPrevious` has kept; so too for a file
-   * that is empty and must not be. Where there is none, as with `error`. It is told on the channel `holdfast:restore` of
-   * `node:diagnostics_channel` ({@link Restoration}).
+   * What to do when the file cannot be parsed. `error` (the default): it stays as it is.
+   * `quarantine`: it is kept beside the document as `<name>.corrupt-<id>`, and the document begins
+   * anew from `initial`. `restore`: it is kept in the same way, and the updater gets the latest
+   * version that can be parsed, of those that `keepPrevious` has kept; so too for a file that is
+   * empty and must not be. Where there is none, as with `error`. It is told on the channel
+   * `holdfast:restore` of `node:diagnostics_channel` ({@link Restoration}).
    */
   readonly onCorrupt?: OnCorrupt | undefined;
-  /** `durable` (the default): survives a power loss when the call has resolved. `atomic`: survives a process kill. */
+  /**
+   * `durable` (the default): survives a power loss when the call has resolved. `atomic`: survives a
+   * process kill.
+   */
   readonly durability?: Durability | undefined;
   /** The exact permission bits. Without it: those of the existing file, or 0666 less the umask. */
   readonly mode?: number | undefined;
   /** Readable by its owner alone from the first byte: mode 0600. */
   readonly secret?: boolean | undefined;
   /**
-   * As for `replaceFile`: whether a file is overwritten where it is, safely. Where its directory does not let this user make a lock
-   * file, the lock is one of the state directory of this user (docs/formats.md), which excludes that user's processes alone.
+   * As for `replaceFile`: whether a file is overwritten where it is, safely. Where its directory
+   * does not let this user make a lock file, the lock is one of the state directory of this user
+   * (docs/formats.md), which excludes that user's processes alone.
    */
   readonly inPlace?: InPlace | undefined;
-  /** How long to wait for the lock, in milliseconds; 0 tries once; without it the wait has no end. */
+  /**
+   * How long to wait for the lock, in milliseconds; 0 tries once; without it the wait has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the call, until its updater has finished. */
   readonly signal?: AbortSignal | undefined;
@@ -58,9 +73,15 @@ export interface UpdateOptions<T> extends KeepOptions, LockChoice, SetAsideOptio
 
 /** How a JSON document is updated. */
 export interface UpdateJsonOptions<T> extends UpdateOptions<T> {
-  /** Spaces per level, or the text to indent by; 0 for one line. By default as found, and 2 in a new document. */
+  /**
+   * Spaces per level, or the text to indent by; 0 for one line. By default as found, and 2 in a new
+   * document.
+   */
   readonly indent?: number | string | undefined;
-  /** `jsonc`: comments and trailing commas may be in it, and stay. By default a file named `.jsonc` is such a document. */
+  /**
+   * `jsonc`: comments and trailing commas may be in it, and stay. By default a file named `.jsonc`
+   * is such a document.
+   */
   readonly syntax?: JsonSyntaxName | undefined;
 }
 

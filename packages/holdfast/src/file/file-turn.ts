@@ -1,4 +1,7 @@
-/** Whose turn it is at one file, for calls that are no updates: its lock, unless the chain of calls holds it already. */
+/**
+ * Whose turn it is at one file, for calls that are no updates: its lock, unless the chain of calls
+ * holds it already.
+ */
 import { recoverPending } from '../journal/pending.js';
 import { chosenLockPathBeside, lockChoiceOf, type LockChoice } from '../lock/lock-choice.js';
 import { acquireUnlessHeld, besideOrInState, type Lock } from '../lock/lock.js';
@@ -20,8 +23,8 @@ export function isOverwrite(inPlace: InPlace | undefined): boolean {
 }
 
 /**
- * Takes the lock of a file by `take`: the one that the caller names, or the one beside it; with `inPlace`, where its directory
- * lets this user make none, one in the state directory.
+ * Takes the lock of a file by `take`: the one that the caller names, or the one beside it; with
+ * `inPlace`, where its directory lets this user make none, one in the state directory.
  */
 export async function lockOf<T>(
   fs: Fs,
@@ -37,8 +40,8 @@ export async function lockOf<T>(
 }
 
 /**
- * Takes the lock, and brings to its end what a transaction that died has begun. `undefined` when the chain holds it, which has
- * done so.
+ * Takes the lock, and brings to its end what a transaction that died has begun. `undefined` when
+ * the chain holds it, which has done so.
  *
  * @throws HoldfastError those of `acquireLock`
  */

@@ -1,13 +1,15 @@
 /**
- * Overwrites an existing file where it is, for one that cannot or must not be replaced: all or nothing for every reader of
- * Holdfast, by a redo copy (journal/overwrite.ts); others see what any overwrite shows.
+ * Overwrites an existing file where it is, for one that cannot or must not be replaced: all or
+ * nothing for every reader of Holdfast, by a redo copy (journal/overwrite.ts); others see what any
+ * overwrite shows.
  *
- * 1. open the existing file, which keeps its owner, mode (less set-ID bits), attributes and links; a secret is not written to
- *    another user's
- * 2. take the redo lock of its inode, beside it or in the state directory; finish what has died there
+ * 1. open the existing file, which keeps its owner, mode (less set-ID bits), attributes and links;
+ *    a secret is not written to another user's
+ * 2. take the redo lock of its inode, beside it or in the state directory; finish what has died
+ *    there
  * 3. write the redo copy, durable with its name: the commit point
- * 4. write what the file is to hold more than before: where that fails (a full disk) the file is cut to what it was, and the copy
- *    goes; then write over the rest, cut, sync
+ * 4. write what the file is to hold more than before: where that fails (a full disk) the file is
+ *    cut to what it was, and the copy goes; then write over the rest, cut, sync
  * 5. remove the copy for good
  *
  * A crash before 3 leaves the old file. One after it is finished by the next call on the path.
@@ -59,8 +61,8 @@ export function overwriteFromStage(
 
 /**
  * @param path - canonical
- * @throws HoldfastError `unchanged` until the redo copy is durable; `committed` from then on: readers of Holdfast see the new
- *   content, and the next call on the path finishes what is left
+ * @throws HoldfastError `unchanged` until the redo copy is durable; `committed` from then on:
+ *   readers of Holdfast see the new content, and the next call on the path finishes what is left
  */
 export function overwriteInPlace(
   fs: Fs,
@@ -119,7 +121,10 @@ async function overwriteAt(
   }
 }
 
-/** Before the copy is there: what the mode keeps from others it keeps from the first byte on, and it can be kept at all. */
+/**
+ * Before the copy is there: what the mode keeps from others it keeps from the first byte on, and it
+ * can be kept at all.
+ */
 async function narrow(fs: Fs, { handle, stat }: Opened<FsFile>, mode: number): Promise<void> {
   const narrowed = stat.mode & mode;
   if (narrowed === stat.mode) return;
@@ -226,8 +231,8 @@ function refuseOthersFile(fs: Fs, { handle, stat }: Opened<FsFile>): void {
 }
 
 /**
- * Where the redo copy lies: beside the file; in the state directory where that is impossible, and first of all there for a file
- * with hard links, whose other names may lie anywhere.
+ * Where the redo copy lies: beside the file; in the state directory where that is impossible, and
+ * first of all there for a file with hard links, whose other names may lie anywhere.
  */
 async function atFirstPlace(
   fs: Fs,
@@ -252,7 +257,10 @@ async function atFirstPlace(
   throw noPlace(path, refused);
 }
 
-/** Whether an error says that a directory takes no lock file or copy of ours. All of them come before the data is read. */
+/**
+ * Whether an error says that a directory takes no lock file or copy of ours. All of them come
+ * before the data is read.
+ */
 function allowsNoNames(error: unknown): boolean {
   if (isHoldfastError(error, 'DIRECTORY_NOT_WRITABLE')) return true;
   if (isHoldfastError(error) && ['lock', 'mkdir', 'resolve'].includes(error.step)) {

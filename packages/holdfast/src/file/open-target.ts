@@ -8,10 +8,12 @@ import { contentIfOverwritten } from '../journal/overwrite.js';
 import { resolveTarget } from './resolve-target.js';
 
 /**
- * Opens the regular file that a path leads to, for reading; `undefined` when nothing is there. Symlinks are followed as
- * by a write to the path. Of a file that has ever been overwritten where it is (in-place.ts) what it holds now is read at once.
+ * Opens the regular file that a path leads to, for reading; `undefined` when nothing is there.
+ * Symlinks are followed as by a write to the path. Of a file that has ever been overwritten where
+ * it is (in-place.ts) what it holds now is read at once.
  *
- * @throws HoldfastError UNSUPPORTED_TARGET, at once, for a directory, FIFO, socket or device; INVALID_ARGUMENT; IO
+ * @throws HoldfastError UNSUPPORTED_TARGET, at once, for a directory, FIFO, socket or device;
+ *   INVALID_ARGUMENT; IO
  */
 export async function openTarget(fs: Fs, path: string): Promise<Opened<FsFile> | undefined> {
   try {

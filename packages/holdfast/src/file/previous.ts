@@ -80,7 +80,7 @@ export function checkKeepOptions(
 }
 
 /** Where the versions of a file lie, and what their names begin with. */
-interface Place {
+interface VersionsLocation {
   /** Canonical. */
   readonly directory: string;
   readonly name: string;
@@ -184,7 +184,7 @@ export class KeptPresent {
     {
       directory,
       versions,
-    }: Pick<Place, 'directory'> & { readonly versions: readonly KeptVersion[] },
+    }: Pick<VersionsLocation, 'directory'> & { readonly versions: readonly KeptVersion[] },
     count: number,
   ) {
     this.version = versions.at(-1) as KeptVersion;
@@ -203,7 +203,9 @@ export class KeptPresent {
     if (isThere) await this.#remove([this.version]);
   }
 
-  /** Step 3, when the replacement is durable; never fails: the next one that keeps some looks again. */
+  /**
+   * Step 3, when the replacement is durable; never fails: the next one that keeps some looks again.
+   */
   sweep(): Promise<void> {
     return this.#remove(this.#tooMany);
   }
@@ -289,7 +291,7 @@ async function placeOf(
   fs: Fs,
   path: string,
   previousDirectory: string | undefined,
-): Promise<Place> {
+): Promise<VersionsLocation> {
   if (previousDirectory === undefined) return { directory: dirname(path), name: basename(path) };
   const directory = await canonicalDirectory(fs, previousDirectory);
   return { directory, name: await nameByPath(fs, path) };

@@ -5,15 +5,19 @@ import { withSlashes } from '../os/paths.js';
 import { followSymlinks, lstatIfThere, type ResolvedName } from '../os/follow-symlinks.js';
 
 interface ResolveOptions {
-  /** `follow` (the default): write to what the symlink leads to, also if nothing is there. `refuse`: an error. */
+  /**
+   * `follow` (the default): write to what the symlink leads to, also if nothing is there. `refuse`:
+   * an error.
+   */
   readonly symlinks?: 'follow' | 'refuse' | undefined;
 }
 
 /**
  * Resolves a path to the regular file, or to the free name, that a write replaces.
  *
- * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET for a directory, FIFO, socket,
- *   device, or a refused symlink; INVALID_ARGUMENT for a name that the filesystem cannot hold
+ * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET for a
+ *   directory, FIFO, socket, device, or a refused symlink; INVALID_ARGUMENT for a name that the
+ *   filesystem cannot hold
  */
 export async function resolveTarget(
   fs: Fs,
@@ -28,8 +32,8 @@ export async function resolveTarget(
 }
 
 /**
- * Looks again at a name that was resolved some time ago, and is to be replaced now. A symlink that has taken its place
- * is refused: it leads to another file, with another lock.
+ * Looks again at a name that was resolved some time ago, and is to be replaced now. A symlink that
+ * has taken its place is refused: it leads to another file, with another lock.
  */
 export async function lookAgain(fs: Fs, { path, directory }: ResolvedName): Promise<ResolvedName> {
   const existing = await lstatIfThere(fs, path);

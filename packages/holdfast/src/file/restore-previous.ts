@@ -1,9 +1,11 @@
 /**
- * The way back: which versions of a file are kept (previous.ts), and one of them put in its place again.
+ * The way back: which versions of a file are kept (previous.ts), and one of them put in its place
+ * again.
  *
- * Restoring is a replacement like any other, under the lock of the file: the version is copied to a stage, what is there now
- * is kept as the latest version, and one rename publishes the stage. So it can be undone by restoring once more, and a crash
- * leaves what a crash of `replaceFile` leaves. The version stays, and no other is removed.
+ * Restoring is a replacement like any other, under the lock of the file: the version is copied to a
+ * stage, what is there now is kept as the latest version, and one rename publishes the stage. So it
+ * can be undone by restoring once more, and a crash leaves what a crash of `replaceFile` leaves.
+ * The version stays, and no other is removed.
  */
 import { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
@@ -30,7 +32,10 @@ export interface PreviousVersion {
   readonly version: number;
   readonly path: string;
   readonly sizeBytes: number;
-  /** When its content was written, in milliseconds since 1970; of a copy (docs/guarantees.md), when it was replaced. */
+  /**
+   * When its content was written, in milliseconds since 1970; of a copy (docs/guarantees.md), when
+   * it was replaced.
+   */
   readonly modifiedMs: number;
 }
 
@@ -61,7 +66,9 @@ export interface RestorePreviousOptions extends Pick<
 export interface RestoredPrevious {
   /** What the file holds now. It stays among the versions. */
   readonly restored: PreviousVersion;
-  /** What the file held before, which is the latest version now; `undefined` when it was missing. */
+  /**
+   * What the file held before, which is the latest version now; `undefined` when it was missing.
+   */
   readonly kept: { readonly version: number; readonly path: string } | undefined;
 }
 
@@ -78,10 +85,11 @@ const restoreOptionNames = [
 ] as const;
 
 /**
- * The versions of a file that `keepPrevious` has kept, the latest first. The file itself may be missing. Nothing is locked, and
- * a version may be swept as soon as it is listed.
+ * The versions of a file that `keepPrevious` has kept, the latest first. The file itself may be
+ * missing. Nothing is locked, and a version may be swept as soon as it is listed.
  *
- * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET; INVALID_ARGUMENT; IO
+ * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET;
+ *   INVALID_ARGUMENT; IO
  */
 export async function listPrevious(
   path: string,
@@ -107,16 +115,19 @@ export async function listPrevious(
 }
 
 /**
- * Puts a version back in the place of its file, under the file's lock (`<path>.lock`), unless the chain of calls holds it: the
- * latest, or the one that is asked for. A file that is missing is made again.
+ * Puts a version back in the place of its file, under the file's lock (`<path>.lock`), unless the
+ * chain of calls holds it: the latest, or the one that is asked for. A file that is missing is made
+ * again.
  *
- * After success the path holds the content of the version, with its attributes or those of the file that it replaces,
- * whichever lets fewer people read it, and that survives a power loss (`durability: 'durable'`); what the file held before is
- * the latest version, so that a second call undoes the first. Nothing is swept. After a failure with outcome `unchanged`
- * everything is as it was.
+ * After success the path holds the content of the version, with its attributes or those of the file
+ * that it replaces, whichever lets fewer people read it, and that survives a power loss
+ * (`durability: 'durable'`); what the file held before is the latest version, so that a second call
+ * undoes the first. Nothing is swept. After a failure with outcome `unchanged` everything is as it
+ * was.
  *
- * @throws HoldfastError NOT_FOUND when there is no such version; CORRUPT_DOCUMENT where the file is missing and a copy beside
- *   it may be what it should hold; those of `replaceFile` and of `acquireLock`
+ * @throws HoldfastError NOT_FOUND when there is no such version; CORRUPT_DOCUMENT where the file is
+ *   missing and a copy beside it may be what it should hold; those of `replaceFile` and of
+ *   `acquireLock`
  */
 export async function restorePrevious(
   path: string,
@@ -167,7 +178,10 @@ async function restore(
   }
 }
 
-/** What the new file gets of its version, and what of the present file: no more people may read it than either of them. */
+/**
+ * What the new file gets of its version, and what of the present file: no more people may read it
+ * than either of them.
+ */
 export function attributesFor(
   { path, stat }: KeptVersion,
   present: FileStat | undefined,

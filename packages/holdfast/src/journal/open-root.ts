@@ -54,7 +54,9 @@ export class OpenRoot {
     throw Object.assign(new Error(text), { code: 'ENOENT' });
   }
 
-  /** Makes the names in the directory of a name durable; one that is gone has nothing to be synced. */
+  /**
+   * Makes the names in the directory of a name durable; one that is gone has nothing to be synced.
+   */
   async syncDirectoryOf(relative: string): Promise<void> {
     await (await this.directoryOf(relative))?.sync();
   }

@@ -1,19 +1,22 @@
 /**
- * Overwriting a file where it is, all or nothing for everyone who uses Holdfast. A file that cannot be replaced (it is a mount
- * point, has hard links, its directory forbids new names, somebody follows its inode) has this in place of a rename:
+ * Overwriting a file where it is, all or nothing for everyone who uses Holdfast. A file that cannot
+ * be replaced (it is a mount point, has hard links, its directory forbids new names, somebody
+ * follows its inode) has this in place of a rename:
  *
  * 1. take the redo lock of its inode, `.holdfast-<inode>.redo.lock`
- * 2. write a redo copy, durable under the name `.holdfast-<inode>.redo` (redo-copy.ts): the commit point
+ * 2. write a redo copy, durable under the name `.holdfast-<inode>.redo` (redo-copy.ts): the commit
+ *    point
  * 3. write what the new content has more than the old, then over the old; cut; sync
  * 4. remove the copy, sync its directory; free the lock
  *
- * Both names lie beside the file, or in the state directory of this user where the file has hard links (whose names lie
- * elsewhere) or its directory forbids new names.
+ * Both names lie beside the file, or in the state directory of this user where the file has hard
+ * links (whose names lie elsewhere) or its directory forbids new names.
  *
- * Invariant: whenever the file is neither old nor new, there is a copy that is whole. A crash before 2 leaves the old file;
- * after it, a copy, which the next call that locks the path or writes to it follows first. A reader never waits for what a
- * crash has left: under the shared lock it reads the copy. The lock file stays, so a reader that finds none after it has read
- * knows that nobody has overwritten the file meanwhile.
+ * Invariant: whenever the file is neither old nor new, there is a copy that is whole. A crash
+ * before 2 leaves the old file; after it, a copy, which the next call that locks the path or writes
+ * to it follows first. A reader never waits for what a crash has left: under the shared lock it
+ * reads the copy. The lock file stays, so a reader that finds none after it has read knows that
+ * nobody has overwritten the file meanwhile.
  */
 import type { Buffer } from 'node:buffer';
 import { errnoOf, isHoldfastError } from '../errors.js';
@@ -40,7 +43,9 @@ const PATIENCE_MS = 60_000;
 const redoName = /^\.holdfast-[0-9a-f]{1,16}\.redo$/;
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS', 'ETXTBSY'];
 
-/** What became of an overwrite that died. `superseded`: another program has written the file since. */
+/**
+ * What became of an overwrite that died. `superseded`: another program has written the file since.
+ */
 export type OverwriteState = 'pending' | 'finished' | 'superseded';
 
 /** An overwrite that died, and what became of it. */
@@ -65,7 +70,10 @@ function placesOf(fs: Fs, path: string, stat: FileStat): readonly string[] {
   return directories.flatMap((each) => (each === undefined ? [] : [join(each, redoNameOf(stat))]));
 }
 
-/** Those places that have a name with one of these endings which is to be believed, as canonical paths of the copy. */
+/**
+ * Those places that have a name with one of these endings which is to be believed, as canonical
+ * paths of the copy.
+ */
 async function placesWith(
   fs: Fs,
   path: string,
@@ -86,7 +94,10 @@ async function placesWith(
   return found;
 }
 
-/** A state directory that this user may not look into (root's, by its $HOME) holds nothing of theirs. */
+/**
+ * A state directory that this user may not look into (root's, by its $HOME) holds nothing of
+ * theirs.
+ */
 async function isFound(fs: Fs, path: string): Promise<boolean> {
   try {
     return await fs.exists(path);
@@ -96,7 +107,10 @@ async function isFound(fs: Fs, path: string): Promise<boolean> {
   }
 }
 
-/** What of a file's own says that it may be half overwritten. A power loss may take the lock and leave the copy. */
+/**
+ * What of a file's own says that it may be half overwritten. A power loss may take the lock and
+ * leave the copy.
+ */
 const LOCK = [LOCK_SUFFIX, ''];
 const COPY = [''];
 
@@ -141,7 +155,10 @@ export async function readWhole<T>(
   return places.length === 0 ? value : readLocked(handle, read, places);
 }
 
-/** What an open file holds if it has ever been overwritten where it is; then it may be again before it is read. */
+/**
+ * What an open file holds if it has ever been overwritten where it is; then it may be again before
+ * it is read.
+ */
 export async function contentIfOverwritten(
   fs: Fs,
   path: string,
@@ -175,7 +192,10 @@ async function readLocked<T>(
   }
 }
 
-/** Where a power loss has taken the lock file, and this user may not make it anew, no writer holds it either. */
+/**
+ * Where a power loss has taken the lock file, and this user may not make it anew, no writer holds
+ * it either.
+ */
 async function lockToRead(place: RedoPlace): Promise<Lock | undefined> {
   try {
     return await lockRedo(place, 'shared', { timeoutMs: PATIENCE_MS });
@@ -186,7 +206,8 @@ async function lockToRead(place: RedoPlace): Promise<Lock | undefined> {
 }
 
 /**
- * Brings an overwrite of a file that died to its end. A file that this user may not write stays as it is: readers see the copy.
+ * Brings an overwrite of a file that died to its end. A file that this user may not write stays as
+ * it is: readers see the copy.
  *
  * @param path - canonical; it need not exist
  */
@@ -213,7 +234,10 @@ export async function finishOverwrite(
   }
 }
 
-/** The same for a place whose lock the caller holds. `undefined` when there is nothing to follow, or this user may not. */
+/**
+ * The same for a place whose lock the caller holds. `undefined` when there is nothing to follow, or
+ * this user may not.
+ */
 export function finishAt(place: RedoPlace): Promise<OverwriteState | undefined> {
   const { fs, path, redoPath } = place;
   return withTarget(fs, path, async (target) => {
@@ -245,7 +269,10 @@ async function follow(
   }
 }
 
-/** Opens a file to overwrite it, for as long as the work on it takes; `undefined` where that cannot be. */
+/**
+ * Opens a file to overwrite it, for as long as the work on it takes; `undefined` where that cannot
+ * be.
+ */
 async function withTarget<T>(
   fs: Fs,
   path: string,
@@ -266,15 +293,18 @@ async function withTarget<T>(
   }
 }
 
-/** Takes the copy away; for good, before anybody may write the file anew and find it followed after the next power loss. */
+/**
+ * Takes the copy away; for good, before anybody may write the file anew and find it followed after
+ * the next power loss.
+ */
 export async function removeRedo({ fs, redoPath }: RedoPlace, isDurable: boolean): Promise<void> {
   await fs.unlink(redoPath);
   if (isDurable) await syncAt(fs, dirname(redoPath));
 }
 
 /**
- * Brings every overwrite that died in a directory to its end, or, with `isTrial`, only says what would be done. Of the copies
- * in the state directory those count whose files lie in the directory.
+ * Brings every overwrite that died in a directory to its end, or, with `isTrial`, only says what
+ * would be done. Of the copies in the state directory those count whose files lie in the directory.
  *
  * @param directory - canonical
  */

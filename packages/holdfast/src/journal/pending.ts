@@ -1,10 +1,11 @@
 /**
- * Finds the journal of a commit that died, and brings the commit to its end before anything else happens below its
- * root. Every call of Holdfast that reads under a lock, writes or sweeps asks this first; on nearly every call the
- * answer is one look per directory between the path and `/`.
+ * Finds the journal of a commit that died, and brings the commit to its end before anything else
+ * happens below its root. Every call of Holdfast that reads under a lock, writes or sweeps asks
+ * this first; on nearly every call the answer is one look per directory between the path and `/`.
  *
- * The holder of the journal's lock never waits for another lock, so waiting for it cannot deadlock, whatever the waiting
- * caller holds. A journal whose owner lives is gone, or free to be rolled forward, by the time the lock is had.
+ * The holder of the journal's lock never waits for another lock, so waiting for it cannot deadlock,
+ * whatever the waiting caller holds. A journal whose owner lives is gone, or free to be rolled
+ * forward, by the time the lock is had.
  */
 import { HoldfastError, errnoOf } from '../errors.js';
 import { lockPathBeside } from '../lock/lock-path.js';
@@ -41,12 +42,14 @@ interface RecoveryMade extends Recovery {
 }
 
 /**
- * Brings every commit that died in a directory above the path to its end, and then an overwrite of the path itself that died.
+ * Brings every commit that died in a directory above the path to its end, and then an overwrite of
+ * the path itself that died.
  *
  * @param path - absolute and canonical; it need not exist
  * @returns whether there was one, so that what the caller knew of the path may have changed
- * @throws HoldfastError PATH_CONFLICT when the path is itself that of a journal; DAMAGED_JOURNAL; LOCK_TIMEOUT or ABORTED
- *   while another process commits or recovers; IO when a step of the recovery fails, and then the next call tries again
+ * @throws HoldfastError PATH_CONFLICT when the path is itself that of a journal; DAMAGED_JOURNAL;
+ *   LOCK_TIMEOUT or ABORTED while another process commits or recovers; IO when a step of the
+ *   recovery fails, and then the next call tries again
  */
 export async function recoverPending(
   fs: Fs,
@@ -68,7 +71,10 @@ async function finishPath(fs: Fs, path: string, options: PendingOptions): Promis
   return true;
 }
 
-/** A holder of the lock of a journal's own path would wait for itself, and what is written there stops every other call. */
+/**
+ * A holder of the lock of a journal's own path would wait for itself, and what is written there
+ * stops every other call.
+ */
 function refuseJournal(path: string): void {
   if (!basename(path).startsWith(JOURNAL_NAME)) return;
   throw new HoldfastError('PATH_CONFLICT', {
@@ -79,8 +85,8 @@ function refuseJournal(path: string): void {
 }
 
 /**
- * Whether a commit that is under way, or died, has its journal above the path. What is staged there may be part of it,
- * owned or not.
+ * Whether a commit that is under way, or died, has its journal above the path. What is staged there
+ * may be part of it, owned or not.
  */
 export async function isCommitPending(fs: Fs, path: string): Promise<boolean> {
   return (await pendingRoot(fs, path)) !== undefined;
@@ -125,8 +131,8 @@ export async function lockJournal(fs: Fs, root: string, options: PendingOptions)
 }
 
 /**
- * Recovers one root whose journal the caller has locked. Removed files are discarded; directories are left to the caller
- * or to the next sweep, since a tree may take long.
+ * Recovers one root whose journal the caller has locked. Removed files are discarded; directories
+ * are left to the caller or to the next sweep, since a tree may take long.
  */
 export async function recoverLocked(fs: Fs, root: string): Promise<RecoveryMade> {
   const journal = await OpenRoot.use(fs, root, async ({ handle }) => {
@@ -144,7 +150,10 @@ export async function recoverLocked(fs: Fs, root: string): Promise<RecoveryMade>
   return made;
 }
 
-/** The process that gave the journal its name may have died before that was durable, so that comes first. */
+/**
+ * The process that gave the journal its name may have died before that was durable, so that comes
+ * first.
+ */
 async function finish(fs: Fs, root: string, journal: Journal): Promise<RecoveryMade> {
   await refuseMovesOfOthers(fs, root, journal);
   await lookAtMoves(fs, root, journal);
@@ -194,9 +203,10 @@ async function freshenAbove(fs: Fs, path: string): Promise<void> {
 }
 
 /**
- * Whether the journal of a root says something about a path, as far as its owner tells. One that this user may follow
- * does. What another user has called a journal is no business of ours, unless the path is that user's own: then it may be
- * half of a commit, and nobody but that user can finish it.
+ * Whether the journal of a root says something about a path, as far as its owner tells. One that
+ * this user may follow does. What another user has called a journal is no business of ours, unless
+ * the path is that user's own: then it may be half of a commit, and nobody but that user can finish
+ * it.
  */
 async function concerns(fs: Fs, root: string, path: string): Promise<boolean> {
   const journal = await lookAt(fs, journalPathOf(root));

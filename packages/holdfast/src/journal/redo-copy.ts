@@ -1,12 +1,13 @@
 /**
- * The redo copy of a file that is overwritten where it is: what the overwrite writes, and what it writes over.
+ * The redo copy of a file that is overwritten where it is: what the overwrite writes, and what it
+ * writes over.
  *
  *     new content | old content | a line feed, one line of JSON, a line feed
  *
- * The line names the file (path, device, inode), the length of both contents, and the digest of all before it and of itself.
- * So three things are known of a copy before it is followed: that it is whole, which file it is about, and, with the old
- * content, whether the file is in a state that a crash of this very overwrite can have left. What another program has written
- * since is none.
+ * The line names the file (path, device, inode), the length of both contents, and the digest of all
+ * before it and of itself. So three things are known of a copy before it is followed: that it is
+ * whole, which file it is about, and, with the old content, whether the file is in a state that a
+ * crash of this very overwrite can have left. What another program has written since is none.
  */
 import { Buffer } from 'node:buffer';
 import type { Hash } from 'node:crypto';
@@ -116,8 +117,8 @@ export class RedoCopy {
   }
 
   /**
-   * Opens the copy at a path. `none`: nothing is there, or nothing that this user may believe or read. `torn`: one that is not
-   * whole, and was never followed.
+   * Opens the copy at a path. `none`: nothing is there, or nothing that this user may believe or
+   * read. `torn`: one that is not whole, and was never followed.
    *
    * @param target - what the file is that it is to be about
    */
@@ -166,8 +167,9 @@ export class RedoCopy {
   }
 
   /**
-   * Whether the copy is about a file, and the file is as a crash of the overwrite may have left it: as long as the old content,
-   * the new, or something in between; and each byte is of the old content or the new, or, where only one of them reaches, zero.
+   * Whether the copy is about a file, and the file is as a crash of the overwrite may have left it:
+   * as long as the old content, the new, or something in between; and each byte is of the old
+   * content or the new, or, where only one of them reaches, zero.
    *
    * A device may have another number after the next start, so the path will do in its place.
    */
@@ -192,14 +194,16 @@ export class RedoCopy {
     return true;
   }
 
-  /** Makes the copy durable, which another process may have given its name without coming so far. */
+  /**
+   * Makes the copy durable, which another process may have given its name without coming so far.
+   */
   async sync(): Promise<void> {
     await this.#handle.sync();
   }
 
   /**
-   * Writes what the new content has more than the old one, which is all that takes space: after a failure the file can be cut
-   * to what it was.
+   * Writes what the new content has more than the old one, which is all that takes space: after a
+   * failure the file can be cut to what it was.
    */
   async extend(file: FsFile): Promise<void> {
     await this.#write(file, this.#commonBytes, this.facts.newBytes);
@@ -210,7 +214,9 @@ export class RedoCopy {
     await file.truncate(this.facts.oldBytes);
   }
 
-  /** Writes over what was there. Nobody who may not read the file in the end may read it in between. */
+  /**
+   * Writes over what was there. Nobody who may not read the file in the end may read it in between.
+   */
   async overwrite(file: FsFile): Promise<void> {
     const { mode, dropsAcl, newBytes } = this.facts;
     const { mode: present } = await file.stat();

@@ -1,7 +1,8 @@
 /**
- * Tells whoever listens that a commit that died has been brought to its end. A recovery happens inside of any call, and
- * moves files that the call does not name; so it should not go unseen. A library does not write to stderr: what it has to
- * say goes to a channel of `node:diagnostics_channel`, where a program takes it up or does not. The command line does.
+ * Tells whoever listens that a commit that died has been brought to its end. A recovery happens
+ * inside of any call, and moves files that the call does not name; so it should not go unseen. A
+ * library does not write to stderr: what it has to say goes to a channel of
+ * `node:diagnostics_channel`, where a program takes it up or does not. The command line does.
  */
 import { channel } from 'node:diagnostics_channel';
 import type { OverwriteReport } from './overwrite.js';
@@ -10,7 +11,10 @@ import type { ChangeReport } from './roll-forward.js';
 /** What a recovery found, and what became of it. */
 export interface Recovery {
   readonly root: string;
-  /** `none`: no transaction died. `torn`: a journal to be thrown away. `whole`: one to be rolled forward. */
+  /**
+   * `none`: no transaction died. `torn`: a journal to be thrown away. `whole`: one to be rolled
+   * forward.
+   */
   readonly journal: 'none' | 'torn' | 'whole';
   /** The changes of a journal that is whole. */
   readonly changes: readonly ChangeReport[];

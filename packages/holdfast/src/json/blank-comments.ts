@@ -6,7 +6,9 @@
 import { endOfComment } from './pieces.js';
 import { endOfString } from './places.js';
 
-/** A comment without an end, and a comma that follows nothing, stay: they are errors of the JSON. */
+/**
+ * A comment without an end, and a comma that follows nothing, stay: they are errors of the JSON.
+ */
 export function blankComments(text: string): string {
   const blanks: [start: number, end: number][] = [];
   /** Where a comma is of which it is not known yet whether something follows it. */

@@ -1,9 +1,10 @@
 /**
- * A JSON document while it is being updated. The document is its text: what an updater made of the value becomes the
- * smallest edits of the text (edit.ts).
+ * A JSON document while it is being updated. The document is its text: what an updater made of the
+ * value becomes the smallest edits of the text (edit.ts).
  *
- * In a run of updates the value that the text holds is kept as well, as plain data that nobody else has: a new value is
- * compared with it, what is the same is shared, and the text is edited once for all updates of a commit, at its end.
+ * In a run of updates the value that the text holds is kept as well, as plain data that nobody else
+ * has: a new value is compared with it, what is the same is shared, and the text is edited once for
+ * all updates of a commit, at its end.
  */
 import type { Buffer } from 'node:buffer';
 import { decodeText, encodeText } from '../document/decode.js';
@@ -21,7 +22,9 @@ import { KeptValue } from './kept-value.js';
 import type { Container } from './pieces.js';
 import { isSame } from './plain-value.js';
 
-/** Of a longer text the value is not kept: it would hold the memory for a gain that is spent rarely. */
+/**
+ * Of a longer text the value is not kept: it would hold the memory for a gain that is spent rarely.
+ */
 const LONGEST_TEXT = 16 * 1024 * 1024;
 
 /** JSON as RFC 8259 has it. */
@@ -33,7 +36,10 @@ const jsoncSyntax: Syntax = syntaxOf('JSONC', (text) => ({
   json: blankComments(text),
 }));
 
-/** What a caller says, or else the ending of the name. (What is no path is refused where the path is resolved.) */
+/**
+ * What a caller says, or else the ending of the name. (What is no path is refused where the path is
+ * resolved.)
+ */
 export function syntaxFor(path: unknown, name: JsonSyntaxName | undefined): Syntax {
   const isNamed = name === undefined && typeof path === 'string' && path.endsWith('.jsonc');
   return name === 'jsonc' || isNamed ? jsoncSyntax : jsonSyntax;
@@ -196,7 +202,10 @@ class JsonDocument implements Document {
     return pieces;
   }
 
-  /** Comments may stand anywhere: that none has swallowed a value is looked at, and not only thought out. */
+  /**
+   * Comments may stand anywhere: that none has swallowed a value is looked at, and not only thought
+   * out.
+   */
   #verify({ json }: ReadableText, value: unknown): void {
     const made = parsedOr(json, undefined);
     if (JSON.stringify(sorted(made)) === JSON.stringify(sorted(value))) return;
@@ -223,7 +232,10 @@ class JsonDocument implements Document {
     return encodeText(this.#text().text, this.#format.hasByteOrderMark);
   }
 
-  /** A call that found its own document is in a run of updates, and will need a value of this one too. */
+  /**
+   * A call that found its own document is in a run of updates, and will need a value of this one
+   * too.
+   */
   prepare(): void {
     if (this.#found?.isOwn && !this.#isReopened)
       this.#unused = { value: this.takeValue(undefined) };

@@ -1,10 +1,10 @@
 /**
- * Edits the text of a JSON document so that it holds another value. What does not change stays to the byte: spellings of
- * numbers, escapes, layout, comments, the order of members.
+ * Edits the text of a JSON document so that it holds another value. What does not change stays to
+ * the byte: spellings of numbers, escapes, layout, comments, the order of members.
  *
- * Text and value are walked together. Where they differ in a value alone, that is replaced. Where an object gets or loses
- * members, or an array elements, its text is taken apart into one piece for each of them (pieces.ts), pieces go and come,
- * and it is put together again.
+ * Text and value are walked together. Where they differ in a value alone, that is replaced. Where
+ * an object gets or loses members, or an array elements, its text is taken apart into one piece for
+ * each of them (pieces.ts), pieces go and come, and it is put together again.
  */
 import type { JsonFormat } from './format.js';
 import { formatValue, type Layout } from './format-value.js';
@@ -27,7 +27,10 @@ import {
   type Piece,
 } from './pieces.js';
 
-/** A text, with what the comments and trailing commas of JSONC take in it blanked out: so it is JSON, place by place. */
+/**
+ * A text, with what the comments and trailing commas of JSONC take in it blanked out: so it is
+ * JSON, place by place.
+ */
 export interface ReadableText {
   readonly text: string;
   readonly json: string;
@@ -49,7 +52,10 @@ export interface Edit extends Span {
 
 /** What is known of a text. */
 export interface KnownText {
-  /** What it holds; without it the members of the top level are parsed one by one, as they are compared. */
+  /**
+   * What it holds; without it the members of the top level are parsed one by one, as they are
+   * compared.
+   */
   readonly value?: Root | undefined;
   /** Its pieces, where it is an object; they are given away. */
   readonly pieces?: Container | undefined;
@@ -140,7 +146,10 @@ class Editor {
     if (!isSame(plain, before)) this.#value({ start, end }, [plain, before], layout);
   }
 
-  /** Makes the text from `start` to `end`, which holds another value, hold the value; `layout` is for what is made anew. */
+  /**
+   * Makes the text from `start` to `end`, which holds another value, hold the value; `layout` is
+   * for what is made anew.
+   */
   #value(
     { start, end }: Span,
     [value, known]: readonly [JsonValue, JsonValue | undefined],
@@ -338,7 +347,10 @@ class Editor {
   }
 }
 
-/** The kept members in the order of the value, where that is another one; comments have a place and keep the order. */
+/**
+ * The kept members in the order of the value, where that is another one; comments have a place and
+ * keep the order.
+ */
 function newOrder(
   { text, json }: ReadableText,
   { start, end }: Container,

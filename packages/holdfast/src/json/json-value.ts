@@ -1,4 +1,6 @@
-/** What a JSON document can hold (RFC 8259), and the one safe way to put a member into an object. */
+/**
+ * What a JSON document can hold (RFC 8259), and the one safe way to put a member into an object.
+ */
 
 export type JsonPrimitive = string | number | boolean | null;
 /** Whatever JSON can hold. */

@@ -6,8 +6,8 @@
  *       "name": 1 , // comment     core, gap, comma, trail: what follows on the line
  *     <tail>}
  *
- * A comment on the lines right above a member, or behind it on its line, is its own: it goes with it. A comment that a
- * blank line parts from the member is nobody's, and stays.
+ * A comment on the lines right above a member, or behind it on its line, is its own: it goes with
+ * it. A comment that a blank line parts from the member is nobody's, and stays.
  */
 import type { Edit, ReadableText, Span } from './edit.js';
 import type { Layout } from './format-value.js';
@@ -71,8 +71,10 @@ const COMMA = 0x2c;
 /**
  * Takes the text from one bracket to the other apart.
  *
- * @param names - what the members are probably called, in this order: a name that is known need not be made again
- * @param first - the first pieces, and the colon that they have, where these are known: the others come to them
+ * @param names - what the members are probably called, in this order: a name that is known need not
+ *   be made again
+ * @param first - the first pieces, and the colon that they have, where these are known: the others
+ *   come to them
  */
 export function readPieces(
   { text, json }: ReadableText,
@@ -149,7 +151,10 @@ function decodeKey(json: string, start: number, end: number): string {
   return inside.includes('\\') ? (JSON.parse(json.slice(start, end)) as string) : inside;
 }
 
-/** Where the comma behind the last value is, if there is one; -1 otherwise. Only comments are around it. */
+/**
+ * Where the comma behind the last value is, if there is one; -1 otherwise. Only comments are around
+ * it.
+ */
 function trailingComma(text: string, start: number, end: number): number {
   for (let position = start; position < end;) {
     if (text[position] === ',') return position;
@@ -214,7 +219,10 @@ function spacing(
   return colon === undefined ? undefined : /[ \t]$/.test(colon);
 }
 
-/** The line end and the spaces that begin a lead's last line; `undefined` on the line of what stands before. */
+/**
+ * The line end and the spaces that begin a lead's last line; `undefined` on the line of what stands
+ * before.
+ */
 function newLineOf(lead: string): string | undefined {
   const feed = lead.lastIndexOf('\n');
   if (feed === -1) return undefined;
@@ -258,7 +266,10 @@ export function removePieces(container: Container, removed: ReadonlySet<Piece>):
   container.tail = staying + container.tail;
 }
 
-/** The end of a lead that belongs to the piece: its line, and comments above it with no blank line in between. */
+/**
+ * The end of a lead that belongs to the piece: its line, and comments above it with no blank line
+ * in between.
+ */
 function ownPart(lead: string): string {
   let cut = 0;
   for (let position = 0; position < lead.length;) {
@@ -318,7 +329,9 @@ function leadOfOnly(
   return { text: staying + lineEnd + inner, indent: inner };
 }
 
-/** Puts the pieces where they are after edits of values in them, and leaves them as they were read. */
+/**
+ * Puts the pieces where they are after edits of values in them, and leaves them as they were read.
+ */
 export function movePieces(pieces: readonly Piece[], edits: readonly Edit[]): void {
   let shift = 0;
   let next = 0;
@@ -339,7 +352,8 @@ export function movePieces(pieces: readonly Piece[], edits: readonly Edit[]): vo
 }
 
 /**
- * The text of the container, with commas where they belong. What stays side by side is taken over in one piece.
+ * The text of the container, with commas where they belong. What stays side by side is taken over
+ * in one piece.
  *
  * @param first - the index of the piece with which the text is to begin, if not with the bracket
  */

@@ -21,7 +21,9 @@ function copyObject(object: Readonly<Record<string, unknown>>): Record<string, u
   return copy;
 }
 
-/** From so many members on an object is quicker made as a table ({@link tableOf}) than by a spread. */
+/**
+ * From so many members on an object is quicker made as a table ({@link tableOf}) than by a spread.
+ */
 export const MANY_MEMBERS = 64;
 
 /** An object of the same members. */

@@ -1,7 +1,7 @@
 /**
  * One fast pass over a text that `JSON.parse` has accepted, for what parsing hides: how many
  * members it has (a member that is there twice is counted twice, its value kept once), and whether
- * any number is long enough to be bent. Strings are jumped over, so the pass costs a fraction of
+ * any number is long enough to be changed. Strings are jumped over, so the pass costs a fraction of
  * the parse.
  */
 

@@ -1,11 +1,11 @@
 /**
- * group-queue.ts for synchronous calls: a call is a round of its own. It takes the lock, runs, and has settled when `enter`
- * returns.
+ * group-queue.ts for synchronous calls: a call is a round of its own. It takes the lock, runs, and
+ * has settled when `enter` returns.
  */
 import { failure } from '../failure.js';
 import type { Fs } from '../os/fs.js';
 import { absolute } from '../os/paths.js';
-import type { GroupWork, Place } from './group-queue.js';
+import type { GroupWork, AwaitedFile } from './group-queue.js';
 import type { Lock } from './held-locks.js';
 import { checkLockChoice, lockChoiceOf, type LockChoice } from './lock-choice.js';
 import type { WaitOptions } from './waiting.js';
@@ -57,7 +57,7 @@ export class GroupQueues<Result, Call extends QueuedCall<Result>, Locked> {
     const { step } = this.#work;
     checkLockChoice(step, path, options);
     const { lockPath, ...choice } = lockChoiceOf(options);
-    const place: Place = {
+    const place: AwaitedFile = {
       path: absolute(path),
       choice: { ...choice, lockPath: lockPath && absolute(lockPath) },
     };
@@ -69,7 +69,7 @@ export class GroupQueues<Result, Call extends QueuedCall<Result>, Locked> {
     return call.result;
   }
 
-  async #round(fs: Fs, place: Place, call: Call): Promise<void> {
+  async #round(fs: Fs, place: AwaitedFile, call: Call): Promise<void> {
     const { timeoutMs, signal } = call.waitOptions;
     const locked: Locked & { readonly lock: Lock } = await this.#work.lock(
       fs,

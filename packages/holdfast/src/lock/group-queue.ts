@@ -1,10 +1,10 @@
 /**
- * The calls of this process that wait for one file, in the order in which they were made. What arrives while a round is
- * under way shares the next one.
+ * The calls of this process that wait for one file, in the order in which they were made. What
+ * arrives while a round is under way shares the next one.
  *
  * 1. a call enters; it may give up (time, signal) until it is taken
- * 2. few rounds of a process work at a time (round-slots.ts); the lock is taken for all who wait; when nobody waits any more,
- *    its wait ends
+ * 2. few rounds of a process work at a time (round-slots.ts); the lock is taken for all who wait;
+ *    when nobody waits any more, its wait ends
  * 3. those at the head that want the same are taken
  * 4. they run under the lock, each settles, and the lock is released
  */
@@ -18,7 +18,10 @@ import { checkLockChoice, chosenLockPath, lockChoiceOf, type LockChoice } from '
 import { RoundSlot } from './round-slots.js';
 import { notFree, Wait, type WaitedFor, type WaitOptions } from './waiting.js';
 
-/** Rounds run outside of every caller's context: a lock that one caller holds says nothing about the others. */
+/**
+ * Rounds run outside of every caller's context: a lock that one caller holds says nothing about the
+ * others.
+ */
 const outside = new AsyncResource('holdfast.round');
 
 /** One call, from its start to its end. */
@@ -71,7 +74,10 @@ export abstract class QueuedCall<Result> {
     this.#wait?.end();
   }
 
-  /** What a function of the caller will give, unless the signal rejects the call first: by nothing else is it settled by then. */
+  /**
+   * What a function of the caller will give, unless the signal rejects the call first: by nothing
+   * else is it settled by then.
+   */
   unlessSettled(returned: Promise<unknown>): Promise<unknown> {
     return Promise.race([returned, this.result]);
   }
@@ -93,7 +99,7 @@ export abstract class QueuedCall<Result> {
 }
 
 /** The file that calls wait for. */
-export interface Place {
+export interface AwaitedFile {
   /** Absolute. */
   readonly path: string;
   readonly choice: LockChoice;
@@ -106,14 +112,16 @@ export interface GroupWork<Call, Locked> {
   /** Takes the lock of the place, for the calls that wait for it. */
   lock(
     fs: Fs,
-    place: Place,
+    place: AwaitedFile,
     wait: WaitOptions,
     waiting: readonly Call[],
   ): Promise<Locked & { readonly lock: Lock }>;
   /** Whether two calls can share a round. */
   wantTheSame(a: Call, b: Call): boolean;
-  /** Does what the calls want, and settles each of them. A failure fails those that are not settled. */
-  run(fs: Fs, place: Place, group: readonly Call[], locked: Locked): Promise<void>;
+  /**
+   * Does what the calls want, and settles each of them. A failure fails those that are not settled.
+   */
+  run(fs: Fs, place: AwaitedFile, group: readonly Call[], locked: Locked): Promise<void>;
 }
 
 /** The queues of all files of one kind. */
@@ -125,14 +133,17 @@ export class GroupQueues<Result, Call extends QueuedCall<Result>, Locked> {
     this.#work = work;
   }
 
-  /** Lets a call wait for its turn, in call order from this moment on. Settles with the call's own result. */
+  /**
+   * Lets a call wait for its turn, in call order from this moment on. Settles with the call's own
+   * result.
+   */
   enter(fs: Fs, path: string, options: LockChoice, call: Call): Promise<Result> {
     checkLockChoice(this.#work.step, path, options);
     const ofFs = this.#queues.get(fs) ?? new Map<string, GroupQueue<Result, Call, Locked>>();
     this.#queues.set(fs, ofFs);
     // The program may change its working directory while the call waits.
     const { lockPath, ...choice } = lockChoiceOf(options);
-    const place: Place = {
+    const place: AwaitedFile = {
       path: absolute(path),
       choice: { ...choice, lockPath: lockPath && absolute(lockPath) },
     };
@@ -147,7 +158,7 @@ export class GroupQueues<Result, Call extends QueuedCall<Result>, Locked> {
 
 class GroupQueue<Result, Call extends QueuedCall<Result>, Locked> {
   readonly #fs: Fs;
-  readonly #place: Place;
+  readonly #place: AwaitedFile;
   readonly #work: GroupWork<Call, Locked>;
   readonly #onIdle: () => void;
   #waiting: Call[] = [];
@@ -161,7 +172,7 @@ class GroupQueue<Result, Call extends QueuedCall<Result>, Locked> {
   /** Whether a call waits whose chain of calls holds a lock. */
   #hasNested = false;
 
-  constructor(fs: Fs, place: Place, work: GroupWork<Call, Locked>, onIdle: () => void) {
+  constructor(fs: Fs, place: AwaitedFile, work: GroupWork<Call, Locked>, onIdle: () => void) {
     this.#fs = fs;
     this.#place = place;
     this.#work = work;
@@ -194,7 +205,10 @@ class GroupQueue<Result, Call extends QueuedCall<Result>, Locked> {
     if (this.#waiting.length === 0) this.#nobodyWaits.abort();
   }
 
-  /** A chain that holds a lock may be the updater of a round, which has a slot and waits for this call. */
+  /**
+   * A chain that holds a lock may be the updater of a round, which has a slot and waits for this
+   * call.
+   */
   #exempt(): void {
     this.#hasNested = true;
     this.#slot.exempt();

@@ -1,12 +1,16 @@
 /**
- * The kernel locks that this process has, of its asynchronous and of its synchronous calls, whichever copy of this package made
- * them. A synchronous call that finds the lock taken looks here before it waits: as long as it waits nothing else of the process
- * runs, so what the process itself holds would never be freed.
+ * The kernel locks that this process has, of its asynchronous and of its synchronous calls,
+ * whichever copy of this package made them. A synchronous call that finds the lock taken looks here
+ * before it waits: as long as it waits nothing else of the process runs, so what the process itself
+ * holds would never be freed.
  */
 import type { Fs, LockMode } from '../os/fs.js';
 import { processWide } from './process-wide.js';
 
-/** By what the locks lie on ({@link Fs.machine}), then by the canonical path of the lock file: how many, of each mode. */
+/**
+ * By what the locks lie on ({@link Fs.machine}), then by the canonical path of the lock file: how
+ * many, of each mode.
+ */
 const held = processWide('held-1', () => new WeakMap<object, Map<string, LockMode[]>>());
 
 /** Notes that this process has taken a lock. */

@@ -1,8 +1,8 @@
 /**
- * What holding a lock gives, and which locks the running chain of calls holds, so that a chain that would wait for
- * itself gets an error and not a hang. `withLock` records its lock for everything that its function calls, awaits or
- * starts; `acquireLock` cannot, since what a function sets for its caller would also reach the caller's other calls,
- * which may rightly wait.
+ * What holding a lock gives, and which locks the running chain of calls holds, so that a chain that
+ * would wait for itself gets an error and not a hang. `withLock` records its lock for everything
+ * that its function calls, awaits or starts; `acquireLock` cannot, since what a function sets for
+ * its caller would also reach the caller's other calls, which may rightly wait.
  */
 import { types } from 'node:util';
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -20,7 +20,8 @@ export interface Lock {
   /** Whether `release` was not called yet. */
   readonly held: boolean;
   /**
-   * Makes sure that the lock still excludes others: it was not released, and nobody deleted or replaced its file.
+   * Makes sure that the lock still excludes others: it was not released, and nobody deleted or
+   * replaced its file.
    *
    * @throws HoldfastError LOCK_LOST
    */
@@ -37,14 +38,17 @@ const chains = processWide('chains-1', () => ({
   running: 0,
 }));
 
-/** The locks of this chain, also those that were released meanwhile, and those of other copies of this package. */
+/**
+ * The locks of this chain, also those that were released meanwhile, and those of other copies of
+ * this package.
+ */
 export function locksOfThisChain(): readonly Lock[] {
   return chains.locks.getStore() ?? [];
 }
 
 /**
- * Runs a function as part of a chain that holds the lock, beside those that its caller holds. The chain ends when the
- * function has returned or, if that is a promise, when it has settled.
+ * Runs a function as part of a chain that holds the lock, beside those that its caller holds. The
+ * chain ends when the function has returned or, if that is a promise, when it has settled.
  */
 export function runHolding<T>(lock: Lock, fn: () => T): T {
   chains.running += 1;
@@ -96,7 +100,10 @@ export function nested({ lockPath, mode }: Lock): HoldfastError {
   });
 }
 
-/** Before Node 24, an AsyncLocalStorage that is in use makes every promise of the process several times as dear. */
+/**
+ * Before Node 24, an AsyncLocalStorage that is in use makes every promise of the process several
+ * times as dear.
+ */
 function ended(): void {
   chains.running -= 1;
   if (chains.running === 0) chains.locks.disable();

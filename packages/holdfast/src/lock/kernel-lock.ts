@@ -1,17 +1,20 @@
 /**
  * One descriptor on a lock file: `flock(2)`, and this process's place among those who wait for it.
  *
- * 1. open the lock file, made if it is missing, never truncated, never unlinked; what is no regular file is refused, and a
- *    symlink is not followed: whoever may make names in the directory could lead it anywhere
+ * 1. open the lock file, made if it is missing, never truncated, never unlinked; what is no regular
+ *    file is refused, and a symlink is not followed: whoever may make names in the directory could
+ *    lead it anywhere
  * 2. flock, never blocking
- * 3. the path must still name the inode that was locked, else the file was deleted or replaced: start again. On a network
- *    filesystem the server is asked (os/freshen.ts), so that whoever has the lock finds everything beside it as it is now
+ * 3. the path must still name the inode that was locked, else the file was deleted or replaced:
+ *    start again. On a network filesystem the server is asked (os/freshen.ts), so that whoever has
+ *    the lock finds everything beside it as it is now
  *
- * Who finds the lock taken draws a ticket: a byte of the lock file's directory, locked shared with an open file description
- * lock (fcntl(2), F_OFD_SETLK), which excludes nobody. The kernel keeps it, so it dies with its process, and everyone can ask for
- * the lowest one. Tickets are numbered by the machine's monotonic clock, so the lowest has waited longest. They order
- * the processes of Holdfast among each other and nothing more: the flock alone says who holds the lock. Whoever frees the
- * lock wakes the lowest ticket, so that nobody needs to look often. A filesystem
+ * A process that finds the lock taken draws a ticket: a byte of the lock file's directory, locked
+ * shared with an open file description lock (fcntl(2), F_OFD_SETLK), which excludes nobody. The
+ * kernel keeps it, so it dies with its process, and everyone can ask for the lowest one. Tickets
+ * are numbered by the machine's monotonic clock, so the lowest has waited longest. They order the
+ * processes of Holdfast among each other and nothing more: the flock alone says who holds the lock.
+ * Whoever frees the lock wakes the lowest ticket, so that nobody needs to look often. A filesystem
  * that has no such tickets (a network filesystem makes byte locks out of flocks) orders nobody.
  */
 import { HoldfastError, errnoOf, isHoldfastError } from '../errors.js';
@@ -33,14 +36,18 @@ import { dirname } from '../os/paths.js';
 import { noteFreed, noteTaken } from './held-here.js';
 import { refuseWithoutLocks } from './lock-reach.js';
 
-/** A little longer than a turn (lock-queue.ts): after that the first in line should be another one. */
+/**
+ * A little longer than a turn (lock-queue.ts): after that the first in line should be another one.
+ */
 const EXPECTED_MS = 22;
-/** Longer than any poll (lock-queue.ts), so that one who has waited longer would have come by then. */
+/**
+ * Longer than any poll (lock-queue.ts), so that one who has waited longer would have come by then.
+ */
 const PASS_OVER_MS = 32;
 
 /**
- * The mode of a new lock file, less the umask: others may take the lock, for which the right to read is enough, and may not
- * write into a file of ours.
+ * The mode of a new lock file, less the umask: others may take the lock, for which the right to
+ * read is enough, and may not write into a file of ours.
  */
 const LOCK_FILE_MODE = 0o644;
 const NOT_ALLOWED = ['EACCES', 'EPERM', 'EROFS'];
@@ -52,10 +59,10 @@ const TICKET_UNIT_BITS = 10n;
 type TryResult = 'taken' | 'held' | 'notOurTurn' | 'replaced';
 
 /**
- * Who tries: one that waits, and lets those pass who have waited longer; one that need not let them pass; or one that does not
- * wait at all.
+ * How one tries: one that waits, and lets those pass who have waited longer; one that need not let
+ * them pass; or one that does not wait at all.
  */
-export type Patience = 'waits' | 'barges' | 'none';
+export type Patience = 'waits' | 'skipsLine' | 'none';
 
 export interface OpenLockOptions {
   /** The exact mode of the lock file, if it is made. */
@@ -70,7 +77,7 @@ export class KernelLock {
   #identity: FileStat | undefined;
   #ticket: bigint | undefined;
   readonly #woken: () => void;
-  #ahead: Ahead | undefined;
+  #ahead: FirstInLine | undefined;
   #isHeld = false;
   /** What `flock` has given, also while it is not known yet whether that counts. */
   #lockedMode: LockMode | undefined;
@@ -82,7 +89,10 @@ export class KernelLock {
     this.#woken = woken;
   }
 
-  /** @param woken - called when the lock is free and it is the turn of this one, which waits; or for no reason */
+  /**
+   * @param woken - called when the lock is free and it is the turn of this one, which waits; or for
+   *   no reason
+   */
   static async open(
     fs: Fs,
     lockPath: string,
@@ -94,19 +104,19 @@ export class KernelLock {
 
   /** Tries once. */
   async tryTake(mode: LockMode, patience: Patience): Promise<TryResult> {
-    const result = await this.#tryOnce(mode, patience === 'none' || patience === 'barges');
+    const result = await this.#tryOnce(mode, patience === 'none' || patience === 'skipsLine');
     const waits = result === 'held' || result === 'notOurTurn';
     if (!waits || patience === 'none' || !this.#drawTicket()) return result;
     // Whoever has freed the lock before the ticket was shown has woken nobody.
-    return this.#tryOnce(mode, patience === 'barges');
+    return this.#tryOnce(mode, patience === 'skipsLine');
   }
 
   /**
-   * Who may not barge lets those pass who have waited longer. It does not so much as try then: one that takes a lock only to
-   * give it back keeps it from the one whose turn it is.
+   * One that may not skip the line lets those pass who have waited longer. It does not so much as
+   * try then: one that takes a lock only to give it back keeps it from the one whose turn it is.
    */
-  async #tryOnce(mode: LockMode, mayBarge: boolean): Promise<TryResult> {
-    const ahead = mayBarge ? undefined : this.#lookAhead();
+  async #tryOnce(mode: LockMode, maySkipLine: boolean): Promise<TryResult> {
+    const ahead = maySkipLine ? undefined : this.#lookAhead();
     if (ahead?.isExpected(performance.now())) return 'notOurTurn';
     if (!this.#tryLock(mode)) {
       ahead?.foundHeld();
@@ -143,7 +153,10 @@ export class KernelLock {
     return this.#file.tickets?.lowestOfOthers() !== undefined;
   }
 
-  /** How many have waited longer, counted up to `most`, if any had at the last try; 0 where that cannot be seen. */
+  /**
+   * How many have waited longer, counted up to `most`, if any had at the last try; 0 where that
+   * cannot be seen.
+   */
   countAhead(most: number): number {
     if (this.#ticket === undefined || this.#ahead === undefined) return 0;
     return this.#file.tickets?.countBelow(this.#ticket, most) ?? 0;
@@ -155,8 +168,9 @@ export class KernelLock {
   }
 
   /**
-   * Frees the lock, at once, and wakes nobody yet: for one who may take it again before somebody is awake. {@link release} is to
-   * follow. When the process ends before it does, the next in line is woken all the same.
+   * Frees the lock, at once, and wakes nobody yet: for one who may take it again before somebody is
+   * awake. {@link release} is to follow. When the process ends before it does, the next in line is
+   * woken all the same.
    *
    * @returns whether somebody waits; if nobody does, all is released
    */
@@ -172,8 +186,8 @@ export class KernelLock {
   }
 
   /**
-   * Frees the lock and the ticket, at once, also when a child process inherited the descriptor. Who had either wakes the next in
-   * line, if it is told to.
+   * Frees the lock and the ticket, at once, also when a child process inherited the descriptor. Who
+   * had either wakes the next in line, if it is told to.
    */
   async release({ wakes = true }: { readonly wakes?: boolean } = {}): Promise<void> {
     // A number that was closed may be another file's by now.
@@ -196,16 +210,17 @@ export class KernelLock {
     try {
       this.#unlock();
     } catch {
-      // Closing frees it as well, unless a child process has the descriptor; there is nothing a caller could do.
+      // Closing frees it as well, unless a child process has the descriptor; there is nothing a
+      // caller could do.
     }
   }
 
   /** The one who has waited longest, unless that is this descriptor. */
-  #lookAhead(): Ahead | undefined {
+  #lookAhead(): FirstInLine | undefined {
     const first = this.#file.tickets?.lowestOfOthers();
     const isOurs = first === undefined || (this.#ticket !== undefined && this.#ticket < first);
     if (isOurs) this.#ahead = undefined;
-    else if (this.#ahead?.ticket !== first) this.#ahead = new Ahead(first);
+    else if (this.#ahead?.ticket !== first) this.#ahead = new FirstInLine(first);
     return this.#ahead;
   }
 
@@ -259,10 +274,10 @@ function wakeFirst({ tickets }: FsFile): void {
 }
 
 /**
- * One who has waited longer. If it does not come (its process is stopped, or its event loop is busy), it is passed over
- * when the lock was found free for longer than any poll takes.
+ * One who has waited longer. If it does not come (its process is stopped, or its event loop is
+ * busy), it is passed over when the lock was found free for longer than any poll takes.
  */
-class Ahead {
+class FirstInLine {
   readonly ticket: bigint;
   readonly #sinceMs = performance.now();
   #freeSinceMs: number | undefined;
@@ -288,8 +303,9 @@ class Ahead {
 }
 
 /**
- * Opens the lock file for reading and writing, since NFS demands that of an exclusive lock. One that belongs to someone
- * else and is read-only, or lies on a read-only filesystem, is opened for reading, which is enough on a local one.
+ * Opens the lock file for reading and writing, since NFS demands that of an exclusive lock. One
+ * that belongs to someone else and is read-only, or lies on a read-only filesystem, is opened for
+ * reading, which is enough on a local one.
  */
 async function openLockFile(fs: Fs, lockPath: string, mode: number | undefined): Promise<FsFile> {
   try {
@@ -305,7 +321,10 @@ async function openLockFile(fs: Fs, lockPath: string, mode: number | undefined):
   }
 }
 
-/** Makes the lock file with the mode that was asked for, whatever the umask; `undefined` when it is there. */
+/**
+ * Makes the lock file with the mode that was asked for, whatever the umask; `undefined` when it is
+ * there.
+ */
 async function makeWithMode(
   fs: Fs,
   lockPath: string,
@@ -341,7 +360,10 @@ async function openOrMake(fs: Fs, lockPath: string): Promise<FsFile> {
   );
 }
 
-/** Opens the lock file in its directory, which is reached without a symlink: none is made anywhere else. */
+/**
+ * Opens the lock file in its directory, which is reached without a symlink: none is made anywhere
+ * else.
+ */
 function atName<T>(fs: Fs, lockPath: string, open: (path: string) => Promise<T>): Promise<T> {
   return inDirectoryOf(fs, lockPath, (directory, name) => open(directory.at(name)), NAMES_ONLY);
 }
@@ -390,7 +412,10 @@ function notReadable(lockPath: string, stat: FileStat | undefined, cause: unknow
   });
 }
 
-/** proper-lockfile, which many programs use, makes a directory of the same name, and leaves it when it is killed. */
+/**
+ * proper-lockfile, which many programs use, makes a directory of the same name, and leaves it when
+ * it is killed.
+ */
 const DIRECTORY_OF_OTHERS = [
   'directory, which is how proper-lockfile locks',
   "While programs that use it run, take its lock as well (guard: 'proper-lockfile'). When none runs, remove the directory, which " +
@@ -430,7 +455,10 @@ function nameTooLong(lockPath: string, cause: unknown): HoldfastError {
   });
 }
 
-/** EBADF: NFS makes flock a lock of bytes, which an exclusive one takes only through a descriptor for writing (flock(2)). */
+/**
+ * EBADF: NFS makes flock a lock of bytes, which an exclusive one takes only through a descriptor
+ * for writing (flock(2)).
+ */
 function flockFailure(path: string, error: unknown): HoldfastError {
   const unsupported: Readonly<Record<string, string>> = {
     EBADF:

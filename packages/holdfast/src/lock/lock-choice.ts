@@ -9,9 +9,15 @@ export interface ProperLockfileGuard {
   readonly type: 'proper-lockfile';
   /** The directory, if it is not `<path>.lock` (`lockfilePath` there). */
   readonly path?: string | undefined;
-  /** Not refreshed for this long it is a dead program's, in milliseconds; 10,000 by default, 2,000 at least (`stale`). */
+  /**
+   * Not refreshed for this long it is a dead program's, in milliseconds; 10,000 by default, 2,000
+   * at least (`stale`).
+   */
   readonly staleMs?: number | undefined;
-  /** How often it is refreshed, in milliseconds; half of `staleMs` by default and at most, 1,000 at least (`update`). */
+  /**
+   * How often it is refreshed, in milliseconds; half of `staleMs` by default and at most, 1,000 at
+   * least (`update`).
+   */
   readonly updateMs?: number | undefined;
 }
 
@@ -23,14 +29,15 @@ export interface LockChoice {
   /** The lock file, in place of `<path>.lock`. */
   readonly lockPath?: string | undefined;
   /**
-   * Takes the lock of another program as well, for as long as that one is not moved to Holdfast: `proper-lockfile` is the
-   * directory `<path>.lock`, made, refreshed and removed as that library does. The lock file is `<path>.flock` then, so all
-   * programs that use Holdfast on the path say the same. Slower than the lock alone, and never shared.
+   * Takes the lock of another program as well, for as long as that one is not moved to Holdfast:
+   * `proper-lockfile` is the directory `<path>.lock`, made, refreshed and removed as that library
+   * does. The lock file is `<path>.flock` then, so all programs that use Holdfast on the path say
+   * the same. Slower than the lock alone, and never shared.
    */
   readonly guard?: Guard | undefined;
   /**
-   * Locks the whole lock file by fcntl(2) as well (F_OFD_SETLK), which excludes Java's FileChannel, Boost.Interprocess,
-   * lockf(3) and whatever else takes such locks of it. For 64-bit Linux.
+   * Locks the whole lock file by fcntl(2) as well (F_OFD_SETLK), which excludes Java's FileChannel,
+   * Boost.Interprocess, lockf(3) and whatever else takes such locks of it. For 64-bit Linux.
    */
   readonly alsoFcntl?: boolean | undefined;
 }

@@ -10,8 +10,9 @@ import { makeStateDirectory } from '../os/state-directory.js';
 export const LOCK_SUFFIX = '.lock';
 
 /**
- * The canonical path of the lock file: the one given, or `<path>.lock` beside the file that `path` leads to, so that
- * every name of one file (a symlink, a path with `..`, on Windows another letter case) means one lock. Neither file needs to exist, their directory does.
+ * The canonical path of the lock file: the one given, or `<path>.lock` beside the file that `path`
+ * leads to, so that every name of one file (a symlink, a path with `..`, on Windows another letter
+ * case) means one lock. Neither file needs to exist, their directory does.
  */
 export async function resolveLockPath(
   fs: Fs,
@@ -32,8 +33,8 @@ export async function resolveLockPath(
 }
 
 /**
- * The lock file of a file whose canonical path is known: beside it, or in the directory that the environment names for the
- * locks of a whole program.
+ * The lock file of a file whose canonical path is known: beside it, or in the directory that the
+ * environment names for the locks of a whole program.
  *
  * @param suffix - the ending of one beside it
  */
@@ -61,8 +62,8 @@ async function lockPathIn(fs: Fs, directory: string, canonicalPath: string): Pro
 }
 
 /**
- * A name for what belongs to a file and lies in a directory with that of others: it tells people which file, and is another one
- * for every path.
+ * A name for what belongs to a file and lies in a directory with that of others: it tells people
+ * which file, and is another one for every path.
  */
 export async function nameByPath(fs: Fs, canonicalPath: string): Promise<string> {
   const path = await spelled(fs, canonicalPath);
@@ -72,8 +73,9 @@ export async function nameByPath(fs: Fs, canonicalPath: string): Promise<string>
 }
 
 /**
- * The lock file of a file whose directory lets this user make none: in the state directory, by its inode, so that it excludes the
- * processes of this user alone. `undefined` where there is no state directory.
+ * The lock file of a file whose directory lets this user make none: in the state directory, by its
+ * inode, so that it excludes the processes of this user alone. `undefined` where there is no state
+ * directory.
  */
 export async function lockPathInState(fs: Fs, { ino }: FileStat): Promise<string | undefined> {
   const directory = await makeStateDirectory(fs);

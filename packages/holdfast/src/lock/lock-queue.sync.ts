@@ -1,9 +1,11 @@
 /**
- * lock-queue.ts for synchronous calls: of these one at a time runs in a thread, so there is no queue. The call asks the kernel by
- * itself and sleeps in it between its tries, at the pace of those who wait asynchronously, and shows a ticket as they do
- * (kernel-lock.ts). Nobody can wake it: the event loop stands still.
+ * lock-queue.ts for synchronous calls: of these one at a time runs in a thread, so there is no
+ * queue. The call asks the kernel by itself and sleeps in it between its tries, at the delay of
+ * those who wait asynchronously, and shows a ticket as they do (kernel-lock.ts). Nobody can wake
+ * it: the event loop stands still.
  *
- * What this process holds, by whatever call, would never be freed meanwhile: to wait for that is refused.
+ * What this process holds, by whatever call, would never be freed meanwhile: to wait for that is
+ * refused.
  */
 import { failure } from '../failure.js';
 import type { Fs } from '../os/fs.js';
@@ -13,7 +15,7 @@ import { heldByOwnProcess } from './held-locks.js';
 import { isHeldByStarter, nestedInStarter } from './inherited-locks.js';
 import { KernelLock } from './kernel-lock.js';
 import type { Hold, LockRequest } from './lock-queue.js';
-import { MOST_COUNTED, Pace } from './pace.js';
+import { MOST_COUNTED, PollDelay } from './poll-delay.js';
 import { LONG_WAIT_MS, notFree, tellOfWait } from './waiting.js';
 
 export class LockQueue {
@@ -43,13 +45,16 @@ export class LockQueue {
   /** Nobody waits when another call could say so. */
   leave(): void {}
 
-  /** The lock of the chain is another descriptor's, which outlives this hold: the two are released in the order of a stack. */
+  /**
+   * The lock of the chain is another descriptor's, which outlives this hold: the two are released
+   * in the order of a stack.
+   */
   joinShared(): Hold {
     return { release: () => undefined, isCurrent: async () => true };
   }
 
   async #take(request: LockRequest): Promise<KernelLock> {
-    const pace = new Pace();
+    const delay = new PollDelay();
     const began = performance.now();
     let isToTell = true;
     let kernel = await this.#open(request);
@@ -58,7 +63,7 @@ export class LockQueue {
         const result = await kernel.tryTake(request.mode, request.tryOnce ? 'none' : 'waits');
         if (result === 'taken') return kernel;
         if (result === 'replaced') {
-          pace.countReplacement(this.lockPath);
+          delay.countReplacement(this.lockPath);
           await kernel.release();
           kernel = await this.#open(request);
           continue;
@@ -75,7 +80,7 @@ export class LockQueue {
           isToTell = false;
           tellOfWait(this.lockPath);
         }
-        await pause(Math.min(leftMs, pace.nextMs(kernel.countAhead(MOST_COUNTED))));
+        await pause(Math.min(leftMs, delay.nextMs(kernel.countAhead(MOST_COUNTED))));
       }
     } catch (error) {
       await kernel.release();

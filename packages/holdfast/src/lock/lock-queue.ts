@@ -1,31 +1,40 @@
 /**
- * Who waits for one lock in this process, in order of arrival, and the one poller that asks the kernel for all of them.
+ * Who waits for one lock in this process, in order of arrival, and the one poller that asks the
+ * kernel for all of them.
  *
- * A blocking flock(2) would occupy a thread of the libuv pool per waiter, and four of them would keep the holder's own
- * fsync from running. So nobody blocks: the first in the queue tries, sleeps until whoever frees the lock wakes it, and tries
- * again. It also looks from time to time, since other programs wake nobody, nor does one that is killed.
+ * A blocking flock(2) would occupy a thread of the libuv pool per waiter, and four of them would
+ * keep the holder's own fsync from running. So nobody blocks: the first in the queue tries, sleeps
+ * until whoever frees the lock wakes it, and tries again. It also looks from time to time, since
+ * other programs wake nobody, nor does one that is killed.
  *
- * Between processes: a process that holds the lock may take it again and again, or hand it from call to call, for one
- * turn (20 ms), which saves the time in which a lock lies free until the next process finds out. After its turn it lets
- * those go first who wait in other processes (kernel-lock.ts). Waiters of other programs sleep in the kernel and cannot
- * be seen, so after a long run the lock is left free for a moment in any case, and for longer where somebody polls it (pollers.ts).
+ * Between processes: a process that holds the lock may take it again and again, or hand it from
+ * call to call, for one turn (20 ms), which saves the time in which a lock lies free until the next
+ * process finds out. After its turn it lets those go first who wait in other processes
+ * (kernel-lock.ts). Waiters of other programs sleep in the kernel and cannot be seen, so after a
+ * long run the lock is left free for a moment in any case, and for longer where somebody polls it
+ * (pollers.ts).
  */
 import type { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import type { Fs, LockMode } from '../os/fs.js';
 import { isHeldByStarter, nestedInStarter } from './inherited-locks.js';
 import { KernelLock, type Patience } from './kernel-lock.js';
-import { MOST_COUNTED, Pace } from './pace.js';
+import { MOST_COUNTED, PollDelay } from './poll-delay.js';
 import { Pollers } from './pollers.js';
 import { notFree } from './waiting.js';
 
 /** How long a process may keep taking the lock while others wait. */
 const TURN_MS = 20;
-/** How long a process may keep taking the lock before it leaves it free for those that it cannot see. */
+/**
+ * How long a process may keep taking the lock before it leaves it free for those that it cannot
+ * see.
+ */
 const LONG_RUN_MS = 100;
 /** A lock that was free for this long is no part of the run before. */
 const RUN_GAP_MS = 5;
-/** A waiter that sleeps in flock(2) is awake within this time; a polling one polls within the other. */
+/**
+ * A waiter that sleeps in flock(2) is awake within this time; a polling one polls within the other.
+ */
 const PAUSE_FOR_SLEEPERS_MS = 1;
 const PAUSE_FOR_POLLERS_MS = 30;
 
@@ -46,7 +55,10 @@ export interface LockRequest {
 
 /** The right of one holder. */
 export interface Hold {
-  /** Frees the lock, or hands it to the next of this process; the lock has changed hands when the call returns. */
+  /**
+   * Frees the lock, or hands it to the next of this process; the lock has changed hands when the
+   * call returns.
+   */
   release(): void;
   /** Whether the lock file at the path is still the one that is locked. */
   isCurrent(): Promise<boolean>;
@@ -96,7 +108,10 @@ export class LockQueue {
     this.#endSleep?.();
   }
 
-  /** A further shared hold beside one that the same call chain has: it must not wait behind those who wait for it. */
+  /**
+   * A further shared hold beside one that the same call chain has: it must not wait behind those
+   * who wait for it.
+   */
   joinShared(): Hold {
     this.#holders += 1;
     return this.#newHold();
@@ -106,7 +121,10 @@ export class LockQueue {
     return this.#holders === 0 || this.#mayJoin(request);
   }
 
-  /** Serves the queue until nobody in it can be. One call at a time: who finds it running need not wait for it. */
+  /**
+   * Serves the queue until nobody in it can be. One call at a time: who finds it running need not
+   * wait for it.
+   */
   async #serve(): Promise<void> {
     if (this.#serving) return;
     this.#serving = true;
@@ -144,14 +162,17 @@ export class LockQueue {
     }
   }
 
-  /** Polls the kernel on behalf of whoever is first in the queue, until the lock is theirs or nobody waits any more. */
+  /**
+   * Polls the kernel on behalf of whoever is first in the queue, until the lock is theirs or nobody
+   * waits any more.
+   */
   async #take(): Promise<void> {
     if (this.#hasRunLong()) {
       this.#wakeOthers();
       await this.#pause();
     }
     let kernel = await this.#open();
-    const pace = new Pace();
+    const delay = new PollDelay();
     try {
       for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
         const result = await kernel.tryTake(next.mode, this.#patienceOf(next));
@@ -161,7 +182,7 @@ export class LockQueue {
         }
         this.#wakeOthers();
         if (result === 'replaced') {
-          pace.countReplacement(this.lockPath);
+          delay.countReplacement(this.lockPath);
           await kernel.release();
           kernel = await this.#open();
         } else if (isHeldByStarter(this.lockPath)) {
@@ -170,7 +191,7 @@ export class LockQueue {
           this.#refuse(next, notFree(this.lockPath));
         } else {
           next.onWait?.();
-          await this.#sleep(pace.nextMs(kernel.countAhead(MOST_COUNTED)));
+          await this.#sleep(delay.nextMs(kernel.countAhead(MOST_COUNTED)));
         }
       }
     } finally {
@@ -190,7 +211,7 @@ export class LockQueue {
 
   #patienceOf({ tryOnce }: LockRequest): Patience {
     if (tryOnce) return 'none';
-    return this.#isOurTurn() ? 'barges' : 'waits';
+    return this.#isOurTurn() ? 'skipsLine' : 'waits';
   }
 
   #took(kernel: KernelLock, next: LockRequest): void {
@@ -238,13 +259,18 @@ export class LockQueue {
     this.#turnEndsAt = performance.now() + TURN_MS;
   }
 
-  /** Readers share, but not for so long that a writer of another process never comes to its turn. */
+  /**
+   * Readers share, but not for so long that a writer of another process never comes to its turn.
+   */
   #mayJoin(request: LockRequest): boolean {
     if (this.#mode !== 'shared' || request.mode !== 'shared') return false;
     return this.#isOurTurn() || this.#kernel?.othersWait() === false;
   }
 
-  /** Whether the kernel's lock can go from the last holder of this process to the next without being freed. */
+  /**
+   * Whether the kernel's lock can go from the last holder of this process to the next without being
+   * freed.
+   */
   async #mayKeep(kernel: KernelLock, mode: LockMode): Promise<boolean> {
     if (this.#mode !== mode) return false;
     if (performance.now() - this.#runBeganAt > LONG_RUN_MS) return false;
@@ -269,7 +295,10 @@ export class LockQueue {
     }
   }
 
-  /** What goes on right after the release may ask for the lock again, and then no other process need wake up. */
+  /**
+   * What goes on right after the release may ask for the lock again, and then no other process need
+   * wake up.
+   */
   #wakeUnlessTakenAgain(): void {
     if (this.#wakesSoon) return;
     this.#wakesSoon = true;
@@ -286,7 +315,10 @@ export class LockQueue {
     void freed?.release({ wakes });
   }
 
-  /** Whether this process has had the lock for long, freed it for moments at most, and is about to take it again. */
+  /**
+   * Whether this process has had the lock for long, freed it for moments at most, and is about to
+   * take it again.
+   */
   #hasRunLong(): boolean {
     const now = performance.now();
     if (now - this.#freeSince > RUN_GAP_MS) this.#runBeganAt = now;

@@ -1,12 +1,15 @@
 /**
- * Locks between processes, and between the calls of one process: `flock(2)` on a file of its own, `<path>.lock`, that
- * is never replaced. Other programs share it by the same call: flock(1), Python's fcntl.flock, Go's and Rust's.
+ * Locks between processes, and between the calls of one process: `flock(2)` on a file of its own,
+ * `<path>.lock`, that is never replaced. Other programs share it by the same call: flock(1),
+ * Python's fcntl.flock, Go's and Rust's.
  *
  * 1. resolve the lock file's one canonical path (lock-path.ts)
- * 2. a chain of calls that holds the lock already is refused, it would wait for itself (held-locks.ts)
+ * 2. a chain of calls that holds the lock already is refused, it would wait for itself
+ *    (held-locks.ts)
  * 3. wait in this process's queue, whose first one asks the kernel (lock-queue.ts)
  *
- * A process that dies frees its locks at once, since the kernel closes its files: there is no stale lock to time out.
+ * A process that dies frees its locks at once, since the kernel closes its files: there is no stale
+ * lock to time out.
  */
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted } from '../failure.js';
@@ -32,8 +35,9 @@ export interface LockOptions extends LockChoice {
   /** Ends the wait. A lock that was granted stays granted. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The exact mode of the lock file if this call makes it; 0644 less the umask by default. Who may read it may take the
-   * lock; on NFS who may write it. `0o664` is for a group that shares a directory there.
+   * The exact mode of the lock file if this call makes it; 0644 less the umask by default. Who may
+   * read it may take the lock; on NFS who may write it. `0o664` is for a group that shares a
+   * directory there.
    */
   readonly fileMode?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
@@ -53,20 +57,25 @@ const lockOptionNames = [
 ] as const;
 
 /**
- * Takes the lock of a path: waits until nobody holds `<path>.lock` in a conflicting mode. The path itself need not
- * exist, its directory does. Symlinks are followed, so that all names of one file share one lock.
+ * Takes the lock of a path: waits until nobody holds `<path>.lock` in a conflicting mode. The path
+ * itself need not exist, its directory does. Symlinks are followed, so that all names of one file
+ * share one lock.
  *
- * After success the lock is held until `release`, or until the process dies, however. After a failure it is not held.
- * The lock file stays where it is for ever: deleting it is what would split the lock.
+ * After success the lock is held until `release`, or until the process dies, however. After a
+ * failure it is not held. The lock file stays where it is for ever: deleting it is what would split
+ * the lock.
  *
- * Calls of one process are served in order. Not promised: order among processes (a fair one is aimed at on local
- * filesystems), protection from programs that do not take the lock, and a notice to a holder whose lock file was
- * deleted (see `assertHeld`). A chain of calls that holds the lock by `acquireLock` and asks for it again waits for
- * itself: use {@link withLock}, which is told apart, or give a time.
+ * Calls of one process are served in order. Not promised: order among processes (a fair one is
+ * aimed at on local filesystems), protection from programs that do not take the lock, and a notice
+ * to a holder whose lock file was deleted (see `assertHeld`). A chain of calls that holds the lock
+ * by `acquireLock` and asks for it again waits for itself: use {@link withLock}, which is told
+ * apart, or give a time.
  *
- * @throws HoldfastError LOCK_TIMEOUT; ABORTED; LOCK_NESTED when called inside {@link withLock} of the same lock (shared
- *   inside shared is granted); NOT_FOUND when the directory is missing; DIRECTORY_NOT_WRITABLE when the lock file is
- *   missing and cannot be made; NAME_TAKEN, at once, when its name has a symlink, FIFO, device or directory; UNSUPPORTED_PLATFORM where flock(2) cannot be called; LOCK_LOST; INVALID_ARGUMENT; IO
+ * @throws HoldfastError LOCK_TIMEOUT; ABORTED; LOCK_NESTED when called inside {@link withLock} of
+ *   the same lock (shared inside shared is granted); NOT_FOUND when the directory is missing;
+ *   DIRECTORY_NOT_WRITABLE when the lock file is missing and cannot be made; NAME_TAKEN, at once,
+ *   when its name has a symlink, FIFO, device or directory; UNSUPPORTED_PLATFORM where flock(2)
+ *   cannot be called; LOCK_LOST; INVALID_ARGUMENT; IO
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   checkLockOptions('acquireLock', path, options);
@@ -111,8 +120,9 @@ export async function acquireLockFile(
 }
 
 /**
- * A way to take a lock, and where that is impossible because nobody has made the lock file and this user may not, the same in
- * the state directory, for a call that does not need the directory of the file either (`inPlace`).
+ * A way to take a lock, and where that is impossible because nobody has made the lock file and this
+ * user may not, the same in the state directory, for a call that does not need the directory of the
+ * file either (`inPlace`).
  */
 export async function besideOrInState<T>(
   fs: Fs,
@@ -130,7 +140,10 @@ export async function besideOrInState<T>(
   }
 }
 
-/** {@link acquireLockFile}; `undefined` for a chain of calls that holds the lock already, and goes on under it. */
+/**
+ * {@link acquireLockFile}; `undefined` for a chain of calls that holds the lock already, and goes
+ * on under it.
+ */
 export async function acquireUnlessHeld(
   path: string,
   lockPath: string,
@@ -143,11 +156,12 @@ export async function acquireUnlessHeld(
 }
 
 /**
- * Runs a function while it holds the lock of a path, and resolves to what it returns. The lock is released when the
- * function has settled, also when it fails; its own error is passed on as it is.
+ * Runs a function while it holds the lock of a path, and resolves to what it returns. The lock is
+ * released when the function has settled, also when it fails; its own error is passed on as it is.
  *
- * Everything that the function calls, awaits or starts belongs to one chain of calls, and if one of these asks for the
- * same lock it gets LOCK_NESTED. Otherwise as {@link acquireLock}, with the same options and errors.
+ * Everything that the function calls, awaits or starts belongs to one chain of calls, and if one of
+ * these asks for the same lock it gets LOCK_NESTED. Otherwise as {@link acquireLock}, with the same
+ * options and errors.
  */
 export async function withLock<T>(
   path: string,

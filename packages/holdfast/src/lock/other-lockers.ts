@@ -1,7 +1,7 @@
 /**
- * The locks of other kinds of programs, taken when this program has its own lock and freed before it: a lock of bytes
- * (fcntl(2)) and a directory of proper-lockfile. Who waits for them keeps the lock meanwhile, so of all programs that use
- * Holdfast one at most waits here.
+ * The locks of other kinds of programs, taken when this program has its own lock and freed before
+ * it: a lock of bytes (fcntl(2)) and a directory of proper-lockfile. Who waits for them keeps the
+ * lock meanwhile, so of all programs that use Holdfast one at most waits here.
  */
 import { HoldfastError } from '../errors.js';
 import { aborted, failure } from '../failure.js';
@@ -95,8 +95,8 @@ function guardNotFree(path: string, waitedMs: number): HoldfastError {
 }
 
 /**
- * The lock file is opened once more: such a lock belongs to what was opened. Where a server makes flock(2) of locks of bytes
- * (NFS, SMB) the lock that is held is one already.
+ * The lock file is opened once more: such a lock belongs to what was opened. Where a server makes
+ * flock(2) of locks of bytes (NFS, SMB) the lock that is held is one already.
  */
 async function tryByteLock(
   fs: Fs,

@@ -1,13 +1,18 @@
 /**
- * Programs that poll a lock (filelock every 50 ms, portalocker every 250 ms). The kernel keeps nothing of a try that was in vain,
- * and a pause that is long enough for a poll would cost a busy loop that nobody waits beside. But whoever tries has opened the
- * lock file: each time anew, or once for all tries. So while this process takes a lock again and again, it looks who else opens
- * the file, and leaves the lock free for one poll, twice a second at most, when somebody does. Who keeps it open and does not
- * take a lock that is free for so long does not wait, and is not asked again.
+ * Programs that poll a lock (filelock every 50 ms, portalocker every 250 ms). The kernel keeps
+ * nothing of a try that was in vain, and a pause that is long enough for a poll would cost a busy
+ * loop that nobody waits beside. But whoever tries has opened the lock file: each time anew, or
+ * once for all tries. So while this process takes a lock again and again, it looks who else opens
+ * the file, and leaves the lock free for one poll, twice a second at most, when somebody does. Who
+ * keeps it open and does not take a lock that is free for so long does not wait, and is not asked
+ * again.
  */
 import type { Fs, OpenWatch } from '../os/fs.js';
 
-/** A little longer than the poll of one that opens the file each time, and of one that keeps it open. */
+/**
+ * A little longer than the poll of one that opens the file each time, and of one that keeps it
+ * open.
+ */
 const POLL_MS = 60;
 const SLOW_POLL_MS = 270;
 /** With the longer pause, less than a second. */
@@ -28,7 +33,10 @@ export class Pollers {
   #ownWait = false;
   #pausedAt = 0;
 
-  /** This process has had the lock for long: from now on others are looked for. The lock file is not open here. */
+  /**
+   * This process has had the lock for long: from now on others are looked for. The lock file is not
+   * open here.
+   */
   lookOut(fs: Fs, lockPath: string): void {
     if (this.#watch === undefined) {
       this.#watch = fs.watchOpens?.(lockPath);
@@ -55,7 +63,8 @@ export class Pollers {
   /**
    * The lock is about to be freed.
    *
-   * @param ownWaiters - whether processes of Holdfast wait, which have the file open too and come to their turns by themselves
+   * @param ownWaiters - whether processes of Holdfast wait, which have the file open too and come
+   *   to their turns by themselves
    */
   ended(ownWaiters: () => boolean): void {
     if (this.#watch === undefined) return;

@@ -1,9 +1,10 @@
 /**
- * The lock of proper-lockfile: a directory that one mkdir(2) makes. Who holds it sets its time again and again, and one whose
- * time is old is a dead program's: it is removed, and made anew.
+ * The lock of proper-lockfile: a directory that one mkdir(2) makes. Who holds it sets its time
+ * again and again, and one whose time is old is a dead program's: it is removed, and made anew.
  *
- * Whether the directory is still ours is told by its inode and by the time that was set last, as there. One that was taken
- * away (nobody refreshed it: the event loop was busy, the machine slept) is lost, and said to be.
+ * Whether the directory is still ours is told by its inode and by the time that was set last, as
+ * there. One that was taken away (nobody refreshed it: the event loop was busy, the machine slept)
+ * is lost, and said to be.
  */
 import { HoldfastError, errnoOf } from '../errors.js';
 import { failure } from '../failure.js';

@@ -1,10 +1,10 @@
 /**
- * How many rounds of this process (group-queue.ts) work at a time. Thousands that are asked for at once would each open its lock
- * file, and then none could open what it needs besides (EMFILE). They take half of the descriptors that a process may have;
- * the other half is the program's.
+ * How many rounds of this process (group-queue.ts) work at a time. Thousands that are asked for at
+ * once would each open its lock file, and then none could open what it needs besides (EMFILE). They
+ * take half of the descriptors that a process may have; the other half is the program's.
  *
- * A round that waits for its lock leaves its slot, and one that works for very long too (an updater may await another call), so
- * that none ever keeps those from working that it waits for.
+ * A round that waits for its lock leaves its slot, and one that works for very long too (an updater
+ * may await another call), so that none ever keeps those from working that it waits for.
  */
 import { openFilesLimit } from '../os/processes.js';
 

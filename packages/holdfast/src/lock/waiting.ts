@@ -1,6 +1,7 @@
 /**
- * How long a call waits: until its time is over or its signal fires. One that has waited for long says so on the diagnostics
- * channel `holdfast:lock-wait`, if anybody listens, since nothing else shows a program that stands still.
+ * How long a call waits: until its time is over or its signal fires. One that has waited for long
+ * says so on the diagnostics channel `holdfast:lock-wait`, if anybody listens, since nothing else
+ * shows a program that stands still.
  */
 import { channel } from 'node:diagnostics_channel';
 import { whenAborted } from '../abort.js';
@@ -75,7 +76,10 @@ export class Wait {
     if (signal?.aborted) onAbort();
   }
 
-  /** Ends the wait with LOCK_NESTED when those who keep the chain waiting wait for it. Its lock is known by now. */
+  /**
+   * Ends the wait with LOCK_NESTED when those who keep the chain waiting wait for it. Its lock is
+   * known by now.
+   */
   watchForCycle(chain: WaitingChain): void {
     this.#stopWatching = watchForCycle(chain, this.#refuse);
   }
@@ -109,7 +113,8 @@ export function tellOfWait(lockPath: string): void {
 }
 
 /**
- * The error of a call whose time is over: who holds the lock and how many wait for it, as far as the kernel tells.
+ * The error of a call whose time is over: who holds the lock and how many wait for it, as far as
+ * the kernel tells.
  *
  * @param held - the locks of the chain that has waited
  */
@@ -142,7 +147,10 @@ function nameOf({ pid, command }: LockHolder): string {
   return `process ${pid} (${command})`;
 }
 
-/** Of a holder that has a lock file open whose lock this chain holds, which is a wait for it, or one of others there. */
+/**
+ * Of a holder that has a lock file open whose lock this chain holds, which is a wait for it, or one
+ * of others there.
+ */
 function waitsForUs(pid: number, held: readonly Lock[]): string {
   if (pid === process.pid) return '';
   const own = held.find((lock) => lock.held && hasOpen(pid, lock.lockPath));

@@ -1,7 +1,8 @@
 /**
- * Chains of calls of one process that wait for each other: one holds A and waits for B, another holds B and waits for A, of
- * whichever copy of this package. Each wait of a chain that holds a lock is known here, and looks from time to time whether
- * the way from lock to lock leads back to it. Not at once: a call that nobody awaits may hold up nobody, and is over by then.
+ * Chains of calls of one process that wait for each other: one holds A and waits for B, another
+ * holds B and waits for A, of whichever copy of this package. Each wait of a chain that holds a
+ * lock is known here, and looks from time to time whether the way from lock to lock leads back to
+ * it. Not at once: a call that nobody awaits may hold up nobody, and is over by then.
  */
 import type { HoldfastError } from '../errors.js';
 import type { LockMode } from '../os/fs.js';

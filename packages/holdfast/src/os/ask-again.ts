@@ -43,7 +43,9 @@ export async function unlessStale<T>(look: () => Promise<T>): Promise<T> {
   }
 }
 
-/** After a pause each, until a look gives what is wanted; the last one counts, whatever it gives. */
+/**
+ * After a pause each, until a look gives what is wanted; the last one counts, whatever it gives.
+ */
 async function repeat<T>(look: () => Promise<T>, isWanted: (found: T) => boolean): Promise<T> {
   for (const pauseMs of PAUSES_MS) {
     await pause(pauseMs);

@@ -246,7 +246,9 @@ const onDisks: readonly string[] = [
   'ntfs3',
 ];
 
-/** What is known of the filesystem that holds a path; of an unknown one nothing good is believed. */
+/**
+ * What is known of the filesystem that holds a path; of an unknown one nothing good is believed.
+ */
 export async function filesystemOf(fs: Fs, path: string): Promise<Filesystem> {
   return judgeFilesystem(await fs.statFilesystem(path));
 }

@@ -1,8 +1,9 @@
 /**
- * Finds the one name behind a path: symlinks followed, dangling ones too, and the parent directory made canonical.
+ * Finds the one name behind a path: symlinks followed, dangling ones too, and the parent directory
+ * made canonical.
  *
- * A link at the end of a path is read with readlink(2), which the kernel does not guard as it guards open(2): its rule is kept
- * here (symlinks.ts).
+ * A link at the end of a path is read with readlink(2), which the kernel does not guard as it
+ * guards open(2): its rule is kept here (symlinks.ts).
  */
 import { errnoOf, HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
@@ -24,11 +25,13 @@ export interface ResolvedName {
 }
 
 /**
- * Resolves a path to the name that a write to it would make or replace. The last part may be missing, also at the end
- * of a chain of symlinks; its directory may not. With `follow` false, a symlink at the end is given back as it is.
+ * Resolves a path to the name that a write to it would make or replace. The last part may be
+ * missing, also at the end of a chain of symlinks; its directory may not. With `follow` false, a
+ * symlink at the end is given back as it is.
  *
- * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET after 40 symlinks, and for a stranger's
- *   symlink in a sticky directory that all may write to; INVALID_ARGUMENT for a path that cannot name anything
+ * @throws HoldfastError NOT_FOUND when the directory is missing; UNSUPPORTED_TARGET after 40
+ *   symlinks, and for a stranger's symlink in a sticky directory that all may write to;
+ *   INVALID_ARGUMENT for a path that cannot name anything
  */
 export async function followSymlinks(
   fs: Fs,
@@ -50,7 +53,10 @@ export async function followSymlinks(
   throw failure('resolve', given, Object.assign(new Error('too many symlinks'), { code: 'ELOOP' }));
 }
 
-/** Links in /proc lead to what has no path: a pipe, a socket, a deleted file (proc_pid_fd(5)). They are not dangling. */
+/**
+ * Links in /proc lead to what has no path: a pipe, a socket, a deleted file (proc_pid_fd(5)). They
+ * are not dangling.
+ */
 async function refuseMagicLink(fs: Fs, path: string): Promise<void> {
   const behind = await fs.stat(path).catch(() => undefined);
   if (behind === undefined) return;
@@ -69,7 +75,9 @@ async function readLink(fs: Fs, path: string): Promise<string> {
   }
 }
 
-/** The canonical path of a directory that is there. System errors of the last step pass as they are. */
+/**
+ * The canonical path of a directory that is there. System errors of the last step pass as they are.
+ */
 export async function canonicalDirectory(fs: Fs, path: string): Promise<string> {
   return fs.realpath((await followSymlinks(fs, path)).path);
 }

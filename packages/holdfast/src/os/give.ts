@@ -1,8 +1,9 @@
 /**
- * What root makes in another user's directory, given to that user: otherwise `sudo` once, and the program's lock, document or
- * tree is root's, and the next run without it fails. Only where the filesystem says so (`Fs.givesToDirectory`), only what root
- * owns, and by its descriptor. A file with a second name is kept: whoever may make names there could have linked to any file of
- * root's. So is a directory that has something in it.
+ * What root makes in another user's directory, given to that user: otherwise `sudo` once, and the
+ * program's lock, document or tree is root's, and the next run without it fails. Only where the
+ * filesystem says so (`Fs.givesToDirectory`), only what root owns, and by its descriptor. A file
+ * with a second name is kept: whoever may make names there could have linked to any file of root's.
+ * So is a directory that has something in it.
  */
 import type { FileStat, Fs, FsDirectory, FsHandle } from './fs.js';
 import { closeQuietly, lookAt, openOwn } from './handles.js';
@@ -12,7 +13,9 @@ import { readEntries, walkTree } from './tree.js';
 const SET_ID_BITS = 0o6000;
 const CONCURRENCY = 8;
 
-/** Gives what was made to the owner of the directory that it lies in, or of what it is to replace. */
+/**
+ * Gives what was made to the owner of the directory that it lies in, or of what it is to replace.
+ */
 export async function giveTo(fs: Fs, owner: FileStat, made: FsHandle): Promise<void> {
   if (gives(fs, owner)) await give(made, owner);
 }
@@ -30,7 +33,10 @@ export async function giveDirectory(fs: Fs, parent: FsDirectory, name: string): 
   }
 }
 
-/** The same for all that lies in a tree, and the tree. Symlinks stay root's, which changes nothing for who follows them. */
+/**
+ * The same for all that lies in a tree, and the tree. Symlinks stay root's, which changes nothing
+ * for who follows them.
+ */
 export async function giveTree(fs: Fs, owner: FileStat, root: FsDirectory): Promise<void> {
   if (!gives(fs, owner)) return;
   const entry = async (inside: FsDirectory, name: string, kind: string): Promise<void> => {

@@ -1,10 +1,13 @@
 /**
- * The verbs with which everything above looks at, opens, reads, writes, syncs and removes what has a name. One who may
- * write to a directory may put anything under any name there: a symlink, a FIFO, a device, a file of their own. So
+ * The verbs with which everything above looks at, opens, reads, writes, syncs and removes what has
+ * a name. One who may write to a directory may put anything under any name there: a symlink, a
+ * FIFO, a device, a file of their own. So
  *
- * - a name of ours (a lock, journal, stage, record, index, tile, …) is opened with {@link openOwn}: never through a symlink,
- *   never waiting, and what was opened is judged by its descriptor, not by its name;
- * - a path that a caller has given is opened with {@link openGiven}, through symlinks, but never waiting for a FIFO.
+ * - a name of ours (a lock, journal, stage, record, index, tile, …) is opened with {@link openOwn}:
+ *   never through a symlink, never waiting, and what was opened is judged by its descriptor, not by
+ *   its name;
+ * - a path that a caller has given is opened with {@link openGiven}, through symlinks, but never
+ *   waiting for a FIFO.
  *
  * Names below a directory that is open are reached through it (`FsDirectory.at`).
  */
@@ -39,13 +42,15 @@ export interface Demands {
   readonly mode?: number | undefined;
   /** No second name leads to it. */
   readonly oneLink?: boolean | undefined;
-  /** Whose it must be: `trusted`, ours or root's, or what root gives away (the default); `anyone`. */
+  /**
+   * Whose it must be: `trusted`, ours or root's, or what root gives away (the default); `anyone`.
+   */
   readonly owner?: 'trusted' | 'anyone' | undefined;
 }
 
 /**
- * What was opened, and what its descriptor says of it: kind, owner and size are those of what is open, asked of the server
- * where the filesystem has one.
+ * What was opened, and what its descriptor says of it: kind, owner and size are those of what is
+ * open, asked of the server where the filesystem has one.
  */
 export interface Opened<H extends FsHandle> {
   readonly handle: H;
@@ -68,8 +73,8 @@ export function openIfThere(fs: Fs, path: string, flags: OpenFlags): Promise<FsF
 /**
  * Opens a regular file under a name of ours, or makes it. System errors pass as they are.
  *
- * @throws HoldfastError NAME_TAKEN, at once, for a symlink, FIFO, socket, device or directory, for what another user made,
- *   and for what does not meet the demands. It is neither read nor changed.
+ * @throws HoldfastError NAME_TAKEN, at once, for a symlink, FIFO, socket, device or directory, for
+ *   what another user made, and for what does not meet the demands. It is neither read nor changed.
  */
 export async function openOwn(
   fs: Fs,
@@ -113,12 +118,13 @@ export async function openOwnDirectory(
 }
 
 /**
- * Opens a regular file that a caller has named, for reading; symlinks are followed, but for a stranger's in a directory where
- * everybody may make names (symlinks.ts). One that another machine has replaced between name and descriptor is opened again.
- * System errors pass as they are.
+ * Opens a regular file that a caller has named, for reading; symlinks are followed, but for a
+ * stranger's in a directory where everybody may make names (symlinks.ts). One that another machine
+ * has replaced between name and descriptor is opened again. System errors pass as they are.
  *
  * @param allowed - other kinds that may be read too
- * @throws HoldfastError UNSUPPORTED_TARGET, at once, for a directory, FIFO, socket or device, and for such a symlink
+ * @throws HoldfastError UNSUPPORTED_TARGET, at once, for a directory, FIFO, socket or device, and
+ *   for such a symlink
  */
 export async function openGiven(
   fs: Fs,
@@ -141,7 +147,9 @@ export async function openGiven(
   return { handle: await fs.open(path, { access: 'read' }), stat };
 }
 
-/** Each link is judged before it is followed, and what it leads to is opened behind no other one. */
+/**
+ * Each link is judged before it is followed, and what it leads to is opened behind no other one.
+ */
 async function openFollowing(fs: Fs, given: string): Promise<FsFile> {
   const flags = { access: 'read', nonBlock: true } as const;
   let path = given;
@@ -161,8 +169,9 @@ async function openFollowing(fs: Fs, given: string): Promise<FsFile> {
 }
 
 /**
- * Opens the regular file at a path that was resolved before: not through a symlink that has taken its place since, or that of
- * a directory above it, and without waiting for a FIFO that has. System errors pass as they are.
+ * Opens the regular file at a path that was resolved before: not through a symlink that has taken
+ * its place since, or that of a directory above it, and without waiting for a FIFO that has. System
+ * errors pass as they are.
  *
  * @throws HoldfastError UNSUPPORTED_TARGET, at once, for anything but a regular file
  */
@@ -182,14 +191,16 @@ export async function openResolved(
   throw notReadable(path, stat.kind);
 }
 
-/** Opens the directory at a canonical path: no symlink that has come to lie in it since is followed. */
+/**
+ * Opens the directory at a canonical path: no symlink that has come to lie in it since is followed.
+ */
 export function openCanonical(fs: Fs, path: string): Promise<FsDirectory> {
   return fs.openDirectory(path, { noSymlinks: true });
 }
 
 /**
- * Works on a name in its directory, by the canonical path of both: whatever is exchanged for the directory, or for one above
- * it, meanwhile, it is one directory, and no symlink leads to another.
+ * Works on a name in its directory, by the canonical path of both: whatever is exchanged for the
+ * directory, or for one above it, meanwhile, it is one directory, and no symlink leads to another.
  *
  * @param work - gets the directory, which is open until its promise settles, and the name
  * @param flags - `namesOnly` does for one that this user may only search
@@ -227,8 +238,8 @@ export async function isNamed(fs: Fs, path: string, handle: FsHandle): Promise<b
 }
 
 /**
- * Everything from an offset to the end of a file. The size is a hint: who writes in place may change it meanwhile, so only
- * a read of 0 bytes is the end.
+ * Everything from an offset to the end of a file. The size is a hint: who writes in place may
+ * change it meanwhile, so only a read of 0 bytes is the end.
  *
  * @param hintBytes - how many bytes there probably are
  */
@@ -246,9 +257,11 @@ export async function readAll(file: Readable, hintBytes = 0, offsetBytes = 0): P
 const FIRST_READ_BYTES = 512;
 
 /**
- * What an open file holds, from its beginning, piece by piece. A piece is good until the next one is asked for.
+ * What an open file holds, from its beginning, piece by piece. A piece is good until the next one
+ * is asked for.
  *
- * @param hintBytes - how many bytes there are: one that grows meanwhile is not read to an end that it never has
+ * @param hintBytes - how many bytes there are: one that grows meanwhile is not read to an end that
+ *   it never has
  */
 export async function* readPieces(
   file: Readable,
@@ -265,7 +278,10 @@ export async function* readPieces(
 
 const PIECE_BYTES = 1024 * 1024;
 
-/** Fills a buffer from an offset on. How many bytes there were, which is fewer only at the end of the file. */
+/**
+ * Fills a buffer from an offset on. How many bytes there were, which is fewer only at the end of
+ * the file.
+ */
 export async function readFully(
   file: Readable,
   buffer: Uint8Array,
@@ -283,8 +299,8 @@ export async function readFully(
 /**
  * Writes all bytes at an offset.
  *
- * @throws HoldfastError NO_SPACE for a short count, which is how write(2) reports a full disk, quota or size limit; what
- *   the kernel throws as it is
+ * @throws HoldfastError NO_SPACE for a short count, which is how write(2) reports a full disk,
+ *   quota or size limit; what the kernel throws as it is
  */
 export async function writeAll(file: FsFile, bytes: Uint8Array, offsetBytes = 0): Promise<void> {
   for (let at = 0; at < bytes.length; at += MOST_BYTES_AT_ONCE) {
@@ -317,7 +333,10 @@ export async function syncAt(fs: Fs, directory: string): Promise<void> {
   }
 }
 
-/** The path of a name in an open directory as people know it, for messages. {@link FsDirectory.at} is for calls. */
+/**
+ * The path of a name in an open directory as people know it, for messages. {@link FsDirectory.at}
+ * is for calls.
+ */
 export function pathIn(directory: FsDirectory, name: string): string {
   return join(directory.path, name);
 }
@@ -334,8 +353,8 @@ export async function unlinkIfThere(fs: Fs, path: string): Promise<boolean> {
 }
 
 /**
- * Closes what needs no more than closing: all that matters was synced before. close(2) frees the descriptor whatever it
- * says, so its error changes nothing for anybody.
+ * Closes what needs no more than closing: all that matters was synced before. close(2) frees the
+ * descriptor whatever it says, so its error changes nothing for anybody.
  */
 export function closeQuietly(handle: FsHandle): Promise<void> {
   return handle.close().catch(() => undefined);
@@ -401,9 +420,9 @@ function octal(mode: number): string {
 }
 
 /**
- * What the kernel says of what cannot be opened this way: ELOOP of a symlink, ENXIO of a FIFO that nobody reads and of a
- * socket, ENOTDIR and EISDIR of the other kind. A name that leads to nothing, or to what this user may not open, is no
- * case for us.
+ * What the kernel says of what cannot be opened this way: ELOOP of a symlink, ENXIO of a FIFO that
+ * nobody reads and of a socket, ENOTDIR and EISDIR of the other kind. A name that leads to nothing,
+ * or to what this user may not open, is no case for us.
  */
 async function refuseUnopened(fs: Fs, path: string, error: unknown): Promise<never> {
   const isOfKind = ['ELOOP', 'EMLINK', 'ENXIO', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '');

@@ -1,6 +1,7 @@
 /**
- * Node's own modules that take milliseconds to load and that importing Holdfast does not need: loaded by the first call
- * that uses them, so that a program which only imports Holdfast starts at once.
+ * Node's own modules that take milliseconds to load and that importing Holdfast does not need:
+ * loaded by the first call that uses them, so that a program which only imports Holdfast starts at
+ * once.
  */
 import * as nodeModule from 'node:module';
 

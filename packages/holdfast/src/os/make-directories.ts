@@ -1,8 +1,8 @@
 /**
  * Makes the directories that a file needs, so that they survive a power loss with it.
  *
- * From the top down: mkdir, then sync the directory that holds the new name. A crash in between leaves empty
- * directories, which the next call finds and uses.
+ * From the top down: mkdir, then sync the directory that holds the new name. A crash in between
+ * leaves empty directories, which the next call finds and uses.
  */
 import { errnoOf } from '../errors.js';
 import { failure } from '../failure.js';
@@ -36,7 +36,8 @@ async function makeBelow(fs: Fs, directory: string, mode: number | undefined): P
       ignoreExisting(error);
     }
   }
-  // Also for a directory that another process has just made: it may not have come to its own sync yet.
+  // Also for a directory that another process has just made: it may not have come to its own sync
+  // yet.
   await syncAt(fs, parent);
 }
 

@@ -1,4 +1,6 @@
-/** The table of mounts that a process sees, `/proc/self/mountinfo` (proc_pid_mountinfo(5)), as rows. */
+/**
+ * The table of mounts that a process sees, `/proc/self/mountinfo` (proc_pid_mountinfo(5)), as rows.
+ */
 
 /** One line of mountinfo. */
 export interface Mount {

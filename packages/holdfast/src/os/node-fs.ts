@@ -1,10 +1,11 @@
 /**
  * The real filesystem: Node's calls and, where Node has none, the kernel's.
  *
- * Calls that touch metadata only (open, rename, stat, close, …) and small reads and writes are made inline: each takes
- * microseconds, a hop through the thread pool costs more than the call itself, and ten of them in one commit would
- * double its time (docs/decisions/0003-inline-metadata-calls.md). What may wait for the disk (fsync, large reads and
- * writes, syncfs) or grow without bound (the names of a directory) goes through the pool.
+ * Calls that touch metadata only (open, rename, stat, close, …) and small reads and writes are made
+ * inline: each takes microseconds, a hop through the thread pool costs more than the call itself,
+ * and ten of them in one commit would double its time
+ * (docs/decisions/0003-inline-metadata-calls.md). What may wait for the disk (fsync, large reads
+ * and writes, syncfs) or grow without bound (the names of a directory) goes through the pool.
  */
 import * as nodeFs from 'node:fs';
 import { errnoOf } from '../errors.js';
@@ -37,7 +38,10 @@ import * as pool from './thread-pool.js';
 import { windowsFileSystem } from './windows-fs.js';
 
 const { constants } = nodeFs;
-/** What goes to the disk ahead of a sync: little, since a full queue of the disk would make this thread wait. */
+/**
+ * What goes to the disk ahead of a sync: little, since a full queue of the disk would make this
+ * thread wait.
+ */
 const EARLY_BYTES = 64 * 1024;
 
 /** Windows has none (windows-fs.ts). */
@@ -163,7 +167,10 @@ class NodeFile extends NodeHandle implements FsFile {
     }
     return callAsync(() => pool.write(this.fd, data, offsetBytes));
   }
-  /** Syncs of many small files wait for the few threads of the pool; the disk has their data meanwhile. */
+  /**
+   * Syncs of many small files wait for the few threads of the pool; the disk has their data
+   * meanwhile.
+   */
   override async sync(): Promise<void> {
     if (!this.policy.syncsInline) native().startWriteOut?.(this.fd, 0, EARLY_BYTES);
     await super.sync();
@@ -219,8 +226,9 @@ class NodeDirectory extends NodeHandle implements FsDirectory {
 const FAT = 0x4d44;
 
 /**
- * Whether a name that was renamed is written without the place where its file lies: on vfat that is written with the file, and
- * a sync of the directory does not reach it (vfat_rename in the kernel's fs/fat/namei_vfat.c).
+ * Whether a name that was renamed is written without the place where its file lies: on vfat that is
+ * written with the file, and a sync of the directory does not reach it (vfat_rename in the kernel's
+ * fs/fat/namei_vfat.c).
  */
 function keepsRenamesInMemory(fd: number): boolean {
   if (process.platform !== 'linux') return false;
@@ -232,7 +240,10 @@ function keepsRenamesInMemory(fd: number): boolean {
   }
 }
 
-/** Node's permission model refuses what it makes of descriptors: there these calls are the native layer's, once it is loaded. */
+/**
+ * Node's permission model refuses what it makes of descriptors: there these calls are the native
+ * layer's, once it is loaded.
+ */
 function ownCalls(): Native | undefined {
   return 'permission' in process ? nativeIfLoaded() : undefined;
 }
@@ -330,12 +341,21 @@ function statFilesystem(path: string): FilesystemStat {
 
 /** Above this many the table is read anew for each. */
 const MAX_REMEMBERED = 1024;
-/** All of FUSE has one `f_type` (<linux/magic.h>), so there a number that is given again may be another filesystem's. */
+/**
+ * All of FUSE has one `f_type` (<linux/magic.h>), so there a number that is given again may be
+ * another filesystem's.
+ */
 const FUSE = 0x65735546;
-/** By device number and `f_type`: a number that is given again is that of the same kind of filesystem, or not found. */
+/**
+ * By device number and `f_type`: a number that is given again is that of the same kind of
+ * filesystem, or not found.
+ */
 const mountsOfDevices = new Map<string, FilesystemStat['mount']>();
 
-/** The table may have thousands of rows, so it is read once for each filesystem that this process meets. */
+/**
+ * The table may have thousands of rows, so it is read once for each filesystem that this process
+ * meets.
+ */
 function mountOfDevice(device: string, type: number): FilesystemStat['mount'] {
   const key = `${device} ${type}`;
   if (mountsOfDevices.has(key)) return mountsOfDevices.get(key);
@@ -346,7 +366,9 @@ function mountOfDevice(device: string, type: number): FilesystemStat['mount'] {
   return found;
 }
 
-/** ext4 can be made without a journal, which its row does not tell; /sys does, where it is mounted. */
+/**
+ * ext4 can be made without a journal, which its row does not tell; /sys does, where it is mounted.
+ */
 function typeOf({ type, device }: Mount): string {
   if (type !== 'ext4') return type;
   try {
@@ -391,9 +413,9 @@ function openTickets(fd: number, path: string): TicketsOfFile {
 export const nodeFileSystem: Fs = fileSystem(pool.usualPolicy);
 
 /**
- * The same for a thread that has nothing else to do meanwhile, such as a worker, or a program that does one thing after
- * the other: reads, writes and syncs are made inline, without a hop through the thread pool. The event loop waits for
- * the disk.
+ * The same for a thread that has nothing else to do meanwhile, such as a worker, or a program that
+ * does one thing after the other: reads, writes and syncs are made inline, without a hop through
+ * the thread pool. The event loop waits for the disk.
  */
 export const inlineFileSystem: Fs = fileSystem(inline);
 
@@ -427,8 +449,9 @@ function fileSystem(policy: pool.ThreadPolicy): Fs {
 const directories = new OpenDirectories();
 
 /**
- * A text that came from another thread, in which what begins at an open directory ({@link FsDirectory.at}) is named as people
- * know it, while the directory is open. What the calls of this thread throw says so already.
+ * A text that came from another thread, in which what begins at an open directory
+ * ({@link FsDirectory.at}) is named as people know it, while the directory is open. What the calls
+ * of this thread throw says so already.
  */
 export function withPlainPaths(text: string): string {
   return directories.plain(text);
@@ -443,7 +466,10 @@ export function nameError(error: unknown): unknown {
 const DESCRIPTOR_TIMEOUT_MS = 5000;
 const DESCRIPTOR_POLL_MS = 5;
 
-/** When all descriptors are in use, a call that is under way may close one: thousands may read at once. */
+/**
+ * When all descriptors are in use, a call that is under way may close one: thousands may read at
+ * once.
+ */
 async function descriptorOf(open: () => number): Promise<number> {
   const deadline = performance.now() + DESCRIPTOR_TIMEOUT_MS;
   for (;;) {
@@ -459,7 +485,10 @@ async function descriptorOf(open: () => number): Promise<number> {
 
 let turnedAt = 0;
 
-/** Calls made inline settle in one turn of the event loop. A loop of awaited ones must not keep timers from running. */
+/**
+ * Calls made inline settle in one turn of the event loop. A loop of awaited ones must not keep
+ * timers from running.
+ */
 function mustTurn(): boolean {
   return performance.now() - turnedAt >= LONGEST_RUN_MS;
 }
@@ -513,7 +542,10 @@ function statOfFile(fd: number, path: string, freshness?: 'fresh'): FileStat {
   return own ? own.ofFile(fd, path, freshness) : fromStats(nodeFs.fstatSync(fd, { bigint: true }));
 }
 
-/** Only the native layer can ask for what the kernel does not remember, and on a local filesystem there is nothing more. */
+/**
+ * Only the native layer can ask for what the kernel does not remember, and on a local filesystem
+ * there is nothing more.
+ */
 function loadNativeUnlessLocal(fd: number): void {
   if (process.platform !== 'linux' || nativeIfLoaded()) return;
   try {

@@ -62,7 +62,10 @@ export async function isTrusted(fs: Fs, path: string, stat: FileStat): Promise<b
   );
 }
 
-/** Whether a file may be what root has made and given to the owner of the directory that it lies in (give.ts). */
+/**
+ * Whether a file may be what root has made and given to the owner of the directory that it lies in
+ * (give.ts).
+ */
 export async function isGiven(fs: Fs, path: string, { uid }: FileStat): Promise<boolean> {
   if (fs.givesToDirectory !== true || userOf(fs) !== 0) return false;
   return (await fs.stat(dirname(path))).uid === uid;

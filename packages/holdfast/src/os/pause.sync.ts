@@ -1,4 +1,7 @@
-/** pause.ts for synchronous calls: this thread waits in the kernel (futex(2)), and nothing else of it runs meanwhile. */
+/**
+ * pause.ts for synchronous calls: this thread waits in the kernel (futex(2)), and nothing else of
+ * it runs meanwhile.
+ */
 
 const nobodyWakes = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 

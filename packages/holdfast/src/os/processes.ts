@@ -1,4 +1,7 @@
-/** What the kernel of Linux tells of processes and of the locks that they hold. Elsewhere, and without /proc, nothing. */
+/**
+ * What the kernel of Linux tells of processes and of the locks that they hold. Elsewhere, and
+ * without /proc, nothing.
+ */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { bytesOfTickets } from './native/linux-tickets.js';
 import { basename, dirname } from './paths.js';
@@ -7,8 +10,8 @@ import { basename, dirname } from './paths.js';
 const LONGEST_NAME = 64;
 
 /**
- * When a process began, in ticks since the machine did (proc_pid_stat(5)), so that a number that was given again is not
- * taken for it; `undefined` for one that has ended, or cannot be seen.
+ * When a process began, in ticks since the machine did (proc_pid_stat(5)), so that a number that
+ * was given again is not taken for it; `undefined` for one that has ended, or cannot be seen.
  */
 export function startOfProcess(pid: number): string | undefined {
   try {
@@ -20,7 +23,10 @@ export function startOfProcess(pid: number): string | undefined {
   }
 }
 
-/** How many descriptors this process may have (getrlimit(2), RLIMIT_NOFILE); `undefined` where the system does not tell. */
+/**
+ * How many descriptors this process may have (getrlimit(2), RLIMIT_NOFILE); `undefined` where the
+ * system does not tell.
+ */
 export function openFilesLimit(): number | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
@@ -34,7 +40,10 @@ export function openFilesLimit(): number | undefined {
 /** A process that holds a lock. */
 export interface LockHolder {
   readonly pid: number;
-  /** The name of its program; `undefined` when it has ended, and the lock stays with one that it started. */
+  /**
+   * The name of its program; `undefined` when it has ended, and the lock stays with one that it
+   * started.
+   */
   readonly command: string | undefined;
 }
 
@@ -83,7 +92,10 @@ export function hasOpen(pid: number, path: string): boolean {
   }
 }
 
-/** What it was started as: proc_pid_comm(5) names its first thread, which Node 24 and later call `MainThread`. */
+/**
+ * What it was started as: proc_pid_comm(5) names its first thread, which Node 24 and later call
+ * `MainThread`.
+ */
 function commandOf(pid: number): string | undefined {
   try {
     const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
@@ -94,7 +106,10 @@ function commandOf(pid: number): string | undefined {
   }
 }
 
-/** `1: FLOCK  ADVISORY  WRITE 708 08:01:2049 0 EOF`; `1: -> FLOCK …` is one who waits, further in if behind others. */
+/**
+ * `1: FLOCK  ADVISORY  WRITE 708 08:01:2049 0 EOF`; `1: -> FLOCK …` is one who waits, further in if
+ * behind others.
+ */
 interface KernelLockLine {
   readonly kind: string;
   readonly isHeld: boolean;
@@ -132,12 +147,17 @@ function parseLine(line: string): readonly KernelLockLine[] {
   return [{ kind, isHeld: arrow === undefined, pid: Number(pid), at, start: BigInt(start) }];
 }
 
-/** A lock of an open file has no process, and one of another container none that this one can see. */
+/**
+ * A lock of an open file has no process, and one of another container none that this one can see.
+ */
 function pidsOf(locks: readonly KernelLockLine[]): readonly number[] {
   return [...new Set(locks.map(({ pid }) => pid))].filter((pid) => pid > 0);
 }
 
-/** Device and inode as the kernel writes them there; makedev(3) says which bits of `st_dev` are which. */
+/**
+ * Device and inode as the kernel writes them there; makedev(3) says which bits of `st_dev` are
+ * which.
+ */
 function placeOf(dev: bigint, ino: bigint): string {
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
   const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);

@@ -1,6 +1,6 @@
 /**
- * The state directory of this user: what belongs to a file whose own directory forbids new names lies there. Nobody else looks
- * into it, so what is there is between the processes of one user.
+ * The state directory of this user: what belongs to a file whose own directory forbids new names
+ * lies there. Nobody else looks into it, so what is there is between the processes of one user.
  */
 import { homedir } from 'node:os';
 import { canonicalDirectory } from './follow-symlinks.js';
@@ -12,7 +12,10 @@ import { isAbsolute, join } from './paths.js';
 /** For the user alone, as the XDG Base Directory Specification has it. */
 const DIRECTORY_MODE = 0o700;
 
-/** `$XDG_STATE_HOME/holdfast`, by default `~/.local/state/holdfast`; on Windows `%LOCALAPPDATA%/holdfast`. */
+/**
+ * `$XDG_STATE_HOME/holdfast`, by default `~/.local/state/holdfast`; on Windows
+ * `%LOCALAPPDATA%/holdfast`.
+ */
 export function stateDirectoryOfUser(): string | undefined {
   const isWindows = process.platform === 'win32';
   const named = process.env[isWindows ? 'LOCALAPPDATA' : 'XDG_STATE_HOME'];
@@ -26,7 +29,8 @@ export function stateDirectoryOfUser(): string | undefined {
 }
 
 /**
- * The canonical path of the state directory, which is made if it is missing; `undefined` where there is none.
+ * The canonical path of the state directory, which is made if it is missing; `undefined` where
+ * there is none.
  *
  * @throws HoldfastError NAME_TAKEN for that of another user; IO where it cannot be made
  */

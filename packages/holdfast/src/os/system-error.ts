@@ -24,7 +24,9 @@ const texts: Readonly<Record<string, string>> = {
   ESTALE: 'stale file handle: the file was replaced or removed behind the back of this machine',
 };
 
-/** Makes the error that Node would make for a failed system call, from the raw (positive) `errno`. */
+/**
+ * Makes the error that Node would make for a failed system call, from the raw (positive) `errno`.
+ */
 export function systemError(errno: number, syscall: string, path: string): NodeJS.ErrnoException {
   const code = nameOfErrno.get(errno) ?? `ERRNO_${errno}`;
   const error: NodeJS.ErrnoException = new Error(

@@ -1,11 +1,14 @@
 /**
- * Calls that may wait for the disk, on Node's thread pool; thread-pool.sync.ts has those of the synchronous calls. Errors are
- * Node's own.
+ * Calls that may wait for the disk, on Node's thread pool; thread-pool.sync.ts has those of the
+ * synchronous calls. Errors are Node's own.
  */
 import * as nodeFs from 'node:fs';
 import { promisify } from 'node:util';
 
-/** Reads and writes up to this size are made inline: copying them takes about as long as a hop through the pool. */
+/**
+ * Reads and writes up to this size are made inline: copying them takes about as long as a hop
+ * through the pool.
+ */
 const INLINE_BYTES = 64 * 1024;
 
 /** What is made inline, and what on the thread pool. */

@@ -1,8 +1,9 @@
 /**
  * Begins a session, and abandons one.
  *
- * Beginning, under the lock of the target: look for a session of it → make the new one whole beside the target, under a name of
- * a stage → sync → rename it to its own name → sync the directory. A crash in between leaves a stage that nobody owns.
+ * Beginning, under the lock of the target: look for a session of it → make the new one whole beside
+ * the target, under a name of a stage → sync → rename it to its own name → sync the directory. A
+ * crash in between leaves a stage that nobody owns.
  */
 import { HoldfastError } from '../errors.js';
 import { withLock } from '../journal/settled-lock.js';
@@ -43,17 +44,23 @@ export interface BeginPartsOptions {
   /** How many parts there are, numbered from 0; up to a hundred million. */
   readonly partCount: number;
   /**
-   * Anything that says what is to be made, as JSON: a session that is there is joined if its job is the same. Whoever joins gets
-   * it back.
+   * Anything that says what is to be made, as JSON: a session that is there is joined if its job is
+   * the same. Whoever joins gets it back.
    */
   readonly job?: JsonValue | undefined;
-  /** `fail` (the default) refuses a target that is not empty; `replace` replaces it whole at the commit. */
+  /**
+   * `fail` (the default) refuses a target that is not empty; `replace` replaces it whole at the
+   * commit.
+   */
   readonly ifExists?: 'fail' | 'replace' | undefined;
   /** How many replaced trees to keep, as `<name>.previous-<n>`; 0 by default. */
   readonly keepPrevious?: number | undefined;
   /** What to do where two directories cannot be exchanged (NFS); as for `publishDirectory`. */
   readonly withoutExchange?: 'fail' | 'twoRenames' | undefined;
-  /** How long to wait for the lock of the target, in milliseconds; 0 tries once; without it the wait has no end. */
+  /**
+   * How long to wait for the lock of the target, in milliseconds; 0 tries once; without it the wait
+   * has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait for the lock. */
   readonly signal?: AbortSignal | undefined;
@@ -83,14 +90,16 @@ const optionNames = [
 const MOST_PARTS = 100_000_000;
 
 /**
- * Begins to make a target in parts: one session of it, which any number of processes and machines join by its id. Called again
- * with the same options it gives the same session, also one that was committed, unless the target is to be replaced.
+ * Begins to make a target in parts: one session of it, which any number of processes and machines
+ * join by its id. Called again with the same options it gives the same session, also one that was
+ * committed, unless the target is to be replaced.
  *
  * After success the session is there and durable. After a failure nothing is changed.
  *
  * @param path - the target, a directory to be; symlinks are followed, its parent must exist
- * @throws HoldfastError ALREADY_EXISTS for a target that may not be replaced, and for a session of another job; LOCK_TIMEOUT;
- *   ABORTED; NOT_FOUND; NO_SPACE; DIRECTORY_NOT_WRITABLE; INVALID_ARGUMENT; IO
+ * @throws HoldfastError ALREADY_EXISTS for a target that may not be replaced, and for a session of
+ *   another job; LOCK_TIMEOUT; ABORTED; NOT_FOUND; NO_SPACE; DIRECTORY_NOT_WRITABLE;
+ *   INVALID_ARGUMENT; IO
  */
 export async function beginParts(path: string, options: BeginPartsOptions): Promise<BegunParts> {
   const { fs = nodeFileSystem, timeoutMs, signal, partCount } = checked(options);
@@ -246,10 +255,11 @@ function otherSession(place: SessionPlace, { id, partCount }: SessionFacts): Hol
 }
 
 /**
- * Ends a session and removes what its parts have made; whether there was one. The target stays as it is, and what was committed
- * stays committed. Parts that are under way fail with SESSION_GONE.
+ * Ends a session and removes what its parts have made; whether there was one. The target stays as
+ * it is, and what was committed stays committed. Parts that are under way fail with SESSION_GONE.
  *
- * @throws HoldfastError LOCK_TIMEOUT; ABORTED; NOT_FOUND; INVALID_ARGUMENT; IO, with a part of the session left: call it again
+ * @throws HoldfastError LOCK_TIMEOUT; ABORTED; NOT_FOUND; INVALID_ARGUMENT; IO, with a part of the
+ *   session left: call it again
  */
 export async function abandonParts(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * Small JSON files of a session, each with a checksum of itself as its last member: what a disk or a
- * hand has changed is never taken for what was written.
+ * Small JSON files of a session, each with a checksum of itself as its last member: what a disk or
+ * a hand has changed is never taken for what was written.
  */
 import type { JsonObject } from '../json/json-value.js';
 import type { Fs } from '../os/fs.js';
@@ -18,8 +18,8 @@ export function checkedText(value: JsonObject): string {
 /**
  * Reads such a file; `undefined` when there is none. System errors pass as they are.
  *
- * @throws HoldfastError NAME_TAKEN for a symlink, FIFO, device or directory of its name, and for the
- *   file of another user
+ * @throws HoldfastError NAME_TAKEN for a symlink, FIFO, device or directory of its name, and for
+ *   the file of another user
  */
 export async function readChecked(fs: Fs, path: string): Promise<CheckedFile | undefined> {
   const opened = await openOwnIfThere(fs, path, { access: 'read' });

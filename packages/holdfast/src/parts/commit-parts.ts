@@ -3,15 +3,15 @@
  *
  * 1. answer from `.NAME.session.json` where it was done
  * 2. rename the session away, `.committing`: from here on no part finds it by its name
- * 3. read every record, and every file that it names, again. Of one that is not as it was, the record goes; where parts are
- *    missing, the session gets its name back
+ * 3. read every record, and every file that it names, again. Of one that is not as it was, the
+ *    record goes; where parts are missing, the session gets its name back
  * 4. publish (publish-parts.ts, or what the caller gives)
  * 5. say what was done in `.NAME.session.json`
  * 6. remove the session, its own file first
  *
- * A crash after 2 leaves a session, under either of its names, that the next commit takes up where it is. It finds out whether the
- * publish was done, by what is at the target.
- * A crash after 5 leaves a directory that nobody needs, which the next call that has the lock removes.
+ * A crash after 2 leaves a session, under either of its names, that the next commit takes up where
+ * it is. It finds out whether the publish was done, by what is at the target. A crash after 5
+ * leaves a directory that nobody needs, which the next call that has the lock removes.
  */
 import { isHoldfastError, HoldfastError } from '../errors.js';
 import { aborted, codeOfFailure, failure } from '../failure.js';
@@ -51,9 +51,15 @@ import {
 
 /** How a session is committed. */
 export interface CommitPartsOptions {
-  /** How what the parts have made is read again: every byte (`checksum`, the default), or no more than the sizes of files. */
+  /**
+   * How what the parts have made is read again: every byte (`checksum`, the default), or no more
+   * than the sizes of files.
+   */
   readonly verify?: Reading | undefined;
-  /** How long to wait for the lock of the target, in milliseconds; 0 tries once; without it the wait has no end. */
+  /**
+   * How long to wait for the lock of the target, in milliseconds; 0 tries once; without it the wait
+   * has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the call until the publish begins. */
   readonly signal?: AbortSignal | undefined;
@@ -228,7 +234,10 @@ function openIn(fs: Fs, parent: FsDirectory, name: string): Promise<FsDirectory>
   });
 }
 
-/** Step 6, and the end of what was abandoned: the session's own file goes first. Whether there was anything. */
+/**
+ * Step 6, and the end of what was abandoned: the session's own file goes first. Whether there was
+ * anything.
+ */
 export async function removeSession(fs: Fs, place: SessionPlace, id: string): Promise<boolean> {
   const found = await openSessionDirectory(fs, place, id);
   if (!found) return false;

@@ -1,6 +1,7 @@
 /**
- * Publishes the parts of a session as one directory: each file gets a second name in the stage of an ordinary publish (a hard
- * link; a copy where that cannot be had), so a commit that dies at any instant has taken nothing away from its session.
+ * Publishes the parts of a session as one directory: each file gets a second name in the stage of
+ * an ordinary publish (a hard link; a copy where that cannot be had), so a commit that dies at any
+ * instant has taken nothing away from its session.
  */
 import { errnoOf, isHoldfastError } from '../errors.js';
 import { publishDirectory } from '../directory/publish-directory.js';

@@ -8,8 +8,8 @@
  *       parts/PART.json               which attempt it is that counts, and what is in it
  *     .NAME.session.json              the session that was committed last, and what came of it
  *
- * Who is to find something by name first opens the directory that names it: on a filesystem that other machines share, what
- * was looked up before is then looked up anew (os/freshen.ts).
+ * Who is to find something by name first opens the directory that names it: on a filesystem that
+ * other machines share, what was looked up before is then looked up anew (os/freshen.ts).
  */
 import { errnoOf, HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
@@ -28,7 +28,9 @@ const VERSION = 1;
 const INFIX = '.session-';
 const COMMITTING = '.committing';
 const ID = '[0-9a-f]{20}';
-/** NAME_MAX of Linux's filesystems (path_resolution(7)), less what is added to the name of a target. */
+/**
+ * NAME_MAX of Linux's filesystems (path_resolution(7)), less what is added to the name of a target.
+ */
 const ROOM_BYTES = 255 - 1 - INFIX.length - 20 - COMMITTING.length;
 
 export const SESSION_FILE = 'session.json';
@@ -221,7 +223,10 @@ export async function writeLastCommit(
   }
 }
 
-/** Whether the name of a session still leads to it, as the server of the filesystem knows; true where nobody can tell. */
+/**
+ * Whether the name of a session still leads to it, as the server of the filesystem knows; true
+ * where nobody can tell.
+ */
 export async function isStillNamed(
   fs: Fs,
   { parent }: SessionPlace,

@@ -1,20 +1,23 @@
 /**
  * One tree, made in parts by any number of processes and machines, published whole by one commit.
  *
- * Whoever drives them (a queue, a scheduler, a loop of a shell) is trusted with this alone: it calls each part at least once,
- * perhaps twice at once, perhaps after the commit; and the commit at least once. Not with results, order or exclusion, and there
- * is no coordinator and no clock.
+ * Whoever drives them (a queue, a scheduler, a loop of a shell) is trusted with this alone: it
+ * calls each part at least once, perhaps twice at once, perhaps after the commit; and the commit at
+ * least once. Not with results, order or exclusion, and there is no coordinator and no clock.
  *
  * Writing a part:
  * 1. find the session; a part that has a record whose files are there is done
- * 2. make a tree in `attempts/`, under a name that no other call has, whole and durable (directory/prepare-tree.ts)
+ * 2. make a tree in `attempts/`, under a name that no other call has, whole and durable
+ *    (directory/prepare-tree.ts)
  * 3. read it: its files' sizes and checksums
- * 4. sync `attempts/`, then make the record of the part, durably, onto nothing: of several attempts the kernel lets one
- *    succeed. One that comes second and made the same is done as well; one that made something else is an error
+ * 4. sync `attempts/`, then make the record of the part, durably, onto nothing: of several attempts
+ *    the kernel lets one succeed. One that comes second and made the same is done as well; one that
+ *    made something else is an error
  *
- * Invariant: what a record names is whole, durable and written no more. A crash before 4 leaves an attempt that nothing names
- * and that goes with the session. What a straggler writes after the commit or an abandon, it writes into a tree of its own that
- * nothing names; its record comes too late, or finds no directory.
+ * Invariant: what a record names is whole, durable and written no more. A crash before 4 leaves an
+ * attempt that nothing names and that goes with the session. What a straggler writes after the
+ * commit or an abandon, it writes into a tree of its own that nothing names; its record comes too
+ * late, or finds no directory.
  *
  * The commit is in commit-parts.ts.
  */
@@ -66,7 +69,10 @@ export interface WritePartOptions extends Pick<
 /** What became of a part. */
 export interface WrittenPart {
   readonly part: number;
-  /** Whether it was done before this call, by another attempt or a commit; what this one made is gone then. */
+  /**
+   * Whether it was done before this call, by another attempt or a commit; what this one made is
+   * gone then.
+   */
   readonly wasDone: boolean;
 }
 
@@ -87,18 +93,20 @@ export interface PartsSession {
   /** What `beginParts` was given as the job. */
   readonly job: JsonValue;
   /**
-   * Makes one part: `fill` writes files of the tree into a stage of its own, under the paths that they are to have below the
-   * target.
+   * Makes one part: `fill` writes files of the tree into a stage of its own, under the paths that
+   * they are to have below the target.
    *
-   * After success the part is done and durable, whoever did it; a process or machine that dies later takes nothing of it away.
-   * After a failure nothing of this call is left, and it can be made again; after a kill what is left goes with the session.
+   * After success the part is done and durable, whoever did it; a process or machine that dies
+   * later takes nothing of it away. After a failure nothing of this call is left, and it can be
+   * made again; after a kill what is left goes with the session.
    *
-   * Not promised: that `fill` is called (a part that is done is not made again), or that it is called by one process at a time.
-   * Two calls of one part must make the same bytes.
+   * Not promised: that `fill` is called (a part that is done is not made again), or that it is
+   * called by one process at a time. Two calls of one part must make the same bytes.
    *
    * @param part - from 0 on
    * @param fill - what it returns is kept with the part, as JSON
-   * @throws HoldfastError SESSION_GONE; PART_DIFFERS; TARGET_CHANGED while it is being committed without this part; those of publishDirectory for what `fill` does; INVALID_ARGUMENT
+   * @throws HoldfastError SESSION_GONE; PART_DIFFERS; TARGET_CHANGED while it is being committed
+   *   without this part; those of publishDirectory for what `fill` does; INVALID_ARGUMENT
    */
   writePart(
     part: number,
@@ -108,20 +116,23 @@ export interface PartsSession {
   /** How far the session has come, by a look at its directory. */
   progress(): Promise<PartsProgress>;
   /**
-   * Publishes the tree of all parts at the target, as `publishDirectory` does, and ends the session. Trusts nothing but what it
-   * reads again. Anybody may call it, several at once, and again after a commit that died or was done: then the answer is
-   * that of the first.
+   * Publishes the tree of all parts at the target, as `publishDirectory` does, and ends the
+   * session. Trusts nothing but what it reads again. Anybody may call it, several at once, and
+   * again after a commit that died or was done: then the answer is that of the first.
    *
-   * After success the tree is at the target and durable, and nothing is left of the session but `.NAME.session.json`, the answer
-   * to whoever asks again. After a failure of outcome `unchanged` the target is as it was and the session is open.
+   * After success the tree is at the target and durable, and nothing is left of the session but
+   * `.NAME.session.json`, the answer to whoever asks again. After a failure of outcome `unchanged`
+   * the target is as it was and the session is open.
    *
-   * @throws HoldfastError PARTS_MISSING for parts that are not done, or whose files are not as their record says: these can be
-   *   written again; PATH_CONFLICT; SESSION_GONE; LOCK_TIMEOUT; ABORTED; those of publishDirectory
+   * @throws HoldfastError PARTS_MISSING for parts that are not done, or whose files are not as
+   *   their record says: these can be written again; PATH_CONFLICT; SESSION_GONE; LOCK_TIMEOUT;
+   *   ABORTED; those of publishDirectory
    */
   commit(options?: CommitPartsOptions): Promise<PublishedParts>;
   /**
-   * The same, with a function that publishes the parts some other way while the session's lock is held. It may be called again
-   * after a death in the middle of it, and must find out whether it was done.
+   * The same, with a function that publishes the parts some other way while the session's lock is
+   * held. It may be called again after a death in the middle of it, and must find out whether it
+   * was done.
    */
   commitWith<T extends JsonValue>(
     publish: PublishParts<T>,
@@ -134,7 +145,8 @@ export interface PartsSession {
  *
  * @param path - the target, as `beginParts` was given it
  * @param id - what `beginParts` gave
- * @throws HoldfastError SESSION_GONE; CORRUPT_DOCUMENT for the session of another version; NOT_FOUND; INVALID_ARGUMENT
+ * @throws HoldfastError SESSION_GONE; CORRUPT_DOCUMENT for the session of another version;
+ *   NOT_FOUND; INVALID_ARGUMENT
  */
 export async function joinParts(
   path: string,
@@ -221,7 +233,10 @@ interface Joined {
   readonly part: number;
 }
 
-/** What is to be said of a part whose session has left its name: it belongs to what was or is committed, or comes too late. */
+/**
+ * What is to be said of a part whose session has left its name: it belongs to what was or is
+ * committed, or comes too late.
+ */
 async function doneElsewhere(
   fs: Fs,
   { place, id, part }: Joined,
@@ -288,8 +303,8 @@ interface SessionDirectories {
 }
 
 /**
- * Whether a part has a record, and the files that it names. A record that is damaged or names what is not there goes: the part is
- * to be made again.
+ * Whether a part has a record, and the files that it names. A record that is damaged or names what
+ * is not there goes: the part is to be made again.
  */
 async function isDone(
   fs: Fs,

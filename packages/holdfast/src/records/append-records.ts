@@ -1,17 +1,20 @@
 /**
- * Appends records to a log: whole lines, side by side with other programs, acknowledged when durable.
+ * Appends records to a log: whole lines, side by side with other programs, acknowledged when
+ * durable.
  *
- * 1. lock `<log>.lock`                       (calls that wait in this process share one round from here on)
+ * 1. lock `<log>.lock` (calls that wait in this process share one round from here on)
  * 2. open the log, made if it is missing; mend its tail when it needs that (log-tail.ts)
- * 3. write whole lines at the end, at most WRITE_BYTES at once or one longer record, and check the count
- * 4. fdatasync; again 3 while lines are left
- *    (a log that would be longer than `maxBytes` is compacted or rotated in place of 3 to 5, rotate-log.ts)
+ * 3. write whole lines at the end, at most WRITE_BYTES at once or one longer record, and check the
+ *    count
+ * 4. fdatasync; again 3 while lines are left (a log that would be longer than `maxBytes` is
+ *    compacted or rotated in place of 3 to 5, rotate-log.ts)
  * 5. sync the directory, once per process and log, since the name may be as new as the content
  * 6. unlock, acknowledge
  *
- * Invariant: what was acknowledged is never written to again by an append. When a step fails, the log is cut back to
- * where this round began. A crash leaves whole records of the round, and at most one torn line after them or lines
- * with holes among them, all within WRITE_BYTES of the end or in the last line; the next append mends that.
+ * Invariant: what was acknowledged is never written to again by an append. When a step fails, the
+ * log is cut back to where this round began. A crash leaves whole records of the round, and at most
+ * one torn line after them or lines with holes among them, all within WRITE_BYTES of the end or in
+ * the last line; the next append mends that.
  */
 import { acquireCheckedLock } from '../journal/settled-lock.js';
 import { GroupQueues, QueuedCall } from '../lock/group-queue.js';
@@ -35,7 +38,10 @@ import { checkRotation, rotationOptionNames, type RotationOptions } from './rota
 
 export interface AppendRecordsOptions
   extends LogOptions, LockChoice, RotationOptions, SetAsideOptions {
-  /** CSV: the columns of a new log, in order. Default: the fields of its first records, in order of appearance. */
+  /**
+   * CSV: the columns of a new log, in order. Default: the fields of its first records, in order of
+   * appearance.
+   */
   readonly columns?: readonly string[] | undefined;
   /** The permission bits of a new log, before the umask. Default: 0o666. */
   readonly mode?: number | undefined;
@@ -48,19 +54,21 @@ export interface AppendRecordsOptions
 }
 
 /**
- * Appends records to a log, which is made if it is missing. When the promise is fulfilled, all of them are durable, each
- * as one line of its own.
+ * Appends records to a log, which is made if it is missing. When the promise is fulfilled, all of
+ * them are durable, each as one line of its own.
  *
- * Calls of one process on one path are written in the order in which they were made, and those that wait share one
- * write and one sync. The records are taken as they are at the call. A record that cannot be kept refuses its own call
- * and no other.
+ * Calls of one process on one path are written in the order in which they were made, and those that
+ * wait share one write and one sync. The records are taken as they are at the call. A record that
+ * cannot be kept refuses its own call and no other.
  *
- * After an error none of the call's records is in the log, unless the outcome is `unknown`. After a crash some of the
- * records of a call that was not acknowledged may be there, each of them whole.
+ * After an error none of the call's records is in the log, unless the outcome is `unknown`. After a
+ * crash some of the records of a call that was not acknowledged may be there, each of them whole.
  *
- * @param path - the log; symlinks are followed, and it is written in place: its owner, mode and links stay
- * @throws HoldfastError UNREPRESENTABLE naming the record and field; CORRUPT_DOCUMENT when the CSV header is not one;
- *   NO_SPACE, IO: the log is as it was; SYNC_FAILED; LOCK_TIMEOUT, LOCK_NESTED, ABORTED, INVALID_ARGUMENT
+ * @param path - the log; symlinks are followed, and it is written in place: its owner, mode and
+ *   links stay
+ * @throws HoldfastError UNREPRESENTABLE naming the record and field; CORRUPT_DOCUMENT when the CSV
+ *   header is not one; NO_SPACE, IO: the log is as it was; SYNC_FAILED; LOCK_TIMEOUT, LOCK_NESTED,
+ *   ABORTED, INVALID_ARGUMENT
  */
 export async function appendRecords(
   path: string,

@@ -1,4 +1,7 @@
-/** One round of appending, under the lock: everything that waited, written and synced once (append-records.ts). */
+/**
+ * One round of appending, under the lock: everything that waited, written and synced once
+ * (append-records.ts).
+ */
 import { Buffer } from 'node:buffer';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
@@ -32,7 +35,10 @@ export interface RoundCall {
   readonly keepSetAside: SetAsideLimits | undefined;
 }
 
-/** The calls of a round that are dealt with: those that the log has no place for, and what became of the others. */
+/**
+ * The calls of a round that are dealt with: those that the log has no place for, and what became of
+ * the others.
+ */
 interface RoundResult {
   /** From the first on; the others are for a further round. */
   readonly takenCount: number;
@@ -40,7 +46,9 @@ interface RoundResult {
   readonly result: AppendResult;
 }
 
-/** Appends the records of calls whose settings are the same; throws when none of them is in the log. */
+/**
+ * Appends the records of calls whose settings are the same; throws when none of them is in the log.
+ */
 export async function appendRound(
   fs: Fs,
   path: string,
@@ -63,7 +71,10 @@ export async function appendRound(
   return { takenCount, refused, result: { repairs, madeRoom: 'rotated' } };
 }
 
-/** A log that has no room for the first of the calls, or whose rotation has to be brought to its end. */
+/**
+ * A log that has no room for the first of the calls, or whose rotation has to be brought to its
+ * end.
+ */
 interface FullLog {
   readonly head: LogHead;
   readonly headBytes: Buffer;
@@ -109,7 +120,9 @@ async function appendOrFull(
   }
 }
 
-/** Compacts the log; whether that leaves it short enough. What cannot be compacted is left as it is. */
+/**
+ * Compacts the log; whether that leaves it short enough. What cannot be compacted is left as it is.
+ */
 async function isCompacted(
   fs: Fs,
   path: string,
@@ -135,7 +148,8 @@ function withRepairs(
 }
 
 /**
- * The lines of the calls, from the first on, for which there is room; a call that does not fit the log is refused alone.
+ * The lines of the calls, from the first on, for which there is room; a call that does not fit the
+ * log is refused alone.
  *
  * @param takesOne - take the first also where there is no room for it
  */

@@ -7,9 +7,14 @@ import type { LogFormat, LogFormatName } from './log-format.js';
 
 /** The options that every call on a record log has. */
 export interface LogOptions {
-  /** Default: `csv` for names that end in `.csv` or `.tsv` (or, rotated, in `.csv.1`), else `jsonl`. */
+  /**
+   * Default: `csv` for names that end in `.csv` or `.tsv` (or, rotated, in `.csv.1`), else `jsonl`.
+   */
   readonly format?: LogFormatName | undefined;
-  /** CSV: one character. Default: found in the header; for a new log a comma, or a tab when its name ends in `.tsv`. */
+  /**
+   * CSV: one character. Default: found in the header; for a new log a comma, or a tab when its name
+   * ends in `.tsv`.
+   */
   readonly delimiter?: string | undefined;
 }
 

@@ -3,10 +3,12 @@
  *
  * 1. lock the log, so that no append of Holdfast comes in between
  * 2. read it once, keeping for each key the place of its winner, not the record
- * 3. read it again and write the winners' own bytes, in the order they have in the log, to a staged file
+ * 3. read it again and write the winners' own bytes, in the order they have in the log, to a staged
+ *    file
  * 4. publish that in the log's place (file/), unlock
  *
- * A crash leaves the old log or the new one. Appenders that waited find the new file, since they open it after locking.
+ * A crash leaves the old log or the new one. Appenders that waited find the new file, since they
+ * open it after locking.
  */
 import { withLock } from '../journal/settled-lock.js';
 import { lockChoiceNames, lockChoiceOf, type LockChoice } from '../lock/lock-choice.js';
@@ -31,13 +33,17 @@ import { finishRotation } from './rotate-log.js';
 import { rewriteLog, whileOpen, type LogPart } from './rewrite-log.js';
 
 export interface CompactRecordsOptions extends LogOptions, LockChoice {
-  /** The field, or the fields together, that say which records are of one thing; or a function that gives the key. */
+  /**
+   * The field, or the fields together, that say which records are of one thing; or a function that
+   * gives the key.
+   */
   readonly key: KeyChoice;
   /**
-   * Which record of a key was written last: the one with the largest value of this field (or of what the function
-   * gives): numbers by size, texts by code unit, as ISO 8601 times of one zone are ordered; in CSV, cells that are
-   * numbers by size. Among equals the later one, and integers past 2^53 are equal where JavaScript rounds them to one:
-   * times in nanoseconds that lie less than 256 apart. Default: the one that is last in the log.
+   * Which record of a key was written last: the one with the largest value of this field (or of
+   * what the function gives): numbers by size, texts by code unit, as ISO 8601 times of one zone
+   * are ordered; in CSV, cells that are numbers by size. Among equals the later one, and integers
+   * past 2^53 are equal where JavaScript rounds them to one: times in nanoseconds that lie less
+   * than 256 apart. Default: the one that is last in the log.
    */
   readonly latestBy?: RankChoice | undefined;
   /** As in `readRecords`; what is passed over is not in the compacted log. Default: `error`. */
@@ -71,16 +77,17 @@ const optionNames = [
 ] as const;
 
 /**
- * Replaces a log by one with only the last record of each key, in the order that these records have in it. Lines are
- * kept byte for byte, and so are a CSV log's header and dialect, and the file's owner, mode and attributes.
+ * Replaces a log by one with only the last record of each key, in the order that these records have
+ * in it. Lines are kept byte for byte, and so are a CSV log's header and dialect, and the file's
+ * owner, mode and attributes.
  *
- * Appenders side by side wait and lose nothing; who reads meanwhile reads the old log to its end. A log with nothing to
- * drop is left alone. After an error the log is as it was (outcome `unknown` if the directory sync failed). Memory
- * holds every key once, and no record.
+ * Appenders side by side wait and lose nothing; who reads meanwhile reads the old log to its end. A
+ * log with nothing to drop is left alone. After an error the log is as it was (outcome `unknown` if
+ * the directory sync failed). Memory holds every key once, and no record.
  *
- * @throws HoldfastError NOT_FOUND when there is no log; CORRUPT_DOCUMENT naming the line that is damaged, or whose
- *   record lacks the key or the field of `latestBy`, or has an integer past 2^53 as its key; LOCK_TIMEOUT, LOCK_NESTED,
- *   ABORTED, INVALID_ARGUMENT; those of `replaceFile`
+ * @throws HoldfastError NOT_FOUND when there is no log; CORRUPT_DOCUMENT naming the line that is
+ *   damaged, or whose record lacks the key or the field of `latestBy`, or has an integer past 2^53
+ *   as its key; LOCK_TIMEOUT, LOCK_NESTED, ABORTED, INVALID_ARGUMENT; those of `replaceFile`
  */
 export async function compactRecords(
   path: string,
@@ -178,7 +185,10 @@ function endOf({ offsetBytes, sizeBytes }: Winner): number {
   return offsetBytes + sizeBytes;
 }
 
-/** Lets a record take the place of the one that was last of its key, unless that one was written later. */
+/**
+ * Lets a record take the place of the one that was last of its key, unless that one was written
+ * later.
+ */
 function contend(
   winners: Map<string, Winner>,
   record: LogRecord,

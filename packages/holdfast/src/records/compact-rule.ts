@@ -54,7 +54,10 @@ function ownField(record: LogRecord, name: string): unknown {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** Another program's integers past 2^53 may have become one number when they were read: two keys would be one. */
+/**
+ * Another program's integers past 2^53 may have become one number when they were read: two keys
+ * would be one.
+ */
 function isTold(value: unknown): boolean {
   if (typeof value === 'number') return !Number.isInteger(value) || Number.isSafeInteger(value);
   if (typeof value === 'object' && value !== null) return Object.values(value).every(isTold);

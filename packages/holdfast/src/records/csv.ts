@@ -174,7 +174,9 @@ function stringify(
 
 // Reading.
 
-/** RFC 4180 in a dialect. Rows of other lengths are told apart by the caller, who knows their lines. */
+/**
+ * RFC 4180 in a dialect. Rows of other lengths are told apart by the caller, who knows their lines.
+ */
 function parseOptions(dialect: Pick<CsvDialect, 'delimiter' | 'quote'>): object {
   return {
     delimiter: dialect.delimiter,

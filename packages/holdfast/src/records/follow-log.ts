@@ -1,15 +1,18 @@
 /**
- * Follows a log: its records, and those that are appended, each once and in order, also when the log is rotated, compacted or
- * replaced meanwhile.
+ * Follows a log: its records, and those that are appended, each once and in order, also when the
+ * log is rotated, compacted or replaced meanwhile.
  *
- * 1. look whether the name leads to the file that is read. Only then is that file's end known to be its last
+ * 1. look whether the name leads to the file that is read. Only then is that file's end known to be
+ *    its last
  * 2. read the whole lines behind the place that was reached
- * 3. if the name leads elsewhere, go on in the file that comes next (below); else wait until something stirs (watch/changes.ts)
+ * 3. if the name leads elsewhere, go on in the file that comes next (below); else wait until
+ *    something stirs (watch/changes.ts)
  *
- * What comes next: the file that is read keeps its inode for as long as it is open, so it is found again as `<log>.<n>` after
- * rotations, and the next one is `<log>.<n-1>`, at last the log. If it is not found, something was put in its place: a compaction, a
- * repair, an editor. What that has in common with it, from the first line on, has been given already. The file before it, which
- * is held open too, tells which one that is when there were rotations after it.
+ * What comes next: the file that is read keeps its inode for as long as it is open, so it is found
+ * again as `<log>.<n>` after rotations, and the next one is `<log>.<n-1>`, at last the log. If it
+ * is not found, something was put in its place: a compaction, a repair, an editor. What that has in
+ * common with it, from the first line on, has been given already. The file before it, which is held
+ * open too, tells which one that is when there were rotations after it.
  */
 import { Buffer } from 'node:buffer';
 import { openTarget } from '../file/open-target.js';
@@ -29,7 +32,10 @@ import { rotatedName } from './rotate-log.js';
 /** So often a chain of rotated logs is looked at again that changes meanwhile. */
 const MOST_LOOKS = 100;
 
-/** The entries of a log and of what comes after it, for as long as they are asked for and the changes are not closed. */
+/**
+ * The entries of a log and of what comes after it, for as long as they are asked for and the
+ * changes are not closed.
+ */
 export async function* followEntries(
   fs: Fs,
   path: string,
@@ -100,7 +106,9 @@ class Follower {
     if (this.#before) await closeQuietly(this.#before);
   }
 
-  /** What is to be read after the file at hand; `undefined` while that is the log, or there is none. */
+  /**
+   * What is to be read after the file at hand; `undefined` while that is the log, or there is none.
+   */
   async lookForNext(): Promise<Next | undefined> {
     const log = await this.#statOfLog();
     if (!log) return undefined;
@@ -122,7 +130,8 @@ class Follower {
   /**
    * The entries of the lines that have come.
    *
-   * @param isLast - whether nothing more comes, so that a last line without a line end is as long as it will be
+   * @param isLast - whether nothing more comes, so that a last line without a line end is as long
+   *   as it will be
    */
   async *read(isLast: boolean): AsyncGenerator<readonly LogEntry[]> {
     const now = this.#now;
@@ -164,9 +173,10 @@ class Follower {
   }
 
   /**
-   * Passes over the lines that a replacement has in common with the file that was read: those of a compacted log are some of
-   * these, in their order, and the last of them is the last that there was, unless a field says which is the latest. A record that
-   * was a part of a damaged line there (repair-records.ts) is new.
+   * Passes over the lines that a replacement has in common with the file that was read: those of a
+   * compacted log are some of these, in their order, and the last of them is the last that there
+   * was, unless a field says which is the latest. A record that was a part of a damaged line there
+   * (repair-records.ts) is new.
    */
   async *#passOver(old: Reading, next: Reading): AsyncGenerator<readonly LogEntry[]> {
     const endBytes = await sizeOf(next.file);
@@ -216,7 +226,9 @@ class Follower {
     return openResolved(this.#fs, path, { access: 'read' }).catch(() => undefined);
   }
 
-  /** All files of the log that are there, the log first; a rotation that is under way is waited for. */
+  /**
+   * All files of the log that are there, the log first; a rotation that is under way is waited for.
+   */
   async #chain(): Promise<readonly Link[]> {
     let last = await this.#lookAtChain();
     for (let look = 0; look < MOST_LOOKS; look += 1) {
@@ -272,8 +284,8 @@ async function beginBehindHead(reading: Reading, head: LogHead): Promise<void> {
 }
 
 /**
- * A log that was cut: emptied, it is read from its beginning; cut back to the end of a line, as an append that fails takes back
- * what it wrote, it is read on from there.
+ * A log that was cut: emptied, it is read from its beginning; cut back to the end of a line, as an
+ * append that fails takes back what it wrote, it is read on from there.
  *
  * @throws HoldfastError TARGET_CHANGED when what was read has become something else
  */
@@ -310,7 +322,10 @@ async function lineOf(
   return { offsetBytes, bytes };
 }
 
-/** The lines of a file that was read, one after the other, in which those of its replacement are looked for. */
+/**
+ * The lines of a file that was read, one after the other, in which those of its replacement are
+ * looked for.
+ */
 class LinesOf {
   readonly #entries: AsyncGenerator<readonly [LogEntry, Buffer, boolean], void, undefined>;
   #at: readonly [LogEntry, Buffer, boolean] | undefined;
@@ -323,7 +338,10 @@ class LinesOf {
     await this.#entries.return();
   }
 
-  /** Looks for a line from where the last one was found: as a line, as the `last` one, as a `part` of a damaged one. */
+  /**
+   * Looks for a line from where the last one was found: as a line, as the `last` one, as a `part`
+   * of a damaged one.
+   */
   async find(line: Buffer): Promise<'found' | 'last' | 'part' | 'none'> {
     const record = trimmed(line);
     for (;;) {

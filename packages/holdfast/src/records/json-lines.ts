@@ -1,9 +1,11 @@
 /**
- * JSON Lines: one JSON object a line. JSON itself escapes line feeds, carriage returns and NULs; the other characters
- * that some programs take for line ends (U+0085, U+2028, U+2029) are escaped too, so that a line is one for everybody.
+ * JSON Lines: one JSON object a line. JSON itself escapes line feeds, carriage returns and NULs;
+ * the other characters that some programs take for line ends (U+0085, U+2028, U+2029) are escaped
+ * too, so that a line is one for everybody.
  *
- * Records are objects, never bare numbers or strings: a beginning of an object is never an object, so a last line
- * without its line feed shows whether it is whole, while `12` may be the beginning of `123`.
+ * Records are objects, never bare numbers or strings: a beginning of an object is never an object,
+ * so a last line without its line feed shows whether it is whole, while `12` may be the beginning
+ * of `123`.
  */
 import { isPlainObject } from '../document/plain-data.js';
 import { checkValue } from '../json/check.js';

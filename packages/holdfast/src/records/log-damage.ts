@@ -10,7 +10,10 @@ export interface LogDamage {
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   readonly reason: string;
-  /** Left by an append that was never acknowledged: no record is lost with it, and it is never an error. */
+  /**
+   * Left by an append that was never acknowledged: no record is lost with it, and it is never an
+   * error.
+   */
   readonly isTorn: boolean;
 }
 

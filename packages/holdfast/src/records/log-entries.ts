@@ -1,4 +1,7 @@
-/** Reads a log as entries: each line with its number, its place, and the record or what is wrong with it. */
+/**
+ * Reads a log as entries: each line with its number, its place, and the record or what is wrong
+ * with it.
+ */
 import type { FsFile } from '../os/fs.js';
 import {
   DamagedLine,
@@ -94,7 +97,10 @@ function entriesOf(run: LineRun, lines: readonly Line[], first: number, log: Log
   return [...entries.slice(0, -1), tailEntry(last, lines.at(-1)?.text ?? '', log)];
 }
 
-/** Tells a hole near the end, which an append that was never acknowledged can leave, from other damage. */
+/**
+ * Tells a hole near the end, which an append that was never acknowledged can leave, from other
+ * damage.
+ */
 function withCause(
   { offsetBytes, sizeBytes, hasNul }: Line,
   damage: DamagedLine,

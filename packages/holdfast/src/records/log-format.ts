@@ -1,17 +1,19 @@
 /**
  * What a record log is made of, whatever its format: records, lines, and a head.
  *
- * A log is a text file in UTF-8. It may begin with a byte order mark, and in CSV it has a header line; both are its
- * head. After the head every record is one physical line, ended by a line feed (or CR LF). Empty lines are nothing. A
- * raw NUL byte is in no record of either format, so one found in a line is a hole that a power loss left in it.
+ * A log is a text file in UTF-8. It may begin with a byte order mark, and in CSV it has a header
+ * line; both are its head. After the head every record is one physical line, ended by a line feed
+ * (or CR LF). Empty lines are nothing. A raw NUL byte is in no record of either format, so one
+ * found in a line is a hole that a power loss left in it.
  */
 import type { Buffer } from 'node:buffer';
 import type { FsFile } from '../os/fs.js';
 import type { Stretch } from './torn-bytes.js';
 
 /**
- * The most that one write of an append holds, unless it is a single longer record. What an append that was never
- * acknowledged can leave after a power loss therefore lies within this distance of the end, or in the last line.
+ * The most that one write of an append holds, unless it is a single longer record. What an append
+ * that was never acknowledged can leave after a power loss therefore lies within this distance of
+ * the end, or in the last line.
  */
 export const WRITE_BYTES: number = 1024 * 1024;
 
@@ -43,7 +45,10 @@ export interface PreparedRecords {
   readonly count: number;
   /** In the order of their first appearance; only CSV asks for them. */
   readonly fieldNames: readonly string[];
-  /** The lines of these records in a log with this head. Throws UNREPRESENTABLE when a record does not fit it. */
+  /**
+   * The lines of these records in a log with this head. Throws UNREPRESENTABLE when a record does
+   * not fit it.
+   */
   encode(head: LogHead): string;
 }
 
@@ -67,7 +72,10 @@ export class DamagedLine {
 /** A format of logs. */
 export interface LogFormat {
   readonly name: LogFormatName;
-  /** Loads what the format needs; called before any of the calls below it. Absent where there is nothing to load. */
+  /**
+   * Loads what the format needs; called before any of the calls below it. Absent where there is
+   * nothing to load.
+   */
   load?(): Promise<void>;
   /** Takes the records as they are now. Throws UNREPRESENTABLE when the format cannot hold one. */
   prepare(records: Iterable<object>, path: string): PreparedRecords;
@@ -77,11 +85,14 @@ export interface LogFormat {
   newHead(records: readonly PreparedRecords[], offsetBytes: number): NewHead;
   /** Lines without their line ends; one result for each. */
   decode(lines: readonly string[], head: LogHead): readonly (LogRecord | DamagedLine)[];
-  /** Whether a last line without a line end is provably a whole record, not the beginning of a longer one. */
+  /**
+   * Whether a last line without a line end is provably a whole record, not the beginning of a
+   * longer one.
+   */
   isWhole(line: string): boolean;
   /**
-   * The whole records in a line that is none by itself, by their places in it; absent where nothing in such a line is
-   * provably whole.
+   * The whole records in a line that is none by itself, by their places in it; absent where nothing
+   * in such a line is provably whole.
    *
    * @param line - without its line end
    * @param hasLineEnd - whether it had one

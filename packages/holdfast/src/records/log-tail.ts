@@ -1,12 +1,14 @@
 /**
- * Finds and mends what an append that was never acknowledged, or another program, left at the end of a log.
+ * Finds and mends what an append that was never acknowledged, or another program, left at the end
+ * of a log.
  *
  * - A last line without a line end that is provably whole (a JSON object) gets its line end.
  * - Any other last line without a line end is cut off.
- * - A line with raw NULs is a hole that a power loss left: it becomes empty lines, so that nothing behind it moves.
+ * - A line with raw NULs is a hole that a power loss left: it becomes empty lines, so that nothing
+ *   behind it moves.
  *
- * What is taken out of the log is first kept (torn-bytes.ts): a mend that dies half-way is done again with the same result. A
- * sync separates the mending from the next append.
+ * What is taken out of the log is first kept (torn-bytes.ts): a mend that dies half-way is done
+ * again with the same result. A sync separates the mending from the next append.
  */
 import type { FsFile } from '../os/fs.js';
 import { writeAll } from '../os/handles.js';
@@ -18,14 +20,18 @@ import { keepPieces, type Stretch, type TornLog } from './torn-bytes.js';
 /** Something in a log that was mended, before an append wrote or by `repairRecords`. */
 export interface LogRepair {
   /**
-   * `completed`: a whole last record got its line end. `removed`: bytes that were no record were taken out. `separated`: a
-   * record that shared a line with what is before it got a line of its own.
+   * `completed`: a whole last record got its line end. `removed`: bytes that were no record were
+   * taken out. `separated`: a record that shared a line with what is before it got a line of its
+   * own.
    */
   readonly kind: 'completed' | 'removed' | 'separated';
   /** Where it was, and how many bytes of it: of the record, or of what was removed. */
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-  /** The file that keeps the bytes removed; of very many pieces one file keeps all, one after the other. */
+  /**
+   * The file that keeps the bytes removed; of very many pieces one file keeps all, one after the
+   * other.
+   */
   readonly keptAt?: string;
   /** Where in that file these begin. */
   readonly keptOffsetBytes?: number;
@@ -51,7 +57,10 @@ export async function endsInLineFeed(file: FsFile, endBytes: number): Promise<bo
   return last[0] === LINE_FEED;
 }
 
-/** Mends what lies behind `startBytes` and may be of an unacknowledged append, and makes that durable. */
+/**
+ * Mends what lies behind `startBytes` and may be of an unacknowledged append, and makes that
+ * durable.
+ */
 export async function mendTail(
   log: TailContext,
   startBytes: number,
@@ -86,7 +95,9 @@ function addTo(stretches: Stretch[], { offsetBytes, sizeBytes }: Line): void {
   }
 }
 
-/** Mends a log that has no head: what is in it was never acknowledged, unless it is a whole header. */
+/**
+ * Mends a log that has no head: what is in it was never acknowledged, unless it is a whole header.
+ */
 export async function mendHeadless(
   log: TailContext,
   startBytes: number,
@@ -151,7 +162,10 @@ async function blankAll(log: TailContext, holes: readonly Stretch[]): Promise<Lo
   return holes.map((hole, index) => ({ kind: 'removed', ...hole, ...kept[index] }));
 }
 
-/** The beginning of the first line that the last write can have touched, or of the last line where that is longer. */
+/**
+ * The beginning of the first line that the last write can have touched, or of the last line where
+ * that is longer.
+ */
 async function suspectStart(file: FsFile, startBytes: number, endBytes: number): Promise<number> {
   for (let span = WRITE_BYTES + 1; span < endBytes - startBytes; span *= 2) {
     const window = Buffer.alloc(span);

@@ -1,4 +1,7 @@
-/** Opens a log to append to it: finds its head and its end, and mends its tail unless this process left it as it is. */
+/**
+ * Opens a log to append to it: finds its head and its end, and mends its tail unless this process
+ * left it as it is.
+ */
 import { failure } from '../failure.js';
 import { resolveTarget } from '../file/resolve-target.js';
 import { rememberFull, whenFilled } from '../file/seen-full.js';
@@ -71,7 +74,10 @@ export async function openLog(
   }
 }
 
-/** A file without a name is not the one that the name leads to now: what were appended to it would be lost. */
+/**
+ * A file without a name is not the one that the name leads to now: what were appended to it would
+ * be lost.
+ */
 async function openNamed(
   fs: Fs,
   path: string,
@@ -120,7 +126,10 @@ async function recall(
   return isSame ? known : undefined;
 }
 
-/** Keeps what the next append of this process need not look up again. Never fails: what cannot be kept is looked up. */
+/**
+ * Keeps what the next append of this process need not look up again. Never fails: what cannot be
+ * kept is looked up.
+ */
 export async function remember(
   fs: Fs,
   path: string,

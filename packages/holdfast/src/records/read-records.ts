@@ -17,51 +17,61 @@ import { judge, type DamagePolicy } from './log-damage.js';
 import { followEntries } from './follow-log.js';
 import { readEntries, type LogEntry } from './log-entries.js';
 import type { LogRecord } from './log-format.js';
-import { OneByOne } from './one-by-one.js';
+import { ItemsOfBatches } from './items-of-batches.js';
 
 export interface ReadRecordsOptions extends LogOptions {
   /**
-   * What to do about a line that is not a record: `error` ends the reading with CORRUPT_DOCUMENT, which names the line;
-   * `skip` passes over it; a function is told of it and it is passed over. Default: `error`.
+   * What to do about a line that is not a record: `error` ends the reading with CORRUPT_DOCUMENT,
+   * which names the line; `skip` passes over it; a function is told of it and it is passed over.
+   * Default: `error`.
    */
   readonly onDamage?: DamagePolicy | undefined;
   /**
-   * Goes on after the last record: waits for what is appended, also after rotations (`maxBytes` of `appendRecords`, and programs
-   * that rename the log), compactions and repairs, until the loop is left or the signal fires. Default: `false`.
+   * Goes on after the last record: waits for what is appended, also after rotations (`maxBytes` of
+   * `appendRecords`, and programs that rename the log), compactions and repairs, until the loop is
+   * left or the signal fires. Default: `false`.
    */
   readonly follow?: boolean | undefined;
   /** Ends the reading: the next record rejects with ABORTED. */
   readonly signal?: AbortSignal | undefined;
   /** With `follow`: whether the wait keeps the process alive. Default: `true`. */
   readonly persistent?: boolean | undefined;
-  /** With `follow`: how often the log is looked at where the kernel does not tell of changes, as for `watchFile`. */
+  /**
+   * With `follow`: how often the log is looked at where the kernel does not tell of changes, as for
+   * `watchFile`.
+   */
   readonly pollMs?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }
 
 /**
- * Reads the whole records that are in a log when the reading begins; what is appended meanwhile is not seen, and a
- * compaction meanwhile does not disturb it. A missing log has no records.
+ * Reads the whole records that are in a log when the reading begins; what is appended meanwhile is
+ * not seen, and a compaction meanwhile does not disturb it. A missing log has no records.
  *
- * With `follow` it goes on, and gives each record that is appended once, in order, when its line is whole: from a log that is
- * rotated first the rest of the old file, then what came after it. A missing log is waited for. Of a log that was replaced by
- * another (a compaction, a repair, an editor) the lines that both begin with are not given again; of one that was emptied in place
- * all that comes is. Not promised with `follow`: records in rotated logs that `keep` has removed before they were read, and
- * that a record is given twice which was appended again, byte for byte, right after a compaction with `latestBy`.
+ * With `follow` it goes on, and gives each record that is appended once, in order, when its line is
+ * whole: from a log that is rotated first the rest of the old file, then what came after it. A
+ * missing log is waited for. Of a log that was replaced by another (a compaction, a repair, an
+ * editor) the lines that both begin with are not given again; of one that was emptied in place all
+ * that comes is. Not promised with `follow`: records in rotated logs that `keep` has removed before
+ * they were read, and that a record is given twice which was appended again, byte for byte, right
+ * after a compaction with `latestBy`.
  *
- * What an unfinished append left at the end is not a record and not an error: a last line without a line end (in JSON
- * Lines: unless it is a whole object), and near the end a line with raw NULs, the mark of a power loss.
+ * What an unfinished append left at the end is not a record and not an error: a last line without a
+ * line end (in JSON Lines: unless it is a whole object), and near the end a line with raw NULs, the
+ * mark of a power loss.
  *
- * Takes no lock, so it also works where nothing can be written; it may see records of an append that is under way and
- * not acknowledged yet.
+ * Takes no lock, so it also works where nothing can be written; it may see records of an append
+ * that is under way and not acknowledged yet.
  *
- * Numbers are what JavaScript makes of them: of an integer past 2^53 that another program wrote, the last digits are lost.
+ * Numbers are what JavaScript makes of them: of an integer past 2^53 that another program wrote,
+ * the last digits are lost.
  *
  * @param path - the log; symlinks are followed
- * @throws HoldfastError CORRUPT_DOCUMENT naming the line (see `onDamage`), or when the CSV header is not one;
- *   TARGET_CHANGED when the log is cut while it is read, so that not all of these records could be given;
- *   UNSUPPORTED_TARGET, at once, for a directory, FIFO, socket or device; ABORTED; INVALID_ARGUMENT; IO
+ * @throws HoldfastError CORRUPT_DOCUMENT naming the line (see `onDamage`), or when the CSV header
+ *   is not one; TARGET_CHANGED when the log is cut while it is read, so that not all of these
+ *   records could be given; UNSUPPORTED_TARGET, at once, for a directory, FIFO, socket or device;
+ *   ABORTED; INVALID_ARGUMENT; IO
  */
 export function readRecords<T extends object = LogRecord>(
   path: string,
@@ -69,7 +79,9 @@ export function readRecords<T extends object = LogRecord>(
 ): AsyncGenerator<T, void, undefined> {
   let stop: (() => void) | undefined;
   const batches = readBatches(path, options, (changes) => (stop = () => changes.close()));
-  return new OneByOne(batches as AsyncGenerator<Iterable<T>, void, undefined>, () => stop?.());
+  return new ItemsOfBatches(batches as AsyncGenerator<Iterable<T>, void, undefined>, () =>
+    stop?.(),
+  );
 }
 
 const optionNames = [...logOptionNames, ...watchOptionNames, 'onDamage', 'follow', 'fs'] as const;

@@ -19,7 +19,10 @@ function placeOf({ tokens }: Loss): string {
   return parts.join('').replace(/^\./, '');
 }
 
-/** The place in a record that nests without end is as long as the limit allows, and its beginning says enough. */
+/**
+ * The place in a record that nests without end is as long as the limit allows, and its beginning
+ * says enough.
+ */
 function shortened(place: string): string {
   return place.length > MAX_PLACE ? `${place.slice(0, MAX_PLACE)}…` : place;
 }

@@ -1,14 +1,16 @@
 /**
- * Repairs a log that other programs, or a disk, have damaged anywhere: what is no record is taken out and kept aside, and each
- * record gets a line of its own.
+ * Repairs a log that other programs, or a disk, have damaged anywhere: what is no record is taken
+ * out and kept aside, and each record gets a line of its own.
  *
  * 1. lock the log, so that no append of Holdfast comes in between
  * 2. read it once; of a line that is no record, find the records in it (the format's `salvage`)
  * 3. keep every other piece in a file beside the log, durably (torn-bytes.ts)
- * 4. write what stays, byte for byte, to a staged file, and publish that in the log's place (rewrite-log.ts); unlock
+ * 4. write what stays, byte for byte, to a staged file, and publish that in the log's place
+ *    (rewrite-log.ts); unlock
  *
- * Invariant: every byte of the old log is in the new one or in a file beside it, but for the spaces between two records that shared
- * a line. A crash before 4 leaves the old log and perhaps some of the files, to which the next repair gives the same names.
+ * Invariant: every byte of the old log is in the new one or in a file beside it, but for the spaces
+ * between two records that shared a line. A crash before 4 leaves the old log and perhaps some of
+ * the files, to which the next repair gives the same names.
  */
 import { Buffer } from 'node:buffer';
 import { failure } from '../failure.js';
@@ -73,22 +75,26 @@ const optionNames = [
 ] as const;
 
 /**
- * Repairs a log: records that share a line get a line each, a whole last record its line end, and everything that is no record
- * (halves of records, holes of NULs, what is not UTF-8) is taken out and kept beside the log as `<log>.torn-<checksum>`.
+ * Repairs a log: records that share a line get a line each, a whole last record its line end, and
+ * everything that is no record (halves of records, holes of NULs, what is not UTF-8) is taken out
+ * and kept beside the log as `<log>.torn-<checksum>`.
  *
- * After success every line of the log is a record, byte for byte as it was, in the order that they had; owner, mode and attributes
- * of the file stay. Every byte that was taken out is in one of the files that the result names. After an error the log is as it
- * was (outcome `unknown` if the directory sync failed). Appenders side by side wait and lose nothing; who reads meanwhile reads
+ * After success every line of the log is a record, byte for byte as it was, in the order that they
+ * had; owner, mode and attributes of the file stay. Every byte that was taken out is in one of the
+ * files that the result names. After an error the log is as it was (outcome `unknown` if the
+ * directory sync failed). Appenders side by side wait and lose nothing; who reads meanwhile reads
  * the old log to its end. Memory holds one line, and the place of every piece.
  *
- * In JSON Lines a record is found also inside of a line: after another one, after the torn half of one, after a hole. A row of
- * CSV cannot be told from a part of a longer one, so there a damaged line is taken out whole.
+ * In JSON Lines a record is found also inside of a line: after another one, after the torn half of
+ * one, after a hole. A row of CSV cannot be told from a part of a longer one, so there a damaged
+ * line is taken out whole.
  *
- * Not promised: that what a program writes at the same moment without the lock is not lost; a log that has grown meanwhile is
- * TARGET_CHANGED, when that shows in time.
+ * Not promised: that what a program writes at the same moment without the lock is not lost; a log
+ * that has grown meanwhile is TARGET_CHANGED, when that shows in time.
  *
- * @throws HoldfastError NOT_FOUND when there is no log; CORRUPT_DOCUMENT when the CSV header is none, or the log is UTF-16;
- *   TARGET_CHANGED; LOCK_TIMEOUT, LOCK_NESTED, ABORTED, INVALID_ARGUMENT; those of `replaceFile`
+ * @throws HoldfastError NOT_FOUND when there is no log; CORRUPT_DOCUMENT when the CSV header is
+ *   none, or the log is UTF-16; TARGET_CHANGED; LOCK_TIMEOUT, LOCK_NESTED, ABORTED,
+ *   INVALID_ARGUMENT; those of `replaceFile`
  */
 export async function repairRecords(
   path: string,

@@ -1,4 +1,7 @@
-/** Puts a log in the place of another one that is made of its own bytes: what a compaction and a repair write. */
+/**
+ * Puts a log in the place of another one that is made of its own bytes: what a compaction and a
+ * repair write.
+ */
 import { Buffer } from 'node:buffer';
 import { isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
@@ -31,11 +34,14 @@ export async function whileOpen<T>(
 }
 
 /**
- * Replaces a log by some of its own bytes, under its lock. A crash leaves the old log or the new one.
+ * Replaces a log by some of its own bytes, under its lock. A crash leaves the old log or the new
+ * one.
  *
  * @param parts - in the order that they are to have
- * @param sizeBytes - what the log must not have grown beyond when they have been copied; a program that takes no lock may write
- * @throws HoldfastError TARGET_CHANGED when it has; CORRUPT_DOCUMENT when it became shorter; those of `replaceFile`
+ * @param sizeBytes - what the log must not have grown beyond when they have been copied; a program
+ *   that takes no lock may write
+ * @throws HoldfastError TARGET_CHANGED when it has; CORRUPT_DOCUMENT when it became shorter; those
+ *   of `replaceFile`
  */
 export async function rewriteLog(
   fs: Fs,
@@ -58,7 +64,10 @@ async function openExisting(fs: Fs, path: string): Promise<FsFile> {
   throw failure('open', path, Object.assign(new Error('there is no log'), { code: 'ENOENT' }));
 }
 
-/** In chunks. The log is open no longer than they are taken, since a file that is open cannot be replaced everywhere. */
+/**
+ * In chunks. The log is open no longer than they are taken, since a file that is open cannot be
+ * replaced everywhere.
+ */
 async function* bytesOf(
   fs: Fs,
   path: string,

@@ -1,21 +1,26 @@
 /**
- * Rotates a log: what it holds becomes `<log>.1`, what was that becomes `<log>.2`, and so on, as logrotate(8) names them; and a new
- * log takes its place, which begins with the head of the old one and the records that made it too long.
+ * Rotates a log: what it holds becomes `<log>.1`, what was that becomes `<log>.2`, and so on, as
+ * logrotate(8) names them; and a new log takes its place, which begins with the head of the old one
+ * and the records that made it too long.
  *
  * Under the lock of the log, through its directory:
  *
- * 1. if all numbers up to `keep` are taken, remove the last of them, and any beyond (no sync: what gets its number takes its name)
- * 2. rename each file below the first free number to the next one, the last of them first; sync the directory after each, since a
- *    power loss may keep a later rename and lose an earlier one
- * 3. give the log the further name `<log>.1`, durably (where there are no hard links: rename it, which leaves no log for a moment)
+ * 1. if all numbers up to `keep` are taken, remove the last of them, and any beyond (no sync: what
+ *    gets its number takes its name)
+ * 2. rename each file below the first free number to the next one, the last of them first; sync the
+ *    directory after each, since a power loss may keep a later rename and lose an earlier one
+ * 3. give the log the further name `<log>.1`, durably (where there are no hard links: rename it,
+ *    which leaves no log for a moment)
  * 4. stage the new log and rename it onto the log (file/)
  *
- * Invariant: after each step every record is in exactly one file, or, between 3 and 4, in one that has two names; only 1 removes
- * any. A crash after 1 or within 2 leaves a free number, which the next rotation fills and no other; a crash after 3 leaves a log
- * that is `<log>.1` as well, which whoever writes the log next brings to its end with 4.
+ * Invariant: after each step every record is in exactly one file, or, between 3 and 4, in one that
+ * has two names; only 1 removes any. A crash after 1 or within 2 leaves a free number, which the
+ * next rotation fills and no other; a crash after 3 leaves a log that is `<log>.1` as well, which
+ * whoever writes the log next brings to its end with 4.
  *
- * Of a name whose sync failed nobody knows whether it reached the disk, and no later sync tells. So a rename of 2 is taken back
- * then, which leaves what the disk has; and 4 is done once more with another file.
+ * Of a name whose sync failed nobody knows whether it reached the disk, and no later sync tells. So
+ * a rename of 2 is taken back then, which leaves what the disk has; and 4 is done once more with
+ * another file.
  */
 import { Buffer } from 'node:buffer';
 import { HoldfastError, isHoldfastError } from '../errors.js';
@@ -44,19 +49,20 @@ import { whileOpen } from './rewrite-log.js';
 /** When a log is rotated, and what stays of it. */
 export interface RotationOptions {
   /**
-   * The log is rotated, under its lock, before an append that would make it longer than so many bytes: what it holds becomes
-   * `<log>.1`, what was that `<log>.2`, and so on. It is longer only where one call's records are. Default: never.
+   * The log is rotated, under its lock, before an append that would make it longer than so many
+   * bytes: what it holds becomes `<log>.1`, what was that `<log>.2`, and so on. It is longer only
+   * where one call's records are. Default: never.
    */
   readonly maxBytes?: number | undefined;
   /**
-   * With `maxBytes`: how many rotated logs stay, 1 or more; the oldest beyond that are removed. Default: all. Each rotation renames
-   * and syncs once for every one that stays.
+   * With `maxBytes`: how many rotated logs stay, 1 or more; the oldest beyond that are removed.
+   * Default: all. Each rotation renames and syncs once for every one that stays.
    */
   readonly keep?: number | undefined;
   /**
-   * With `maxBytes`: which records are of one thing, as for `compactRecords`. A log that is too long is compacted first, and
-   * rotated only where more than half of `maxBytes` is left of it, or where it cannot be compacted (a line is damaged, a record
-   * lacks the key).
+   * With `maxBytes`: which records are of one thing, as for `compactRecords`. A log that is too
+   * long is compacted first, and rotated only where more than half of `maxBytes` is left of it, or
+   * where it cannot be compacted (a line is damaged, a record lacks the key).
    */
   readonly key?: KeyChoice | undefined;
   /** With `key`: which record of a key was written last, as for `compactRecords`. */
@@ -109,8 +115,8 @@ export async function isHalfRotated(fs: Fs, path: string, stat: FileStat): Promi
  *
  * @param content - what the new log holds
  * @param keep - how many rotated logs stay
- * @throws HoldfastError NAME_TAKEN when one of the names has no regular file; those of `replaceFile`. The log, and every record in
- *   it, is there, unless the outcome is `unknown`
+ * @throws HoldfastError NAME_TAKEN when one of the names has no regular file; those of
+ *   `replaceFile`. The log, and every record in it, is there, unless the outcome is `unknown`
  */
 export async function rotateLog(
   fs: Fs,
@@ -151,7 +157,10 @@ export async function rotateLog(
   }
 }
 
-/** Brings a rotation to its end that died between its steps 3 and 4, before something else is done with the log. */
+/**
+ * Brings a rotation to its end that died between its steps 3 and 4, before something else is done
+ * with the log.
+ */
 export async function finishRotation(fs: Fs, path: string, format: LogFormat): Promise<void> {
   try {
     const { existing } = await resolveTarget(fs, path);

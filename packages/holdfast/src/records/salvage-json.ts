@@ -1,13 +1,15 @@
 /**
- * Finds the whole records in a line of JSON Lines that is none by itself: two records that share the line, or one behind the
- * half of another, behind a hole of NULs or half a character.
+ * Finds the whole records in a line of JSON Lines that is none by itself: two records that share
+ * the line, or one behind the half of another, behind a hole of NULs or half a character.
  *
- * An object in the line is a record only where it cannot be a part of another one. What is before it is read as the beginning of
- * a record for as far as that is JSON; the tear lies before the place where it stops being so, and a record behind the tear
- * reaches that place or begins behind it. What an object is followed by tells whether it was a part of one whose beginning is
- * lost. So a value inside a torn record is not taken for a record, with one exception: `{"a":{"b":1}` may be a record that lacks
- * its last brace, or one that was torn behind the colon with a whole one after it. Where a line end follows, it is the second:
- * line ends come from the writer that comes after the tear.
+ * An object in the line is a record only where it cannot be a part of another one. What is before
+ * it is read as the beginning of a record for as far as that is JSON; the tear lies before the
+ * place where it stops being so, and a record behind the tear reaches that place or begins behind
+ * it. What an object is followed by tells whether it was a part of one whose beginning is lost. So
+ * a value inside a torn record is not taken for a record, with one exception: `{"a":{"b":1}` may be
+ * a record that lacks its last brace, or one that was torn behind the colon with a whole one after
+ * it. Where a line end follows, it is the second: line ends come from the writer that comes after
+ * the tear.
  */
 import { isUtf8, type Buffer } from 'node:buffer';
 import type { Stretch } from './torn-bytes.js';
@@ -100,7 +102,10 @@ function recordsIn(
   return found;
 }
 
-/** The record behind the place where another one was torn, which began inside of what that one seemed to hold. */
+/**
+ * The record behind the place where another one was torn, which began inside of what that one
+ * seemed to hold.
+ */
 function behindTheTear(
   segment: Segment,
   torn: Reading,
@@ -198,7 +203,9 @@ class Reader {
     }
   }
 
-  /** Reads what follows a value: whether another one does. `undefined` where it is no JSON any more. */
+  /**
+   * Reads what follows a value: whether another one does. `undefined` where it is no JSON any more.
+   */
   #afterValue(): boolean | undefined {
     const innermost = this.#open.at(-1);
     if (innermost === undefined) return undefined;

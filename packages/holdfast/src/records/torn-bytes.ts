@@ -1,7 +1,7 @@
 /**
- * Keeps bytes of a log that are no record in files beside it, before they are taken out: durably, and with the owner, mode and
- * ACL of the log. The name of such a file ends in a checksum of its bytes, so that work which dies half-way and is done again
- * gives the same names.
+ * Keeps bytes of a log that are no record in files beside it, before they are taken out: durably,
+ * and with the owner, mode and ACL of the log. The name of such a file ends in a checksum of its
+ * bytes, so that work which dies half-way and is done again gives the same names.
  */
 import { Buffer } from 'node:buffer';
 import { replaceTarget } from '../file/replace-file.js';
@@ -40,7 +40,9 @@ const MOST_FILES = 16;
 const CHUNK_BYTES = 256 * 1024;
 const CHECKSUM_DIGITS = 16;
 
-/** Keeps the pieces, each in a file of its own unless they are many. Where each is, in their order. */
+/**
+ * Keeps the pieces, each in a file of its own unless they are many. Where each is, in their order.
+ */
 export async function keepPieces(log: TornLog, pieces: readonly Stretch[]): Promise<KeptAt[]> {
   if (pieces.length === 0) return [];
   const places = pieces.length > MOST_FILES ? await keepTogether(log, pieces) : [];

@@ -1,21 +1,25 @@
 /**
- * Gives a staged file or directory the owner, extended attributes, ACL and mode that it is to have, those of the file that it will
- * replace where the caller names no others.
+ * Gives a staged file or directory the owner, extended attributes, ACL and mode that it is to have,
+ * those of the file that it will replace where the caller names no others.
  *
- * The order matters: a change of owner clears the set-user-ID bits, and an ACL changes the group bits, so the mode comes
- * last. What this user may not give (another owner, a security label) is left out, and then the mode is narrowed, so
- * that no one can read the new file who could not read the old.
+ * The order matters: a change of owner clears the set-user-ID bits, and an ACL changes the group
+ * bits, so the mode comes last. What this user may not give (another owner, a security label) is
+ * left out, and then the mode is narrowed, so that no one can read the new file who could not read
+ * the old.
  *
- * All of it is taken from one open file, so that a name that leads elsewhere meanwhile gives no mixture. A secret is for who
- * writes it: it gets neither the owner nor the ACL of whatever had its name. New content does not run with the rights that
- * the old one was trusted with, unless that is asked for: the set-ID bits go, as they do in the kernel when one writes
- * (inode(7), S_ISUID and S_ISGID; the latter means something else where the group may not execute).
+ * All of it is taken from one open file, so that a name that leads elsewhere meanwhile gives no
+ * mixture. A secret is for who writes it: it gets neither the owner nor the ACL of whatever had its
+ * name. New content does not run with the rights that the old one was trusted with, unless that is
+ * asked for: the set-ID bits go, as they do in the kernel when one writes (inode(7), S_ISUID and
+ * S_ISGID; the latter means something else where the group may not execute).
  */
 import { errnoOf } from '../errors.js';
 import { ACL, type FileStat, type Fs, type FsHandle } from '../os/fs.js';
 import { openCanonical, openResolved } from '../os/handles.js';
 
-/** These speak about the old content: file capabilities and signatures must not pass to another one. */
+/**
+ * These speak about the old content: file capabilities and signatures must not pass to another one.
+ */
 const ABOUT_CONTENT = ['security.capability', 'security.ima', 'security.evm'];
 const SET_ID_BITS = 0o6000;
 const SET_USER_ID = 0o4000;
@@ -62,7 +66,10 @@ export async function giveAttributes(
   }
 }
 
-/** The permission bits of the old file that new content may have. In a directory they say who owns what is made in it. */
+/**
+ * The permission bits of the old file that new content may have. In a directory they say who owns
+ * what is made in it.
+ */
 export function keptBits({ kind, mode }: FileStat, setId: SetId = 'drop'): number {
   if (kind === 'directory' || setId === 'keep') return mode;
   return mode & ~((mode & GROUP_EXECUTES) === 0 ? SET_USER_ID : SET_ID_BITS);
@@ -96,7 +103,10 @@ async function mayChown(file: FsHandle, uid: number, gid: number): Promise<boole
   }
 }
 
-/** With another owner, set-user-ID would lend that one's rights; with another group, its members are mere others. */
+/**
+ * With another owner, set-user-ID would lend that one's rights; with another group, its members are
+ * mere others.
+ */
 function narrowed(mode: number, kept: KeptOwner): number {
   const withoutSetId = kept.user && kept.group ? mode : mode & ~SET_ID_BITS;
   if (kept.group) return withoutSetId;

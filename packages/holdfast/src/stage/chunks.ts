@@ -1,4 +1,6 @@
-/** The pieces of data that a caller gives one by one; chunks.sync.ts has those of synchronous calls. */
+/**
+ * The pieces of data that a caller gives one by one; chunks.sync.ts has those of synchronous calls.
+ */
 import { whenAborted } from '../abort.js';
 import { aborted } from '../failure.js';
 import { invalidArgument } from '../options.js';
@@ -17,8 +19,9 @@ export function iteratorOf(
 }
 
 /**
- * Tells an iterator that nobody reads on, so that it frees what it has. Not awaited: one that hangs may never answer, and
- * its failure to close must not mask the first error. (A stream of Node is closed by who was given it: readingFrom.)
+ * Tells an iterator that nobody reads on, so that it frees what it has. Not awaited: one that hangs
+ * may never answer, and its failure to close must not mask the first error. (A stream of Node is
+ * closed by who was given it: readingFrom.)
  */
 export function stop(chunks: Chunks): void {
   void Promise.resolve(chunks.return?.()).catch(() => undefined);

@@ -8,19 +8,23 @@ import { shortWrite } from '../os/handles.js';
 import { iteratorOf, stop, unlessAborted, type Chunks } from './chunks.js';
 
 /**
- * What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in memory whole, and is closed when
- * the call fails.
+ * What a file can be made of. A stream (Node's Readable is an AsyncIterable) is never held in
+ * memory whole, and is closed when the call fails.
  */
 export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** One write(2); a larger array is written piece by piece, so that the caller's signal is heard in between. */
+/**
+ * One write(2); a larger array is written piece by piece, so that the caller's signal is heard in
+ * between.
+ */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
- * Writes the data and resolves to its size in bytes. On a failure an iterator is told that nobody reads on.
+ * Writes the data and resolves to its size in bytes. On a failure an iterator is told that nobody
+ * reads on.
  *
- * @throws HoldfastError NO_SPACE, also for a short count; UPDATER_FAILED when the stream fails; ABORTED;
- *   UNREPRESENTABLE for a string with half a character; INVALID_ARGUMENT; IO
+ * @throws HoldfastError NO_SPACE, also for a short count; UPDATER_FAILED when the stream fails;
+ *   ABORTED; UNREPRESENTABLE for a string with half a character; INVALID_ARGUMENT; IO
  */
 export function writeData(
   file: FsFile,
@@ -52,8 +56,8 @@ async function writeStream(
 }
 
 /**
- * Writes at the offset, and gives back how many bytes that were. One function from here to the call of the kernel:
- * a tree of small files goes through it once a file.
+ * Writes at the offset, and gives back how many bytes that were. One function from here to the call
+ * of the kernel: a tree of small files goes through it once a file.
  */
 async function writePieces(
   file: FsFile,

@@ -1,10 +1,12 @@
 /**
- * What was set aside beside a file because it is not what the file should hold: `<name>.corrupt-<id>` (a document that cannot be
- * parsed) and `<name>.torn-<digest>` (bytes that are no record of a log). They are for people to look at, so they stay, but not
- * without end: after each new one, those beyond a number and those past an age are removed. The newest never is.
+ * What was set aside beside a file because it is not what the file should hold:
+ * `<name>.corrupt-<id>` (a document that cannot be parsed) and `<name>.torn-<digest>` (bytes that
+ * are no record of a log). They are for people to look at, so they stay, but not without end: after
+ * each new one, those beyond a number and those past an age are removed. The newest never is.
  *
- * How old one is: an id of 16 digits begins with the second in which it was given, since a hard link keeps the times of the file
- * that it is another name of. Of any other name, when the file was last written.
+ * How old one is: an id of 16 digits begins with the second in which it was given, since a hard
+ * link keeps the times of the file that it is another name of. Of any other name, when the file was
+ * last written.
  */
 import { channel } from 'node:diagnostics_channel';
 import { invalidArgument } from '../options.js';
@@ -31,9 +33,10 @@ export interface SetAsideLimits {
 /** The option of every call that sets something aside. */
 export interface SetAsideOptions {
   /**
-   * How much of what was set aside beside the file stays (`<name>.corrupt-…`, `<name>.torn-…`), by number and by age; each call
-   * that sets something aside then removes the rest, never what is newest, and tells the channel `holdfast:set-aside` of
-   * `node:diagnostics_channel` ({@link SetAsideRemoval}). Default: 32 files, 90 days.
+   * How much of what was set aside beside the file stays (`<name>.corrupt-…`, `<name>.torn-…`), by
+   * number and by age; each call that sets something aside then removes the rest, never what is
+   * newest, and tells the channel `holdfast:set-aside` of `node:diagnostics_channel`
+   * ({@link SetAsideRemoval}). Default: 32 files, 90 days.
    */
   readonly keepSetAside?: SetAsideLimits | undefined;
 }

@@ -111,7 +111,9 @@ export function isResumableStageName(name: string): boolean {
   return name.startsWith('.') && name.endsWith(INFIX + RESUMABLE);
 }
 
-/** Makes an empty staged directory, under a fresh name, and owns it. System errors pass as they are. */
+/**
+ * Makes an empty staged directory, under a fresh name, and owns it. System errors pass as they are.
+ */
 export async function createStagedDirectory(
   fs: Fs,
   parent: FsDirectory,

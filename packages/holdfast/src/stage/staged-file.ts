@@ -6,12 +6,14 @@
  *          → size check → owner, xattrs, ACL, mode → fsync
  * publish: rename onto the target (the commit point) → fsync the directory
  *
- * Every name is reached through the directory that was opened at first, without a symlink in any part of its path.
+ * Every name is reached through the directory that was opened at first, without a symlink in any
+ * part of its path.
  *
- * Invariant: the target's name always leads to a complete file. A crash before the rename leaves the old file and an
- * orphan, which the next process sweeps; a crash after it leaves the new file, or, until the directory is synced and
- * after a power loss, still the old one. After a failed fsync the temporary file is discarded and never synced again:
- * the kernel reports a loss once, and a second fsync would say that all is well.
+ * Invariant: the target's name always leads to a complete file. A crash before the rename leaves
+ * the old file and an orphan, which the next process sweeps; a crash after it leaves the new file,
+ * or, until the directory is synced and after a power loss, still the old one. After a failed fsync
+ * the temporary file is discarded and never synced again: the kernel reports a loss once, and a
+ * second fsync would say that all is well.
  */
 import { HoldfastError, errnoOf, isHoldfastError } from '../errors.js';
 import { READ_ONLY, aborted, failure } from '../failure.js';
@@ -31,8 +33,8 @@ import { claim } from './ownership.js';
 import { sweepNext } from './sweep.js';
 
 /**
- * `durable`: what is acknowledged survives a power loss. `atomic`: no sync at all; a process kill leaves old or new, a
- * power loss may leave neither.
+ * `durable`: what is acknowledged survives a power loss. `atomic`: no sync at all; a process kill
+ * leaves old or new, a power loss may leave neither.
  */
 export type Durability = 'durable' | 'atomic';
 
@@ -54,29 +56,35 @@ interface PublishOptions {
   readonly ifExists?: 'replace' | 'fail' | undefined;
 }
 
-/** A complete file, synced if it is to be durable, that belongs to this process until it is published. */
+/**
+ * A complete file, synced if it is to be durable, that belongs to this process until it is
+ * published.
+ */
 export interface StagedFile {
   readonly path: string;
   readonly target: string;
   readonly sizeBytes: number;
   /**
-   * Renames the file onto its target and makes that durable. After a failure with outcome `unchanged` the stage is
-   * still there, to be discarded.
+   * Renames the file onto its target and makes that durable. After a failure with outcome
+   * `unchanged` the stage is still there, to be discarded.
    *
    * @throws HoldfastError ALREADY_EXISTS; TARGET_IS_MOUNT; SYNC_FAILED with outcome `unknown`; IO
    */
   publish(options?: PublishOptions): Promise<void>;
   /** Removes the file. Does nothing after `publish` or `release`, and never fails. */
   discard(): Promise<void>;
-  /** Gives up ownership and leaves the file where it is, for someone else (a journal) to publish. */
+  /**
+   * Gives up ownership and leaves the file where it is, for someone else (a journal) to publish.
+   */
   release(): Promise<void>;
 }
 
 /**
  * Writes a file beside its target, complete in content and attributes.
  *
- * @throws HoldfastError DIRECTORY_NOT_WRITABLE; NO_SPACE; SYNC_FAILED; ABORTED; IO; and those of the data
- *   (UPDATER_FAILED, UNREPRESENTABLE, INVALID_ARGUMENT). All with outcome `unchanged`, and nothing is left behind.
+ * @throws HoldfastError DIRECTORY_NOT_WRITABLE; NO_SPACE; SYNC_FAILED; ABORTED; IO; and those of
+ *   the data (UPDATER_FAILED, UNREPRESENTABLE, INVALID_ARGUMENT). All with outcome `unchanged`, and
+ *   nothing is left behind.
  */
 export async function stageFile(
   fs: Fs,
@@ -111,7 +119,10 @@ export async function stageFile(
 interface CreatedFile {
   readonly directory: FsDirectory;
   readonly file: FsFile;
-  /** Where it lies, when it is to replace something. Asked beforehand: after a failed rename nothing may answer. */
+  /**
+   * Where it lies, when it is to replace something. Asked beforehand: after a failed rename nothing
+   * may answer.
+   */
   readonly filesystem: Filesystem | undefined;
 }
 
@@ -193,7 +204,8 @@ class OwnedFile implements StagedFile {
   async discard(): Promise<void> {
     if (!this.#owned) return;
     this.#owned = false;
-    // Closed first: a filesystem that writes at the close (rclone) would bring back what was unlinked before it.
+    // Closed first: a filesystem that writes at the close (rclone) would bring back what was
+    // unlinked before it.
     await closeQuietly(this.#file);
     try {
       await this.#fs.unlink(this.#directory.at(basename(this.path)));
@@ -233,7 +245,10 @@ async function createOrClose(
   }
 }
 
-/** A sweeper that finds the new file before it is locked takes it for an orphan; then another one is made. */
+/**
+ * A sweeper that finds the new file before it is locked takes it for an orphan; then another one is
+ * made.
+ */
 async function create(
   fs: Fs,
   target: ResolvedName,

@@ -1,12 +1,14 @@
 /**
- * Removes the temporary files that dead processes left in a directory. The first write of a process into a directory
- * does so, which is often enough: a crash is followed by a new process. It is a courtesy to the directory, never a
- * reason for the write to fail: what cannot be read, locked or removed stays. Where other machines may share the
- * filesystem, their locks may not be seen here, so nothing is taken for an orphan there.
+ * Removes the temporary files that dead processes left in a directory. The first write of a process
+ * into a directory does so, which is often enough: a crash is followed by a new process. It is a
+ * courtesy to the directory, never a reason for the write to fail: what cannot be read, locked or
+ * removed stays. Where other machines may share the filesystem, their locks may not be seen here,
+ * so nothing is taken for an orphan there.
  *
- * To read a large directory whole costs more than the write, so it is read in pieces: the first write reads the beginning and a
- * piece from anywhere, each one after it the next piece, until all of it was read. On ext4 any number is a place in a
- * directory, so many processes that write once find all; elsewhere such a number lies beyond the end.
+ * To read a large directory whole costs more than the write, so it is read in pieces: the first
+ * write reads the beginning and a piece from anywhere, each one after it the next piece, until all
+ * of it was read. On ext4 any number is a place in a directory, so many processes that write once
+ * find all; elsewhere such a number lies beyond the end.
  */
 import { filesystemOf } from '../os/filesystem.js';
 import type { DirectoryEntry, Fs, FsDirectory } from '../os/fs.js';
@@ -29,7 +31,9 @@ export async function sweepNext(fs: Fs, directory: string): Promise<void> {
   if (!sweep.isDone) await inLocal(fs, directory, (inside) => sweep.goOn(fs, inside));
 }
 
-/** Removes the orphaned temporary files of a directory, and resolves to the paths that it removed. */
+/**
+ * Removes the orphaned temporary files of a directory, and resolves to the paths that it removed.
+ */
 export async function sweepTemporaryFiles(fs: Fs, directory: string): Promise<readonly string[]> {
   let removed: readonly string[] = [];
   await inLocal(fs, directory, async (inside) => {

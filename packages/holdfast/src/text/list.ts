@@ -86,7 +86,9 @@ export class List {
     this.#pieces.splice(index, 0, { lead: this.#newLead(index), core, gap: '', trail: '' });
   }
 
-  /** The indentation of a line on which a new item stands; `undefined` when it stands beside others. */
+  /**
+   * The indentation of a line on which a new item stands; `undefined` when it stands beside others.
+   */
   get itemIndent(): string | undefined {
     const lead = this.#pieces.find((piece) => piece.lead.includes('\n'))?.lead;
     return lead === undefined ? undefined : lead.slice(lead.lastIndexOf('\n') + 1);

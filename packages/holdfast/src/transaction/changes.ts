@@ -335,7 +335,9 @@ async function planFile(
   return { kind, inode: stage.ino, from: staged.path, to, before, trash };
 }
 
-/** A staged directory may replace the tree that was found when it was staged, or an empty directory. */
+/**
+ * A staged directory may replace the tree that was found when it was staged, or an empty directory.
+ */
 async function mayTakePlaceOf(
   fs: Fs,
   path: string,

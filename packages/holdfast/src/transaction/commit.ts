@@ -1,8 +1,8 @@
 /**
  * Commits the changes of a transaction, all or none.
  *
- * 1. take the lock of every path, in the order of their names: the one order that all transactions share, so no two of
- *    them wait for each other
+ * 1. take the lock of every path, in the order of their names: the one order that all transactions
+ *    share, so no two of them wait for each other
  * 2. bring to their end other commits that died on these paths
  * 3. run the updaters, one after the other, and stage what they give
  * 4. sync the directories that name what was staged
@@ -12,13 +12,15 @@
  * 8. roll it forward (journal/roll-forward.ts): make the moves, sync, remove the journal
  * 9. free the locks, discard what was replaced or removed
  *
- * Invariant: whoever holds the lock of one of the paths sees all changes or none, since the locks are held from 1 to 9,
- * and who gets one of them from a dead process first finds and rolls forward its journal. A crash before 7 leaves
- * stages without an owner, which are swept; a crash after 7 leaves a journal that holds the one right end.
+ * Invariant: whoever holds the lock of one of the paths sees all changes or none, since the locks
+ * are held from 1 to 9, and who gets one of them from a dead process first finds and rolls forward
+ * its journal. A crash before 7 leaves stages without an owner, which are swept; a crash after 7
+ * leaves a journal that holds the one right end.
  *
- * A failure before 7 is `unchanged`. If a move fails in 8 (the kernel refuses one that looked possible in 6), those made
- * are taken back, and it is `unchanged` too; if even that fails it is `committed`, and the journal stays until the next
- * call under the root, or `recover`, has finished it.
+ * A failure before 7 is `unchanged`. If a move fails in 8 (the kernel refuses one that looked
+ * possible in 6), those made are taken back, and it is `unchanged` too; if even that fails it is
+ * `committed`, and the journal stays until the next call under the root, or `recover`, has finished
+ * it.
  */
 import { mountPoints } from '../directory/mount-info.js';
 import { HoldfastError, isHoldfastError, type Outcome } from '../errors.js';
@@ -166,7 +168,10 @@ async function lockOf(fs: Fs, locks: readonly Lock[], change: Change): Promise<L
   return locks.find((lock) => lock.lockPath === lockPath) as Lock;
 }
 
-/** The lock that everyone takes for this path: of a symlink that is removed or renamed, the one of its target. */
+/**
+ * The lock that everyone takes for this path: of a symlink that is removed or renamed, the one of
+ * its target.
+ */
 async function lockPathOf(fs: Fs, path: string): Promise<string> {
   try {
     return await resolveLockPath(fs, path, undefined);
@@ -181,7 +186,10 @@ async function releaseAll(locks: readonly Lock[]): Promise<void> {
   for (const lock of locks.toReversed()) await lock.release();
 }
 
-/** Runs a function in a chain of calls that holds all the locks, so that one that asks for them again is told. */
+/**
+ * Runs a function in a chain of calls that holds all the locks, so that one that asks for them
+ * again is told.
+ */
 function holdingAll<T>(locks: readonly Lock[], fn: () => Promise<T>): Promise<T> {
   const [first, ...rest] = locks;
   return first ? runHolding(first, () => holdingAll(rest, fn)) : fn();

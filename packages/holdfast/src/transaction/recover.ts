@@ -13,7 +13,10 @@ import { discardAll } from './discard.js';
 export interface RecoverOptions {
   /** Only says what would be done; nothing is changed. */
   readonly dryRun?: boolean | undefined;
-  /** How long to wait, in milliseconds, for a commit that is under way; without it the wait has no end. */
+  /**
+   * How long to wait, in milliseconds, for a commit that is under way; without it the wait has no
+   * end.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
@@ -24,16 +27,19 @@ export interface RecoverOptions {
 const optionNames = ['dryRun', 'timeoutMs', 'signal', 'fs'] as const;
 
 /**
- * Brings a transaction on this root whose process died to its end: a journal that is whole is rolled forward, and a torn
- * one is thrown away. So too an overwrite in place (`inPlace`) of a file in this directory. Every other call of Holdfast on a path below the root does the same first; nobody needs to call
- * this, but an operator may want to, and to see what was found.
+ * Brings a transaction on this root whose process died to its end: a journal that is whole is
+ * rolled forward, and a torn one is thrown away. So too an overwrite in place (`inPlace`) of a file
+ * in this directory. Every other call of Holdfast on a path below the root does the same first;
+ * nobody needs to call this, but an operator may want to, and to see what was found.
  *
- * May be killed at any point and called again; a second call does what the first one left. Two at once wait for each
- * other. After a failure the journal is still there. Staged things without a journal are orphans: see `sweepOrphans`.
+ * May be killed at any point and called again; a second call does what the first one left. Two at
+ * once wait for each other. After a failure the journal is still there. Staged things without a
+ * journal are orphans: see `sweepOrphans`.
  *
  * @param root - the root that was given to `transaction`
- * @throws HoldfastError DAMAGED_JOURNAL, with nothing touched, for a journal that is not ours, not of this directory, of
- *   another user, or damaged as no crash can damage it; NOT_FOUND; LOCK_TIMEOUT; ABORTED; IO
+ * @throws HoldfastError DAMAGED_JOURNAL, with nothing touched, for a journal that is not ours, not
+ *   of this directory, of another user, or damaged as no crash can damage it; NOT_FOUND;
+ *   LOCK_TIMEOUT; ABORTED; IO
  */
 export async function recover(root: string, options: RecoverOptions = {}): Promise<Recovery> {
   checkOptions('recover', options, optionNames);

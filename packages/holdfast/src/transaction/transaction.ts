@@ -1,10 +1,11 @@
 /**
- * Several paths, one commit. The caller's function names the changes; then all of them happen, or none
- * (transaction/commit.ts has the order of the steps).
+ * Several paths, one commit. The caller's function names the changes; then all of them happen, or
+ * none (transaction/commit.ts has the order of the steps).
  *
- * What needs no lock is done while the function runs: files and directories are staged, which may take long and keeps
- * nobody waiting. What needs the locks is done afterwards, when every path is known: so the locks can be taken in one
- * order, and are held only while the updaters run and the commit is made.
+ * What needs no lock is done while the function runs: files and directories are staged, which may
+ * take long and keeps nobody waiting. What needs the locks is done afterwards, when every path is
+ * known: so the locks can be taken in one order, and are held only while the updaters run and the
+ * commit is made.
  */
 import { checkPublishOptions } from '../directory/check-publish-options.js';
 import type { Fill } from '../directory/prepare-tree.js';
@@ -57,7 +58,10 @@ import { discardAll } from './discard.js';
 
 /** How a transaction waits and works. */
 export interface TransactionOptions {
-  /** How long to wait for all the locks together, in milliseconds; 0 tries once; without it the wait has no end. */
+  /**
+   * How long to wait for all the locks together, in milliseconds; 0 tries once; without it the wait
+   * has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the transaction, until its commit point. */
   readonly signal?: AbortSignal | undefined;
@@ -103,17 +107,18 @@ export type TransactionTextOptions<T> = Omit<TransactionJsonOptions<T>, 'indent'
 export type TransactionDirectoryOptions = Omit<StagedDirectoryOptions, 'signal'>;
 
 /**
- * What a transaction is to do. Paths are relative to its root, or absolute. Each call resolves when its path is found
- * to be good and what can be staged is staged; nothing is visible before the commit. A call that fails, awaited or not,
- * makes the whole transaction fail.
+ * What a transaction is to do. Paths are relative to its root, or absolute. Each call resolves when
+ * its path is found to be good and what can be staged is staged; nothing is visible before the
+ * commit. A call that fails, awaited or not, makes the whole transaction fail.
  */
 export interface Transaction {
   /** Replaces a file whole, or makes it, as `replaceFile` does. Symlinks are followed. */
   replaceFile(path: string, data: FileData, options?: TransactionFileOptions): Promise<void>;
   /**
-   * Updates a JSON document, as `updateJson` does; symlinks are followed. The updater runs at the commit, when the locks
-   * of all paths are held, and the updaters of a transaction run one after the other in the order of these calls: a
-   * later one may use what an earlier one has found. What an updater throws fails the transaction.
+   * Updates a JSON document, as `updateJson` does; symlinks are followed. The updater runs at the
+   * commit, when the locks of all paths are held, and the updaters of a transaction run one after
+   * the other in the order of these calls: a later one may use what an earlier one has found. What
+   * an updater throws fails the transaction.
    */
   updateJson<T = JsonObject>(
     path: string,
@@ -151,8 +156,9 @@ export interface Transaction {
     options?: TransactionTextOptions<T>,
   ): Promise<void>;
   /**
-   * Publishes a whole directory, as `publishDirectory` does; symlinks are followed. It is always made durable, and its
-   * journal stands in for an exchange where there is none, so it has no options `durability` and `withoutExchange`.
+   * Publishes a whole directory, as `publishDirectory` does; symlinks are followed. It is always
+   * made durable, and its journal stands in for an exchange where there is none, so it has no
+   * options `durability` and `withoutExchange`.
    */
   publishDirectory(
     path: string,
@@ -189,26 +195,28 @@ const directoryOptionNames = [
 /**
  * Changes several paths below one directory, all or none.
  *
- * After success every change is made and durable. After a failure with outcome `unchanged` none is, and nothing is left
- * behind; with outcome `committed` (a step after the commit point failed) the next call of Holdfast on a path below the
- * root, or `recover`, completes them all; with `unknown` (the journal could not be synced) it completes all or none.
- * A process that dies at any instant leaves all or none as well, for everyone who reads under `withLock`.
+ * After success every change is made and durable. After a failure with outcome `unchanged` none is,
+ * and nothing is left behind; with outcome `committed` (a step after the commit point failed) the
+ * next call of Holdfast on a path below the root, or `recover`, completes them all; with `unknown`
+ * (the journal could not be synced) it completes all or none. A process that dies at any instant
+ * leaves all or none as well, for everyone who reads under `withLock`.
  *
- * Locks: every path named has its own, `<path>.lock`, taken in the order of their names when `fn` has returned, and held
- * until the commit is done. So transactions and the other calls of Holdfast never wait for each other in a circle.
- * While `fn` runs no lock is held; what it reads by itself may have changed by the commit.
+ * Locks: every path named has its own, `<path>.lock`, taken in the order of their names when `fn`
+ * has returned, and held until the commit is done. So transactions and the other calls of Holdfast
+ * never wait for each other in a circle. While `fn` runs no lock is held; what it reads by itself
+ * may have changed by the commit.
  *
- * Not promised: that readers without a lock see all changes at one instant (each path by itself is old or new, never a
- * mix); protection from programs that take no locks. Recovery knows files by their inode numbers, so the filesystem
- * must keep them (ext4, xfs, btrfs, tmpfs and NFS do).
+ * Not promised: that readers without a lock see all changes at one instant (each path by itself is
+ * old or new, never a mix); protection from programs that take no locks. Recovery knows files by
+ * their inode numbers, so the filesystem must keep them (ext4, xfs, btrfs, tmpfs and NFS do).
  *
  * @param root - an existing directory; no path may lead out of it
  * @param fn - names the changes; what it throws ends the transaction, and is passed on as it is
  * @returns what `fn` returned
- * @throws HoldfastError PATH_ESCAPES; PATH_CONFLICT for a path named twice, also by another name or letter case, or
- *   inside another; NOT_FOUND; ALREADY_EXISTS; UNSUPPORTED_TARGET; TARGET_CHANGED; TARGET_IS_MOUNT; CROSS_DEVICE;
- *    LOCK_TIMEOUT; LOCK_NESTED; ABORTED; NO_SPACE; SYNC_FAILED; DAMAGED_JOURNAL; INVALID_ARGUMENT; IO; and for its JSON
- *   documents those of `updateJson`
+ * @throws HoldfastError PATH_ESCAPES; PATH_CONFLICT for a path named twice, also by another name or
+ *   letter case, or inside another; NOT_FOUND; ALREADY_EXISTS; UNSUPPORTED_TARGET; TARGET_CHANGED;
+ *   TARGET_IS_MOUNT; CROSS_DEVICE; LOCK_TIMEOUT; LOCK_NESTED; ABORTED; NO_SPACE; SYNC_FAILED;
+ *   DAMAGED_JOURNAL; INVALID_ARGUMENT; IO; and for its JSON documents those of `updateJson`
  */
 export async function transaction<T>(
   root: string,
@@ -226,7 +234,10 @@ export async function transaction<T>(
   return value;
 }
 
-/** A call of a transaction that updates a document: what its options are judged by, and how its content is read. */
+/**
+ * A call of a transaction that updates a document: what its options are judged by, and how its
+ * content is read.
+ */
 interface StagedCall extends UpdateCall {
   readonly syntax: (call: string) => Syntax | Promise<Syntax>;
   readonly check?:
@@ -239,7 +250,10 @@ class OpenTransaction implements Transaction {
   readonly #options: TransactionOptions;
   readonly #paths: ClaimedPaths;
   readonly #calls: TaskGroup;
-  /** By the order of the calls, which is that of the updaters, and not always that in which they are staged. */
+  /**
+   * By the order of the calls, which is that of the updaters, and not always that in which they are
+   * staged.
+   */
   readonly #staged = new Map<number, Change>();
   #callCount = 0;
 
@@ -344,7 +358,10 @@ class OpenTransaction implements Transaction {
     });
   }
 
-  /** Lets the function name its changes, and waits for everything that it started, also when it failed. */
+  /**
+   * Lets the function name its changes, and waits for everything that it started, also when it
+   * failed.
+   */
   async collect<T>(fn: (tx: Transaction) => T | Promise<T>): Promise<T> {
     try {
       const value = await fn(this);
@@ -361,7 +378,10 @@ class OpenTransaction implements Transaction {
     }
   }
 
-  /** Commits, and discards what was replaced. What a journal may still publish is left to it, also by a failure. */
+  /**
+   * Commits, and discards what was replaced. What a journal may still publish is left to it, also
+   * by a failure.
+   */
   async commit(): Promise<void> {
     try {
       if (this.#changes.length === 0) return;
@@ -448,7 +468,10 @@ function refuseOther(path: string, kind: string, wanted: 'file' | 'directory'): 
   });
 }
 
-/** The calls that ran beside the first one that failed were ended by it; that they say so is nothing new. */
+/**
+ * The calls that ran beside the first one that failed were ended by it; that they say so is nothing
+ * new.
+ */
 function callFailed(root: string, first: unknown, rest: readonly unknown[]): unknown {
   const others = rest.filter((error) => !(isError(error) && error.cause === first));
   if (!isHoldfastError(first) || others.length === 0) return first;

@@ -1,7 +1,8 @@
 /**
- * Waits until what a path leads to may be another: the kernel told of a change in one of the directories on the way (way.ts), or
- * it is time to look without that. Every directory on the way is watched before a look begins, so that nothing that happens after
- * it is missed. The kernel's word is only a reason to look.
+ * Waits until what a path leads to may be another: the kernel told of a change in one of the
+ * directories on the way (way.ts), or it is time to look without that. Every directory on the way
+ * is watched before a look begins, so that nothing that happens after it is missed. The kernel's
+ * word is only a reason to look.
  */
 import { aborted } from '../failure.js';
 import { checkPath, invalidArgument } from '../options.js';
@@ -17,8 +18,9 @@ export interface WatchOptions {
   /** Whether the watch keeps the process alive; `false` by default. */
   readonly persistent?: boolean | undefined;
   /**
-   * How often the file is read where the kernel does not tell of changes (network, 9p and FUSE filesystems, overlays), in
-   * milliseconds; 1000 by default. Elsewhere it is read ten times less often than that, whatever the kernel tells.
+   * How often the file is read where the kernel does not tell of changes (network, 9p and FUSE
+   * filesystems, overlays), in milliseconds; 1000 by default. Elsewhere it is read ten times less
+   * often than that, whatever the kernel tells.
    */
   readonly pollMs?: number | undefined;
 }
@@ -101,7 +103,10 @@ export class Changes {
     this.#wake?.();
   };
 
-  /** Watches the directories on the way, and no others. Gives back whether the kernel tells of all that happens in them. */
+  /**
+   * Watches the directories on the way, and no others. Gives back whether the kernel tells of all
+   * that happens in them.
+   */
   async #watchWay(): Promise<boolean> {
     this.#way = await wayTo(this.#fs, this.#path);
     for (const [directory, { watch }] of this.#watches) {
@@ -139,7 +144,8 @@ export class Changes {
         watch.close();
         return true;
       }
-      // Which directory it is that the kernel watches now is known if it is the same before and after.
+      // Which directory it is that the kernel watches now is known if it is the same before and
+      // after.
       this.#watches.set(directory, { identity, watch });
     }
     const { isLocal, name } = await filesystemOf(this.#fs, directory);

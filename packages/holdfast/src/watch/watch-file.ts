@@ -1,12 +1,15 @@
 /**
  * Tells what a file holds, now and after every change.
  *
- * 1. watch every directory on the way to the file (changes.ts), so that nothing that happens after 2 is missed
- * 2. read the file whole; twice, until both are the same: what is being written in place is not taken for its state
+ * 1. watch every directory on the way to the file (changes.ts), so that nothing that happens after
+ *    2 is missed
+ * 2. read the file whole; twice, until both are the same: what is being written in place is not
+ *    taken for its state
  * 3. if the bytes are others than those told last, tell them
  * 4. wait until the kernel tells of a change, or until it is time to look without that
  *
- * The kernel's word is only a reason to look: the bytes alone say whether there is something to tell.
+ * The kernel's word is only a reason to look: the bytes alone say whether there is something to
+ * tell.
  */
 import { Buffer } from 'node:buffer';
 import { readBytes } from '../document/read-bytes.js';
@@ -23,14 +26,16 @@ const BETWEEN_LOOKS_MS = 20;
 const LONGEST_MS = 250;
 
 /**
- * Watches a file: an async iterable of its content, now and after every change; `undefined` while there is none.
+ * Watches a file: an async iterable of its content, now and after every change; `undefined` while
+ * there is none.
  *
- * It may be replaced by a rename, written in place, removed, made later, reached through symlinks, replaced together with its
- * directory. The last state is always told; states in between may be left out; the same content is not told twice in a row.
- * Leaving the loop, `return()` or the signal frees everything. The file is neither locked nor changed.
+ * It may be replaced by a rename, written in place, removed, made later, reached through symlinks,
+ * replaced together with its directory. The last state is always told; states in between may be
+ * left out; the same content is not told twice in a row. Leaving the loop, `return()` or the signal
+ * frees everything. The file is neither locked nor changed.
  *
- * Not promised: to tell a file that is being written in place from one that is so, where its writer rests for longer than a
- * moment in the middle.
+ * Not promised: to tell a file that is being written in place from one that is so, where its writer
+ * rests for longer than a moment in the middle.
  *
  * @throws HoldfastError ABORTED; UNSUPPORTED_TARGET for what is no file; INVALID_ARGUMENT; IO
  */

@@ -8,18 +8,22 @@ import { Watch } from './watch-file.js';
 
 /** How a JSON document is watched. */
 export interface WatchJsonOptions extends WatchOptions {
-  /** `jsonc`: comments and trailing commas may be in it. By default a file named `.jsonc` is such a document. */
+  /**
+   * `jsonc`: comments and trailing commas may be in it. By default a file named `.jsonc` is such a
+   * document.
+   */
   readonly syntax?: JsonSyntaxName | undefined;
 }
 
 /**
- * Watches a JSON document as `watchFile` watches a file: an async iterable of its value, now and after every change of its
- * text; `undefined` while the file is missing or empty.
+ * Watches a JSON document as `watchFile` watches a file: an async iterable of its value, now and
+ * after every change of its text; `undefined` while the file is missing or empty.
  *
- * What cannot be parsed is looked at again for a quarter of a second; if it stays so, that is CORRUPT_DOCUMENT, which ends
- * the watch.
+ * What cannot be parsed is looked at again for a quarter of a second; if it stays so, that is
+ * CORRUPT_DOCUMENT, which ends the watch.
  *
- * @throws HoldfastError CORRUPT_DOCUMENT and UNREPRESENTABLE, as `readJson`; and those of `watchFile`
+ * @throws HoldfastError CORRUPT_DOCUMENT and UNREPRESENTABLE, as `readJson`; and those of
+ *   `watchFile`
  */
 export function watchJson<T = JsonValue>(
   path: string,

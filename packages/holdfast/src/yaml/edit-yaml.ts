@@ -262,7 +262,9 @@ class Editor {
     }
   }
 
-  /** Whether something stands before the entry on its line: the dash of a sequence that it is in. */
+  /**
+   * Whether something stands before the entry on its line: the dash of a sequence that it is in.
+   */
   #isBehind({ start }: YamlEntry): boolean {
     return this.#text.slice(startOfLine(this.#text, start), start).trim() !== '';
   }

@@ -943,7 +943,10 @@ test('where other machines may rename things, one that was overtaken asks for th
   assert.ok(between.slice(0, between.indexOf(look)).includes(`openDirectory ${root}`));
 });
 
-/** As it looks on a server: what is known of names may be old, and the lock of a directory is its machine's alone. */
+/**
+ * As it looks on a server: what is known of names may be old, and the lock of a directory is its
+ * machine's alone.
+ */
 function onNfs(fs: Fs): Fs {
   return new Proxy(fs, {
     get(inner, name) {

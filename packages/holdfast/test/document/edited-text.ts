@@ -1,4 +1,7 @@
-/** Random changes of the value of a generated text, and what must be true of the text that an update makes of it. */
+/**
+ * Random changes of the value of a generated text, and what must be true of the text that an update
+ * makes of it.
+ */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import * as fc from 'fast-check';
@@ -6,7 +9,10 @@ import { isHoldfastError } from 'holdfast';
 import { isSameData } from '#src/document/plain-data.js';
 import type { Document, Syntax } from '#src/document/syntax.js';
 
-/** A text, and of which member each of its marked lines is. A mark is a comment like `#m12`, at the end of a line. */
+/**
+ * A text, and of which member each of its marked lines is. A mark is a comment like `#m12`, at the
+ * end of a line.
+ */
 export interface GeneratedText {
   readonly text: string;
   readonly marks: ReadonlyMap<string, readonly (string | number)[]>;
@@ -126,7 +132,9 @@ export function checkChanged(
   return made;
 }
 
-/** A tag says what a value is, and is not taken away: another kind of value behind it is refused. */
+/**
+ * A tag says what a value is, and is not taken away: another kind of value behind it is refused.
+ */
 function acceptOrRefuse(document: Document, value: unknown, text: string): unknown {
   try {
     return document.accept(value);

@@ -1,4 +1,7 @@
-/** What TOML and YAML documents hold after an update, as parsers of another language see it: Python's tomllib and ruamel.yaml. */
+/**
+ * What TOML and YAML documents hold after an update, as parsers of another language see it:
+ * Python's tomllib and ruamel.yaml.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -47,7 +50,8 @@ for (const [kind, generated, load, read] of [
     const directory = temporaryDirectory(t);
     const syntax = await load('test');
     const list: unknown[] = [];
-    // Of a text block at the end of a file without a last line end `yaml` says that it has one, and ruamel.yaml that it has none.
+    // Of a text block at the end of a file without a last line end `yaml` says that it has one, and
+    // ruamel.yaml that it has none.
     const told = generated.filter(({ text }) => kind === 'toml' || text.endsWith('\n'));
     for (const [text, change] of fc.sample(fc.tuple(told, changes), 300)) {
       const path = `${directory}/${list.length}.${kind}`;

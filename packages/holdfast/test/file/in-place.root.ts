@@ -1,6 +1,7 @@
 /**
- * An overwrite in place where a file cannot be replaced: it is a mount point, it has hard links, its directory is not this user's.
- * On each filesystem a process dies at each of its writes to the file; then another one reads, and finishes.
+ * An overwrite in place where a file cannot be replaced: it is a mount point, it has hard links,
+ * its directory is not this user's. On each filesystem a process dies at each of its writes to the
+ * file; then another one reads, and finishes.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

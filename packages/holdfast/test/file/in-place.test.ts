@@ -1,4 +1,7 @@
-/** An overwrite in place: a redo copy first, so that whoever reads by Holdfast sees the old content or the new one. */
+/**
+ * An overwrite in place: a redo copy first, so that whoever reads by Holdfast sees the old content
+ * or the new one.
+ */
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
@@ -52,7 +55,10 @@ function twoDirectories(t: TestContext): { readonly directory: string; readonly 
   return { directory, state };
 }
 
-/** A filesystem on which one file takes so many writes; from then on it fails, and so does all that would clean up. */
+/**
+ * A filesystem on which one file takes so many writes; from then on it fails, and so does all that
+ * would clean up.
+ */
 function dyingAfter(path: string, writes: number, code: 'EIO' | 'ENOSPC' = 'EIO'): Fs {
   let left = writes;
   const die = (): void => {
@@ -84,7 +90,9 @@ function dyingAfter(path: string, writes: number, code: 'EIO' | 'ENOSPC' = 'EIO'
   };
 }
 
-/** A filesystem that remembers of one file what is long past, unless it is asked for what is so now. */
+/**
+ * A filesystem that remembers of one file what is long past, unless it is asked for what is so now.
+ */
 function stale(path: string, fs: Fs = nodeFileSystem): Fs {
   return {
     ...fs,

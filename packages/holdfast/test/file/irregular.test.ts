@@ -37,7 +37,10 @@ const calls = `
     console.log(name, seen);
   }`;
 
-/** What each call says of the path, in a process of its own: one that waits would keep it from ending. */
+/**
+ * What each call says of the path, in a process of its own: one that waits would keep it from
+ * ending.
+ */
 function callAll(path: string, lie = ''): readonly string[] {
   const { stdout, stderr, signal } = spawnSync(
     process.execPath,

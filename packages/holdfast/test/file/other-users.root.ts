@@ -1,4 +1,7 @@
-/** Two users on one machine: whose symlinks are followed, who gets a secret, and who may read what is set aside. */
+/**
+ * Two users on one machine: whose symlinks are followed, who gets a secret, and who may read what
+ * is set aside.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

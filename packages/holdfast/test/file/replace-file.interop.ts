@@ -1,4 +1,7 @@
-/** What replaceFile keeps of the file that it replaces, as other programs see it: attributes and access lists. */
+/**
+ * What replaceFile keeps of the file that it replaces, as other programs see it: attributes and
+ * access lists.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';

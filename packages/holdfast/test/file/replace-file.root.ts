@@ -1,4 +1,7 @@
-/** replaceFile where only root can bring the trouble about: full disks, quotas, mounts, other users, namespaces. */
+/**
+ * replaceFile where only root can bring the trouble about: full disks, quotas, mounts, other users,
+ * namespaces.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {

@@ -29,7 +29,10 @@ const code = (name: Parameters<typeof isHoldfastError>[1]) => (error: unknown) =
   isHoldfastError(error, name);
 const permissions = (path: string): number => statSync(path).mode & 0o7777;
 
-/** The real filesystem, with some methods of the files that it creates exclusively (the stages) replaced. */
+/**
+ * The real filesystem, with some methods of the files that it creates exclusively (the stages)
+ * replaced.
+ */
 function withStages(change: (file: FsFile) => void): Fs {
   return {
     ...nodeFileSystem,

@@ -15,7 +15,10 @@ function fileWith(t: TestContext, content: string): string {
   return path;
 }
 
-/** A filesystem that changes a file after so many reads of it have begun: another program that writes it in place. */
+/**
+ * A filesystem that changes a file after so many reads of it have begun: another program that
+ * writes it in place.
+ */
 function writtenAfter(reads: number, change: () => void): Fs {
   let left = reads;
   return {

@@ -13,7 +13,10 @@ const value = fc
   .jsonValue({ maxDepth: 2 })
   .map((made) => JSON.parse(JSON.stringify(made)) as JsonValue);
 
-/** What happens to the document: an update, several that share a commit, or a write by another program. */
+/**
+ * What happens to the document: an update, several that share a commit, or a write by another
+ * program.
+ */
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('set' as const), key, value }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), key, value }) },

@@ -9,7 +9,10 @@ import { nodeFileSystem, systemError, type Fs, type FsFile } from 'holdfast/os';
 const code = (name: Parameters<typeof isHoldfastError>[1]) => (error: unknown) =>
   isHoldfastError(error, name);
 
-/** A filesystem of its own has queues of its own, so two of them are to each other like two processes. */
+/**
+ * A filesystem of its own has queues of its own, so two of them are to each other like two
+ * processes.
+ */
 function otherProcess(): Fs {
   return { ...nodeFileSystem };
 }

@@ -1,4 +1,7 @@
-/** Programs that poll a lock, beside a loop that takes it again and again; on a filesystem that tells of them what the test says. */
+/**
+ * Programs that poll a lock, beside a loop that takes it again and again; on a filesystem that
+ * tells of them what the test says.
+ */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { nodeFileSystem } from 'holdfast/os';
@@ -27,7 +30,9 @@ class Loop {
     this.#events.closed += closed;
   }
 
-  /** This process opens the file, has the lock while others do what they do, and closes the file. */
+  /**
+   * This process opens the file, has the lock while others do what they do, and closes the file.
+   */
   hold(opened: number, closed: number, ownWaiters = false): void {
     this.others(1, 0);
     this.pollers.began();

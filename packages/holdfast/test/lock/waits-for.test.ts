@@ -1,4 +1,7 @@
-/** Chains of calls that would wait for themselves by way of others, and what a call that gives up says of those it waited for. */
+/**
+ * Chains of calls that would wait for themselves by way of others, and what a call that gives up
+ * says of those it waited for.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';

@@ -53,7 +53,10 @@ async function publishCounts(): Promise<unknown> {
   );
 }
 
-/** Another machine may publish meanwhile: then this one is refused, and begins anew with what is there now. */
+/**
+ * Another machine may publish meanwhile: then this one is refused, and begins anew with what is
+ * there now.
+ */
 async function untilPublished(publish: () => Promise<unknown>): Promise<void> {
   for (;;) {
     try {

@@ -1,4 +1,7 @@
-/** Two machines that share a directory by NFS: whatever both change, no acknowledged change of either is lost. */
+/**
+ * Two machines that share a directory by NFS: whatever both change, no acknowledged change of
+ * either is lost.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';

@@ -20,7 +20,10 @@ const ESTALE = 116;
 const lookingCalls = ['open', 'lstat', 'readlink', 'realpath'] as const;
 type Look = (typeof lookingCalls)[number];
 
-/** The same filesystem, with something done before every look at a name, and a mount table that says FUSE. */
+/**
+ * The same filesystem, with something done before every look at a name, and a mount table that says
+ * FUSE.
+ */
 function looking(before: (call: Look, path: string) => void, type = 'fuse.bindfs'): Fs {
   const watched = lookingCalls.map((name) => {
     const look = nodeFileSystem[name] as (path: string, ...rest: unknown[]) => Promise<unknown>;

@@ -1,4 +1,7 @@
-/** Whose symlinks are followed, by the kernel's rule for directories in which everybody may make names. */
+/**
+ * Whose symlinks are followed, by the kernel's rule for directories in which everybody may make
+ * names.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,6 @@
-/** A client of a network filesystem that remembers where a name led, until its directory is opened. */
+/**
+ * A client of a network filesystem that remembers where a name led, until its directory is opened.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
@@ -18,8 +20,8 @@ interface Client {
 }
 
 /**
- * What the client remembers of `NAME` is a file `before-NAME`. Opening a lock file brings the memory back: someone on this
- * machine looked while the lock was waited for.
+ * What the client remembers of `NAME` is a file `before-NAME`. Opening a lock file brings the
+ * memory back: someone on this machine looked while the lock was waited for.
  */
 function client(t: TestContext, name: string): Client {
   const directory = temporaryDirectory(t);

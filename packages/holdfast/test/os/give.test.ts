@@ -1,4 +1,7 @@
-/** What root makes in a user's directory, without being root: on a filesystem that says so, whose descriptors note who gets what. */
+/**
+ * What root makes in a user's directory, without being root: on a filesystem that says so, whose
+ * descriptors note who gets what.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -10,7 +13,10 @@ import { isGiven } from '#src/os/owner.js';
 const ROOT = 0;
 const USER = 1234;
 
-/** Root's, whoever runs the test: every descriptor is of a thing of root's, and tells of it when it is given away. */
+/**
+ * Root's, whoever runs the test: every descriptor is of a thing of root's, and tells of it when it
+ * is given away.
+ */
 function fileSystemOfRoot(given: string[]): Fs {
   const noted = <H extends FsDirectory>(handle: H): H => {
     const stat = handle.stat.bind(handle);

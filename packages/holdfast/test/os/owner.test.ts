@@ -1,4 +1,7 @@
-/** Whose a thing is, for a user to whom nothing on this disk belongs; with two real users: two-users.root.ts. */
+/**
+ * Whose a thing is, for a user to whom nothing on this disk belongs; with two real users:
+ * two-users.root.ts.
+ */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * A real second process exchanges a directory and a symlink, as fast as it can, while this one walks, removes, sweeps,
- * writes, publishes and rolls journals forward. Two thousand rounds in all, ten thousand with HOLDFAST_RUNS=5; nothing
- * outside is ever touched. Both sides run freely: no one waits for a moment, the kernel decides which comes first.
+ * A real second process exchanges a directory and a symlink, as fast as it can, while this one
+ * walks, removes, sweeps, writes, publishes and rolls journals forward. Two thousand rounds in all,
+ * ten thousand with HOLDFAST_RUNS=5; nothing outside is ever touched. Both sides run freely: no one
+ * waits for a moment, the kernel decides which comes first.
  */
 import assert from 'node:assert/strict';
 import { lstatSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -39,7 +40,10 @@ const OUTSIDE = ['a', 'b', 'broken', 'deeper/c', 'deeper/d', 'precious'];
 /** What a dead process has left, here and there. */
 const ORPHAN = stagedDirectoryName('left');
 
-/** Runs the rounds against a process that exchanges `<tree>/sub` and a symlink to a directory outside. */
+/**
+ * Runs the rounds against a process that exchanges `<tree>/sub` and a symlink to a directory
+ * outside.
+ */
 async function race(
   t: TestContext,
   treeName: string,
@@ -130,10 +134,16 @@ test(
   },
 );
 
-/** As if every path had been made canonical before the exchanges began: a symlink that is there from then on is not followed. */
+/**
+ * As if every path had been made canonical before the exchanges began: a symlink that is there from
+ * then on is not followed.
+ */
 const pinned: Fs = { ...fs, realpath: async (path) => path };
 
-/** What calls do in `<tree>/sub`; each is made by name, in a directory that somebody else keeps exchanging. */
+/**
+ * What calls do in `<tree>/sub`; each is made by name, in a directory that somebody else keeps
+ * exchanging.
+ */
 const calls: Readonly<Record<string, (sub: string, number: number) => Promise<unknown>>> = {
   'makes a file': (sub) => replaceFile(join(sub, 'made'), 'new', { fs: pinned }),
   'replaces a file': (sub) => replaceFile(join(sub, 'a'), 'new', { mode: 0o600, fs: pinned }),

@@ -1,4 +1,7 @@
-/** A koffi that calls nothing: it notes what is loaded, declared and called, and answers from a table. */
+/**
+ * A koffi that calls nothing: it notes what is loaded, declared and called, and answers from a
+ * table.
+ */
 export type Koffi = typeof import('koffi');
 export type Answer = (...args: unknown[]) => number;
 
@@ -9,7 +12,9 @@ export interface RecordedKoffi {
   readonly libraries: string[];
 }
 
-/** @param answers - what the functions give, 0 by default; @param errno - what errno is afterwards */
+/**
+ * @param answers - what the functions give, 0 by default; @param errno - what errno is afterwards
+ */
 export function recordedKoffi(answers: Readonly<Record<string, Answer>>, errno = 0): RecordedKoffi {
   const calls: unknown[][] = [];
   const libraries: string[] = [];

@@ -1,4 +1,7 @@
-/** Trees walked and removed while another program exchanges what is in them: each step at its worst instant. */
+/**
+ * Trees walked and removed while another program exchanges what is in them: each step at its worst
+ * instant.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -28,7 +31,9 @@ interface Trap {
   readonly spring: () => void;
 }
 
-/** A tree, a directory outside of it, and a trap: a symlink to that directory, or another directory. */
+/**
+ * A tree, a directory outside of it, and a trap: a symlink to that directory, or another directory.
+ */
 function trap(t: TestContext, what: 'symlink' | 'directory', treeName = 'tree'): Trap {
   const base = temporaryDirectory(t);
   const tree = join(base, treeName);

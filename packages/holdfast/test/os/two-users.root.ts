@@ -1,4 +1,7 @@
-/** Two users in a sticky directory and in one of their group: nobody sweeps, resumes, keeps or believes what the other owns. */
+/**
+ * Two users in a sticky directory and in one of their group: nobody sweeps, resumes, keeps or
+ * believes what the other owns.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {

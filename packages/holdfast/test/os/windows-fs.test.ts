@@ -1,4 +1,7 @@
-/** What the filesystem of Windows does beyond Node's, over a native layer that plays its part; runs anywhere. */
+/**
+ * What the filesystem of Windows does beyond Node's, over a native layer that plays its part; runs
+ * anywhere.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';

@@ -1,4 +1,7 @@
-/** The calls that Windows gets, over a recorded native layer: what no test under Wine can show. Runs anywhere. */
+/**
+ * The calls that Windows gets, over a recorded native layer: what no test under Wine can show. Runs
+ * anywhere.
+ */
 import assert from 'node:assert/strict';
 import { toNamespacedPath } from 'node:path';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * A program that appends numbered records to a log one after another, and prints each number once it is acknowledged:
- * append-child.js LOG WRITER FIRST END
+ * A program that appends numbered records to a log one after another, and prints each number once
+ * it is acknowledged: append-child.js LOG WRITER FIRST END
  */
 import { writeSync } from 'node:fs';
 import { appendRecords } from 'holdfast';

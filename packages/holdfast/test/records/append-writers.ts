@@ -1,4 +1,7 @@
-/** Many processes that append to one log, are killed and started again, and what must be in the log afterwards. */
+/**
+ * Many processes that append to one log, are killed and started again, and what must be in the log
+ * afterwards.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +19,10 @@ export interface Work {
   /** The first number of each writer, and the one after its last. */
   readonly first: number;
   readonly end: number;
-  /** Kills a writer, in the midst of whatever it does, when it has acknowledged so many records since its start. */
+  /**
+   * Kills a writer, in the midst of whatever it does, when it has acknowledged so many records
+   * since its start.
+   */
   readonly killAfter?: (writer: number, life: number) => number;
 }
 
@@ -44,7 +50,8 @@ async function runWriter(
   let first = work.first;
   for (let kills = 0; ; kills += 1) {
     if (await liveOnce(work, writer, first, kills, acknowledged)) return { acknowledged, kills };
-    // The record that was under way when its writer died may be there or not, so the next life passes over it.
+    // The record that was under way when its writer died may be there or not, so the next life
+    // passes over it.
     first = (acknowledged.at(-1) ?? first - 1) + 2;
   }
 }
@@ -70,7 +77,10 @@ async function liveOnce(
   return code === 0;
 }
 
-/** Every record is whole and there once, every acknowledged one is there, each writer's in order; tells how many. */
+/**
+ * Every record is whole and there once, every acknowledged one is there, each writer's in order;
+ * tells how many.
+ */
 export async function checkLog(log: string, { acknowledged }: Done): Promise<number> {
   const found = acknowledged.map((): number[] => []);
   let count = 0;

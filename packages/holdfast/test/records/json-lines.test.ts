@@ -21,7 +21,8 @@ test('any record comes back as it was, from one line that is one for every progr
   const record = fc.dictionary(nastyText, fc.oneof(nastyText, fc.jsonValue({ maxDepth: 3 })));
   fc.assert(
     fc.property(fc.array(record), (records) => {
-      // What JSON.parse gives back is compared, so that -0 and the like are none of this test's concern.
+      // What JSON.parse gives back is compared, so that -0 and the like are none of this test's
+      // concern.
       const plain = JSON.parse(JSON.stringify(records)) as LogRecord[];
       const text = jsonLines.prepare(plain, 'log').encode(head);
       const lines = text.split('\n');

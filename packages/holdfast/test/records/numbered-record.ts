@@ -1,4 +1,7 @@
-/** The record that a writer appends under a number: short and nasty, now and then a megabyte of the same. */
+/**
+ * The record that a writer appends under a number: short and nasty, now and then a megabyte of the
+ * same.
+ */
 export interface NumberedRecord {
   readonly writer: number;
   readonly number: number;

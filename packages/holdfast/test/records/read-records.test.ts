@@ -171,7 +171,10 @@ test('a directory is refused, and so is a misspelt option', async (t) => {
   );
 });
 
-/** A log of many chunks, and a filesystem that does something to it right after the first of these was read. */
+/**
+ * A log of many chunks, and a filesystem that does something to it right after the first of these
+ * was read.
+ */
 function changedWhileRead(t: TestContext, content: string, change: (path: string) => void) {
   const path = logWith(t, content);
   let reads = 0;
@@ -225,7 +228,10 @@ test('a torn tail that an append takes away while the log is read is no error', 
   assert.equal((await readAll(path, { fs })).length, 60_000);
 });
 
-/** A filesystem on which another program writes an emptied log anew once it was looked at a few times. */
+/**
+ * A filesystem on which another program writes an emptied log anew once it was looked at a few
+ * times.
+ */
 function refilling(log: string, content: string): Fs {
   let looks = 0;
   return {

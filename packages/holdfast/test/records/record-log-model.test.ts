@@ -1,4 +1,7 @@
-/** Any sequence of calls on a log, of crashes and of other programs' doings, compared with an array in memory. */
+/**
+ * Any sequence of calls on a log, of crashes and of other programs' doings, compared with an array
+ * in memory.
+ */
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Logs in git: a line-wise union merge of two branches is again a log, and compaction cleans it. Needs git. */
+/**
+ * Logs in git: a line-wise union merge of two branches is again a log, and compaction cleans it.
+ * Needs git.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -12,7 +12,10 @@ interface Gate {
   readonly open: () => void;
 }
 
-/** A filesystem whose directory syncs log what they began after, and the first of which waits for the gate. */
+/**
+ * A filesystem whose directory syncs log what they began after, and the first of which waits for
+ * the gate.
+ */
 function gatedSyncs(fails = false): Gate {
   const log: string[] = [];
   const begun: (() => void)[] = [];

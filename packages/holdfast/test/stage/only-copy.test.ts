@@ -30,13 +30,18 @@ function mountedAs(type: string, changes: Partial<Fs> = {}): Fs {
   };
 }
 
-/** Calls whose process has died, as far as the tests go: they end with the tests, since a pending call keeps its process alive. */
+/**
+ * Calls whose process has died, as far as the tests go: they end with the tests, since a pending
+ * call keeps its process alive.
+ */
 const dead: ((reason: Error) => void)[] = [];
 after(() => {
   for (const end of dead) end(new Error('the process died'));
 });
 
-/** As a power loss may leave it: the content under the temporary name, and nothing under its own. */
+/**
+ * As a power loss may leave it: the content under the temporary name, and nothing under its own.
+ */
 async function loseName(directory: string, name: string, type: string): Promise<string> {
   const path = `${directory}/${name}`;
   const stages: string[] = [];

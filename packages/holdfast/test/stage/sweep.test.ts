@@ -19,7 +19,10 @@ test('the first write of a process into a directory sweeps what dead ones left t
   assert.deepEqual(readdirSync(directory).toSorted(), [...others, 'target'].toSorted());
 });
 
-/** The machine's filesystem, on which each look at the names of a directory is noted: how many it gave. */
+/**
+ * The machine's filesystem, on which each look at the names of a directory is noted: how many it
+ * gave.
+ */
 function counting(): Fs & { readonly looks: number[] } {
   const looks: number[] = [];
   return {

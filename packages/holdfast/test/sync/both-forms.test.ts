@@ -34,7 +34,9 @@ type Calls = Pick<
   | 'acquireLock'
 >;
 
-/** The synchronous form in the types of the other one, so that a test awaits whichever it is given. */
+/**
+ * The synchronous form in the types of the other one, so that a test awaits whichever it is given.
+ */
 function asAsync(name: string): unknown {
   const call = (sync as unknown as Record<string, (...args: unknown[]) => unknown>)[name];
   assert.ok(call, name);

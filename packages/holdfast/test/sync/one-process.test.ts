@@ -1,4 +1,6 @@
-/** Synchronous calls in a process that makes asynchronous ones too: what would never end is refused. */
+/**
+ * Synchronous calls in a process that makes asynchronous ones too: what would never end is refused.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,6 @@
-/** Synchronous calls of several processes: they wait for each other in the kernel, and lose nothing. */
+/**
+ * Synchronous calls of several processes: they wait for each other in the kernel, and lose nothing.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
@@ -10,7 +12,8 @@ const onLinux = { skip: process.platform === 'linux' ? false : 'looks into /proc
 
 test('a call waits until another process frees the lock', onLinux, async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
-  // The holder goes on when this process, which can do nothing else meanwhile, has opened the lock file.
+  // The holder goes on when this process, which can do nothing else meanwhile, has opened the lock
+  // file.
   const holder = startScript(
     t,
     `import { readlinkSync, readdirSync, writeFileSync } from 'node:fs';

@@ -23,7 +23,10 @@ function namesBelow(root: string): Set<string> {
   return new Set(readdirSync(root, { recursive: true, encoding: 'utf8' }));
 }
 
-/** The code with which a transaction that replaces these files is refused; nothing may be left behind by it. */
+/**
+ * The code with which a transaction that replaces these files is refused; nothing may be left
+ * behind by it.
+ */
 async function refusal(
   root: string,
   names: readonly string[],

@@ -72,7 +72,8 @@ function rootWithBinds(t: TestContext): {
   readonly bind: (source: string, target: string) => void;
 } {
   const mounted: string[] = [];
-  // The hooks of a test run in the order of these calls: the mounts must go before the directory does.
+  // The hooks of a test run in the order of these calls: the mounts must go before the directory
+  // does.
   t.after(() => mounted.forEach((target) => execFileSync('umount', [target])));
   const root = temporaryDirectory(t);
   const bind = (source: string, target: string): void => {

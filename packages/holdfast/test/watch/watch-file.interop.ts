@@ -1,4 +1,7 @@
-/** Files that other programs write, each in its own way: none of their last states is lost to a watch. */
+/**
+ * Files that other programs write, each in its own way: none of their last states is lost to a
+ * watch.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

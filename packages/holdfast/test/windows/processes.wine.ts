@@ -1,6 +1,7 @@
 /**
- * Processes of Windows that write one file together, and processes that Windows ends (TerminateProcess) before each step of
- * a write; run under Wine. Those of transactions and directories are unit tests, which are run there too.
+ * Processes of Windows that write one file together, and processes that Windows ends
+ * (TerminateProcess) before each step of a write; run under Wine. Those of transactions and
+ * directories are unit tests, which are run there too.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,10 @@ const TIMES = 20;
 /** More at a time only wait longer for each other. */
 const AT_A_TIME = 10;
 
-/** Makes a call in processes of which each ends before the next of its steps, until one lives; checks after each. */
+/**
+ * Makes a call in processes of which each ends before the next of its steps, until one lives;
+ * checks after each.
+ */
 async function terminateAtEachStep(
   call: string,
   file: string,

@@ -1,9 +1,10 @@
 /**
  * A program of the Windows tests. It tells what it did by the files it leaves.
  *
- *   windows-child.js count FILE TIMES    raises a number in a JSON document
- *   windows-child.js open FILE DONE      opens FILE in a way that lets nobody replace, move or delete it, makes DONE, stays
- *   windows-child.js die FILE STEP CALL  makes a call, and ends itself by TerminateProcess before a step of it; makes
+ *   windows-child.js count FILE TIMES raises a number in a JSON document windows-child.js open FILE
+ *   DONE opens FILE in a way that lets nobody replace, move or delete it, makes DONE, stays
+ *   windows-child.js die FILE STEP CALL makes a call, and ends itself by TerminateProcess before a
+ *   step of it; makes
  *                                        FILE.end if there was no such step
  */
 import { writeFileSync } from 'node:fs';
@@ -24,7 +25,10 @@ const calls: Readonly<Record<string, (fs: Fs) => Promise<unknown>>> = {
   compact: (fs) => compactRecords(file, { key: 'id', fs }),
 };
 
-/** CreateFileW with GENERIC_READ that shares reading and writing, but not deleting, as scanners and indexers do it. */
+/**
+ * CreateFileW with GENERIC_READ that shares reading and writing, but not deleting, as scanners and
+ * indexers do it.
+ */
 function openAlone(): void {
   const createFile = koffi
     .load('kernel32.dll')

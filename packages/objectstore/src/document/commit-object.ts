@@ -3,21 +3,23 @@
  *
  * 1. wait for the turn (timing.ts), and read the object: its bytes, its ETag, its history
  * 2. call each updater in order, with a value of its own
- * 3. PUT the new bytes, on the condition that the object is still the one that was read. They end in a nonce, and the
- *    metadata has the history with the id of this commit
- * 4. when the condition does not hold, somebody else was first, and nothing was written: again from 1, updaters too; unless the
- *    object that is read then is of this commit, which something on the way has sent twice
+ * 3. PUT the new bytes, on the condition that the object is still the one that was read. They end
+ *    in a nonce, and the metadata has the history with the id of this commit
+ * 4. when the condition does not hold, somebody else was first, and nothing was written: again from
+ *    1, updaters too; unless the object that is read then is of this commit, which something on the
+ *    way has sent twice
  * 5. when no answer came, nothing is known, and only the object can tell. Read it:
  *    - the id is in its history, or at the end of its bytes: the commit took place
- *    - it is still the object of 1: that proves nothing, since the request may still arrive. Send the same bytes on the same
- *      condition: of the two requests one at most is done
- *    - it is another, and its history reaches back to the object of 1 without the id: the commit did not take place, and never
- *      will, since the ETag that it asks for is gone for ever. Again from 1
+ *    - it is still the object of 1: that proves nothing, since the request may still arrive. Send
+ *      the same bytes on the same condition: of the two requests one at most is done
+ *    - it is another, and its history reaches back to the object of 1 without the id: the commit
+ *      did not take place, and never will, since the ETag that it asks for is gone for ever. Again
+ *      from 1
  *    - it is another, and nothing proves more: the outcome is unknown, and is told so
  *
- * Invariant: a call is acknowledged only when an object that holds its change was in the store; a change is run a second
- * time only when the first can not be there, now or later. A crash of the client at any point leaves the old object, or
- * the new one.
+ * Invariant: a call is acknowledged only when an object that holds its change was in the store; a
+ * change is run a second time only when the first can not be there, now or later. A crash of the
+ * client at any point leaves the old object, or the new one.
  */
 import { Buffer } from 'node:buffer';
 import { applyUpdater, type Document } from 'holdfast/syntaxes';
@@ -66,13 +68,16 @@ interface Attempt {
   readonly deadlineMs: number;
 }
 
-/** How long a writer whose answer was lost waits before it looks or asks again, at first and at most. */
+/**
+ * How long a writer whose answer was lost waits before it looks or asks again, at first and at
+ * most.
+ */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
 
 /**
- * How long an answer is waited for at first, and how slowly a body may go. It is safe to ask again, and the sooner a doubt is
- * settled, the more of what was written meanwhile is in the history.
+ * How long an answer is waited for at first, and how slowly a body may go. It is safe to ask again,
+ * and the sooner a doubt is settled, the more of what was written meanwhile is in the history.
  */
 const PATIENCE_MS = 3000;
 const LONGEST_PATIENCE_MS = 300_000;
@@ -172,7 +177,10 @@ function resolveAll(values: ReadonlyMap<PendingUpdate, unknown>): void {
   for (const [update, value] of values) update.resolve(value);
 }
 
-/** Nothing of these calls is under way any more: their updaters run again, unless their time is over. */
+/**
+ * Nothing of these calls is under way any more: their updaters run again, unless their time is
+ * over.
+ */
 function giveBack({ timing, name }: CommitPlace, { values }: Made): void {
   for (const update of values.keys()) {
     update.stopCommitting();
@@ -191,7 +199,9 @@ async function readBase(place: CommitPlace, waiting: readonly PendingUpdate[]): 
   return baseOf(await readObject(place, deadlineOf(waiting)), nonce);
 }
 
-/** Whether a commit is what is there, or led to it. Some stores lose metadata; the bytes they keep. */
+/**
+ * Whether a commit is what is there, or led to it. Some stores lose metadata; the bytes they keep.
+ */
 function isMadeBy({ history, nonceId }: Base, id: string): boolean {
   return history.has(id) || nonceId === id;
 }
@@ -207,7 +217,8 @@ function baseOf(found: FoundObject | undefined, nonce: NonceKind): Base {
 }
 
 /**
- * The object, or `undefined` when there is none. A request that got no whole answer is made again until the deadline.
+ * The object, or `undefined` when there is none. A request that got no whole answer is made again
+ * until the deadline.
  *
  * @throws HoldfastError STORE_FAILED
  */
@@ -239,7 +250,8 @@ interface Doubt {
 /**
  * Steps 3 to 5.
  *
- * @throws HoldfastError STORE_FAILED, with the outcome `unchanged` when no request of the attempt can have been done
+ * @throws HoldfastError STORE_FAILED, with the outcome `unchanged` when no request of the attempt
+ *   can have been done
  */
 async function publish(place: CommitPlace, attempt: Attempt): Promise<'committed' | 'superseded'> {
   const { store, name, timing } = place;

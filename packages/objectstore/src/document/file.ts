@@ -6,7 +6,9 @@ import { parseS3Url } from '../s3-url.js';
 import { updateObject } from './object-queue.js';
 import { accessNames, accessOf, type ObjectAccess } from './object-options.js';
 
-/** What an updater of a file may return: the new content, or nothing for the one that it was given. */
+/**
+ * What an updater of a file may return: the new content, or nothing for the one that it was given.
+ */
 export type FileContent = string | Uint8Array;
 
 /** The present content to the new one. It may be async, and **may be called several times**. */
@@ -25,14 +27,16 @@ export interface UpdateFileOptions extends ObjectAccess {
 }
 
 /**
- * Updates an object, whatever it holds, as `updateJson` does a document, and resolves to its new content.
+ * Updates an object, whatever it holds, as `updateJson` does a document, and resolves to its new
+ * content.
  *
- * Nothing is added to the bytes. So they may come back, and with them a request whose answer was lost: when another writer
- * was faster than the call could find out, it ends with the outcome `unknown`, where `updateJson` goes on.
+ * Nothing is added to the bytes. So they may come back, and with them a request whose answer was
+ * lost: when another writer was faster than the call could find out, it ends with the outcome
+ * `unknown`, where `updateJson` goes on.
  *
  * @param url - `s3://bucket/key`
- * @throws HoldfastError UPDATER_FAILED; CORRUPT_DOCUMENT when text is asked for and the object is not UTF-8; and those of
- *   `updateJson`
+ * @throws HoldfastError UPDATER_FAILED; CORRUPT_DOCUMENT when text is asked for and the object is
+ *   not UTF-8; and those of `updateJson`
  */
 export async function updateFile(
   url: string,

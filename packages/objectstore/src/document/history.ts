@@ -1,17 +1,21 @@
 /**
- * The latest commits of an object, in its metadata: by them a writer whose answer was lost finds out whether it has
- * written, also when others have written since.
+ * The latest commits of an object, in its metadata: by them a writer whose answer was lost finds
+ * out whether it has written, also when others have written since.
  *
- * The list begins with a mark of what its first commit was made from: `@` of nothing, `@<etag>` of an object without a list;
- * then come the ids of the commits in their order, of which the oldest are dropped. A writer whose own base is in the
- * list knows every commit since; if its own is not among them, it has not taken place.
+ * The list begins with a mark of what its first commit was made from: `@` of nothing, `@<etag>` of
+ * an object without a list; then come the ids of the commits in their order, of which the oldest
+ * are dropped. A writer whose own base is in the list knows every commit since; if its own is not
+ * among them, it has not taken place.
  */
 import type { FoundObject } from '../store/object-store.js';
 
 /** The name in the metadata. */
 const NAME = 'holdfast';
 
-/** As long a list as S3 allows: 2 KB for all metadata of an object, names too, less a margin. 13 characters an entry. */
+/**
+ * As long a list as S3 allows: 2 KB for all metadata of an object, names too, less a margin. 13
+ * characters an entry.
+ */
 const LENGTH = 96;
 const METADATA_BYTES = 2000;
 

@@ -1,12 +1,14 @@
 /**
  * The nonce at the end of a document: a commit id by which no two commits have the same bytes.
  *
- * `If-Match` guards the ETag of an object, which is the MD5 of its bytes, and not its metadata. A document that went there and
- * back would have the ETag that a late request of long ago still asks for, and that request would undo what came
- * between. With the nonce an ETag that is gone does not come back.
+ * `If-Match` guards the ETag of an object, which is the MD5 of its bytes, and not its metadata. A
+ * document that went there and back would have the ETag that a late request of long ago still asks
+ * for, and that request would undo what came between. With the nonce an ETag that is gone does not
+ * come back.
  *
- * In JSON the id is written in blanks and tabs, which RFC 8259 section 2 allows after the value; in formats that have comments
- * it is one. A reader of the format sees neither. What is no text has no nonce.
+ * In JSON the id is written in blanks and tabs, which RFC 8259 section 2 allows after the value; in
+ * formats that have comments it is one. A reader of the format sees neither. What is no text has no
+ * nonce.
  */
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
@@ -27,7 +29,9 @@ export function newCommitId(): string {
   return randomBytes(ID_BYTES).toString('base64url');
 }
 
-/** The content with the id at its end: as a line of its own where the content ends in a line end. */
+/**
+ * The content with the id at its end: as a line of its own where the content ends in a line end.
+ */
 export function withNonce(kind: NonceKind, content: Buffer, id: string): Buffer {
   if (kind === 'none') return content;
   const text = kind === 'blanks' ? blanksOf(id) : `# holdfast ${id}`;

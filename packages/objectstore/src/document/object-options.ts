@@ -5,9 +5,9 @@ import type { ObjectStore } from '../store/object-store.js';
 import { s3Store } from '../store/s3-store.js';
 
 /**
- * Makes the new value of a document: returns it, or changes the value it was given and returns nothing. It may be async. It
- * **may be called several times**, each time with the value that is there then, and only what it made last is written: it
- * must do nothing else that counts.
+ * Makes the new value of a document: returns it, or changes the value it was given and returns
+ * nothing. It may be async. It **may be called several times**, each time with the value that is
+ * there then, and only what it made last is written: it must do nothing else that counts.
  */
 export type ObjectUpdater<T> = (value: T) => T | void | Promise<T | void>;
 
@@ -16,8 +16,8 @@ export interface ObjectAccess {
   /** The store; by default that of the environment ({@link s3Store} without options). */
   readonly store?: ObjectStore | undefined;
   /**
-   * For how long the call goes on when others are first or nothing answers, in milliseconds; 60 000 by default. A request that
-   * is under way then is waited for.
+   * For how long the call goes on when others are first or nothing answers, in milliseconds; 60 000
+   * by default. A request that is under way then is waited for.
    */
   readonly timeoutMs?: number | undefined;
   /** Ends the call, unless its change may be under way. */
@@ -28,7 +28,10 @@ export interface ObjectAccess {
 export interface UpdateObjectOptions<T> extends ObjectAccess {
   /** The value of an object that is not there, or empty; `{}` by default. */
   readonly initial?: T | undefined;
-  /** Judges the document before and after the update. What is written is the updater's value, not the schema's. */
+  /**
+   * Judges the document before and after the update. What is written is the updater's value, not
+   * the schema's.
+   */
   readonly schema?: StandardSchema<T, unknown> | undefined;
 }
 
@@ -57,7 +60,10 @@ export function accessOf(
 
 let ofEnvironment: { readonly key: string; readonly store: ObjectStore } | undefined;
 
-/** One store for as long as the environment says the same, since calls that share a store share requests. */
+/**
+ * One store for as long as the environment says the same, since calls that share a store share
+ * requests.
+ */
 function storeOfEnvironment(): ObjectStore {
   const { env } = process;
   const names = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_DEFAULT_REGION'];

@@ -1,6 +1,6 @@
 /**
- * The calls of this process that wait for one object: what arrives while a commit is under way shares the next one, so a
- * burst of calls takes a few requests.
+ * The calls of this process that wait for one object: what arrives while a commit is under way
+ * shares the next one, so a burst of calls takes a few requests.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';

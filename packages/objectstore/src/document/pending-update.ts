@@ -1,4 +1,7 @@
-/** One call that updates an object: it waits, its updater runs, perhaps several times, and its change is committed. */
+/**
+ * One call that updates an object: it waits, its updater runs, perhaps several times, and its
+ * change is committed.
+ */
 import { AsyncResource } from 'node:async_hooks';
 import { types } from 'node:util';
 import { asPromise, type StandardSchema, type Syntax } from 'holdfast/syntaxes';
@@ -24,7 +27,10 @@ export class PendingUpdate {
   readonly deadlineMs: number;
   readonly result: Promise<unknown>;
   readonly #updater: (value: never) => unknown;
-  /** The caller's own context, so that its AsyncLocalStorage is there when another call's commit runs the updater. */
+  /**
+   * The caller's own context, so that its AsyncLocalStorage is there when another call's commit
+   * runs the updater.
+   */
   readonly #context = new AsyncResource('holdfast.update');
   readonly #onAbort = (): void => this.#abort();
   #resolve!: (value: unknown) => void;
@@ -56,8 +62,8 @@ export class PendingUpdate {
   }
 
   /**
-   * Calls the updater. The signal still ends the call, and what the updater does afterwards is done to a value that nobody
-   * looks at any more.
+   * Calls the updater. The signal still ends the call, and what the updater does afterwards is done
+   * to a value that nobody looks at any more.
    *
    * @param within - what the call is run inside of
    */

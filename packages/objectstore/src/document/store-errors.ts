@@ -2,7 +2,9 @@
 import { HoldfastError, type Outcome } from 'holdfast';
 import type { Refusal } from '../store/object-store.js';
 
-/** What to do about a refusal, by the store's own code (Amazon S3 API reference, "Error responses"). */
+/**
+ * What to do about a refusal, by the store's own code (Amazon S3 API reference, "Error responses").
+ */
 const advice: Readonly<Record<string, string>> = {
   AccessDenied: 'These credentials may not do that: give them the right, or take others.',
   ContentEncoding: 'Store it without a Content-Encoding.',

@@ -20,9 +20,9 @@ const SHORTEST_MS = 20;
 const LONGEST_MS = 1000;
 
 /**
- * Full jitter that remembers: a writer waits for a part of a window before it reads, and the window grows when another
- * was first. The window stays for the commits that follow, since those who have met once will meet again; it shrinks
- * with each that succeeds.
+ * Full jitter that remembers: a writer waits for a part of a window before it reads, and the window
+ * grows when another was first. The window stays for the commits that follow, since those who have
+ * met once will meet again; it shrinks with each that succeeds.
  */
 export class Pace {
   readonly #timing: Timing;

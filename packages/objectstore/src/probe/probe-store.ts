@@ -1,9 +1,10 @@
 /**
- * Tries what the promises about objects build on, in the bucket itself: conditions one after another, then races, since there
- * are stores that judge a condition rightly and not in the same instant in which they write. Such a store loses updates that
- * it has acknowledged.
+ * Tries what the promises about objects build on, in the bucket itself: conditions one after
+ * another, then races, since there are stores that judge a condition rightly and not in the same
+ * instant in which they write. Such a store loses updates that it has acknowledged.
  *
- * A trial finds a store guilty; it cannot acquit. A race that was not lost today may be lost tomorrow.
+ * A trial finds a store guilty; it cannot acquit. A race that was not lost today may be lost
+ * tomorrow.
  */
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
@@ -26,8 +27,8 @@ export interface StoreCheck {
   readonly name: string;
   readonly works: boolean;
   /**
-   * What builds on it: `updates` (updateJson and its kin), `uploads` (conditions on objects in parts), or `removal` (conditions on a
-   * removal).
+   * What builds on it: `updates` (updateJson and its kin), `uploads` (conditions on objects in
+   * parts), or `removal` (conditions on a removal).
    */
   readonly neededFor: 'updates' | 'uploads' | 'removal';
   /** What the store did instead; empty where it works. */
@@ -54,10 +55,12 @@ const RACERS = 16;
 const INCREMENTS = 10;
 
 /**
- * Tries a store, with some hundred small requests below `<url>.holdfast-probe-<id>/`, which are removed again.
+ * Tries a store, with some hundred small requests below `<url>.holdfast-probe-<id>/`, which are
+ * removed again.
  *
  * @param url - `s3://bucket/key`: where nothing need be, and beside which the trial takes place
- * @throws HoldfastError STORE_FAILED when the store refuses what the trial itself needs, or does not answer; INVALID_ARGUMENT
+ * @throws HoldfastError STORE_FAILED when the store refuses what the trial itself needs, or does
+ *   not answer; INVALID_ARGUMENT
  */
 export async function probeStore(
   url: string,

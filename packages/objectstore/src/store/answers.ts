@@ -1,8 +1,10 @@
 /**
- * What an answer of a store means, by its status and the store's own code, whichever client has asked: the same for all
- * implementations (Amazon S3 API reference, "Error responses"; docs/object-stores.md says what was seen on which store).
+ * What an answer of a store means, by its status and the store's own code, whichever client has
+ * asked: the same for all implementations (Amazon S3 API reference, "Error responses";
+ * docs/object-stores.md says what was seen on which store).
  *
- * Only an answer that can mean nothing else says that a write did not take place. Everything else is `unknown`.
+ * Only an answer that can mean nothing else says that a write did not take place. Everything else
+ * is `unknown`.
  */
 import { messageOf } from 'holdfast/errors';
 import type { Condition, Read, Refusal, Uploaded, Written } from './object-store.js';
@@ -56,8 +58,9 @@ function refusalOf({ status, code, message }: Answer): Refusal {
 }
 
 /**
- * Failures of a connection that is not there yet: no byte of the request has left. What fails later may have arrived.
- * (connect(2), getaddrinfo(3), and the errors of undici and OpenSSL by these names.)
+ * Failures of a connection that is not there yet: no byte of the request has left. What fails later
+ * may have arrived. (connect(2), getaddrinfo(3), and the errors of undici and OpenSSL by these
+ * names.)
  */
 const neverSent = new Set([
   'ECONNREFUSED',
@@ -86,7 +89,10 @@ export function unanswered(
   return { outcome: 'refused', refusal: { code, message: messageOf(cause), isTransient } };
 }
 
-/** The codes of an error and of what caused it. Of several addresses that were tried none may have taken the request. */
+/**
+ * The codes of an error and of what caused it. Of several addresses that were tried none may have
+ * taken the request.
+ */
 function codesOf(error: unknown): readonly string[] {
   if (typeof error !== 'object' || error === null) return [];
   const { code, cause, errors } = error as {

@@ -1,10 +1,12 @@
 /**
- * A store in memory whose network is in the hands of a test. A request that is held is under way until it is told what
- * becomes of it: it arrives, now or late, once, twice or never; and its answer gets back, or is lost. What a client may not
- * rely on of a store is what this one does to it.
+ * A store in memory whose network is in the hands of a test. A request that is held is under way
+ * until it is told what becomes of it: it arrives, now or late, once, twice or never; and its
+ * answer gets back, or is lost. What a client may not rely on of a store is what this one does to
+ * it.
  *
- * It keeps to what a protocol may rely on: an object is written whole or not at all, a condition is judged in the same
- * instant, and a read that arrives later sees it. As on S3 an ETag is the MD5 of the bytes, so the same bytes have the same one.
+ * It keeps to what a protocol may rely on: an object is written whole or not at all, a condition is
+ * judged in the same instant, and a read that arrives later sees it. As on S3 an ETag is the MD5 of
+ * the bytes, so the same bytes have the same one.
  */
 import { createHash } from 'node:crypto';
 import { writtenBy } from './answers.js';
@@ -37,7 +39,10 @@ export interface ModelRequest {
   readonly arrivals: number;
   /** Whether its client has an answer, or has given up. */
   readonly isSettled: boolean;
-  /** It reaches the store, which does what it asks for. May be called again, also after the client has given up. */
+  /**
+   * It reaches the store, which does what it asks for. May be called again, also after the client
+   * has given up.
+   */
   arrive(): void;
   /** The client gets what the store said at the last arrival. */
   answer(): void;

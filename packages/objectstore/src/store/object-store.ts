@@ -1,9 +1,11 @@
 /**
- * `ObjectStore`: the one door to a bucket. One method is one request: nothing is tried again inside, the condition is an
- * argument, and the result says what is known of the object afterwards, never more.
+ * `ObjectStore`: the one door to a bucket. One method is one request: nothing is tried again
+ * inside, the condition is an argument, and the result says what is known of the object afterwards,
+ * never more.
  *
- * A store is no filesystem: it has no rename, no lock and no append. What it has, and all that the protocols here build on, is
- * a PUT of one object, whole or not at all, with a condition on what is there.
+ * A store is no filesystem: it has no rename, no lock and no append. What it has, and all that the
+ * protocols here build on, is a PUT of one object, whole or not at all, with a condition on what is
+ * there.
  */
 
 /** The name of an object. */
@@ -21,9 +23,15 @@ export type Condition =
 
 /** How a request was answered that did not do what it was asked for, as the store says itself. */
 export interface Refusal {
-  /** The HTTP status; `undefined` where no request reached the store, as when it cannot be connected to. */
+  /**
+   * The HTTP status; `undefined` where no request reached the store, as when it cannot be connected
+   * to.
+   */
   readonly status?: number | undefined;
-  /** The store's own word for it: `AccessDenied`, `NoSuchBucket`, …; or the system's: `ECONNREFUSED`. */
+  /**
+   * The store's own word for it: `AccessDenied`, `NoSuchBucket`, …; or the system's:
+   * `ECONNREFUSED`.
+   */
   readonly code: string;
   readonly message: string;
   /** Whether the same request may succeed later: the store is busy, or could not be reached. */
@@ -146,8 +154,8 @@ export type Uploaded<Found> =
   | { readonly outcome: 'unknown'; readonly cause: unknown };
 
 /**
- * A store of objects. No method rejects for what the store or the network does: that is in the result. One that is called
- * with what no store could be asked for rejects with INVALID_ARGUMENT.
+ * A store of objects. No method rejects for what the store or the network does: that is in the
+ * result. One that is called with what no store could be asked for rejects with INVALID_ARGUMENT.
  */
 export interface ObjectStore {
   /** What tells this store from others of a process, for what is kept per store: its endpoint. */

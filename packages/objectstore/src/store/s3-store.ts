@@ -1,6 +1,7 @@
 /**
- * A store that speaks S3, over HTTP: aws4fetch signs, `fetch` of Node sends. One method is one request: nothing is retried,
- * and no redirect is followed (a PUT that was redirected would be two).
+ * A store that speaks S3, over HTTP: aws4fetch signs, `fetch` of Node sends. One method is one
+ * request: nothing is retried, and no redirect is followed (a PUT that was redirected would be
+ * two).
  */
 import { createHash } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
@@ -42,16 +43,26 @@ export interface S3StoreOptions {
   /** By default `AWS_REGION`, `AWS_DEFAULT_REGION`, or `us-east-1`. */
   readonly region?: string | undefined;
   /**
-   * What to sign with, or a function that is asked before each request, and keeps what it gives for as long as that is valid.
-   * By default `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, looked up at each request. For profiles,
-   * roles and single sign-on take {@link sdkStore}, or a provider of the AWS SDK as this function.
+   * What to sign with, or a function that is asked before each request, and keeps what it gives for
+   * as long as that is valid. By default `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
+   * `AWS_SESSION_TOKEN`, looked up at each request. For profiles, roles and single sign-on take
+   * {@link sdkStore}, or a provider of the AWS SDK as this function.
    */
   readonly credentials?: S3Credentials | (() => S3Credentials | Promise<S3Credentials>) | undefined;
-  /** Whether the bucket is a part of the path, or (false) of the host's name. By default true, but for Amazon. */
+  /**
+   * Whether the bucket is a part of the path, or (false) of the host's name. By default true, but
+   * for Amazon.
+   */
   readonly pathStyle?: boolean | undefined;
-  /** Whether the endpoint may be `http:`, by which everybody on the way reads and changes what is sent. */
+  /**
+   * Whether the endpoint may be `http:`, by which everybody on the way reads and changes what is
+   * sent.
+   */
   readonly allowHttp?: boolean | undefined;
-  /** After how long a request that is not answered whole is given up, in milliseconds; 30 000 by default. */
+  /**
+   * After how long a request that is not answered whole is given up, in milliseconds; 30 000 by
+   * default.
+   */
   readonly requestTimeoutMs?: number | undefined;
 }
 
@@ -232,7 +243,8 @@ class S3Store implements ObjectStore {
     if (response.status !== 200) return writtenBy(response, condition);
     return understood(response, (root) => {
       if (root.name !== 'Error') return { outcome: 'committed', etag: textIn(root, 'ETag') };
-      // The status was sent before the store began to work (API reference, CompleteMultipartUpload).
+      // The status was sent before the store began to work (API reference,
+      // CompleteMultipartUpload).
       const code = textIn(root, 'Code');
       const status = code === 'PreconditionFailed' ? 412 : 500;
       return writtenBy({ status, code, message: textIn(root, 'Message') }, condition);

@@ -1,10 +1,12 @@
 /**
- * A store by way of the caller's own client of the AWS SDK (`@aws-sdk/client-s3`, version 3), with the credentials, the
- * region and the agent that it has. Holdfast does not depend on the SDK: the caller gives its module.
+ * A store by way of the caller's own client of the AWS SDK (`@aws-sdk/client-s3`, version 3), with
+ * the credentials, the region and the agent that it has. Holdfast does not depend on the SDK: the
+ * caller gives its module.
  *
- * The SDK sends a request up to three times by itself, and a PUT that was done and whose answer was lost is refused the second
- * time: the caller would be told that its own write was somebody else's. So a command carries a middleware by which
- * its second request is none (SDK for JavaScript, "Middleware stack").
+ * The SDK sends a request up to three times by itself, and a PUT that was done and whose answer was
+ * lost is refused the second time: the caller would be told that its own write was somebody else's.
+ * So a command carries a middleware by which its second request is none (SDK for JavaScript,
+ * "Middleware stack").
  */
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import { readBy, unanswered, uploadedBy, writtenBy, type Answer } from './answers.js';
@@ -55,9 +57,15 @@ const commandNames = [
 
 /** How a store is asked by way of the SDK. */
 export interface SdkStoreOptions {
-  /** What tells this store from others of the process; needed where two clients have different endpoints. `sdk:` by default. */
+  /**
+   * What tells this store from others of the process; needed where two clients have different
+   * endpoints. `sdk:` by default.
+   */
   readonly endpoint?: string | undefined;
-  /** After how long a request that is not answered whole is given up, in milliseconds; 30 000 by default. */
+  /**
+   * After how long a request that is not answered whole is given up, in milliseconds; 30 000 by
+   * default.
+   */
   readonly requestTimeoutMs?: number | undefined;
 }
 
@@ -119,7 +127,9 @@ interface Output {
   }[];
 }
 
-/** The first request of a command failed. Nothing of it tells the SDK that it might be sent again. */
+/**
+ * The first request of a command failed. Nothing of it tells the SDK that it might be sent again.
+ */
 class FirstFailure extends Error {
   readonly failure: unknown;
 

@@ -1,6 +1,6 @@
 /**
- * Every order in which requests can reach a store, and every way in which a few of them can fail: a program is run again and
- * again, each time with other choices, until all have been made.
+ * Every order in which requests can reach a store, and every way in which a few of them can fail: a
+ * program is run again and again, each time with other choices, until all have been made.
  */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { ModelStore, type ModelRequest } from '#src/store/model-store.js';
@@ -41,8 +41,8 @@ export interface World {
 /**
  * Lets the clients of a store run until they have finished, one request at a time.
  *
- * @param faults - how many requests may fail: they are lost on the way to the store, to arrive late or never; their answer
- *   is; or they arrive twice
+ * @param faults - how many requests may fail: they are lost on the way to the store, to arrive late
+ *   or never; their answer is; or they arrive twice
  * @returns what was done, in words
  */
 export async function deliver(world: World, choose: Choose, faults: number): Promise<string[]> {

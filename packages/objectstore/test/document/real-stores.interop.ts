@@ -1,4 +1,7 @@
-/** Updates of one document by many processes on real stores, through faults, and while the store is killed. */
+/**
+ * Updates of one document by many processes on real stores, through faults, and while the store is
+ * killed.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -18,7 +18,8 @@ for (const name of serverNames) {
       credentials,
       region: 'us-east-1',
       forcePathStyle: true,
-      // gofakes3 tells of a range the checksum of the whole object, which the SDK then misses in it.
+      // gofakes3 tells of a range the checksum of the whole object, which the SDK then misses in
+      // it.
       responseChecksumValidation: 'WHEN_REQUIRED',
     });
     t.after(() => client.destroy());

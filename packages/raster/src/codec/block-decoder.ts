@@ -1,4 +1,6 @@
-/** Decoders for blocks of TIFF files by their compression tag, kept open for the thread that reads. */
+/**
+ * Decoders for blocks of TIFF files by their compression tag, kept open for the thread that reads.
+ */
 import type { DataType } from '../model.js';
 import type { Codec } from './codec.js';
 import { compressions } from './compressions.js';
@@ -31,7 +33,10 @@ const needs: Readonly<Record<number, () => boolean>> = {
   [compressions.lerc.tag]: () => systemLibrary('libLerc') !== undefined,
 };
 
-/** Whether there is a decoder for blocks of a compression, or would be if the system had its library. */
+/**
+ * Whether there is a decoder for blocks of a compression, or would be if the system had its
+ * library.
+ */
 export function hasBlockDecoder(tag: number): boolean {
   return tag in open && (needs[tag]?.() ?? true);
 }
@@ -39,9 +44,11 @@ export function hasBlockDecoder(tag: number): boolean {
 const opened = new Map<string, Codec | undefined>();
 
 /**
- * The decoder for blocks of a compression and a sample type; `undefined` for those that are better left to others.
+ * The decoder for blocks of a compression and a sample type; `undefined` for those that are better
+ * left to others.
  *
- * @throws HoldfastError UNSUPPORTED_PLATFORM when nothing but a library that the system lacks can decode them
+ * @throws HoldfastError UNSUPPORTED_PLATFORM when nothing but a library that the system lacks can
+ *   decode them
  */
 export function blockDecoder(tag: number, dataType: DataType): Codec | undefined {
   const key = `${tag} ${dataType}`;

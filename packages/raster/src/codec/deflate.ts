@@ -1,6 +1,7 @@
 /**
- * Deflate in a zlib wrapper (TIFF compression 8): libdeflate where the system has it, about 2.5 times as fast at the
- * same ratio, else Node's own zlib. Either reads what the other wrote; their bytes differ.
+ * Deflate in a zlib wrapper (TIFF compression 8): libdeflate where the system has it, about 2.5
+ * times as fast at the same ratio, else Node's own zlib. Either reads what the other wrote; their
+ * bytes differ.
  */
 import { messageOf } from 'holdfast/errors';
 import { deflateSync, inflateSync } from 'node:zlib';
@@ -63,7 +64,8 @@ function declareLibdeflate(library: Library) {
     ),
     allocDecompressor: library.func('void *libdeflate_alloc_decompressor()'),
     freeDecompressor: library.func('void libdeflate_free_decompressor(void *decompressor)'),
-    // With no place for the actual size, fewer bytes than the room are an error (LIBDEFLATE_SHORT_OUTPUT).
+    // With no place for the actual size, fewer bytes than the room are an error
+    // (LIBDEFLATE_SHORT_OUTPUT).
     decompress: library.func(
       'int libdeflate_zlib_decompress(void *decompressor, const uint8_t *in, size_t size, uint8_t *out, size_t room, void *actual)',
     ),
@@ -109,8 +111,8 @@ export function inflate(input: Uint8Array, mostBytes: number, expectedBytes: num
 let decoder: Codec | undefined;
 
 /**
- * Fills `output` with the beginning of a block, which may hold more, up to `mostBytes`. What libdeflate does not take, zlib looks at
- * again: it knows why.
+ * Fills `output` with the beginning of a block, which may hold more, up to `mostBytes`. What
+ * libdeflate does not take, zlib looks at again: it knows why.
  */
 export function inflateBlock(input: Uint8Array, output: Uint8Array, mostBytes: number): void {
   const library = systemLibrary('libdeflate');
@@ -132,8 +134,9 @@ export function inflateBlock(input: Uint8Array, output: Uint8Array, mostBytes: n
 const NO_SHAPE = { widthPx: 0, heightPx: 0, samplesPerPixel: 0 };
 
 /**
- * Stored blocks are the worst case: 5 bytes for each of at most 65,535 bytes in zlib and of at least 5,000 in libdeflate
- * (`libdeflate_deflate_compress_bound`), and the zlib wrapper's 6; with room to spare.
+ * Stored blocks are the worst case: 5 bytes for each of at most 65,535 bytes in zlib and of at
+ * least 5,000 in libdeflate (`libdeflate_deflate_compress_bound`), and the zlib wrapper's 6; with
+ * room to spare.
  */
 function zlibBoundBytes(inputBytes: number): number {
   return inputBytes + 5 * Math.ceil(inputBytes / 5000) + 64;

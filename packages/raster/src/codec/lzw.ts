@@ -1,7 +1,7 @@
 /**
- * LZW as TIFF has it (TIFF 6.0, section 13): codes of 9 to 12 bits, most significant bit first, each block begun by a
- * clear code and ended by an end code. The width grows one code early: when the next code would be 512, 1024 or 2048;
- * the table is cleared when it would be 4094.
+ * LZW as TIFF has it (TIFF 6.0, section 13): codes of 9 to 12 bits, most significant bit first,
+ * each block begun by a clear code and ended by an end code. The width grows one code early: when
+ * the next code would be 512, 1024 or 2048; the table is cleared when it would be 4094.
  */
 import { damagedBlock, type Codec } from './codec.js';
 
@@ -12,7 +12,10 @@ const LAST_FREE = 4094;
 const MIN_WIDTH = 9;
 const MAX_WIDTH = 12;
 
-/** A table of at most 3,836 strings, a quarter full at most: longer searches cost more than the cache it takes. */
+/**
+ * A table of at most 3,836 strings, a quarter full at most: longer searches cost more than the
+ * cache it takes.
+ */
 const HASH_BITS = 14;
 const HASH_MASK = (1 << HASH_BITS) - 1;
 /** An entry without a string. */
@@ -33,9 +36,9 @@ export function openLzw(): Codec {
 }
 
 /**
- * An entry of the table holds a string's prefix code (12 bits), its last byte (8) and its own code (12). No string has
- * the prefix that a free entry seems to have, so one comparison finds a string. It is one loop with its state in local
- * variables, since this is where the time goes.
+ * An entry of the table holds a string's prefix code (12 bits), its last byte (8) and its own code
+ * (12). No string has the prefix that a free entry seems to have, so one comparison finds a string.
+ * It is one loop with its state in local variables, since this is where the time goes.
  */
 function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): number {
   let width = MIN_WIDTH;
@@ -61,8 +64,9 @@ function compress(input: Uint8Array, output: Uint8Array, table: Int32Array): num
       prefix = entry & 0xfff;
       continue;
     }
-    // A code of 9 bits or more fills one byte, and with what waited perhaps a second one. That is written in any case
-    // and only then counted or not, since a branch here would be guessed wrong every other time.
+    // A code of 9 bits or more fills one byte, and with what waited perhaps a second one. That is
+    // written in any case and only then counted or not, since a branch here would be guessed wrong
+    // every other time.
     bits = (bits << width) | prefix;
     bitCount += width - 8;
     output[out] = bits >>> bitCount;
@@ -108,7 +112,8 @@ function finish(
     }
   };
   put(prefix, width);
-  // The decoder adds a string for the last code too, so the end code may be wider, or follow a clear code.
+  // The decoder adds a string for the last code too, so the end code may be wider, or follow a
+  // clear code.
   if (next + 1 === LAST_FREE) {
     put(CLEAR, width);
     put(END, MIN_WIDTH);
@@ -126,9 +131,10 @@ const INPUT_MARGIN_BYTES = 8;
 const OUTPUT_MARGIN_BYTES = TABLE_SIZE + 8;
 
 /**
- * Every string lies in the output already, where it was made: the string of the code before, and the byte after it. So the
- * table holds places in the output and lengths, and a code is one copy. Before the output lie all single bytes, so that
- * they are strings like others: a branch that is guessed wrong costs as much as ten bytes.
+ * Every string lies in the output already, where it was made: the string of the code before, and
+ * the byte after it. So the table holds places in the output and lengths, and a code is one copy.
+ * Before the output lie all single bytes, so that they are strings like others: a branch that is
+ * guessed wrong costs as much as ten bytes.
  */
 class Decoder {
   readonly #starts = new Uint32Array(TABLE_SIZE);

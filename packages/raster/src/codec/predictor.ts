@@ -1,13 +1,18 @@
 /**
- * TIFF predictors (TIFF 6.0, section 14; Adobe TIFF Technical Note 3 for floating point), a row at a time: done while a
- * row is copied into its block, undone in place. Rows are independent of each other.
+ * TIFF predictors (TIFF 6.0, section 14; Adobe TIFF Technical Note 3 for floating point), a row at
+ * a time: done while a row is copied into its block, undone in place. Rows are independent of each
+ * other.
  *
- * The samples of a row are looked at as unsigned words of their width, whatever they mean: differences wrap around, and
- * floating point is taken apart into bytes. Words of 8 bytes are pairs of 4-byte words, low one first, since BigInt
- * arithmetic is some fifty times as slow. Words are little-endian, as the machine and the file both are.
+ * The samples of a row are looked at as unsigned words of their width, whatever they mean:
+ * differences wrap around, and floating point is taken apart into bytes. Words of 8 bytes are pairs
+ * of 4-byte words, low one first, since BigInt arithmetic is some fifty times as slow. Words are
+ * little-endian, as the machine and the file both are.
  */
 
-/** Samples as words: `Uint8Array`, `Uint16Array` or `Uint32Array`; 64-bit samples are two words of 4 bytes. */
+/**
+ * Samples as words: `Uint8Array`, `Uint16Array` or `Uint32Array`; 64-bit samples are two words of 4
+ * bytes.
+ */
 export type Words = Uint8Array | Uint16Array | Uint32Array;
 
 /** The bytes of a sample. */
@@ -36,7 +41,8 @@ export interface Row {
  * Copies one row from `source` to `target` with its predictor applied.
  *
  * @param sampleCount - samples in the row: pixels times samples per pixel
- * @param stride - samples per pixel: a sample is predicted from the same band of the pixel to its left
+ * @param stride - samples per pixel: a sample is predicted from the same band of the pixel to its
+ *   left
  */
 export type PredictRow = (source: Row, target: Row, sampleCount: number, stride: number) => void;
 
@@ -164,7 +170,10 @@ function byteDifferences(bytes: Uint8Array, stride: number): void {
   for (let i = bytes.length - 1; i >= stride; i -= 1) bytes[i] = bytes[i]! - bytes[i - stride]!;
 }
 
-/** What rows were before their planes were put together, grown to the largest: as words, and as their bytes. */
+/**
+ * What rows were before their planes were put together, grown to the largest: as words, and as
+ * their bytes.
+ */
 let planeWords = new Uint32Array(0);
 let planeBytes = new Uint8Array(0);
 /** Rows that are put together at one time have no more, or are a single one. */
@@ -209,7 +218,10 @@ function joinPlanes(
   }
 }
 
-/** The common case in one pass over all four planes side by side: each begins with the sum of those above it. */
+/**
+ * The common case in one pass over all four planes side by side: each begins with the sum of those
+ * above it.
+ */
 function joinPlanes32(from: number, target: Uint32Array, to: number, count: number): void {
   const planes = planeBytes;
   const second = from + count;

@@ -94,7 +94,9 @@ const MAGIC = 0xfd2fb528;
 const DICTIONARY_BYTES = [0, 1, 2, 4];
 const SIZE_BYTES = [0, 2, 4, 8];
 
-/** What a frame says of its size; `undefined` when it says nothing. For decoders that do not ask. */
+/**
+ * What a frame says of its size; `undefined` when it says nothing. For decoders that do not ask.
+ */
 export function zstdContentBytes(frame: Uint8Array): number | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (frame.length < 5 || view.getUint32(0, true) !== MAGIC)

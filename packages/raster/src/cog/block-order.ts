@@ -1,4 +1,7 @@
-/** In which order the blocks of a file are made: each after all blocks that it is made of, and soon after. */
+/**
+ * In which order the blocks of a file are made: each after all blocks that it is made of, and soon
+ * after.
+ */
 import { type Cell, cells, rowCount, columnCount } from '../source/grid.js';
 import type { CogLevel } from './cog-plan.js';
 

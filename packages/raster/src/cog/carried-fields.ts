@@ -1,6 +1,7 @@
 /**
- * What a source says that the index of a mosaic has and a tile has not, as fields of a file that stands alone: control points,
- * rational polynomial coefficients, XMP, an ICC profile, texts, and GDAL's metadata with statistics and other domains.
+ * What a source says that the index of a mosaic has and a tile has not, as fields of a file that
+ * stands alone: control points, rational polynomial coefficients, XMP, an ICC profile, texts, and
+ * GDAL's metadata with statistics and other domains.
  */
 import { imageBands, type NotCarried, type RasterInfo } from '../model.js';
 import { RPC_LIST_LENGTH, rpcLists, rpcNumbers } from '../source/geotiff/tag-items.js';
@@ -90,7 +91,10 @@ function without<T>(
   return Object.fromEntries(Object.entries(all).filter(([key]) => !isOut(key)));
 }
 
-/** Tie points that go with no scale (OGC 19-008r4, 7.1.2): raster places are of centres where pixels are points. */
+/**
+ * Tie points that go with no scale (OGC 19-008r4, 7.1.2): raster places are of centres where pixels
+ * are points.
+ */
 function pointsField(
   { georeferencing }: RasterInfo,
   { points }: NonNullable<RasterInfo['gcps']>,

@@ -1,10 +1,12 @@
 /**
  * Everything of a Cloud Optimized GeoTIFF that comes before its blocks:
  *
- * 1. the header of a TIFF, and GDAL's ghost area, which says how the blocks follow each other (GDAL's COG driver page)
- * 2. the directories: the raster, its mask, the overviews in falling size, their masks; each with what does not fit into it but
- *    the places of blocks
- * 3. the places of all blocks, in the order of the directories, so that the first read of a reader gets all directories
+ * 1. the header of a TIFF, and GDAL's ghost area, which says how the blocks follow each other
+ *    (GDAL's COG driver page)
+ * 2. the directories: the raster, its mask, the overviews in falling size, their masks; each with
+ *    what does not fit into it but the places of blocks
+ * 3. the places of all blocks, in the order of the directories, so that the first read of a reader
+ *    gets all directories
  */
 import type { Transform } from '../model.js';
 import { directoryBytes, type Field, outsideBytes, putDirectory } from '../tiff/directory.js';
@@ -65,7 +67,10 @@ export function cogHeader(
   return { header, sizeBytes: end };
 }
 
-/** The order of levels in the file: the smallest first, so that a picture of all of it is near the header. */
+/**
+ * The order of levels in the file: the smallest first, so that a picture of all of it is near the
+ * header.
+ */
 export function inFileOrder(spools: readonly Spool[]): readonly Spool[] {
   return spools.toReversed();
 }
@@ -175,8 +180,8 @@ function sizeFields({ blockSizePx }: CogPlan, { widthPx, heightPx }: CogLevel): 
 }
 
 /**
- * What the blocks are like. The blank after the last fact is room for YES; where each band has a block of its own, the mask
- * follows all of them, and not each.
+ * What the blocks are like. The blank after the last fact is room for YES; where each band has a
+ * block of its own, the mask follows all of them, and not each.
  */
 function ghostText({ format }: CogPlan): string {
   const planes = format.interleave === 'band' ? format.bandCount : 1;

@@ -20,30 +20,51 @@ import type { WriteProgress } from '../write/mosaic-plan.js';
 
 /** What a caller may say about a Cloud Optimized GeoTIFF. */
 export interface CogOptions extends Omit<TileOptions, 'blockSizePx'>, OverviewOptions {
-  /** Width and height of a block, a multiple of 16 from 16 to 4096; 512 by default, less for a smaller raster. */
+  /**
+   * Width and height of a block, a multiple of 16 from 16 to 4096; 512 by default, less for a
+   * smaller raster.
+   */
   readonly blockSizePx?: number | undefined;
   /**
-   * Factors by which overviews are smaller, ascending, each a multiple of the one before; `auto` (the default): 2, 4, 8 and
-   * so on, until one block holds the overview. An empty list makes none.
+   * Factors by which overviews are smaller, ascending, each a multiple of the one before; `auto`
+   * (the default): 2, 4, 8 and so on, until one block holds the overview. An empty list makes none.
    */
   readonly overviews?: 'auto' | readonly number[] | undefined;
-  /** `fail` (the default) refuses a file that exists; `replace` replaces it whole, and what lies beside it and spoke of it. */
+  /**
+   * `fail` (the default) refuses a file that exists; `replace` replaces it whole, and what lies
+   * beside it and spoke of it.
+   */
   readonly ifExists?: 'fail' | 'replace' | undefined;
-  /** How the mask of a source that has one is written: `band` (the default), as a mask, or `alpha`, a last band of uint8 or uint16. */
+  /**
+   * How the mask of a source that has one is written: `band` (the default), as a mask, or `alpha`,
+   * a last band of uint8 or uint16.
+   */
   readonly mask?: 'band' | 'alpha' | undefined;
-  /** Leaves out blocks that hold nothing but nodata, or that the mask leaves empty; readers see nodata there. */
+  /**
+   * Leaves out blocks that hold nothing but nodata, or that the mask leaves empty; readers see
+   * nodata there.
+   */
   readonly skipEmpty?: boolean | undefined;
-  /** Puts minimum, maximum, mean, standard deviation and valid share of each band into the file; `true` by default. */
+  /**
+   * Puts minimum, maximum, mean, standard deviation and valid share of each band into the file;
+   * `true` by default.
+   */
   readonly statistics?: boolean | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
-  /** Blocks read, encoded or written at once; by default what keeps the threads busy, fewer for very large blocks. */
+  /**
+   * Blocks read, encoded or written at once; by default what keeps the threads busy, fewer for very
+   * large blocks.
+   */
   readonly concurrency?: number | undefined;
   /** Ends the call; nothing of it is left then. */
   readonly signal?: AbortSignal | undefined;
   /** Told after each block, of which the overviews have some too; must not throw. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
-  /** `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all, and nothing is synced. */
+  /**
+   * `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all,
+   * and nothing is synced.
+   */
   readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
@@ -87,7 +108,10 @@ export interface CogPlan {
   readonly levels: readonly CogLevel[];
   readonly blockCount: number;
   readonly concurrency: number | undefined;
-  /** Samples that are kept for the next levels at most, twice: half of it of the raster, a quarter of the first overview. */
+  /**
+   * Samples that are kept for the next levels at most, twice: half of it of the raster, a quarter
+   * of the first overview.
+   */
   readonly keptBytes: number;
   readonly ifExists: 'fail' | 'replace';
   readonly skipEmpty: boolean;
@@ -100,7 +124,9 @@ export interface CogPlan {
 
 const CALL = 'writeCog';
 const BLOCK_PX = 512;
-/** Decoded samples that may be in flight; what a block takes while it is compressed comes on top. */
+/**
+ * Decoded samples that may be in flight; what a block takes while it is compressed comes on top.
+ */
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 const KEPT_BYTES = 128 * 1024 * 1024;
 
@@ -207,13 +233,17 @@ function levelsOf(
 function automatic({ widthPx, heightPx }: RasterInfo, blockSizePx: number): readonly number[] {
   const factors: number[] = [];
   const longer = Math.max(widthPx, heightPx);
-  // What one block of the usual size holds needs no smaller picture, however small its own blocks are.
+  // What one block of the usual size holds needs no smaller picture, however small its own blocks
+  // are.
   const enoughPx = Math.max(blockSizePx, BLOCK_PX / 2);
   for (let factor = 2; longer > (enoughPx * factor) / 2; factor *= 2) factors.push(factor);
   return factors;
 }
 
-/** A bound for blocks so large that a few of them fill the memory that they may take; none for others. */
+/**
+ * A bound for blocks so large that a few of them fill the memory that they may take; none for
+ * others.
+ */
 function concurrencyFor({ bands, dataType }: RasterInfo, blockSizePx: number): number | undefined {
   const blockBytes = blockSizePx ** 2 * bands.length * dataTypes[dataType].bytes;
   const fitting = Math.max(1, Math.floor(IN_FLIGHT_BYTES / blockBytes));

@@ -1,6 +1,7 @@
 /**
- * One level as the next one reads it: blocks that were just made are taken as they were made; those that had to be let go, since
- * too much was kept, and those of a lossy compression, which readers see otherwise, are read from the spool again.
+ * One level as the next one reads it: blocks that were just made are taken as they were made; those
+ * that had to be let go, since too much was kept, and those of a lossy compression, which readers
+ * see otherwise, are read from the spool again.
  */
 import { compressions } from '../codec/compressions.js';
 import type { EncoderPool } from '../encode/encoder-pool.js';

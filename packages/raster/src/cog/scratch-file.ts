@@ -1,6 +1,7 @@
 /**
- * A file without a future: it has a name of Holdfast's staged files for as long as it takes to remove that, so that a kill
- * leaves nothing, or what any sweep knows for an orphan. Where an open file keeps its name (Windows) it goes at the close.
+ * A file without a future: it has a name of Holdfast's staged files for as long as it takes to
+ * remove that, so that a kill leaves nothing, or what any sweep knows for an orphan. Where an open
+ * file keeps its name (Windows) it goes at the close.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The blocks of one level, as they will follow each other in the file, in a scratch file of their own: where they begin there
- * is known when those of all smaller levels have been made.
+ * The blocks of one level, as they will follow each other in the file, in a scratch file of their
+ * own: where they begin there is known when those of all smaller levels have been made.
  */
 import { closeQuietly, type Fs, type FsFile, readFully, writeAll } from 'holdfast/os';
 import { type EncodedBlock, LEADER_BYTES, TRAILER_BYTES } from '../tiff/block-encoder.js';

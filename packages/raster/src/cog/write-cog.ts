@@ -2,13 +2,15 @@
  * Writes a raster as one file, a Cloud Optimized GeoTIFF:
  *
  * 1. check everything that can be refused; resolve the path, and look at what is there
- * 2. make the blocks of all levels in one pass over the source, each level in a scratch file beside the target that has no name:
- *    in the file the smallest overview comes first, and how long that is is known last
- * 3. stage the file beside the target, of its header and the scratch files one after another; sync it and rename it (the core's
- *    replaceFile, or its transaction where files beside the target spoke of what it replaces): the commit point
+ * 2. make the blocks of all levels in one pass over the source, each level in a scratch file beside
+ *    the target that has no name: in the file the smallest overview comes first, and how long that
+ *    is is known last
+ * 3. stage the file beside the target, of its header and the scratch files one after another; sync
+ *    it and rename it (the core's replaceFile, or its transaction where files beside the target
+ *    spoke of what it replaces): the commit point
  *
- * Invariant: the path names the old file, or nothing, or the new one whole. A crash before the rename leaves at most an orphan
- * beside it, which the next write sweeps.
+ * Invariant: the path names the old file, or nothing, or the new one whole. A crash before the
+ * rename leaves at most an orphan beside it, which the next write sweeps.
  */
 import { setMaxListeners } from 'node:events';
 import { basename } from 'node:path';
@@ -51,35 +53,47 @@ export interface WrittenCog {
   readonly blockSizePx: number;
   /** The factors of the overviews, ascending. */
   readonly overviews: readonly number[];
-  /** Blocks of all images, masks left out of account; fewer than their grids have where empty ones were left out. */
+  /**
+   * Blocks of all images, masks left out of account; fewer than their grids have where empty ones
+   * were left out.
+   */
   readonly blockCount: number;
   readonly isBigTiff: boolean;
-  /** Names of files beside the old one that spoke of its pixels (`.ovr`, `.aux.xml`, `.msk`) and went with it. */
+  /**
+   * Names of files beside the old one that spoke of its pixels (`.ovr`, `.aux.xml`, `.msk`) and
+   * went with it.
+   */
   readonly removedCompanions: readonly string[];
-  /** What the source says and the file does not; what decides where it lies, or which pixels are valid, was refused instead. */
+  /**
+   * What the source says and the file does not; what decides where it lies, or which pixels are
+   * valid, was refused instead.
+   */
   readonly notCarried: readonly NotCarried[];
   /**
-   * Bands, from 1, of integers of so few values that they look like classes, whose overviews are means all the same: these mean
-   * nothing, and `resampling` is better `mode` or `nearest`.
+   * Bands, from 1, of integers of so few values that they look like classes, whose overviews are
+   * means all the same: these mean nothing, and `resampling` is better `mode` or `nearest`.
    */
   readonly averagedClasses: readonly number[];
 }
 
 /**
- * Writes a Cloud Optimized GeoTIFF whole or not at all: one file with overviews inside, in the order that readers over a network
- * like.
+ * Writes a Cloud Optimized GeoTIFF whole or not at all: one file with overviews inside, in the
+ * order that readers over a network like.
  *
- * After success the file is in place and durable, and nothing else is left. After an error of outcome `unchanged` the path is as
- * it was, and the same call can be made again. The same samples and options give the same bytes. In memory are the blocks
- * under way, some rows of blocks (at most 256 MiB of samples), and 12 bytes a block; on disk, beside the file, its compressed
- * blocks once more while it is written.
+ * After success the file is in place and durable, and nothing else is left. After an error of
+ * outcome `unchanged` the path is as it was, and the same call can be made again. The same samples
+ * and options give the same bytes. In memory are the blocks under way, some rows of blocks (at most
+ * 256 MiB of samples), and 12 bytes a block; on disk, beside the file, its compressed blocks once
+ * more while it is written.
  *
- * Not promised: that the source is read only once per pixel. With predictor `auto` one block more is read first.
+ * Not promised: that the source is read only once per pixel. With predictor `auto` one block more
+ * is read first.
  *
  * @param path - the file, `SOMETHING.tif`; its directory must exist
- * @throws HoldfastError ALREADY_EXISTS for a file, or one beside it (`.ovr`, `.aux.xml`, `.msk`) that readers would take for its
- *   own; INVALID_ARGUMENT, also for a file over 4 GiB with `bigTiff: 'never'`; UPDATER_FAILED when the source fails; ABORTED;
- *   NO_SPACE; and what replaceFile and transaction throw
+ * @throws HoldfastError ALREADY_EXISTS for a file, or one beside it (`.ovr`, `.aux.xml`, `.msk`)
+ *   that readers would take for its own; INVALID_ARGUMENT, also for a file over 4 GiB with
+ *   `bigTiff: 'never'`; UPDATER_FAILED when the source fails; ABORTED; NO_SPACE; and what
+ *   replaceFile and transaction throw
  */
 export async function writeCog(
   path: string,
@@ -168,7 +182,10 @@ async function companionsOf(fs: Fs, path: string): Promise<readonly string[]> {
   return found;
 }
 
-/** The predictor of all blocks: for `auto` the best one for a block with data, of the middle if that has some. */
+/**
+ * The predictor of all blocks: for `auto` the best one for a block with data, of the middle if that
+ * has some.
+ */
 async function predictorOf(plan: CogPlan): Promise<1 | 2 | 3> {
   const { format, source, blockSizePx, signal } = plan;
   const { predictor } = format.compression;
@@ -317,7 +334,9 @@ class LevelFiller {
     }
   }
 
-  /** Begins with a block, and tells the level above of it at once; resolves when it is in the spool. */
+  /**
+   * Begins with a block, and tells the level above of it at once; resolves when it is in the spool.
+   */
   #begin(place: BlockPlace, signal: AbortSignal): Promise<void> {
     const { level, index } = place;
     const making = this.#make(place, signal);

@@ -290,7 +290,9 @@ export function crsNotCarried(crs: Crs | undefined): readonly NotCarried[] {
   return told;
 }
 
-/** What the keys of a projection say in two ways, or by half, or though the method does not have it. */
+/**
+ * What the keys of a projection say in two ways, or by half, or though the method does not have it.
+ */
 function saidTwice(keys: readonly GeoKey[]): string | undefined {
   const number = (id: number): number | undefined => {
     const value = keys.find((key) => key.id === id)?.value;

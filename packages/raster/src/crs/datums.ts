@@ -1,8 +1,12 @@
 /**
- * The datums of EPSG's geographic codes: made by the generator make-datums from PROJ's database with EPSG v10.076; not to be edited.
+ * The datums of EPSG's geographic codes: made by the generator make-datums from PROJ's database
+ * with EPSG v10.076; not to be edited.
  */
 
-/** Code of the datum, its name, ellipsoid, prime meridian, radians of the unit, and the geographic codes. */
+/**
+ * Code of the datum, its name, ellipsoid, prime meridian, radians of the unit, and the geographic
+ * codes.
+ */
 export const datumRows: readonly string[] = [
   '1024|Hungarian_Datum_1909|7004|8901|0.0174532925199433|3819',
   '1025|Taiwan_Datum_1967|7050|8901|0.0174532925199433|3821',
@@ -697,7 +701,10 @@ export const dynamicCodes: readonly number[] = [
   9380, 9470, 9474, 9475, 9696, 9755, 9990,
 ];
 
-/** Geographic codes of which GDAL reads another system from a file than from `EPSG:n`: mostly those that others have replaced. */
+/**
+ * Geographic codes of which GDAL reads another system from a file than from `EPSG:n`: mostly those
+ * that others have replaced.
+ */
 export const otherInFiles: readonly number[] = [
   4035, 4125, 4226, 4228, 4234, 4235, 4260, 4266, 4268, 4280, 4287, 4291, 4294, 4296, 4317, 4631,
   4635, 4640, 4645, 4685, 4731, 4808, 4819, 4902, 6980, 6987,

@@ -289,7 +289,10 @@ function citationOf(geographic: Geographic): string {
         .join('|');
 }
 
-/** The names in a citation of libgeotiff: `GCS Name = a|Datum = b|Ellipsoid = c|Primem = d`; a plain text is the first. */
+/**
+ * The names in a citation of libgeotiff: `GCS Name = a|Datum = b|Ellipsoid = c|Primem = d`; a plain
+ * text is the first.
+ */
 function namesIn(citation: string | undefined): Readonly<Record<string, string>> {
   if (citation === undefined) return {};
   if (!citation.includes(' = ')) return { 'GCS Name': citation.split('|')[0] ?? citation };

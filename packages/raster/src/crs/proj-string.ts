@@ -6,7 +6,9 @@ import type { Definition, Geographic, Projection } from './definition.js';
 import { projectionOfConversion } from './conversion-of-code.js';
 import { methods, type Method, type Parameter } from './projections.js';
 
-/** PROJ's ellipsoids in common use (`proj -le`): semi-major axis in metres and inverse flattening. */
+/**
+ * PROJ's ellipsoids in common use (`proj -le`): semi-major axis in metres and inverse flattening.
+ */
 const ellipsoids: Readonly<Record<string, readonly [number, number]>> = {
   WGS84: [6378137, 298.257223563],
   WGS72: [6378135, 298.26],
@@ -38,7 +40,9 @@ const metresOfUnit: Readonly<Record<string, number>> = {
 
 type Options = ReadonlyMap<string, string>;
 
-/** The `+name=value` options of a PROJ string; `undefined` for text that has no `+proj` or `+init`. */
+/**
+ * The `+name=value` options of a PROJ string; `undefined` for text that has no `+proj` or `+init`.
+ */
 export function projOptions(text: string): Options | undefined {
   const options = new Map<string, string>();
   for (const word of text.trim().split(/\s+/)) {

@@ -1,4 +1,6 @@
-/** Spells out the WKT of a projected, geographic or geocentric system, as far as GeoTIFF can say it. */
+/**
+ * Spells out the WKT of a projected, geographic or geocentric system, as far as GeoTIFF can say it.
+ */
 import type { Definition, Geographic, Projection } from './definition.js';
 import { methodNamed, parameterNamed, type Parameter } from './projections.js';
 import { childOf, epsgCodeOf, numberAt, textAt, type WktNode } from './wkt.js';

@@ -1,4 +1,7 @@
-/** What is done with one block, on whichever thread: make it of a larger picture, look at it, encode it. */
+/**
+ * What is done with one block, on whichever thread: make it of a larger picture, look at it, encode
+ * it.
+ */
 import type { Pixels } from '../model.js';
 import { Reduction } from '../overview/downsample.js';
 import { isMean } from '../overview/pyramid.js';

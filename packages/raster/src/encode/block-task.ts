@@ -1,4 +1,6 @@
-/** What is asked for one block of an image that is written block by block, and what is told of it. */
+/**
+ * What is asked for one block of an image that is written block by block, and what is told of it.
+ */
 import type { Pixels, Window } from '../model.js';
 import type { Size } from '../overview/downsample.js';
 import type { OverviewMethod } from '../overview/taps.js';

@@ -1,7 +1,8 @@
 /**
- * Encodes and writes tiles side by side, and decodes blocks: on worker threads, or for a small raster on the calling thread, where
- * starting a thread would take longer than the work. Whoever reads has blocks decoded by the threads of a write that is
- * under way, or by some that are kept for reading.
+ * Encodes and writes tiles side by side, and decodes blocks: on worker threads, or for a small
+ * raster on the calling thread, where starting a thread would take longer than the work. Whoever
+ * reads has blocks decoded by the threads of a write that is under way, or by some that are kept
+ * for reading.
  */
 import { types } from 'node:util';
 import { availableParallelism } from 'node:os';
@@ -34,31 +35,41 @@ import type { TileWriter } from './tile-writer.js';
 
 /** Writes tiles of one format. */
 export interface EncoderPool {
-  /** How many tiles are worth having under way at once, once it is prepared; more only wait, and cost memory. */
+  /**
+   * How many tiles are worth having under way at once, once it is prepared; more only wait, and
+   * cost memory.
+   */
   readonly capacity: number;
   /** Whether the threads read raw samples by themselves: then a tile is given as its window. */
   readonly readsRaw: boolean;
-  /** Starts the threads that so many tiles will need, so that they are there when the first tile is. */
+  /**
+   * Starts the threads that so many tiles will need, so that they are there when the first tile is.
+   */
   start(tileCount: number): void;
   /** Says what the tiles have in common: once, before the first. */
   prepare(setup: PoolSetup): Promise<void>;
   /**
-   * Encodes a tile and writes it to a new file. Samples are the pool's from then on: their buffer may move to another
-   * thread and must not be used again.
+   * Encodes a tile and writes it to a new file. Samples are the pool's from then on: their buffer
+   * may move to another thread and must not be used again.
    *
    * @param samples - the tile's own; or its window, where the pool reads raw samples
    * @returns what was written, or `undefined` for an empty tile that was left out
-   * @throws the error of the tile, with the stack of the thread where it was thrown; after one the pool goes on
+   * @throws the error of the tile, with the stack of the thread where it was thrown; after one the
+   *   pool goes on
    */
   writeTile(
     path: string,
     samples: Pixels | Window,
     transform?: Transform,
   ): Promise<WrittenTile | undefined>;
-  /** The same for a file of samples alone: without statistics and overviews, and also if all of them are nodata. */
+  /**
+   * The same for a file of samples alone: without statistics and overviews, and also if all of them
+   * are nodata.
+   */
   writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
   /**
-   * Makes a block of an image that is written block by block. The samples are the pool's from then on.
+   * Makes a block of an image that is written block by block. The samples are the pool's from then
+   * on.
    *
    * @throws the error of the block
    */
@@ -70,11 +81,17 @@ export interface EncoderPool {
    * @throws what `decodeBlocks` throws
    */
   decode(blocks: EncodedBlocks): Promise<ArrayBuffer>;
-  /** A buffer for samples: one that a written tile has given back, or a new one. What is in it is left over. */
+  /**
+   * A buffer for samples: one that a written tile has given back, or a new one. What is in it is
+   * left over.
+   */
   readonly takeBuffer: (sizeBytes: number) => ArrayBuffer;
   /** Gives the memory of samples back that nobody looks at any more. */
   giveBuffer(buffer: ArrayBufferLike): void;
-  /** Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after. May be called again. */
+  /**
+   * Waits for the tiles under way, then ends all threads. Nothing keeps the process alive after.
+   * May be called again.
+   */
   close(): Promise<void>;
 }
 
@@ -82,8 +99,8 @@ export interface EncoderPoolOptions {
   /** Worker threads, one a core by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
   /**
-   * The filesystem to work on; the machine's own by default. Any other lives in the calling thread, and so tiles are
-   * encoded there.
+   * The filesystem to work on; the machine's own by default. Any other lives in the calling thread,
+   * and so tiles are encoded there.
    */
   readonly fs?: Fs | undefined;
 }
@@ -91,7 +108,8 @@ export interface EncoderPoolOptions {
 const MOST_THREADS = 1024;
 
 /**
- * Opens a pool. It starts threads when it is told to, or with the first tiles; what encodes is loaded by the threads alone.
+ * Opens a pool. It starts threads when it is told to, or with the first tiles; what encodes is
+ * loaded by the threads alone.
  *
  * @throws HoldfastError INVALID_ARGUMENT for a number of threads that is none
  */
@@ -112,7 +130,10 @@ function withdraw(pool: EncoderPool): void {
   if (index >= 0) writing.splice(index, 1);
 }
 
-/** As much is decoded on the calling thread before others are started: about what it takes to start them. */
+/**
+ * As much is decoded on the calling thread before others are started: about what it takes to start
+ * them.
+ */
 const WORTH_STARTING_BYTES = 16 * 1024 * 1024;
 /** Then they end. */
 const LONGEST_IDLE_MS = 10_000;
@@ -147,7 +168,9 @@ function readingPool(sizeBytes: number): EncoderPool | undefined {
   return reading.pool.isRunning ? reading.pool : undefined;
 }
 
-/** Gives the memory of samples back that nobody looks at any more, for blocks still to be decoded. */
+/**
+ * Gives the memory of samples back that nobody looks at any more, for blocks still to be decoded.
+ */
 export function giveSamples({ buffer, byteLength }: RasterArray): void {
   if (buffer.byteLength === byteLength) reading.pool?.giveBuffer(buffer);
 }
@@ -260,14 +283,20 @@ interface PendingTask {
 const YOUNG_MB = 6;
 /** One tile is encoded while another is written. */
 const JOBS_PER_WORKER = 2;
-/** Tiles side by side whose raw samples a worker reads together: a call takes as long as it takes to copy 4 KB. */
+/**
+ * Tiles side by side whose raw samples a worker reads together: a call takes as long as it takes to
+ * copy 4 KB.
+ */
 const MOST_READ_TOGETHER = 8;
 const MOST_BYTES_READ_TOGETHER = 4 * 1024 * 1024;
 
 class WorkerPool implements EncoderPool {
   readonly #threads: number;
   readonly #workers = new Set<PoolWorker>();
-  /** A list, as are the jobs of a worker: a set or map that much passes through keeps it from the collector for long. */
+  /**
+   * A list, as are the jobs of a worker: a set or map that much passes through keeps it from the
+   * collector for long.
+   */
   readonly #underWay: Promise<unknown>[] = [];
   readonly #waiting: PendingTask[] = [];
   readonly #buffers: SpareBuffers;
@@ -365,7 +394,10 @@ class WorkerPool implements EncoderPool {
     await Promise.all(Array.from(this.#workers, async (worker) => worker.close()));
   }
 
-  /** Hands waiting jobs out, to the worker with the fewest; starts workers while there is work for them. */
+  /**
+   * Hands waiting jobs out, to the worker with the fewest; starts workers while there is work for
+   * them.
+   */
   #dispatch(): void {
     while (this.#waiting.length > 0) {
       const worker = this.#freeWorker();
@@ -374,7 +406,10 @@ class WorkerPool implements EncoderPool {
     }
   }
 
-  /** How many of the jobs that wait go to one worker: tiles to be read together, fewer towards the end. */
+  /**
+   * How many of the jobs that wait go to one worker: tiles to be read together, fewer towards the
+   * end.
+   */
   #countTogether(): number {
     const [first] = this.#waiting;
     const raw = this.#setup?.raw;
@@ -436,7 +471,8 @@ class PoolWorker {
     this.#thread = new Worker(new URL('./start-worker.cjs', import.meta.url), {
       // Options of the program's own start, such as --input-type, are not for this file.
       execArgv: [],
-      // The samples lie outside of the heap; with room for more, what is dead already would stay for long.
+      // The samples lie outside of the heap; with room for more, what is dead already would stay
+      // for long.
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#thread.unref();
@@ -531,7 +567,10 @@ function isBeside(left: PendingTask | undefined, right: PendingTask | undefined)
   return b.xPx === a.xPx + a.widthPx && b.yPx === a.yPx && b.heightPx === a.heightPx;
 }
 
-/** Samples that can be moved to another thread without moving anything else: alone in their buffer, or shared. */
+/**
+ * Samples that can be moved to another thread without moving anything else: alone in their buffer,
+ * or shared.
+ */
 function movable(pixels: Pixels): Pixels {
   const shared = !types.isArrayBuffer(pixels.data.buffer);
   return shared || isAlone(pixels) ? pixels : { ...pixels, data: pixels.data.slice() };

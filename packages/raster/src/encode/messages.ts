@@ -37,15 +37,21 @@ export interface BlocksOrder {
 }
 
 /**
- * To a worker: a tile whose samples are given, or some that lie side by side and whose raw samples are to be read
- * together; a block to make; blocks to decode; or that there will be no more.
+ * To a worker: a tile whose samples are given, or some that lie side by side and whose raw samples
+ * are to be read together; a block to make; blocks to decode; or that there will be no more.
  */
 export type Order = readonly TileOrder[] | BlockOrder | BlocksOrder | 'close';
 
-/** What was done: a tile written, or left out; a block made; or the memory with the samples of blocks. */
+/**
+ * What was done: a tile written, or left out; a block made; or the memory with the samples of
+ * blocks.
+ */
 export type Done = WrittenTile | MadeBlock | ArrayBuffer | undefined;
 
-/** From a worker, some at a time: of one order. The memory that came with it goes back, to be used again. */
+/**
+ * From a worker, some at a time: of one order. The memory that came with it goes back, to be used
+ * again.
+ */
 export interface Reply {
   readonly id: number;
   readonly done: Done;

@@ -1,6 +1,7 @@
 /**
- * A worker thread that encodes and writes tiles and decodes blocks, one after another: it has its own codecs and buffers, and its
- * own door to the disk, where it reads raw samples too. It is given the next work while it is busy, and so need not wait for it.
+ * A worker thread that encodes and writes tiles and decodes blocks, one after another: it has its
+ * own codecs and buffers, and its own door to the disk, where it reads raw samples too. It is given
+ * the next work while it is busy, and so need not wait for it.
  */
 import { types } from 'node:util';
 import { parentPort } from 'node:worker_threads';
@@ -87,8 +88,9 @@ function movedWith(done: Done): readonly ArrayBuffer[] {
 }
 
 /**
- * Writes tiles and replies. To wake the calling thread takes it as long as the reply itself, so replies wait for each other
- * while tiles take little time; but not the last one but one, which brings new orders before the last tile is done.
+ * Writes tiles and replies. To wake the calling thread takes it as long as the reply itself, so
+ * replies wait for each other while tiles take little time; but not the last one but one, which
+ * brings new orders before the last tile is done.
  */
 async function obey(writer: ThreadWriter | undefined, orders: readonly TileOrder[]): Promise<void> {
   if (!writer) throw new Error('the encoder thread is not prepared');
@@ -142,7 +144,10 @@ class ThreadWriter {
     this.#reader = raw && new RawReader(inlineFileSystem, raw);
   }
 
-  /** Loads what a tile needs while the stage for the first one is still being made. What fails now fails again then. */
+  /**
+   * Loads what a tile needs while the stage for the first one is still being made. What fails now
+   * fails again then.
+   */
   async warmUp(): Promise<void> {
     try {
       if (this.#reader) await this.#readRaw([{ xPx: 0, yPx: 0, widthPx: 1, heightPx: 1 }]);
@@ -152,7 +157,10 @@ class ThreadWriter {
     }
   }
 
-  /** The samples of tiles: those that are given, or those that lie side by side in the file. Good until the next call. */
+  /**
+   * The samples of tiles: those that are given, or those that lie side by side in the file. Good
+   * until the next call.
+   */
   async read(tasks: readonly TileTask[]): Promise<readonly Pixels[]> {
     const given: Pixels[] = [];
     const windows: Window[] = [];

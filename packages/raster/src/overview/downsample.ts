@@ -31,9 +31,9 @@ type Choose = (square: Square, nodata: Nodata | undefined) => Sample | undefined
 export type Size = Pick<Window, 'widthPx' | 'heightPx'>;
 
 /** Where a part of a picture begins, in its pixels. */
-export type Place = Pick<Window, 'xPx' | 'yPx'>;
+export type Origin = Pick<Window, 'xPx' | 'yPx'>;
 
-const ORIGIN: Place = { xPx: 0, yPx: 0 };
+const ORIGIN: Origin = { xPx: 0, yPx: 0 };
 
 /** What a smaller picture is to be. */
 interface ReductionOptions {
@@ -73,7 +73,7 @@ export class Reduction {
    *
    * @param pixels - those that it needs, or more, from `origin` on
    */
-  make(pixels: Pixels, window: Window, origin: Place = this.needs(window)): Pixels {
+  make(pixels: Pixels, window: Window, origin: Origin = this.needs(window)): Pixels {
     if (pixels.hasMask) return this.#makeMasked(pixels, window, origin);
     const { from, to, method, nodata } = this.#options;
     const { data, bandCount, interleave } = pixels;
@@ -105,7 +105,7 @@ export class Reduction {
    * With a mask: its samples are not-a-number where it is 0, and so is what is made of nothing
    * else.
    */
-  #makeMasked(pixels: Pixels, window: Window, origin: Place): Pixels {
+  #makeMasked(pixels: Pixels, window: Window, origin: Origin): Pixels {
     const { data, bandCount, interleave } = pixels;
     const count = pixels.widthPx * pixels.heightPx;
     const validity = validityOf(pixels) as Uint8Array;
@@ -265,7 +265,9 @@ function sampleOf(data: RasterArray, nodata: Nodata | undefined): Nodata | undef
   return types.isFloat32Array(data) ? Math.fround(Number(nodata)) : Number(nodata);
 }
 
-/** The mean of four equal ones, as GDAL adds them up; `undefined` for other squares, and for NaN. */
+/**
+ * The mean of four equal ones, as GDAL adds them up; `undefined` for other squares, and for NaN.
+ */
 function quarterOf({ data, first, step, rowStep, columns, rows }: Square): number | undefined {
   if (!columns.areEqual || !rows.areEqual) return undefined;
   if (columns.weights.length !== 2 || rows.weights.length !== 2) return undefined;

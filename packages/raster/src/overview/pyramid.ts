@@ -1,11 +1,13 @@
 /**
- * The overviews of a mosaic: pictures that are smaller by whole factors, each made of the one before it.
+ * The overviews of a mosaic: pictures that are smaller by whole factors, each made of the one
+ * before it.
  *
- * Where a factor divides the sizes of the mosaic and its tiles, and a pixel is made of its own square alone, each tile has
- * its part of an overview inside its file, and a small index puts them together. From the factor on at which such parts would
- * become tiny, an overview is a file of its own; every tile gives its part of the first of these. All other overviews are made
- * once the tiles are there, since their pixels reach over the edges between tiles: as one file, or if that would take much
- * memory as tiles of their own.
+ * Where a factor divides the sizes of the mosaic and its tiles, and a pixel is made of its own
+ * square alone, each tile has its part of an overview inside its file, and a small index puts them
+ * together. From the factor on at which such parts would become tiny, an overview is a file of its
+ * own; every tile gives its part of the first of these. All other overviews are made once the tiles
+ * are there, since their pixels reach over the edges between tiles: as one file, or if that would
+ * take much memory as tiles of their own.
  */
 import { dataTypes, type Nodata, type Pixels, type RasterInfo } from '../model.js';
 import { invalidArgument } from 'holdfast/options';
@@ -34,8 +36,8 @@ export interface Pyramid {
 /** What a caller may say about overviews. */
 export interface OverviewOptions {
   /**
-   * Factors by which overviews are smaller, ascending, each a multiple of the one before; `auto`: 2, 4, 8 and so on, until
-   * the longer side has at most 256 pixels. None by default.
+   * Factors by which overviews are smaller, ascending, each a multiple of the one before; `auto`:
+   * 2, 4, 8 and so on, until the longer side has at most 256 pixels. None by default.
    */
   readonly overviews?: 'auto' | readonly number[] | undefined;
   /** How the pixels of an overview are made; `average` by default, `nearest` for a palette. */

@@ -1,4 +1,7 @@
-/** Writes a picture as a PNG file (ISO/IEC 15948): 8 bits of red, green, blue and alpha, not interlaced, without filters. */
+/**
+ * Writes a picture as a PNG file (ISO/IEC 15948): 8 bits of red, green, blue and alpha, not
+ * interlaced, without filters.
+ */
 import { openDeflate } from '../codec/deflate.js';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -18,7 +18,9 @@ export interface PreviewOptions {
   readonly style?: PreviewStyle | undefined;
   /** The longer side of the picture, in pixels; 1024 by default, never more than the mosaic has. */
   readonly maxSizePx?: number | undefined;
-  /** How much heights are exaggerated for shading; by default so that the picture shows the terrain. */
+  /**
+   * How much heights are exaggerated for shading; by default so that the picture shows the terrain.
+   */
   readonly exaggeration?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,7 +44,9 @@ interface Picture {
  * flicker out.
  */
 const OVERSAMPLING = 2;
-/** Shares of the values that a grey or coloured picture leaves to its darkest and brightest tone. */
+/**
+ * Shares of the values that a grey or coloured picture leaves to its darkest and brightest tone.
+ */
 const STRETCH = { low: 0.02, high: 0.98 };
 /**
  * The share of a picture's width by which its highest point is made to rise, where nobody says how
@@ -172,7 +176,9 @@ async function renderPalette(
   );
 }
 
-/** Reads the mosaic at twice the size of the picture and takes means, leaving out what has no data. */
+/**
+ * Reads the mosaic at twice the size of the picture and takes means, leaving out what has no data.
+ */
 async function readPicture(
   mosaic: Mosaic,
   maxSizePx: number,

@@ -1,6 +1,6 @@
 /**
- * Reads a mosaic back: ours, and any of GDAL's that is made of simple sources. The index is read once, so everything
- * read through one opened mosaic belongs to one generation of it.
+ * Reads a mosaic back: ours, and any of GDAL's that is made of simple sources. The index is read
+ * once, so everything read through one opened mosaic belongs to one generation of it.
  */
 import { basename } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
@@ -49,7 +49,10 @@ import type { PixelRectangle, VrtBand, VrtDocument, VrtSource } from './vrt-docu
 
 /** How a mosaic is opened. */
 export interface OpenVrtOptions {
-  /** Whether tiles outside the folder of the index may be read; `refuse` by default, since an index is only text. */
+  /**
+   * Whether tiles outside the folder of the index may be read; `refuse` by default, since an index
+   * is only text.
+   */
   readonly outside?: 'refuse' | 'allow' | undefined;
   /** What a missing tile is: an `error` by default, or its pixels are nodata. */
   readonly missing?: 'error' | 'nodata' | undefined;
@@ -74,13 +77,14 @@ export interface OpenVrtOptions {
 /** How a window is read. */
 export interface ReadOptions {
   /**
-   * One band, or several in the order wanted, numbered from 1; all by default. `mask`: the mask of a mosaic that has one, as
-   * bytes, 0 where pixels are not valid.
+   * One band, or several in the order wanted, numbered from 1; all by default. `mask`: the mask of
+   * a mosaic that has one, as bytes, 0 where pixels are not valid.
    */
   readonly band?: number | readonly number[] | 'mask' | undefined;
   /**
-   * Size of the result relative to the window, over 0; 1 by default. A result pixel takes the value of the pixel under
-   * its centre: of the mosaic itself, or of the smallest of its overviews that has no fewer pixels than the result.
+   * Size of the result relative to the window, over 0; 1 by default. A result pixel takes the value
+   * of the pixel under its centre: of the mosaic itself, or of the smallest of its overviews that
+   * has no fewer pixels than the result.
    */
   readonly scale?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -101,11 +105,12 @@ export interface Mosaic {
   /** The absolute path of a tile, by the name that the index has for it. */
   tilePathOf(filename: string): string;
   /**
-   * Reads a window (the whole mosaic when missing); bands come one after another (`interleave: 'band'`). Where no tile
-   * lies, pixels are nodata, or 0 when the band has none.
+   * Reads a window (the whole mosaic when missing); bands come one after another
+   * (`interleave: 'band'`). Where no tile lies, pixels are nodata, or 0 when the band has none.
    *
-   * @throws HoldfastError INVALID_ARGUMENT for a window outside the mosaic, a band it has not, or a result over the
-   *   limit; NOT_FOUND for a missing tile; CORRUPT_DOCUMENT for a tile that is not what the index says; ABORTED
+   * @throws HoldfastError INVALID_ARGUMENT for a window outside the mosaic, a band it has not, or a
+   *   result over the limit; NOT_FOUND for a missing tile; CORRUPT_DOCUMENT for a tile that is not
+   *   what the index says; ABORTED
    */
   read(window?: Window, options?: ReadOptions): Promise<Pixels>;
   /** Lets go of the tiles; reads that are under way fail. */
@@ -131,19 +136,26 @@ const defaults: Settings = {
   fs: nodeFileSystem,
 };
 
-/** Decoded blocks that each open tile keeps; small, since neighbours in a mosaic are other tiles. */
+/**
+ * Decoded blocks that each open tile keeps; small, since neighbours in a mosaic are other tiles.
+ */
 const TILE_CACHE_BYTES = 4 * 1024 * 1024;
 /** Tiles of one band that are read at one time, so that each thread has some to decode. */
 const MOST_READ_AHEAD = 8;
-/** What is read at one time, all bands of a tile; a small picture of a large tile takes few of its rows. */
+/**
+ * What is read at one time, all bands of a tile; a small picture of a large tile takes few of its
+ * rows.
+ */
 const MOST_READ_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens a mosaic for reading; a GeoTIFF, by a name that ends with `.tif` or `.tiff`, is a mosaic of one. Nothing but the index is read yet; tiles are opened when a window needs them. The tiles of a
- * mosaic of ours stay until `close`, also when the mosaic is replaced meanwhile: what is read is the one that was opened.
+ * Opens a mosaic for reading; a GeoTIFF, by a name that ends with `.tif` or `.tiff`, is a mosaic of
+ * one. Nothing but the index is read yet; tiles are opened when a window needs them. The tiles of a
+ * mosaic of ours stay until `close`, also when the mosaic is replaced meanwhile: what is read is
+ * the one that was opened.
  *
- * @throws HoldfastError NOT_FOUND without an index; CORRUPT_DOCUMENT for one that this reader does not understand or
- *   that is over a limit; PATH_ESCAPES for tiles outside its folder; ABORTED
+ * @throws HoldfastError NOT_FOUND without an index; CORRUPT_DOCUMENT for one that this reader does
+ *   not understand or that is over a limit; PATH_ESCAPES for tiles outside its folder; ABORTED
  */
 export async function openVrt(path: string, options: OpenVrtOptions = {}): Promise<Mosaic> {
   checkOptions('openVrt', options, [...(Object.keys(defaults) as (keyof Settings)[]), 'signal']);
@@ -315,7 +327,10 @@ class VrtMosaic implements Mosaic {
     }
   }
 
-  /** What a tile contributes, in parts. A single one that is small is read now; others when it is their turn. */
+  /**
+   * What a tile contributes, in parts. A single one that is small is read now; others when it is
+   * their turn.
+   */
   async #readAhead(placed: PlacedSource, to: PlaneRead): Promise<readonly TilePart[]> {
     if (to.signal?.aborted) throw aborted(this.path, to.signal);
     const work = async (tile: OpenTile): Promise<readonly TilePart[]> => {
@@ -448,7 +463,10 @@ function checkInks({ notCarried = [] }: RasterSource, tilePath: string): void {
   );
 }
 
-/** Samples in the type of the band that they are a source of: rounded, and within its range, as GDAL does. */
+/**
+ * Samples in the type of the band that they are a source of: rounded, and within its range, as GDAL
+ * does.
+ */
 function converted(samples: RasterArray, like: RasterArray): RasterArray {
   const dataType = dataTypeOf(like) as DataType;
   if (dataTypeOf(samples) === dataType) return samples;
@@ -459,7 +477,10 @@ function converted(samples: RasterArray, like: RasterArray): RasterArray {
   return made;
 }
 
-/** A file, or an overview in it, or the mask of a band of either, as one text: no path has the character in between. */
+/**
+ * A file, or an overview in it, or the mask of a band of either, as one text: no path has the
+ * character in between.
+ */
 function imageKey(path: string, { overviewLevel, isMask, bandNumber }: VrtSource): string {
   if (overviewLevel === undefined && !isMask) return path;
   return `${path}\0${overviewLevel ?? ''}\0${isMask ? bandNumber : ''}`;

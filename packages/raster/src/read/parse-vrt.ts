@@ -159,7 +159,9 @@ async function parseMask(
   return band && parseBand(band, turn);
 }
 
-/** Masks of single bands are one of all where they say the same; others have no place in a mosaic. */
+/**
+ * Masks of single bands are one of all where they say the same; others have no place in a mosaic.
+ */
 function commonMask(bands: readonly VrtBand[]): VrtBand | undefined {
   const words = new Set(
     bands.map(({ mask }) => mask && textOfParts([mask.dataType, mask.sources])),
@@ -269,7 +271,9 @@ function parseFile(element: XmlElement): VrtOverview {
   };
 }
 
-/** The one open option that decides about pixels; `NONE` and `AUTO` leave the choice to the reader. */
+/**
+ * The one open option that decides about pixels; `NONE` and `AUTO` leave the choice to the reader.
+ */
 function parseOverviewLevel(options: XmlElement | undefined): number | undefined {
   const option = options?.children.find(({ attributes }) => attributes['key'] === 'OVERVIEW_LEVEL');
   if (!option || /^(?:auto|none)$/iu.test(option.text)) return undefined;

@@ -1,14 +1,21 @@
 /**
- * Puts the pixels of one source where they belong in a result. A result pixel takes the value of the source pixel
- * under its centre (nearest neighbour), which is a plain copy where nothing is scaled.
+ * Puts the pixels of one source where they belong in a result. A result pixel takes the value of
+ * the source pixel under its centre (nearest neighbour), which is a plain copy where nothing is
+ * scaled.
  */
 import type { Nodata, RasterArray, Window } from '../model.js';
 import type { PixelRectangle } from './vrt-document.js';
 
-/** One axis of a placement: for each result index the index in the source, or -1 where the source has nothing. */
+/**
+ * One axis of a placement: for each result index the index in the source, or -1 where the source
+ * has nothing.
+ */
 type AxisMap = Int32Array;
 
-/** What a source contributes to a result: which of its pixels to read, and where each result pixel finds its own. */
+/**
+ * What a source contributes to a result: which of its pixels to read, and where each result pixel
+ * finds its own.
+ */
 export interface Placement {
   /** The part of the file that is needed. */
   readonly window: Window;
@@ -56,14 +63,19 @@ export interface PlacementPart extends Placement {
   readonly firstRow: number;
 }
 
-/** The first row from `start` on that lies in the file at `below` or further down, or not at all. */
+/**
+ * The first row from `start` on that lies in the file at `below` or further down, or not at all.
+ */
 function endOfRows(rows: AxisMap, start: number, below: number): number {
   let end = start;
   while ((rows[end] ?? -1) >= 0 && (rows[end] as number) < below) end += 1;
   return end;
 }
 
-/** A placement in parts, of which each needs no more than so many bytes of the file, or a single row. */
+/**
+ * A placement in parts, of which each needs no more than so many bytes of the file, or a single
+ * row.
+ */
 export function* partsOf(
   { window, columns, rows }: Placement,
   pixelBytes: number,
@@ -116,7 +128,9 @@ export function copyPixels(
   else copyEach(from, placement, into, transparent);
 }
 
-/** Whether the columns that are used follow each other one by one, so that whole rows can be copied. */
+/**
+ * Whether the columns that are used follow each other one by one, so that whole rows can be copied.
+ */
 function isPlainRun(columns: AxisMap): boolean {
   const first = columns.indexOf(0);
   if (first < 0) return false;
@@ -182,7 +196,10 @@ function mapAxis(
   return map;
 }
 
-/** The range of indexes that a map uses; it grows along the axis, so the first and last used ones bound it. */
+/**
+ * The range of indexes that a map uses; it grows along the axis, so the first and last used ones
+ * bound it.
+ */
 function extentOf(map: AxisMap): { first: number; count: number } | undefined {
   const first = map.find((index) => index >= 0);
   if (first === undefined) return undefined;

@@ -1,8 +1,8 @@
 /** Reads ahead: several things at one time, used one after another in their order. */
 
 /**
- * Reads each item, as many at one time as said, and uses what was read in the order of the items. After an error nothing more is
- * begun, and when this rejects nothing is under way.
+ * Reads each item, as many at one time as said, and uses what was read in the order of the items.
+ * After an error nothing more is begun, and when this rejects nothing is under way.
  */
 export async function inOrder<Item, Got>(
   items: Iterable<Item>,

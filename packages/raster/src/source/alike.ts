@@ -77,7 +77,10 @@ export function windowOn(
   return shifts.every((shift) => Math.abs(shift) <= MOST_SHIFT_PX) ? window : undefined;
 }
 
-/** The size and place of all together, and where each lies in it, given where it lies on the grid of the first. */
+/**
+ * The size and place of all together, and where each lies in it, given where it lies on the grid of
+ * the first.
+ */
 export function wholeOf(
   first: RasterInfo,
   [x, a, b, y, d, e]: Transform,

@@ -1,7 +1,8 @@
 /**
- * Gives any window of a raster that is stored in blocks. A block is decoded once for all windows that ask for it while
- * it is kept, and it is let go as soon as every pixel of it has been given out, so reading tile by tile decodes each
- * block once and keeps no more than the blocks of one row of tiles. A bound on the bytes kept holds in any order.
+ * Gives any window of a raster that is stored in blocks. A block is decoded once for all windows
+ * that ask for it while it is kept, and it is let go as soon as every pixel of it has been given
+ * out, so reading tile by tile decodes each block once and keeps no more than the blocks of one row
+ * of tiles. A bound on the bytes kept holds in any order.
  */
 import type { Interleave, Pixels, RasterArray, RasterInfo, Window } from '../model.js';
 import { dataTypes } from '../model.js';
@@ -27,16 +28,21 @@ interface BlockReaderOptions {
   readonly info: RasterInfo;
   readonly interleave: Interleave;
   readonly blocks: Grid;
-  /** Decodes one block, for the read that has the signal and for others that ask for it meanwhile. */
+  /**
+   * Decodes one block, for the read that has the signal and for others that ask for it meanwhile.
+   */
   readonly load: (cell: Cell, signal: AbortSignal | undefined) => Promise<Block>;
   /** Decoded bytes to keep at most for windows still to come. */
   readonly keptBytes: number;
   /**
-   * Windows share pixels: a block is kept also when all of it has been given out. `parts`: windows that are parts of blocks do,
-   * as map tiles; one that is a whole block has it for itself.
+   * Windows share pixels: a block is kept also when all of it has been given out. `parts`: windows
+   * that are parts of blocks do, as map tiles; one that is a whole block has it for itself.
    */
   readonly windowsOverlap?: boolean | 'parts' | undefined;
-  /** Bounds what is decoded at one time, of this raster and of others that share it. Without a bound by default. */
+  /**
+   * Bounds what is decoded at one time, of this raster and of others that share it. Without a bound
+   * by default.
+   */
   readonly budget?: ByteBudget | undefined;
 }
 
@@ -92,7 +98,10 @@ export class BlockReader {
     return { data, widthPx, heightPx, bandCount, interleave };
   }
 
-  /** The block that is just this window, if nobody else has asked for it: its samples need not be copied then. */
+  /**
+   * The block that is just this window, if nobody else has asked for it: its samples need not be
+   * copied then.
+   */
   async #loadWhole(window: Window, signal: AbortSignal | undefined): Promise<Block | undefined> {
     const [cell] = cellsTouching(this.#options.blocks, window);
     const isWhole = cell && isSame(cell.window, window) && this.#options.windowsOverlap !== true;

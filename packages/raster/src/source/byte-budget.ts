@@ -8,7 +8,9 @@ export class ByteBudget {
     this.#mostBytes = mostBytes;
   }
 
-  /** Runs `work` when there is room for so many bytes; what is larger than all there is runs alone. */
+  /**
+   * Runs `work` when there is room for so many bytes; what is larger than all there is runs alone.
+   */
   async use<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     while (this.#usedBytes > 0 && this.#usedBytes + bytes > this.#mostBytes)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

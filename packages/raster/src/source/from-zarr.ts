@@ -43,7 +43,9 @@ export interface ZarrOptions extends RasterProfile, BlockLimits {
    * kerchunk keep it there.
    */
   readonly fillValueIsNodata?: boolean | undefined;
-  /** A text that changes with the samples of the array; needed for a write that is to be resumed. */
+  /**
+   * A text that changes with the samples of the array; needed for a write that is to be resumed.
+   */
   readonly fingerprint?: string | undefined;
 }
 

@@ -1,4 +1,6 @@
-/** What a caller says about a raster besides its samples, and the checks that every source shares. */
+/**
+ * What a caller says about a raster besides its samples, and the checks that every source shares.
+ */
 import { invalidArgument } from 'holdfast/options';
 import { parseCrs } from '../crs/crs.js';
 import { nodataSample } from '../tiff/nodata.js';

@@ -15,7 +15,9 @@ import { countValues, joinHistograms, type Histogram } from './histogram.js';
 /** What is to be found: nothing, all but the histogram, or that too. */
 export type WantedStatistics = 'none' | 'values' | 'histogram';
 
-/** What was found in some pixels of one band. Plain data, so that it can come from another thread. */
+/**
+ * What was found in some pixels of one band. Plain data, so that it can come from another thread.
+ */
 export interface BandStatistics {
   readonly pixels: number;
   readonly valid: number;
@@ -117,7 +119,9 @@ function joinedHistogram(
   return a && b && joinHistograms(a, b);
 }
 
-/** Samples as numbers, and the value among them that is no data; not-a-number where there is none. */
+/**
+ * Samples as numbers, and the value among them that is no data; not-a-number where there is none.
+ */
 interface NumberSamples {
   readonly data: Exclude<RasterArray, BigInt64Array | BigUint64Array>;
   readonly start: number;

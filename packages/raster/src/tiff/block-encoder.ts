@@ -21,7 +21,9 @@ export const TRAILER_BYTES = 4;
 /** One block of samples, or one a band, and that of their mask, as they lie in the file. */
 export interface EncodedBlock {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The sizes of the blocks of samples, one a plane, and of the mask, without what is around them. */
+  /**
+   * The sizes of the blocks of samples, one a plane, and of the mask, without what is around them.
+   */
   readonly sizes: readonly number[];
 }
 
@@ -119,7 +121,9 @@ export class BlockEncoder {
   }
 }
 
-/** One bit a byte, from the highest on, set where the byte is not 0; rows of blocks are whole bytes. */
+/**
+ * One bit a byte, from the highest on, set where the byte is not 0; rows of blocks are whole bytes.
+ */
 function bitsOf(bytes: Uint8Array): Uint8Array {
   const bits = new Uint8Array(bytes.length / 8);
   for (let at = 0; at < bytes.length; at += 1)

@@ -5,7 +5,9 @@
 import type { Field } from './directory.js';
 import { tags } from './tags.js';
 
-/** TIFF 6.0, NewSubfileType: bit 0 marks a reduced-resolution version of another image of the file. */
+/**
+ * TIFF 6.0, NewSubfileType: bit 0 marks a reduced-resolution version of another image of the file.
+ */
 const REDUCED_RESOLUTION = 1;
 
 const ofTheWhole: ReadonlySet<number> = new Set([

@@ -1,6 +1,6 @@
 /**
- * How the tile files of one raster are written: all options checked, all tags that are the same in every tile made. A plain
- * value, so that it can be sent to worker threads.
+ * How the tile files of one raster are written: all options checked, all tags that are the same in
+ * every tile made. A plain value, so that it can be sent to worker threads.
  */
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import {
@@ -31,15 +31,18 @@ import { tags } from './tags.js';
 /** What a caller may say about tile files. */
 export interface TileOptions extends CompressionOptions {
   /**
-   * Width and height of the blocks inside a tile file, a multiple of 16. By default a tile of up to 512 pixels is one
-   * block, and a larger one is cut into equal blocks of at most 512.
+   * Width and height of the blocks inside a tile file, a multiple of 16. By default a tile of up to
+   * 512 pixels is one block, and a larger one is cut into equal blocks of at most 512.
    */
   readonly blockSizePx?: number | undefined;
   /** `pixel` by default: the bands of a pixel lie together. */
   readonly interleave?: Interleave | undefined;
   /** BigTIFF: `auto` by default, which takes it for files that may pass 4 GiB. */
   readonly bigTiff?: 'auto' | 'always' | 'never' | undefined;
-  /** Writes `NaN` samples as the nodata value, when the raster has another one; true by default. `false` keeps them. */
+  /**
+   * Writes `NaN` samples as the nodata value, when the raster has another one; true by default.
+   * `false` keeps them.
+   */
   readonly nanIsNodata?: boolean | undefined;
 }
 
@@ -82,8 +85,8 @@ const MOST_BANDS = 65_535;
 /**
  * Checks how a raster is to be written and prepares it.
  *
- * @throws HoldfastError INVALID_ARGUMENT; UNSUPPORTED_PLATFORM when the compression needs a library that the system
- *   lacks. Nothing has been touched then
+ * @throws HoldfastError INVALID_ARGUMENT; UNSUPPORTED_PLATFORM when the compression needs a library
+ *   that the system lacks. Nothing has been touched then
  */
 export function tileFormat(
   call: string,
@@ -207,8 +210,8 @@ function commonFields(
 export const MASK = { subfile: 4, reducedSubfile: 5, photometric: 4 } as const;
 
 /**
- * How masks are written: by bytes of 0 and 255, as GDAL gives them, in tiles; by bits of 0 and 1, as TIFF 6.0 has them, where
- * whoever writes packs them.
+ * How masks are written: by bytes of 0 and 255, as GDAL gives them, in tiles; by bits of 0 and 1,
+ * as TIFF 6.0 has them, where whoever writes packs them.
  */
 export function maskFormat({ bigTiff, blockSizePx }: TileFormat, bits: 1 | 8 = 8): TileFormat {
   const short = (tag: number, value: number): Field => ({ tag, type: 'short', values: [value] });
@@ -239,5 +242,8 @@ export function maskFormat({ bigTiff, blockSizePx }: TileFormat, bits: 1 | 8 = 8
   };
 }
 
-/** LERC's version (4 is that of Lerc 2.4, libtiff's choice too), and no further compression (libtiff's `tiff.h`). */
+/**
+ * LERC's version (4 is that of Lerc 2.4, libtiff's choice too), and no further compression
+ * (libtiff's `tiff.h`).
+ */
 const LERC_PARAMETERS: Field = { tag: tags.lercParameters, type: 'long', values: [4, 0] };

@@ -15,8 +15,8 @@ interface Placed extends Window {
 }
 
 /**
- * Goes down from edge to edge: between two of them the tiles that are there stand side by side, and each must begin where the one
- * before it ends.
+ * Goes down from edge to edge: between two of them the tiles that are there stand side by side, and
+ * each must begin where the one before it ends.
  */
 export function arrangementOf(
   windows: readonly Window[],

@@ -1,13 +1,18 @@
-/** The files that an index is to name: those that were given, and those below directories that were given. */
+/**
+ * The files that an index is to name: those that were given, and those below directories that were
+ * given.
+ */
 import { join } from 'node:path';
 import { HoldfastError } from 'holdfast';
 import { invalidArgument } from 'holdfast/options';
 import { errnoOf, type Fs } from 'holdfast/os';
 
 /**
- * The paths of all files, in the order in which they were given; those of a directory by name, without what is none of a TIFF.
+ * The paths of all files, in the order in which they were given; those of a directory by name,
+ * without what is none of a TIFF.
  *
- * @throws HoldfastError NOT_FOUND; INVALID_ARGUMENT for a directory that is not to be gone through, or without TIFFs; IO
+ * @throws HoldfastError NOT_FOUND; INVALID_ARGUMENT for a directory that is not to be gone through,
+ *   or without TIFFs; IO
  */
 export async function findTiles(
   fs: Fs,

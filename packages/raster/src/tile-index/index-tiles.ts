@@ -1,14 +1,16 @@
 /**
  * Writes an index over GeoTIFFs that are there already:
  *
- * 1. check the options; find the files; look at each, some side by side: what it holds, its size and checksum
- * 2. compare: all must be alike and lie on one grid, without overlaps and holes unless these are allowed. Every difference is told,
- *    and nothing is left out without a word
+ * 1. check the options; find the files; look at each, some side by side: what it holds, its size
+ *    and checksum
+ * 2. compare: all must be alike and lie on one grid, without overlaps and holes unless these are
+ *    allowed. Every difference is told, and nothing is left out without a word
  * 3. lock `<index>.lock`; refuse what is in the way; companions of an old index get another name
  * 4. put the index in place (the core's replaceFile): the commit point
  *
- * Invariant: the index that exists is whole, the old one or the new one. The tiles are never changed. Sizes and checksums stand in
- * the index itself, so that no second file can be of another time.
+ * Invariant: the index that exists is whole, the old one or the new one. The tiles are never
+ * changed. Sizes and checksums stand in the index itself, so that no second file can be of another
+ * time.
  */
 import { basename, dirname, isAbsolute, relative, sep } from 'node:path';
 import { type Durability, HoldfastError, isHoldfastError, replaceFile, withLock } from 'holdfast';
@@ -39,26 +41,43 @@ import { lookAtTile, type SeenTile, type UnreadableTile } from './look-at-tile.j
 
 /** How an index over tiles is made. */
 export interface IndexTilesOptions {
-  /** Takes all TIFFs below directories among the paths; `false` by default, which refuses directories. */
+  /**
+   * Takes all TIFFs below directories among the paths; `false` by default, which refuses
+   * directories.
+   */
   readonly recursive?: boolean | undefined;
-  /** Allows pixels that no tile has. They need a nodata value or a mask, which marks them; `false` by default. */
+  /**
+   * Allows pixels that no tile has. They need a nodata value or a mask, which marks them; `false`
+   * by default.
+   */
   readonly allowHoles?: boolean | undefined;
   /** Allows tiles that share pixels: the later one counts; `false` by default. */
   readonly allowOverlaps?: boolean | undefined;
   /** Leaves out files that cannot be read, and tells which; `false` by default. */
   readonly skipUnreadable?: boolean | undefined;
-  /** Reads each tile for its checksum, by which `verifyVrt` finds what has changed; `true` by default. Else it knows the sizes alone. */
+  /**
+   * Reads each tile for its checksum, by which `verifyVrt` finds what has changed; `true` by
+   * default. Else it knows the sizes alone.
+   */
   readonly checksums?: boolean | undefined;
-  /** `fail` (the default) refuses an index that exists; `replace` replaces it, whatever program wrote it, but for that of a mosaic. */
+  /**
+   * `fail` (the default) refuses an index that exists; `replace` replaces it, whatever program
+   * wrote it, but for that of a mosaic.
+   */
   readonly ifExists?: 'fail' | 'replace' | undefined;
   /** Ends the call; nothing of it is left then. */
   readonly signal?: AbortSignal | undefined;
   /** Told after each tile; must not throw. */
   readonly onProgress?:
     ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
-  /** How long to wait for another writer of the same index, in milliseconds; without end by default. */
+  /**
+   * How long to wait for another writer of the same index, in milliseconds; without end by default.
+   */
   readonly timeoutMs?: number | undefined;
-  /** `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all, and nothing is synced. */
+  /**
+   * `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all,
+   * and nothing is synced.
+   */
   readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
@@ -79,7 +98,10 @@ export interface WrittenIndex {
   readonly holes: readonly Window[];
   /** Pairs of tiles that share pixels. */
   readonly overlapCount: number;
-  /** Names of files beside the old index that spoke of its pixels; `.replaced` is part of their names now. */
+  /**
+   * Names of files beside the old index that spoke of its pixels; `.replaced` is part of their
+   * names now.
+   */
   readonly retiredCompanions: readonly string[];
   /** What the tiles say and the index does not. */
   readonly notCarried: readonly NotCarried[];
@@ -105,19 +127,22 @@ const TILES_AT_ONCE = 16;
 const MOST_NAMED = 20;
 
 /**
- * Writes a VRT index over GeoTIFFs that exist, which must lie on one grid and be alike in type, bands, nodata, CRS, units, colours
- * and masks, without overlaps and holes.
+ * Writes a VRT index over GeoTIFFs that exist, which must lie on one grid and be alike in type,
+ * bands, nodata, CRS, units, colours and masks, without overlaps and holes.
  *
- * After success the index is in place and durable; its lock file stays. It names the tiles by paths relative to itself, with their sizes and
- * checksums, which `verifyVrt` holds them against. After an error of outcome `unchanged` what was there is as it was. The
- * tiles themselves are never written to.
+ * After success the index is in place and durable; its lock file stays. It names the tiles by paths
+ * relative to itself, with their sizes and checksums, which `verifyVrt` holds them against. After
+ * an error of outcome `unchanged` what was there is as it was. The tiles themselves are never
+ * written to.
  *
  * Not promised: that the tiles stay as they were while they are looked at, and later.
  *
  * @param path - the index, `SOMETHING.vrt`; its directory must exist
- * @param tiles - paths of GeoTIFFs; with `recursive` of directories too. Where tiles overlap, later ones count
- * @throws HoldfastError INVALID_ARGUMENT for tiles that make no index, each difference in the message (up to 20) and in `others`;
- *   ALREADY_EXISTS; NOT_FOUND; ABORTED; LOCK_TIMEOUT; IO; and what replaceFile throws
+ * @param tiles - paths of GeoTIFFs; with `recursive` of directories too. Where tiles overlap, later
+ *   ones count
+ * @throws HoldfastError INVALID_ARGUMENT for tiles that make no index, each difference in the
+ *   message (up to 20) and in `others`; ALREADY_EXISTS; NOT_FOUND; ABORTED; LOCK_TIMEOUT; IO; and
+ *   what replaceFile throws
  */
 export async function indexTiles(
   path: string,

@@ -1,4 +1,6 @@
-/** What an index must know of a tile: read through one descriptor, so that it is all of one file. */
+/**
+ * What an index must know of a tile: read through one descriptor, so that it is all of one file.
+ */
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { messageOf } from 'holdfast/errors';

@@ -1,10 +1,11 @@
 /**
- * Finds what is wrong with a mosaic that should still be as it was written: a missing, cut, changed, swapped or foreign
- * tile, and a damaged index. Nothing is changed.
+ * Finds what is wrong with a mosaic that should still be as it was written: a missing, cut,
+ * changed, swapped or foreign tile, and a damaged index. Nothing is changed.
  *
- * A mosaic of ours says what it should be: the index ends with its own checksum and names the generation of its tiles,
- * and the manifest beside the tiles has the size and checksum of each. A mosaic by others says only where its tiles are
- * and how large; `deep` then decodes every pixel, which finds what does not decode.
+ * A mosaic of ours says what it should be: the index ends with its own checksum and names the
+ * generation of its tiles, and the manifest beside the tiles has the size and checksum of each. A
+ * mosaic by others says only where its tiles are and how large; `deep` then decodes every pixel,
+ * which finds what does not decode.
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from 'holdfast';
@@ -43,7 +44,9 @@ import { differenceOf } from './same-mosaic.js';
 
 /** What can be wrong. */
 export type ProblemKind =
-  /** The index names older tiles than the last finished write gave it: another program put it back. */
+  /**
+   * The index names older tiles than the last finished write gave it: another program put it back.
+   */
   | 'lost index'
   | 'damaged index'
   /** Nothing is known to be wrong: the index asks for something that is not supported here. */
@@ -70,8 +73,8 @@ export interface Problem {
 /** Something that is in order and worth knowing. */
 export interface VerifyNote {
   /**
-   * `companion`: a file of another program that is read with the mosaic. `rewritten`: the index was written anew by another
-   * program, with the same tiles in the same places.
+   * `companion`: a file of another program that is read with the mosaic. `rewritten`: the index was
+   * written anew by another program, with the same tiles in the same places.
    */
   readonly kind: 'companion' | 'rewritten';
   readonly path: string;
@@ -86,8 +89,8 @@ export interface VerifyOptions extends Pick<
   /** Decodes every tile as well; `false` by default. */
   readonly deep?: boolean | undefined;
   /**
-   * The most bytes that are read of one tile, and that `deep` decodes of it; 64 GiB by default. A larger one is told as
-   * `not checked`.
+   * The most bytes that are read of one tile, and that `deep` decodes of it; 64 GiB by default. A
+   * larger one is told as `not checked`.
    */
   readonly maxTileBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -126,7 +129,8 @@ const MOST_DECODED_BYTES = 32 * 1024 * 1024;
 const DECODE_SAMPLES = 2 ** 24;
 
 /**
- * Checks a mosaic. What is wrong is in the report; only what keeps it from looking at all is an error.
+ * Checks a mosaic. What is wrong is in the report; only what keeps it from looking at all is an
+ * error.
  *
  * @throws HoldfastError NOT_FOUND without an index; PATH_ESCAPES; ABORTED; IO
  */
@@ -211,7 +215,9 @@ function companionNote(path: string): VerifyNote {
   return { kind: 'companion', path, message: 'another program made it, and GDAL reads it too' };
 }
 
-/** The index of a mosaic of ours without its checksum: another program wrote it anew, or it was cut. */
+/**
+ * The index of a mosaic of ours without its checksum: another program wrote it anew, or it was cut.
+ */
 async function judgeRewritten(
   { fs, options, problems, notes }: Check,
   mosaic: Mosaic,
@@ -239,7 +245,10 @@ async function judgeRewritten(
     });
 }
 
-/** The index of files that were there before it, without its checksum: another program wrote it anew, or it was cut. */
+/**
+ * The index of files that were there before it, without its checksum: another program wrote it
+ * anew, or it was cut.
+ */
 function judgeRewrittenList(
   { problems, notes }: Check,
   { path, tilePaths }: Mosaic,
@@ -520,7 +529,10 @@ function shapesOf(mosaic: Mosaic): ReadonlyMap<string, Shape> {
   return shapes;
 }
 
-/** Errors that say what lies in the place of a tile: a symlink, FIFO or device, or something outside. */
+/**
+ * Errors that say what lies in the place of a tile: a symlink, FIFO or device, or something
+ * outside.
+ */
 const notATile: readonly string[] = ['NAME_TAKEN', 'UNSUPPORTED_TARGET', 'PATH_ESCAPES'];
 
 async function checkShape(

@@ -78,7 +78,9 @@ export interface VrtIndex {
 
 /** The metadata domain of a mosaic's own facts. */
 export const vrtDomain = 'HOLDFAST';
-/** That of the files that an index names which were there before it: sizes and checksums by path. */
+/**
+ * That of the files that an index names which were there before it: sizes and checksums by path.
+ */
 const filesDomain = 'HOLDFAST_FILES';
 
 const PIECE_CHARACTERS = 64 * 1024;
@@ -131,7 +133,10 @@ function fileItem({ path, sizeBytes, sha256 }: IndexedFile): [string, string] {
   return [path, sha256 === undefined ? String(sizeBytes) : `${sizeBytes} ${sha256}`];
 }
 
-/** What an index says of the files that it names; `undefined` where these are none that were there before it. */
+/**
+ * What an index says of the files that it names; `undefined` where these are none that were there
+ * before it.
+ */
 export function filesIn(
   domains: ReadonlyMap<string, Readonly<Record<string, string>>>,
 ): readonly IndexedFile[] | undefined {

@@ -1,6 +1,7 @@
 /**
- * The text of an index of ours once more, with other overviews: all else stays as it was written, to the byte. What makes that
- * easy is that we wrote it, line by line (vrt-text.ts), and know by its digest that nobody has changed it.
+ * The text of an index of ours once more, with other overviews: all else stays as it was written,
+ * to the byte. What makes that easy is that we wrote it, line by line (vrt-text.ts), and know by
+ * its digest that nobody has changed it.
  */
 import { createHash } from 'node:crypto';
 import { digestLine } from './index-digest.js';

@@ -1,10 +1,12 @@
 /**
- * Gives a mosaic that is there other overviews, in one commit, as a write that replaces it (write-mosaic.ts), whose fourth step is
- * another one: the tiles of the old index are linked into the stage, each held against its checksum; overviews are made of them; the
- * old index, with the new overviews in it, is the new one.
+ * Gives a mosaic that is there other overviews, in one commit, as a write that replaces it
+ * (write-mosaic.ts), whose fourth step is another one: the tiles of the old index are linked into
+ * the stage, each held against its checksum; overviews are made of them; the old index, with the
+ * new overviews in it, is the new one.
  *
- * Invariant: as that of a write. The old tiles directory retires as after any replacement; its tiles are the same files as
- * those of the new one, where the filesystem has hard links, and take no room of their own.
+ * Invariant: as that of a write. The old tiles directory retires as after any replacement; its
+ * tiles are the same files as those of the new one, where the filesystem has hard links, and take
+ * no room of their own.
  */
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, type Stage } from 'holdfast';
@@ -50,7 +52,10 @@ export interface AddOverviewsOptions extends Pick<
   | 'durability'
   | 'fs'
 > {
-  /** Factors, ascending, each a multiple of the one before, or `auto` (the default). An empty list leaves none. */
+  /**
+   * Factors, ascending, each a multiple of the one before, or `auto` (the default). An empty list
+   * leaves none.
+   */
   readonly overviews?: 'auto' | readonly number[] | undefined;
 }
 
@@ -72,14 +77,17 @@ const optionNames = [
 ] as const;
 
 /**
- * Makes overviews for a mosaic of ours that is there, in place of those that it has; its tiles stay as they are.
+ * Makes overviews for a mosaic of ours that is there, in place of those that it has; its tiles stay
+ * as they are.
  *
- * After success the index names the overviews, durable; the tiles directory that it named retires as after a replacement
- * (`keepPrevious`, `keepForMs`). After an error of outcome `unchanged` the mosaic is as it was, and readers never see it otherwise.
+ * After success the index names the overviews, durable; the tiles directory that it named retires
+ * as after a replacement (`keepPrevious`, `keepForMs`). After an error of outcome `unchanged` the
+ * mosaic is as it was, and readers never see it otherwise.
  *
  * @param path - the index of a mosaic that `writeTiledVrt` wrote
- * @throws HoldfastError NOT_FOUND; INVALID_ARGUMENT for an index of others; CORRUPT_DOCUMENT for an index, a manifest or a tile that
- *   is not as it was written; TARGET_CHANGED when it is replaced meanwhile; and what `writeTiledVrt` throws
+ * @throws HoldfastError NOT_FOUND; INVALID_ARGUMENT for an index of others; CORRUPT_DOCUMENT for an
+ *   index, a manifest or a tile that is not as it was written; TARGET_CHANGED when it is replaced
+ *   meanwhile; and what `writeTiledVrt` throws
  */
 export async function addOverviews(
   path: string,
@@ -104,7 +112,10 @@ export async function addOverviews(
   }
 }
 
-/** What is to be known of the mosaic beforehand. It is not kept open: nobody would retire its tiles then. */
+/**
+ * What is to be known of the mosaic beforehand. It is not kept open: nobody would retire its tiles
+ * then.
+ */
 async function factsOf(
   fs: Fs,
   path: string,
@@ -216,7 +227,10 @@ async function oldMosaic({ fs, indexPath }: MosaicPlan, wanted: string): Promise
 /** What link(2) says where a filesystem has no links, or not for this user. */
 const HAS_NO_LINKS = ['ENOTSUP', 'ENOSYS', 'EPERM', 'EXDEV', 'EMLINK', 'EINVAL', 'EOPNOTSUPP'];
 
-/** Makes a tile part of the stage: by a link, or a copy where there are none. What was linked is held against its checksum. */
+/**
+ * Makes a tile part of the stage: by a link, or a copy where there are none. What was linked is
+ * held against its checksum.
+ */
 async function linkTile(
   { fs, signal }: MosaicPlan,
   stage: Stage,

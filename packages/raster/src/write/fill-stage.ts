@@ -61,7 +61,8 @@ interface FillingOptions {
 /** Tiles that need not be made. */
 export interface TileStore {
   /**
-   * Puts a tile into the stage; without one it is empty and left out. `undefined` when it is to be made.
+   * Puts a tile into the stage; without one it is empty and left out. `undefined` when it is to be
+   * made.
    */
   take(
     name: string,

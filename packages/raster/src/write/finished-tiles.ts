@@ -15,7 +15,9 @@ import type { MosaicPlan } from './mosaic-plan.js';
 import { type FinishedTile, recordPath, ResumeRecord, type TileRecord } from './resume-record.js';
 import { overviewNames } from './write-overviews.js';
 
-/** What is known of a tile that need not be made again: it is there, or it is empty and left out. */
+/**
+ * What is known of a tile that need not be made again: it is there, or it is empty and left out.
+ */
 interface TakenTile {
   readonly tile: FinishedTile | undefined;
 }

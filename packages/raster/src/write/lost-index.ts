@@ -80,7 +80,9 @@ async function isLost(
 /** As much as `openVrt` reads of an index. */
 const MOST_JUDGED_BYTES = 256 * 1024 * 1024;
 
-/** Cut, or changed in place: no whole text of another program, which may have meant what it wrote. */
+/**
+ * Cut, or changed in place: no whole text of another program, which may have meant what it wrote.
+ */
 async function isBroken(
   fs: Fs,
   indexPath: string,

@@ -1,12 +1,15 @@
 /**
- * One mosaic, its tiles made by any number of processes and machines, its commit made once: a session of parts (the core's
- * beginParts), each of which is a range of the grid's tiles in their order.
+ * One mosaic, its tiles made by any number of processes and machines, its commit made once: a
+ * session of parts (the core's beginParts), each of which is a range of the grid's tiles in their
+ * order.
  *
- * 1. begin: everything that can be refused is; the session keeps the options, and digests of what the tiles are to be made of
- * 2. a part: the source must be the one that was meant; its tiles are written into a stage of their own, and their sizes,
- *    checksums and statistics go into the record of the part
- * 3. commit: a write of the mosaic as any other (write-mosaic.ts), under the lock of the index, whose tiles are all there: each
- *    gets a second name in the stage. Overviews of the mosaic, manifest and index are made then
+ * 1. begin: everything that can be refused is; the session keeps the options, and digests of what
+ *    the tiles are to be made of
+ * 2. a part: the source must be the one that was meant; its tiles are written into a stage of their
+ *    own, and their sizes, checksums and statistics go into the record of the part
+ * 3. commit: a write of the mosaic as any other (write-mosaic.ts), under the lock of the index,
+ *    whose tiles are all there: each gets a second name in the stage. Overviews of the mosaic,
+ *    manifest and index are made then
  *
  * The same samples and options give the same bytes as one process makes.
  */
@@ -49,11 +52,20 @@ export type MosaicPartsOptions = Omit<
 
 /** How a mosaic is begun that is made in parts. */
 export interface BeginMosaicOptions extends MosaicPartsOptions {
-  /** How many parts there are, numbered from 0. Each is a range of tiles; more parts than tiles leave some empty. */
+  /**
+   * How many parts there are, numbered from 0. Each is a range of tiles; more parts than tiles
+   * leave some empty.
+   */
   readonly partCount: number;
-  /** Anything that those who join are to know, as JSON: where the source lies, for one. Another note is another job. */
+  /**
+   * Anything that those who join are to know, as JSON: where the source lies, for one. Another note
+   * is another job.
+   */
   readonly note?: JsonValue | undefined;
-  /** How long to wait for the lock of the index, in milliseconds; 0 tries once; without it the wait has no end. */
+  /**
+   * How long to wait for the lock of the index, in milliseconds; 0 tries once; without it the wait
+   * has no end.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait for the lock. */
   readonly signal?: AbortSignal | undefined;
@@ -93,21 +105,26 @@ export interface MosaicSession {
   readonly id: string;
   readonly partCount: number;
   /**
-   * Writes the tiles of one part. After success they are done and durable, whoever made them: a part that is done is not made
-   * again. After a failure nothing of this call is left, and it can be made again.
+   * Writes the tiles of one part. After success they are done and durable, whoever made them: a
+   * part that is done is not made again. After a failure nothing of this call is left, and it can
+   * be made again.
    *
    * @param part - from 0 on
-   * @throws HoldfastError SESSION_GONE; PART_DIFFERS when another attempt made other bytes; those of writeTiledVrt for tiles
+   * @throws HoldfastError SESSION_GONE; PART_DIFFERS when another attempt made other bytes; those
+   *   of writeTiledVrt for tiles
    */
   writePart(part: number, options?: MosaicCallOptions): Promise<WrittenPart>;
   /** How far the session has come, by a look at its directory. */
   progress(): Promise<PartsProgress>;
   /**
-   * Reads the tiles of all parts again, makes the overviews of the mosaic and puts its index in place. Anybody may call it, and
-   * again after a commit that died or was done: then the answer is that of the first.
+   * Reads the tiles of all parts again, makes the overviews of the mosaic and puts its index in
+   * place. Anybody may call it, and again after a commit that died or was done: then the answer is
+   * that of the first.
    *
-   * @param options - `verify`: what is read again of the tiles, every byte (`checksum`, the default) or the `size`
-   * @throws HoldfastError PARTS_MISSING for parts that can be written again; SESSION_GONE; those of writeTiledVrt
+   * @param options - `verify`: what is read again of the tiles, every byte (`checksum`, the
+   *   default) or the `size`
+   * @throws HoldfastError PARTS_MISSING for parts that can be written again; SESSION_GONE; those of
+   *   writeTiledVrt
    */
   commit(
     options?: MosaicCallOptions & {
@@ -128,14 +145,15 @@ interface MosaicJob extends Job {
 }
 
 /**
- * Begins to write a mosaic in parts: one session of it, which any number of processes and machines join by its id. Called again
- * for the same source with the same options it gives the same session, also one that was committed, unless the mosaic is to be
- * replaced.
+ * Begins to write a mosaic in parts: one session of it, which any number of processes and machines
+ * join by its id. Called again for the same source with the same options it gives the same session,
+ * also one that was committed, unless the mosaic is to be replaced.
  *
  * @param path - the index, `SOMETHING.vrt`; its directory must exist
- * @param source - must have a fingerprint that is the same on each machine: of a GeoTIFF its path, size and time
- * @throws HoldfastError ALREADY_EXISTS for an index, and for a session of another job; INVALID_ARGUMENT; LOCK_TIMEOUT; ABORTED;
- *   NO_SPACE; IO
+ * @param source - must have a fingerprint that is the same on each machine: of a GeoTIFF its path,
+ *   size and time
+ * @throws HoldfastError ALREADY_EXISTS for an index, and for a session of another job;
+ *   INVALID_ARGUMENT; LOCK_TIMEOUT; ABORTED; NO_SPACE; IO
  */
 export async function beginMosaic(
   path: string,
@@ -162,7 +180,8 @@ export async function beginMosaic(
  * @param path - the index, as `beginMosaic` was given it
  * @param id - what `beginMosaic` gave
  * @param source - the same source; closed by whoever opened it
- * @throws HoldfastError SESSION_GONE; ALREADY_EXISTS when source or version are not those of the session; INVALID_ARGUMENT
+ * @throws HoldfastError SESSION_GONE; ALREADY_EXISTS when source or version are not those of the
+ *   session; INVALID_ARGUMENT
  */
 export async function joinMosaic(
   path: string,
@@ -200,7 +219,8 @@ export async function joinMosaic(
 }
 
 /**
- * Ends the session of a mosaic and removes what its parts have made; whether there was one. A mosaic that is there stays.
+ * Ends the session of a mosaic and removes what its parts have made; whether there was one. A
+ * mosaic that is there stays.
  *
  * @throws HoldfastError those of abandonParts
  */
@@ -334,7 +354,10 @@ function asWritten(value: JsonValue): WrittenMosaic {
   return { lostIndexOf: undefined, ...(value as object) } as WrittenMosaic;
 }
 
-/** The mosaic, if a commit that died had put its index in place: the index is the one that these tiles get. */
+/**
+ * The mosaic, if a commit that died had put its index in place: the index is the one that these
+ * tiles get.
+ */
 async function findWritten(
   plan: MosaicPlan,
   made: TilesOfParts,
@@ -364,7 +387,10 @@ async function findWritten(
   };
 }
 
-/** The tiles of all parts, each of which gets a second name in the stage: its session loses nothing before the end. */
+/**
+ * The tiles of all parts, each of which gets a second name in the stage: its session loses nothing
+ * before the end.
+ */
 class TilesOfParts implements TileStore {
   readonly #fs: Fs;
   readonly #parts: CommittedParts;

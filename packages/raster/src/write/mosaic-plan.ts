@@ -1,4 +1,7 @@
-/** Everything about a mosaic that is known before the first byte: checked options, names, the grid of its tiles. */
+/**
+ * Everything about a mosaic that is known before the first byte: checked options, names, the grid
+ * of its tiles.
+ */
 import { basename } from 'node:path';
 import type { Durability } from 'holdfast';
 import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
@@ -34,59 +37,73 @@ export interface WriteProgress {
 /** What a caller may say about the writing of a mosaic. */
 export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewOptions {
   /**
-   * Width and height of a tile in pixels, a multiple of 16 from 16 to 4096; 512 by default. For a source of chunks,
-   * whose chunks are the tiles, it is the size of the blocks inside them.
+   * Width and height of a tile in pixels, a multiple of 16 from 16 to 4096; 512 by default. For a
+   * source of chunks, whose chunks are the tiles, it is the size of the blocks inside them.
    */
   readonly tileSizePx?: number | undefined;
   /** How several bands lie in a tile file; as the source gives them by default. */
   readonly interleave?: TileOptions['interleave'] | undefined;
   /**
-   * `fail` (the default) refuses an index that exists. `replace` writes new tiles beside those of the old index and then
-   * replaces the index, so that readers read on throughout.
+   * `fail` (the default) refuses an index that exists. `replace` writes new tiles beside those of
+   * the old index and then replaces the index, so that readers read on throughout.
    */
   readonly ifExists?: 'fail' | 'replace' | undefined;
   /**
-   * How many tiles directories of earlier indexes stay after a replacement; 1 by default, for readers that have the old
-   * index open. Those that an opened mosaic of `openVrt` reads stay in any case.
+   * How many tiles directories of earlier indexes stay after a replacement; 1 by default, for
+   * readers that have the old index open. Those that an opened mosaic of `openVrt` reads stay in
+   * any case.
    */
   readonly keepPrevious?: number | undefined;
   /**
-   * How long, in milliseconds, the tiles of an earlier index stay besides those of `keepPrevious`, from its replacement on; 0
-   * by default. For programs that hold an index for as long as they live, as those of GDAL do. By the clocks of the
-   * machines that write the mosaic.
+   * How long, in milliseconds, the tiles of an earlier index stay besides those of `keepPrevious`,
+   * from its replacement on; 0 by default. For programs that hold an index for as long as they
+   * live, as those of GDAL do. By the clocks of the machines that write the mosaic.
    */
   readonly keepForMs?: number | undefined;
   /**
-   * Keeps the tiles that a failed, cancelled or killed run has finished, and takes over those that such a run of the same
-   * job kept, after reading them again; false by default. The source must have a fingerprint.
+   * Keeps the tiles that a failed, cancelled or killed run has finished, and takes over those that
+   * such a run of the same job kept, after reading them again; false by default. The source must
+   * have a fingerprint.
    */
   readonly resume?: boolean | undefined;
   /**
-   * How the mask of a source that has one is written: `band` (the default), a mask in each tile and one over them in the index, or
-   * `alpha`, a last band of uint8 or uint16.
+   * How the mask of a source that has one is written: `band` (the default), a mask in each tile and
+   * one over them in the index, or `alpha`, a last band of uint8 or uint16.
    */
   readonly mask?: 'band' | 'alpha' | undefined;
-  /** Leaves out tiles that hold nothing but nodata, or that the mask leaves empty; readers see nodata there. */
+  /**
+   * Leaves out tiles that hold nothing but nodata, or that the mask leaves empty; readers see
+   * nodata there.
+   */
   readonly skipEmpty?: boolean | undefined;
   /**
-   * Puts minimum, maximum, mean, standard deviation and valid share of each band into the index, where GDAL and QGIS look for
-   * them; `true` by default. A GDAL program that misses them computes them, and writes the index as it had opened it back
-   * over whatever index is there by then.
+   * Puts minimum, maximum, mean, standard deviation and valid share of each band into the index,
+   * where GDAL and QGIS look for them; `true` by default. A GDAL program that misses them computes
+   * them, and writes the index as it had opened it back over whatever index is there by then.
    */
   readonly statistics?: boolean | undefined;
   /** Puts a histogram of each band there as well; `false` by default. */
   readonly histogram?: boolean | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
-  /** Tiles read, encoded or written at once; by default what keeps the threads busy, fewer for very large tiles. */
+  /**
+   * Tiles read, encoded or written at once; by default what keeps the threads busy, fewer for very
+   * large tiles.
+   */
   readonly concurrency?: number | undefined;
   /** Ends the call; nothing of it is left then, but what `resume` keeps. */
   readonly signal?: AbortSignal | undefined;
   /** Told after each tile; must not throw. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
-  /** How long to wait for another writer of the same mosaic, in milliseconds; without end by default. */
+  /**
+   * How long to wait for another writer of the same mosaic, in milliseconds; without end by
+   * default.
+   */
   readonly timeoutMs?: number | undefined;
-  /** `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all, and nothing is synced. */
+  /**
+   * `durable` (the default): survives power loss once acknowledged. `atomic`: whole or not at all,
+   * and nothing is synced.
+   */
   readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
@@ -282,7 +299,10 @@ function formatOf(call: string, source: RasterSource, options: WriteOptions): Ti
   return tileFormat(call, source.info, { ...Object.fromEntries(named), blockSizePx, interleave });
 }
 
-/** A bound for tiles so large that a few of them fill the memory that tiles may take; none for others. */
+/**
+ * A bound for tiles so large that a few of them fill the memory that tiles may take; none for
+ * others.
+ */
 function concurrencyFor(source: RasterSource, grid: Grid): number | undefined {
   const { bands, dataType } = source.info;
   const { widthPx, heightPx } = largestCell(grid);

@@ -6,7 +6,8 @@ import type { RasterSource } from '../source/raster-source.js';
 const DEFAULT_TILE_PX = 512;
 
 /**
- * The grid of a mosaic's tiles: the source's own blocks where each is to be read once, else squares.
+ * The grid of a mosaic's tiles: the source's own blocks where each is to be read once, else
+ * squares.
  *
  * @throws HoldfastError INVALID_ARGUMENT for a size that a tile cannot have
  */

@@ -219,7 +219,9 @@ export function namesOf(manifest: Manifest): (name: string) => boolean {
   return (name) => ours.has(name);
 }
 
-/** The name of the index beside a tiles directory that names it, whatever the index is called now. */
+/**
+ * The name of the index beside a tiles directory that names it, whatever the index is called now.
+ */
 async function indexNaming(
   fs: Fs,
   tilesPath: string,

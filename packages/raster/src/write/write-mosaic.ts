@@ -1,23 +1,29 @@
 /**
- * Writes a raster as a mosaic: `<stem>_tiles/` full of GeoTIFFs, and the index `<stem>.vrt` that names them.
+ * Writes a raster as a mosaic: `<stem>_tiles/` full of GeoTIFFs, and the index `<stem>.vrt` that
+ * names them.
  *
  * 1. check everything that can be refused; look, without changing it, at what is there
- * 2. lock `<stem>.vrt.lock`: one writer of a mosaic at a time; look again, also for what a run with `resume` kept
- * 3. remove the tiles of a run that died between 5 and 7: a directory of ours that no index names, nor the record of
- *    generations. Its number is recorded first, where an index may have named it
- * 4. fill a stage beside `<stem>_tiles`: tiles side by side, all settled; then their manifest, and the index
- * 5. sync the stage and publish it (the core's publishDirectory): tiles that no index names yet. Beside those of an index
- *    that is to be replaced, they go to `<stem>_tiles.2` and so on, above every number that was ever used
+ * 2. lock `<stem>.vrt.lock`: one writer of a mosaic at a time; look again, also for what a run with
+ *    `resume` kept
+ * 3. remove the tiles of a run that died between 5 and 7: a directory of ours that no index names,
+ *    nor the record of generations. Its number is recorded first, where an index may have named it
+ * 4. fill a stage beside `<stem>_tiles`: tiles side by side, all settled; then their manifest, and
+ *    the index
+ * 5. sync the stage and publish it (the core's publishDirectory): tiles that no index names yet.
+ *    Beside those of an index that is to be replaced, they go to `<stem>_tiles.2` and so on, above
+ *    every number that was ever used
  * 6. take companions of the old index (`.ovr`, `.aux.xml`) to its tiles
  * 7. put the index that lies with the tiles in place (the core's replaceFile): the commit point
- * 8. record the generation (generations.ts), so that an older index which another program puts back is noticed
- * 9. retire the tiles of earlier indexes: all but the youngest `keepPrevious`, those that are younger than `keepForMs`, and
- *    those that somebody reads; discard what runs with `resume` kept
+ * 8. record the generation (generations.ts), so that an older index which another program puts back
+ *    is noticed
+ * 9. retire the tiles of earlier indexes: all but the youngest `keepPrevious`, those that are
+ *    younger than `keepForMs`, and those that somebody reads; discard what runs with `resume` kept
  *
- * Invariant: an index that exists names tiles that are whole. A crash before 5 leaves an orphaned stage, which the next
- * write sweeps; one between 5 and 7 leaves tiles that step 3 of the next write removes; one after 7 leaves old tiles that
- * step 9 of the next write retires, and a record that speaks of the index before, which is in order. With `resume` the stage
- * of 4 and the tiles of 5 are kept for the next such write (kept-work.ts). A directory that is not ours is never touched.
+ * Invariant: an index that exists names tiles that are whole. A crash before 5 leaves an orphaned
+ * stage, which the next write sweeps; one between 5 and 7 leaves tiles that step 3 of the next
+ * write removes; one after 7 leaves old tiles that step 9 of the next write retires, and a record
+ * that speaks of the index before, which is in order. With `resume` the stage of 4 and the tiles of
+ * 5 are kept for the next such write (kept-work.ts). A directory that is not ours is never touched.
  */
 import { basename, dirname, join } from 'node:path';
 import {
@@ -82,17 +88,24 @@ export interface WrittenMosaic {
   /** Tiles that were taken over from a run before, with `resume`. */
   readonly resumedTileCount: number;
   /**
-   * The tiles directory of the mosaic that was to be replaced, where its index did not name that any more: another program had
-   * put back an older index, or written one of its own.
+   * The tiles directory of the mosaic that was to be replaced, where its index did not name that
+   * any more: another program had put back an older index, or written one of its own.
    */
   readonly lostIndexOf: string | undefined;
-  /** Names of files beside the old index that spoke of its pixels (`.ovr`, `.aux.xml`); they lie among its tiles now. */
+  /**
+   * Names of files beside the old index that spoke of its pixels (`.ovr`, `.aux.xml`); they lie
+   * among its tiles now.
+   */
   readonly retiredCompanions: readonly string[];
-  /** What the source says and the mosaic does not; what decides where it lies, or which pixels are valid, was refused instead. */
+  /**
+   * What the source says and the mosaic does not; what decides where it lies, or which pixels are
+   * valid, was refused instead.
+   */
   readonly notCarried: readonly NotCarried[];
   /**
-   * Bands, from 1, of integers of so few values that they look like classes, whose overviews are means all the same: these mean
-   * nothing, and `resampling` is better `mode` or `nearest`. Looked for in some samples of each tile that this run wrote.
+   * Bands, from 1, of integers of so few values that they look like classes, whose overviews are
+   * means all the same: these mean nothing, and `resampling` is better `mode` or `nearest`. Looked
+   * for in some samples of each tile that this run wrote.
    */
   readonly averagedClasses: readonly number[];
 }
@@ -210,7 +223,10 @@ async function pathOf(
   return (await fs.exists(path)) ? path : undefined;
 }
 
-/** Before tiles are removed that an index may have named for a moment: their names must not come back. */
+/**
+ * Before tiles are removed that an index may have named for a moment: their names must not come
+ * back.
+ */
 async function rememberNumbers(
   { fs, indexPath, durability }: MosaicPlan,
   generations: Generations | undefined,
@@ -249,7 +265,10 @@ async function record(
   return retired;
 }
 
-/** What the system says while old tiles are looked at or removed, as a typed error: the mosaic is as it was. */
+/**
+ * What the system says while old tiles are looked at or removed, as a typed error: the mosaic is as
+ * it was.
+ */
 async function asTyped<T>(plan: MosaicPlan, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -297,7 +316,10 @@ async function removeLeftovers(
   return left;
 }
 
-/** Where new tiles go: the first path if this mosaic never had tiles, else one number above all there is and ever was. */
+/**
+ * Where new tiles go: the first path if this mosaic never had tiles, else one number above all
+ * there is and ever was.
+ */
 function freePath(plan: MosaicPlan, left: readonly TilesDirectory[], youngest: number): string {
   const first = left.find(({ number }) => number === 1);
   const ours = left.some(
@@ -307,7 +329,10 @@ function freePath(plan: MosaicPlan, left: readonly TilesDirectory[], youngest: n
   return numberedPath(plan.tilesPath, Math.max(left.at(-1)?.number ?? 1, youngest) + 1);
 }
 
-/** Step 9. What cannot be removed now goes with a later replacement; the new mosaic is in place in any case. */
+/**
+ * Step 9. What cannot be removed now goes with a later replacement; the new mosaic is in place in
+ * any case.
+ */
 async function retire(
   plan: MosaicPlan,
   tilesPath: string,
@@ -356,7 +381,10 @@ async function publishTiles(
   }
 }
 
-/** Steps 6 and 7. When nothing names the new tiles after all, they go, or wait for the next run with `resume`. */
+/**
+ * Steps 6 and 7. When nothing names the new tiles after all, they go, or wait for the next run with
+ * `resume`.
+ */
 async function publishIndex(
   plan: MosaicPlan,
   manifest: FilledStage,

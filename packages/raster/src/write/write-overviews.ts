@@ -389,7 +389,9 @@ function scaledWindow({ xPx, yPx, widthPx, heightPx }: Window, factor: number): 
   };
 }
 
-/** An overview is stretched over all of the mosaic: by the sizes, which the factor need not divide. */
+/**
+ * An overview is stretched over all of the mosaic: by the sizes, which the factor need not divide.
+ */
 function scaledTransform(
   { widthPx, heightPx, georeferencing }: RasterInfo,
   to: Size,

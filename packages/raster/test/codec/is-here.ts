@@ -8,7 +8,10 @@ const needed: Partial<Record<CompressionName, LibraryName>> = {
 };
 const nodeHasZstd = 'zstdCompressSync' in (await import('node:zlib'));
 
-/** Whether this machine has what the compression needs; the tests of the others must hold everywhere. */
+/**
+ * Whether this machine has what the compression needs; the tests of the others must hold
+ * everywhere.
+ */
 export function isHere(name: CompressionName): boolean {
   const library = needed[name];
   if (library === undefined || (name === 'zstd' && nodeHasZstd)) return true;

@@ -5,7 +5,10 @@ import { openLzw } from '#src/codec/lzw.js';
 const CLEAR = 256;
 const END = 257;
 
-/** Decodes by the letter of TIFF 6.0, section 13, with a table of strings, and insists on the end code. */
+/**
+ * Decodes by the letter of TIFF 6.0, section 13, with a table of strings, and insists on the end
+ * code.
+ */
 function decodeByTheBook(input: Uint8Array): number[] {
   let at = 0;
   const code = (width: number): number => {
@@ -19,7 +22,8 @@ function decodeByTheBook(input: Uint8Array): number[] {
   let table: number[][] = [];
   let before: number[] | undefined;
   for (;;) {
-    // The code that the encoder wrote before has made its string by now, so the width is one code early.
+    // The code that the encoder wrote before has made its string by now, so the width is one code
+    // early.
     const width = Math.max(9, 32 - Math.clz32(table.length + (before ? 1 : 0)));
     const next = code(width);
     if (next === END) break;
@@ -41,7 +45,8 @@ function decodeByTheBook(input: Uint8Array): number[] {
 
 test('LZW blocks of every length are what TIFF says, up to the end code, also where the code width changes', () => {
   const codec = openLzw();
-  // No pair of bytes comes twice, so each byte is a code: the lengths around each change end at every place of it.
+  // No pair of bytes comes twice, so each byte is a code: the lengths around each change end at
+  // every place of it.
   const bytes = new Uint8Array(9000);
   for (let i = 1; i < bytes.length; i += 1) bytes[i] = bytes[i - 1]! + 2 * (i >> 8) + 1;
   const changes = [254, 766, 1790, 3836, 3836 + 254, 2 * 3836];

@@ -1,6 +1,7 @@
 /**
- * Each native call is given sizes that do not fit its samples: the block says one size, the buffer has another. What
- * a call would write past its buffer would be lost without a word, so a guard behind each buffer must stay as it is.
+ * Each native call is given sizes that do not fit its samples: the block says one size, the buffer
+ * has another. What a call would write past its buffer would be lost without a word, so a guard
+ * behind each buffer must stay as it is.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';

@@ -1,4 +1,7 @@
-/** A Cloud Optimized GeoTIFF is there whole or not at all, holds what its source says, and lies as the format wants it. */
+/**
+ * A Cloud Optimized GeoTIFF is there whole or not at all, holds what its source says, and lies as
+ * the format wants it.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

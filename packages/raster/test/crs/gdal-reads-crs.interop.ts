@@ -1,4 +1,7 @@
-/** GDAL as the judge of GeoKeys: what it makes of a tile's CRS must be what it makes of the caller's own words. */
+/**
+ * GDAL as the judge of GeoKeys: what it makes of a tile's CRS must be what it makes of the caller's
+ * own words.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -78,7 +81,10 @@ for (const proj of projStrings) {
   });
 }
 
-/** A datum by name and its ellipsoid are the same figure of the earth; the name comes and goes with EPSG's code. */
+/**
+ * A datum by name and its ellipsoid are the same figure of the earth; the name comes and goes with
+ * EPSG's code.
+ */
 function withoutDatum(proj: string): string {
   return proj
     .replace('+datum=WGS84', '+ellps=WGS84')

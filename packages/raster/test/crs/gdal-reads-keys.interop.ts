@@ -1,4 +1,7 @@
-/** GDAL as the judge of what EPSG's codes mean in GeoKeys, each in all its roles: the text for the index is the same system, or it is told. */
+/**
+ * GDAL as the judge of what EPSG's codes mean in GeoKeys, each in all its roles: the text for the
+ * index is the same system, or it is told.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';

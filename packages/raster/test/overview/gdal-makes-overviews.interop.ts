@@ -31,10 +31,10 @@ const text = execFileSync('/usr/bin/python3', [maker, 'cases'], {
 const cases = JSON.parse(text) as readonly Case[];
 
 /**
- * One unit in the last place, of floats in that of the largest one nearby (GDAL adds up the squares of `rms` in single
- * precision, which makes it two). Of integers a few differ by 1: GDAL computes in
- * single precision here and there, lets a value that rounds to nodata be nodata (a hole), and its root of a mean square
- * of uint16 over 32,767 is one more (3.6.2).
+ * One unit in the last place, of floats in that of the largest one nearby (GDAL adds up the squares
+ * of `rms` in single precision, which makes it two). Of integers a few differ by 1: GDAL computes
+ * in single precision here and there, lets a value that rounds to nodata be nodata (a hole), and
+ * its root of a mean square of uint16 over 32,767 is one more (3.6.2).
  */
 function tolerance({ type }: Case, value: number): number {
   return type === 'float32' ? Math.max(Math.abs(value), 64) * 2 ** -22 : 1;

@@ -1,6 +1,6 @@
 /**
- * The rows of docs/parity.md about how tiles are encoded, each test named by the promise. The tiles are read by
- * geotiff.js, not by this package.
+ * The rows of docs/parity.md about how tiles are encoded, each test named by the promise. The tiles
+ * are read by geotiff.js, not by this package.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * What xarray-spatial's writer of tiled VRTs does, row by row (docs/parity.md): each test is named by the promise. The
- * tiles are read by geotiff.js, not by this package.
+ * What xarray-spatial's writer of tiled VRTs does, row by row (docs/parity.md): each test is named
+ * by the promise. The tiles are read by geotiff.js, not by this package.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { hillshade } from '#src/preview/shade.js';
 import { terrainColour } from '#src/preview/colour-ramp.js';
 
-/** Shade of the middle of a 3x3 plane that rises by these amounts per cell towards the east and the north. */
+/**
+ * Shade of the middle of a 3x3 plane that rises by these amounts per cell towards the east and the
+ * north.
+ */
 function shadeOfPlane(east: number, north: number): number {
   const values = Float64Array.from(
     { length: 9 },
@@ -17,7 +20,8 @@ test('flat ground is as bright as the sine of the height of the light', () => {
 });
 
 test('a slope that faces the light square on is fully lit, and the one behind it lies in the dark', () => {
-  // The light stands in the north-west at 45 degrees: ground that rises by 1 towards the south-east faces it.
+  // The light stands in the north-west at 45 degrees: ground that rises by 1 towards the south-east
+  // faces it.
   assert.ok(Math.abs(shadeOfPlane(Math.SQRT1_2, -Math.SQRT1_2) - 1) < 1e-12);
   assert.ok(shadeOfPlane(-Math.SQRT1_2, Math.SQRT1_2) < 1e-12);
 });

@@ -1,4 +1,6 @@
-/** Names beside a mosaic that anybody could have made: symlinks, FIFOs, and what leads elsewhere. */
+/**
+ * Names beside a mosaic that anybody could have made: symlinks, FIFOs, and what leads elsewhere.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {

@@ -1,4 +1,7 @@
-/** A VRT that GDAL has written as the input of a mosaic: which of its pixels are valid, and what it says beside. */
+/**
+ * A VRT that GDAL has written as the input of a mosaic: which of its pixels are valid, and what it
+ * says beside.
+ */
 import assert from 'node:assert/strict';
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,7 +63,9 @@ const numbersOf = (data: RasterArray): number[] => [...data].map(Number);
 const validityOf = (data: RasterArray): number[] =>
   numbersOf(data).map((value) => Number(value > 0));
 
-/** Samples and mask of the mosaic that is made of the VRT, which is also what the VRT itself shows. */
+/**
+ * Samples and mask of the mosaic that is made of the VRT, which is also what the VRT itself shows.
+ */
 async function tiled(
   t: TestContext,
   files: readonly File[],

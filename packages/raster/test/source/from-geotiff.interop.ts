@@ -1,4 +1,7 @@
-/** GDAL writes a GeoTIFF in every way that matters; the source must give the samples that GDAL itself reads from it. */
+/**
+ * GDAL writes a GeoTIFF in every way that matters; the source must give the samples that GDAL
+ * itself reads from it.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +17,9 @@ import { dataTypes } from '#src/model.js';
 const WIDTH = 157;
 const HEIGHT = 83;
 
-/** Smooth enough to compress, with noise so that a wrong byte shows; little-endian, band after band. */
+/**
+ * Smooth enough to compress, with noise so that a wrong byte shows; little-endian, band after band.
+ */
 function rawBands(type: string, bands: number, bits: number): Buffer {
   const bytes = new Map([
     ['Byte', 1],
@@ -50,7 +55,9 @@ const enviTypes: Readonly<Record<string, number>> = {
   UInt32: 13,
 };
 
-/** Makes samples a GeoTIFF by way of GDAL, with the creation options given; by default noisy ones. */
+/**
+ * Makes samples a GeoTIFF by way of GDAL, with the creation options given; by default noisy ones.
+ */
 function makeTiff(
   directory: string,
   type: string,
@@ -137,7 +144,8 @@ async function checkAgainstGdal(
 for (const [offset, type] of Object.keys(enviTypes).entries()) {
   test(`every encoding of ${type} reads as GDAL reads it`, async (t) => {
     const directory = temporaryDirectory(t);
-    // Each encoding with one layout keeps it short; over the types, every encoding meets every layout.
+    // Each encoding with one layout keeps it short; over the types, every encoding meets every
+    // layout.
     for (const [index, encoding] of encodings.entries()) {
       const layout = layouts[(index + offset) % layouts.length];
       for (const bands of [1, 3])
@@ -203,7 +211,8 @@ function difference(a: Buffer, b: Buffer): { readonly most: number; readonly mea
 
 test('JPEG reads as libjpeg reads it, but for the rounding of its cosines and how it enlarges colours', async (t) => {
   const directory = temporaryDirectory(t);
-  // Pixels of one colour stand for four where it is stored at half the size; libjpeg draws from one to the next.
+  // Pixels of one colour stand for four where it is stored at half the size; libjpeg draws from one
+  // to the next.
   const tiled = 'TILED=YES BLOCKXSIZE=64 BLOCKYSIZE=64 JPEG_QUALITY=90';
   const whole = { isSmooth: false, most: 1, mean: 0.1 };
   const halved = { bands: 3, isSmooth: true, most: 20, mean: 1.5 };

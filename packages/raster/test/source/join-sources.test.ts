@@ -19,7 +19,10 @@ import {
 const SIZE = 20;
 type Changes = Partial<Omit<ArrayRaster, 'data' | 'width' | 'height'>>;
 
-/** A raster that lies so many pixels from the first one, all of one value, but for a first pixel of 0. */
+/**
+ * A raster that lies so many pixels from the first one, all of one value, but for a first pixel of
+ * 0.
+ */
 function square(value: number, [xPx, yPx]: readonly number[], changes: Changes = {}): RasterSource {
   const data = new Int16Array(SIZE * SIZE).fill(value);
   data[0] = 0;

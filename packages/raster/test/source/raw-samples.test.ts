@@ -68,7 +68,8 @@ for (const planar of ['together', 'apart'] as const) {
     const source = await fromGeoTiff(input);
     t.after(() => source.close());
     assert.equal(source.raw?.planeOffsetsBytes.length, planar === 'apart' ? 2 : 1);
-    // Many small tiles, so that several are read together, the narrow ones at the right edge among them.
+    // Many small tiles, so that several are read together, the narrow ones at the right edge among
+    // them.
     const options = { tileSizePx: 16, compression: 'none' } as const;
     const alone = await writeTiledVrt(join(directory, 'a.vrt'), source, { ...options, threads: 2 });
     const given = await writeTiledVrt(join(directory, 'b.vrt'), source, { ...options, threads: 0 });

@@ -1,6 +1,6 @@
 /**
- * GDAL as the judge of tile files. All files of one sample type go side by side into one VRT, which GDAL translates to raw
- * samples: one run of GDAL a type, and every byte compared.
+ * GDAL as the judge of tile files. All files of one sample type go side by side into one VRT, which
+ * GDAL translates to raw samples: one run of GDAL a type, and every byte compared.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -99,7 +99,8 @@ for (const dataType of dataTypeNames) {
       writeFileSync(join(directory, `${index}.tif`), file);
     }
     writeFileSync(join(directory, 'all.vrt'), vrtOf(cases.length, gdalTypeOf(dataType)));
-    // An uncompressed TIFF of one strip a band ends with the samples as they are; GDAL's raw formats lack int64.
+    // An uncompressed TIFF of one strip a band ends with the samples as they are; GDAL's raw
+    // formats lack int64.
     const plain = ['INTERLEAVE=BAND', `BLOCKYSIZE=${cases.length * HEIGHT_PX}`];
     const options = ['-q', ...plain.flatMap((option) => ['-co', option])];
     execFileSync('gdal_translate', [...options, 'all.vrt', 'all.tif'], { cwd: directory });

@@ -31,7 +31,10 @@ function rasterInfo(pixels: Pixels, dataType: DataType): RasterInfo {
   };
 }
 
-/** Samples that are any bytes at all, so that every value of the type comes up, `NaN`s and infinities too. */
+/**
+ * Samples that are any bytes at all, so that every value of the type comes up, `NaN`s and
+ * infinities too.
+ */
 function anyPixels(dataType: DataType): fc.Arbitrary<Pixels> {
   const { array: Samples, bytes } = dataTypes[dataType];
   return fc
@@ -65,7 +68,10 @@ function planeOf(pixels: Pixels, band: number): RasterArray {
   return (data as Float64Array).filter((_, index) => index % bandCount === band);
 }
 
-/** The same with floats as the integers of their bits, since a NaN may change when it is handled as a number. */
+/**
+ * The same with floats as the integers of their bits, since a NaN may change when it is handled as
+ * a number.
+ */
 function bitsOf(pixels: Pixels): Pixels {
   const { buffer, byteOffset, length } = pixels.data;
   if (pixels.data instanceof Float32Array) {
@@ -107,7 +113,8 @@ for (const compression of ['none', 'deflate', 'zstd', 'lzw', 'packbits'] as cons
         const image = await (await fromArrayBuffer(file.buffer as ArrayBuffer)).getImage();
         const planes = (await image.readRasters({ interleave: false })) as unknown as RasterArray[];
         for (const [band, plane] of planes.entries()) {
-          // Not by bytes: geotiff.js reads floats as numbers, which need not keep the payload of a NaN.
+          // Not by bytes: geotiff.js reads floats as numbers, which need not keep the payload of a
+          // NaN.
           assert.deepEqual([...plane], [...planeOf(pixels, band)]);
         }
       }),

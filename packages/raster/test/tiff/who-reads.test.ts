@@ -1,4 +1,7 @@
-/** The table of readers in docs/raster.md: what geotiff.js makes of tiles as they are written by default. */
+/**
+ * The table of readers in docs/raster.md: what geotiff.js makes of tiles as they are written by
+ * default.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The devices, buffers and textures of lib.dom and of @webgpu/types fit what the sources on a GPU take, as they are. Compiled with
- * either (tsconfig.dom.json, tsconfig.webgpu.json), never run.
+ * The devices, buffers and textures of lib.dom and of @webgpu/types fit what the sources on a GPU
+ * take, as they are. Compiled with either (tsconfig.dom.json, tsconfig.webgpu.json), never run.
  */
 import {
   fromGpuBuffer,

@@ -50,7 +50,9 @@ function flip(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
-/** As a program does that reads an index and writes it anew: the checksum at its end is not its own. */
+/**
+ * As a program does that reads an index and writes it anew: the checksum at its end is not its own.
+ */
 function rewrite(path: string, from: string, to: string): void {
   const text = readFileSync(path, 'utf8').replace(/<!--.*\n/u, '');
   assert.ok(text.includes(from));

@@ -49,7 +49,10 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** Bytes of every value, in runs, so that codecs have something to do; `NaN` of floats in one form only. */
+/**
+ * Bytes of every value, in runs, so that codecs have something to do; `NaN` of floats in one form
+ * only.
+ */
 function samplesOf({ dataType, seed }: Case, length: number): RasterArray {
   const { bytes, array } = dataTypes[dataType];
   const raw = new Uint8Array(length * bytes);

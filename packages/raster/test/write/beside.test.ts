@@ -1,4 +1,7 @@
-/** What lies beside an index is moved and removed while another program exchanges its directory: each call at its worst instant. */
+/**
+ * What lies beside an index is moved and removed while another program exchanges its directory:
+ * each call at its worst instant.
+ */
 import assert from 'node:assert/strict';
 import {
   cpSync,

@@ -1,4 +1,7 @@
-/** A filesystem that tells of each of its calls, so that something can be done right before one of them. */
+/**
+ * A filesystem that tells of each of its calls, so that something can be done right before one of
+ * them.
+ */
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 
 /** Calls something before each call on a path, with the number of that call. */

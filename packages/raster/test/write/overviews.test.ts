@@ -243,7 +243,8 @@ function places(widthPx: number, heightPx: number): RasterSource {
   });
 }
 
-// A sample that lies in a pixel in part counts as if it were at its own middle: a quarter of a sample at most in all.
+// A sample that lies in a pixel in part counts as if it were at its own middle: a quarter of a
+// sample at most in all.
 test('overviews of a size that the factor does not divide are where they say, to the far edge', async (t) => {
   const path = join(temporaryDirectory(t), 'out.vrt');
   for (const [widthPx, heightPx] of [

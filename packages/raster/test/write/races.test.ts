@@ -1,6 +1,7 @@
 /**
- * Mosaics are written while their stage, or the directory of the index, is exchanged for a symlink: once at a known instant,
- * and by a real second process as fast as it can. The threads that encode write, read and remove nothing outside.
+ * Mosaics are written while their stage, or the directory of the index, is exchanged for a symlink:
+ * once at a known instant, and by a real second process as fast as it can. The threads that encode
+ * write, read and remove nothing outside.
  */
 import assert from 'node:assert/strict';
 import {
@@ -36,7 +37,10 @@ const onlyLinux = {
 const SIZE_PX = 64;
 const data = Uint8Array.from({ length: SIZE_PX ** 2 }, (_, index) => index % 251);
 const source = fromArray({ data, width: SIZE_PX, height: SIZE_PX });
-/** 4 x 4 tiles, and overviews as files of their own, which are made of the tiles once these are there. */
+/**
+ * 4 x 4 tiles, and overviews as files of their own, which are made of the tiles once these are
+ * there.
+ */
 const options: WriteOptions = {
   tileSizePx: 16,
   blockSizePx: 16,

@@ -21,7 +21,10 @@ const source = (failAt = 0): RasterSource => {
 };
 const options = { tileSizePx: 16, threads: 0, concurrency: 1 } as const;
 
-/** A directory with what several dead runs left: a kept stage, an orphaned one, and tiles that no index names. */
+/**
+ * A directory with what several dead runs left: a kept stage, an orphaned one, and tiles that no
+ * index names.
+ */
 async function battlefield(directory: string): Promise<void> {
   const failing = writeTiledVrt(join(directory, 'kept.vrt'), source(4), {
     ...options,

@@ -70,7 +70,9 @@ test('what an opened mosaic reads stays until it is closed, whatever is written 
   assert.deepEqual(directoriesIn(join(path, '..')), ['out_tiles.5']);
 });
 
-/** As NFS has it: a lock on a directory is granted to each machine, and never told to the others. */
+/**
+ * As NFS has it: a lock on a directory is granted to each machine, and never told to the others.
+ */
 const withLocalDirectoryLocks: Fs = new Proxy(nodeFileSystem, {
   get(fs, name) {
     if (name !== 'openDirectory') return Reflect.get(fs, name) as unknown;

@@ -1,4 +1,7 @@
-/** Two users beside one mosaic, in a sticky directory and in one of their group: what B plants, A neither believes nor removes. */
+/**
+ * Two users beside one mosaic, in a sticky directory and in one of their group: what B plants, A
+ * neither believes nor removes.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -20,7 +23,10 @@ import { twoUsers, type TestUser, type TwoUsers } from '@holdfast/tools/testing'
 
 const kinds = ['sticky', 'group'] as const;
 
-/** Makes a call as a user, of whom all that is made in the directory of the group is its group's; gives its result, or its code. */
+/**
+ * Makes a call as a user, of whom all that is made in the directory of the group is its group's;
+ * gives its result, or its code.
+ */
 function as(user: TestUser, call: string): unknown {
   const script = `
     import * as r from '@holdfast/raster';

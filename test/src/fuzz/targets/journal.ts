@@ -1,4 +1,6 @@
-/** The journal of a commit that died: believed when it is ours and whole, and then it moves things. */
+/**
+ * The journal of a commit that died: believed when it is ours and whole, and then it moves things.
+ */
 import { createHash } from 'node:crypto';
 import {
   chmodSync,

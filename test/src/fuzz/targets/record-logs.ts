@@ -1,4 +1,7 @@
-/** Logs of records, JSON Lines and CSV: read strictly and leniently, mended by an append, and compacted. */
+/**
+ * Logs of records, JSON Lines and CSV: read strictly and leniently, mended by an append, and
+ * compacted.
+ */
 import { appendRecords, compactRecords, readRecords } from 'holdfast';
 import type { FuzzTarget } from '../target.js';
 

@@ -1,4 +1,7 @@
-/** GeoTIFFs: every compression, sample type and layout that is read, written by Holdfast and by GDAL. */
+/**
+ * GeoTIFFs: every compression, sample type and layout that is read, written by Holdfast and by
+ * GDAL.
+ */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -115,7 +118,10 @@ function narrowed(options: readonly string[]): readonly string[] {
   return bits < 8 ? ['-scale', '0', '255', '0', most, '-a_nodata', 'none'] : [];
 }
 
-/** Where the first directory of a classic TIFF has its numbers: types, counts and values of the entries. */
+/**
+ * Where the first directory of a classic TIFF has its numbers: types, counts and values of the
+ * entries.
+ */
 function entriesOf(file: Uint8Array): readonly number[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 16) return [];

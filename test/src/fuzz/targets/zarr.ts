@@ -1,4 +1,7 @@
-/** The metadata of a Zarr array of either format, opened by zarrita. What zarrita refuses is not ours. */
+/**
+ * The metadata of a Zarr array of either format, opened by zarrita. What zarrita refuses is not
+ * ours.
+ */
 import { readFileSync } from 'node:fs';
 import { isHoldfastError } from 'holdfast';
 import { fromZarr, type ZarrArray } from '@holdfast/raster';

@@ -1,8 +1,9 @@
 /**
- * A lock of all bytes of a file that belongs to what was opened, not to the process (fcntl(2), F_OFD_SETLK). Two descriptors
- * of one process exclude each other, and closing another one of the file frees nothing. It excludes, and is excluded by, the
- * locks of processes on these bytes (F_SETLK, lockf(3), Java, Boost): the kernel keeps both in one list, and asks only whether
- * the owners differ (posix_locks_conflict in its fs/locks.c).
+ * A lock of all bytes of a file that belongs to what was opened, not to the process (fcntl(2),
+ * F_OFD_SETLK). Two descriptors of one process exclude each other, and closing another one of the
+ * file frees nothing. It excludes, and is excluded by, the locks of processes on these bytes
+ * (F_SETLK, lockf(3), Java, Boost): the kernel keeps both in one list, and asks only whether the
+ * owners differ (posix_locks_conflict in its fs/locks.c).
  */
 import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
@@ -14,7 +15,10 @@ import type { Native } from './native.js';
 const F_OFD_SETLK = 37;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
-/** `struct flock` where off_t has 64 bits: 32 bytes, which begin with the type. From byte 0, of length 0: all there will be. */
+/**
+ * `struct flock` where off_t has 64 bits: 32 bytes, which begin with the type. From byte 0, of
+ * length 0: all there will be.
+ */
 const STRUCT_FLOCK_BYTES = 32;
 
 /** `undefined` where the layout of the argument is not known. */

@@ -8,8 +8,8 @@ import { functionIfThere, type Library } from './unix.js';
 const PIECE_BYTES = 32 * 1024;
 const SEEK_SET = 0;
 
-// `struct linux_dirent64`: inode and place of the next (64 bits each), size of the entry (16 bits), kind, name, NUL. Where these
-// are, in fields of their own size:
+// `struct linux_dirent64`: inode and place of the next (64 bits each), size of the entry (16 bits),
+// kind, name, NUL. Where these are, in fields of their own size:
 const NEXT = 1;
 const SIZE = 8;
 const KIND = 18;

@@ -1,4 +1,6 @@
-/** Who opens and closes a file (inotify(7)): of one that only polls a lock nothing else can be seen. */
+/**
+ * Who opens and closes a file (inotify(7)): of one that only polls a lock nothing else can be seen.
+ */
 import { closeSync } from 'node:fs';
 import { systemError } from '../system-error.js';
 import type { OpenWatch } from '../fs.js';
@@ -10,7 +12,10 @@ const IN_NONBLOCK = 0o4000;
 const IN_CLOEXEC = 0o2000000;
 const IN_CLOSE = 0x18;
 const IN_OPEN = 0x20;
-/** `struct inotify_event` without a name, which a watch of a file has none of; its second word is the mask. */
+/**
+ * `struct inotify_event` without a name, which a watch of a file has none of; its second word is
+ * the mask.
+ */
 const EVENT_BYTES = 16;
 const MASK_BYTES = 4;
 const EVENTS_AT_ONCE = 256;

@@ -1,7 +1,7 @@
 /**
- * stat(2) without the times, by statx(2). From Linux 6.13 on (multigrain timestamps), the first write after somebody has
- * looked at a file's times must stamp the file anew, and the sync after it takes longer: a tenth, for an append. Node's
- * own stat always looks at them.
+ * stat(2) without the times, by statx(2). From Linux 6.13 on (multigrain timestamps), the first
+ * write after somebody has looked at a file's times must stamp the file anew, and the sync after it
+ * takes longer: a tenth, for an append. Node's own stat always looks at them.
  */
 import { PERMISSION_BITS, type FileKind, type FileStat } from '../fs.js';
 import { systemError } from '../system-error.js';
@@ -17,7 +17,8 @@ const AT_STATX_FORCE_SYNC = 0x2000;
 // <linux/stat.h>: type, mode, links, owner, group, inode and size.
 const WITHOUT_TIMES = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x100 | 0x200;
 
-// `struct statx` is the same on every architecture. Where its fields are, counted in fields of their own size:
+// `struct statx` is the same on every architecture. Where its fields are, counted in fields of
+// their own size:
 const STRUCT_STATX_BYTES = 256;
 const LINK_COUNT = 4;
 const UID = 5;

@@ -1,15 +1,17 @@
 /**
- * Tickets on Linux: shared open file description locks (fcntl(2)) on single bytes of the directory that the lock file lies
- * in. They belong to the open directory, not to the process, so the descriptors of one process see each other; the kernel
- * drops them with the descriptor.
+ * Tickets on Linux: shared open file description locks (fcntl(2)) on single bytes of the directory
+ * that the lock file lies in. They belong to the open directory, not to the process, so the
+ * descriptors of one process see each other; the kernel drops them with the descriptor.
  *
- * On the lock file itself they would keep out whoever locks the whole of it exclusively (fcntl(2), lockf(3)). A directory has
- * no bytes that anybody locks: nobody can open it for writing, which an exclusive lock demands, and shared ones do not
- * exclude each other. They and flock(2) do not know of each other on a local filesystem. Where flock is itself made of byte
- * locks (NFS, CIFS, FUSE) they would, so only filesystems known to keep them apart are used.
+ * On the lock file itself they would keep out whoever locks the whole of it exclusively (fcntl(2),
+ * lockf(3)). A directory has no bytes that anybody locks: nobody can open it for writing, which an
+ * exclusive lock demands, and shared ones do not exclude each other. They and flock(2) do not know
+ * of each other on a local filesystem. Where flock is itself made of byte locks (NFS, CIFS, FUSE)
+ * they would, so only filesystems known to keep them apart are used.
  *
- * A byte's offset: 2^62, then 14 bits of the lock file's inode number, then 48 bits of the ticket. Two lock files of one
- * directory that agree in the 14 bits wait for each other's turns, which costs a few milliseconds and nothing else.
+ * A byte's offset: 2^62, then 14 bits of the lock file's inode number, then 48 bits of the ticket.
+ * Two lock files of one directory that agree in the 14 bits wait for each other's turns, which
+ * costs a few milliseconds and nothing else.
  */
 import { loadWakeups } from './linux-wakeups.js';
 import type { Native, OpenTickets } from './native.js';
@@ -21,7 +23,10 @@ const F_OFD_SETLK = 37;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
-/** `struct flock` where off_t has 64 bits: type and whence (16 bits each), padding, start, length, pid, padding. */
+/**
+ * `struct flock` where off_t has 64 bits: type and whence (16 bits each), padding, start, length,
+ * pid, padding.
+ */
 const STRUCT_FLOCK_BYTES = 32;
 const TYPE = 0;
 const START = 1;
@@ -51,7 +56,10 @@ export function loadTickets(libc: Library): Native['tickets'] {
   const asShorts = new Int16Array(record);
   const asLongs = new BigInt64Array(record);
 
-  /** Whether the kernel did it. A hint that cannot be given or had is none, and never a reason to fail. */
+  /**
+   * Whether the kernel did it. A hint that cannot be given or had is none, and never a reason to
+   * fail.
+   */
   function control(fd: number, command: number, type: number, { start, length }: Bytes): boolean {
     asLongs.fill(0n);
     asShorts[TYPE] = type;

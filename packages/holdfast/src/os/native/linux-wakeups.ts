@@ -1,10 +1,12 @@
 /**
- * How a process of Linux that sleeps is woken by another one: it listens on a socket of the abstract namespace (unix(7)), which
- * lies in no directory and ends with its process; who wakes it connects and hangs up. Nothing is read from the socket, so whoever
- * else connects wakes it in vain, and that is all.
+ * How a process of Linux that sleeps is woken by another one: it listens on a socket of the
+ * abstract namespace (unix(7)), which lies in no directory and ends with its process; who wakes it
+ * connects and hangs up. Nothing is read from the socket, so whoever else connects wakes it in
+ * vain, and that is all.
  *
- * A hint, that never fails and may not arrive: processes of two network namespaces (containers) do not reach each other, and a
- * sandbox may refuse sockets. Node alone sees such a socket in its event loop: Bun is not relied on, and Deno would ask its user.
+ * A hint, that never fails and may not arrive: processes of two network namespaces (containers) do
+ * not reach each other, and a sandbox may refuse sockets. Node alone sees such a socket in its
+ * event loop: Bun is not relied on, and Deno would ask its user.
  */
 import { net } from '../lazy-modules.js';
 import type { Library } from './unix.js';
@@ -13,7 +15,9 @@ import type { Library } from './unix.js';
 export interface Wakeups {
   /** Wakes whoever waits under this name. */
   wake(name: string): void;
-  /** Calls back each time that somebody wakes this name, until the function that it gives is called. */
+  /**
+   * Calls back each time that somebody wakes this name, until the function that it gives is called.
+   */
   wait(name: string, woken: () => void): () => void;
 }
 

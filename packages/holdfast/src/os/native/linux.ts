@@ -1,4 +1,7 @@
-/** The native layer of Linux (glibc and musl): flock(2), renameat2(2), syncfs(2), fgetxattr(2) and kin. */
+/**
+ * The native layer of Linux (glibc and musl): flock(2), renameat2(2), syncfs(2), fgetxattr(2) and
+ * kin.
+ */
 import { systemError } from '../system-error.js';
 import { loadByteLock } from './linux-byte-lock.js';
 import { loadReadSome } from './linux-entries.js';
@@ -43,7 +46,10 @@ export function linuxNative(koffi: Koffi): Native {
     check(renameat2(AT_FDCWD, from, AT_FDCWD, to, flags), 'renameat2', from);
   }
 
-  /** Where the bytes of a buffer lie. Asked for its `buffer`, a small one moves out of the heap, where it would not stay. */
+  /**
+   * Where the bytes of a buffer lie. Asked for its `buffer`, a small one moves out of the heap,
+   * where it would not stay.
+   */
   function addressOf({ buffer, byteOffset }: Uint8Array): bigint {
     return koffi.address(new Uint8Array(buffer)) + BigInt(byteOffset);
   }

@@ -1,6 +1,9 @@
 import type { FileStat, LockMode, LockTickets, OpenWatch, SomeEntries } from '../fs.js';
 
-/** What a platform's native layer must give. A descriptor is one that Node opened. Failures throw system errors. */
+/**
+ * What a platform's native layer must give. A descriptor is one that Node opened. Failures throw
+ * system errors.
+ */
 export interface Native {
   /** Held as long as its functions: when Bun before 1.3 collects a library, it ends the process. */
   readonly library?: unknown;
@@ -11,13 +14,13 @@ export interface Native {
   renameNoReplace(from: string, to: string): void;
   exchange(a: string, b: string): void;
   /**
-   * Lets the kernel begin to write out a file, or a part of it, without waiting for it; but a full queue of the disk
-   * makes it wait. Absent where it cannot be asked.
+   * Lets the kernel begin to write out a file, or a part of it, without waiting for it; but a full
+   * queue of the disk makes it wait. Absent where it cannot be asked.
    */
   startWriteOut?(fd: number, offsetBytes?: number, mostBytes?: number): void;
   /**
-   * `preadv(2)` for each of many short rows, as `FsFile.readStrided` says: it takes half of the time of Node's own call for
-   * each. Absent where Node's is as good.
+   * `preadv(2)` for each of many short rows, as `FsFile.readStrided` says: it takes half of the
+   * time of Node's own call for each. Absent where Node's is as good.
    */
   readonly readRows?: (
     fd: number,
@@ -34,7 +37,8 @@ export interface Native {
   /** May take long, so it runs on the thread pool. */
   syncFilesystem(fd: number, path: string): Promise<void>;
   /**
-   * fsync(2), on the thread pool too; on macOS the one that does not hide a failure. Absent on Windows, where Node's is as good.
+   * fsync(2), on the thread pool too; on macOS the one that does not hide a failure. Absent on
+   * Windows, where Node's is as good.
    */
   sync?(fd: number, path: string): Promise<void>;
   /** fchmod(2) and fchown(2), which Node's permission model refuses. Absent on Windows. */
@@ -45,7 +49,8 @@ export interface Native {
   setXattr(fd: number, name: string, value: Uint8Array, path: string): void;
   removeXattr(fd: number, name: string, path: string): void;
   /**
-   * Undefined where the platform has no marks on directories. To be asked on a local filesystem only.
+   * Undefined where the platform has no marks on directories. To be asked on a local filesystem
+   * only.
    *
    * @param directory - a descriptor of the lock file's directory
    */

@@ -1,4 +1,7 @@
-/** Native calls that may wait for the disk, on koffi's thread pool; on-pool.sync.ts has those of the synchronous calls. */
+/**
+ * Native calls that may wait for the disk, on koffi's thread pool; on-pool.sync.ts has those of the
+ * synchronous calls.
+ */
 import type { Library } from './unix.js';
 
 /**

@@ -1,4 +1,7 @@
-/** What Linux and macOS have in common: flock(2), errors in errno, and extended attributes whose size is asked first. */
+/**
+ * What Linux and macOS have in common: flock(2), errors in errno, and extended attributes whose
+ * size is asked first.
+ */
 import { constants } from 'node:os';
 import { systemError } from '../system-error.js';
 import type { Koffi } from './koffi.js';
@@ -61,7 +64,9 @@ export function unixNative(koffi: Koffi, libc: Library, xattr: XattrCalls): Unix
     if (result < 0) throw systemError(koffi.errno(), syscall, path);
   }
 
-  /** Reads a value whose size the kernel tells first; asks again when it grew in between (ERANGE). */
+  /**
+   * Reads a value whose size the kernel tells first; asks again when it grew in between (ERANGE).
+   */
   function readSized(
     call: (buffer: Uint8Array | null, size: number) => number,
   ): Uint8Array | number {

@@ -1,6 +1,7 @@
 /**
- * Where the blocks of a GeoTIFF lie, and how they are read. Strips of few rows, as most writers make them, are read and
- * kept many together: one by one, what is done around a strip would cost more than the strip.
+ * Where the blocks of a GeoTIFF lie, and how they are read. Strips of few rows, as most writers
+ * make them, are read and kept many together: one by one, what is done around a strip would cost
+ * more than the strip.
  */
 import { type HoldfastError, isError, isHoldfastError, messageOf } from 'holdfast/errors';
 import { type FsFile, readFully } from 'holdfast/os';
@@ -14,7 +15,10 @@ import type { ImageShape } from './image-shape.js';
 import type { Tags } from './image-tags.js';
 import { MOST_BLOCKS } from './limits.js';
 
-/** Where the blocks lie in the file: a list for every plane of bands that lie together, one after another. */
+/**
+ * Where the blocks lie in the file: a list for every plane of bands that lie together, one after
+ * another.
+ */
 export interface BlockPlaces {
   readonly offsets: readonly number[];
   readonly sizes: readonly number[];
@@ -49,7 +53,8 @@ export async function placesOf(
   const offsets = await tags.numbers(tiled ? 'tileOffsets' : 'stripOffsets', MOST_BLOCKS);
   const stated = await tags.numbers(tiled ? 'tileByteCounts' : 'stripByteCounts', MOST_BLOCKS);
   const count = blocksPerPlane * planes;
-  // As libtiff has it, only a single strip is taken to be there although its size is 0: else a block is left out.
+  // As libtiff has it, only a single strip is taken to be there although its size is 0: else a
+  // block is left out.
   const isUnknown = stated.length === 0 || (!tiled && count === 1 && stated[0] === 0);
   if (offsets.length < count || (!isUnknown && stated.length < count))
     throw new Error('it does not list all of its blocks');
@@ -72,7 +77,10 @@ export async function placesOf(
   return { ...strips, stripsTogether: stripsTogether(strips, encoding) };
 }
 
-/** Where no sizes are stated, a block reaches to the next one in the file, or to its end; more than it needs is not read. */
+/**
+ * Where no sizes are stated, a block reaches to the next one in the file, or to its end; more than
+ * it needs is not read.
+ */
 function sizesBetween(offsets: readonly number[], fileBytes: number): readonly number[] {
   const ends = [...new Set([...offsets, fileBytes])].toSorted((a, b) => a - b);
   const endOf = new Map(ends.map((each, index) => [each, ends[index + 1] ?? each]));
@@ -86,7 +94,10 @@ function stripsTogether({ widthPx, heightPx }: BlockPlaces, encoding: BlockEncod
   return Math.min(MOST_STRIPS_TOGETHER, Math.max(1, fitting));
 }
 
-/** Uncompressed, one strip of all rows is as good as many of few rows: so a file of any size is read in bounded memory. */
+/**
+ * Uncompressed, one strip of all rows is as good as many of few rows: so a file of any size is read
+ * in bounded memory.
+ */
 function dividedStrips(places: BlockPlaces, encoding: BlockEncoding): BlockPlaces {
   const rowBytes = rowBytesOf(places, encoding);
   const rows = Math.max(1, Math.floor(TOGETHER_BYTES / rowBytes));
@@ -251,7 +262,10 @@ function blockError(path: string, index: number, cause: unknown): HoldfastError 
   return corrupt(path, `Block ${index} of the GeoTIFF cannot be decoded: ${why}.`, cause);
 }
 
-/** What is read and decoded in one go: one tile or strip, or uncompressed strips that follow each other in the file. */
+/**
+ * What is read and decoded in one go: one tile or strip, or uncompressed strips that follow each
+ * other in the file.
+ */
 interface Piece {
   /** Of its first tile or strip. */
   readonly index: number;
@@ -329,10 +343,16 @@ async function loadPiece(
   return decodeGuestBlock(encoded, size, encoding);
 }
 
-/** What a compression adds at most to samples that do not shrink: a half for LZW, and markers for JPEG. */
+/**
+ * What a compression adds at most to samples that do not shrink: a half for LZW, and markers for
+ * JPEG.
+ */
 const MOST_GROWTH = { factor: 2, bytes: 1024 * 1024 };
 
-/** How much is to be read of a block; what it says of its size is not believed before it is measured. */
+/**
+ * How much is to be read of a block; what it says of its size is not believed before it is
+ * measured.
+ */
 function encodedBytes(
   places: BlockPlaces,
   encoding: BlockEncoding,

@@ -23,7 +23,9 @@ const FRAMES: readonly number[] = [0xc0, 0xc1, 0xc2];
 const isRestart = (marker: number): boolean => marker >= 0xd0 && marker <= 0xd7;
 const isApplication = (marker: number): boolean => marker >= 0xe0 && marker <= 0xef;
 
-/** Each scan goes over the whole picture. libtiff stops at as many (`JPEG_MAX_ALLOWED_SCAN_NUMBER`). */
+/**
+ * Each scan goes over the whole picture. libtiff stops at as many (`JPEG_MAX_ALLOWED_SCAN_NUMBER`).
+ */
 const MOST_SCANS = 100;
 /** T.81, table B.2: sampling factors. */
 const MOST_SAMPLING = 4;

@@ -34,7 +34,9 @@ export function otherKindOf(head: Uint8Array): string | undefined {
     : `it is ${what}; ${how} gives what is meant`;
 }
 
-/** A name that is no path: of something on another machine, or of one of GDAL's virtual filesystems. */
+/**
+ * A name that is no path: of something on another machine, or of one of GDAL's virtual filesystems.
+ */
 export function isRemote(path: string): boolean {
   return /^(?:[a-z][a-z0-9+.-]+:\/\/|\/vsi[a-z0-9]+\/)/iu.test(path);
 }

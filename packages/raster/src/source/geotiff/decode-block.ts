@@ -1,7 +1,7 @@
 /**
- * Decodes strips and tiles of a GeoTIFF into native samples: on whichever thread, into memory that is given. What others decode is in
- * guest-block.ts.
- * Predictors are undone here, since geotiff.js knows them neither for 64-bit samples nor for big-endian files.
+ * Decodes strips and tiles of a GeoTIFF into native samples: on whichever thread, into memory that
+ * is given. What others decode is in guest-block.ts. Predictors are undone here, since geotiff.js
+ * knows them neither for 64-bit samples nor for big-endian files.
  */
 import { messageOf } from 'holdfast/errors';
 import { blockDecoder, hasBlockDecoder } from '../../codec/block-decoder.js';
@@ -30,7 +30,9 @@ export interface BlockEncoding {
   readonly isYCbCr: boolean;
   /** Tables that the JPEG blocks share. */
   readonly jpegTables: Uint8Array | undefined;
-  /** The version of LERC, and what its blocks are compressed with once more (libtiff's `tiff.h`). */
+  /**
+   * The version of LERC, and what its blocks are compressed with once more (libtiff's `tiff.h`).
+   */
   readonly lercParameters: readonly number[];
 }
 
@@ -52,7 +54,10 @@ const PREDICTOR = { horizontal: 2, floatingPoint: 3 } as const;
 /** Some writers end a block with more than its samples, which everybody passes over. */
 export const SLACK_BYTES: number = 64 * 1024;
 
-/** The size of a block, and how many rows it may have beyond those that are wanted: a last strip may not be cut. */
+/**
+ * The size of a block, and how many rows it may have beyond those that are wanted: a last strip may
+ * not be cut.
+ */
 export interface BlockSize {
   readonly widthPx: number;
   readonly heightPx: number;
@@ -71,7 +76,9 @@ export interface EncodedBlock {
   readonly heightPx: number;
 }
 
-/** Blocks of one file, read and not yet decoded: a plain value, which another thread can be given. */
+/**
+ * Blocks of one file, read and not yet decoded: a plain value, which another thread can be given.
+ */
 export interface EncodedBlocks {
   readonly encoded: Uint8Array<ArrayBuffer>;
   readonly blocks: readonly EncodedBlock[];
@@ -82,7 +89,10 @@ export interface EncodedBlocks {
   readonly sizeBytes: number;
 }
 
-/** The error of one block. Also when it comes from another thread, where it is no instance of this class any more. */
+/**
+ * The error of one block. Also when it comes from another thread, where it is no instance of this
+ * class any more.
+ */
 export class BlockError extends Error {
   readonly blockIndex: number;
 
@@ -169,7 +179,10 @@ const reversedBits = Uint8Array.from({ length: 256 }, (_, byte) => {
   return reversed;
 });
 
-/** LERC blocks may be compressed once more, by what the second of LERC's parameters says (libtiff's `tiff.h`). */
+/**
+ * LERC blocks may be compressed once more, by what the second of LERC's parameters says (libtiff's
+ * `tiff.h`).
+ */
 export function unpackedLerc(
   block: Uint8Array,
   mostBytes: number,
@@ -238,7 +251,10 @@ function finished(bytes: Uint8Array, { dataType, bitsPerSample }: BlockEncoding)
   return new array(bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
 }
 
-/** The bytes where any array type can view them; they are ours, and stay where they are if that will do. */
+/**
+ * The bytes where any array type can view them; they are ours, and stay where they are if that will
+ * do.
+ */
 function aligned(bytes: Uint8Array): Uint8Array {
   return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
 }
@@ -251,7 +267,10 @@ function swapped(bytes: Uint8Array, width: number): Uint8Array {
   return width === 4 ? words.swap32() : words.swap64();
 }
 
-/** Samples of fewer bits than a byte, or than two: packed from the highest bit on, each row from a byte of its own. */
+/**
+ * Samples of fewer bits than a byte, or than two: packed from the highest bit on, each row from a
+ * byte of its own.
+ */
 function unpacked(
   bytes: Uint8Array,
   rowSamples: number,

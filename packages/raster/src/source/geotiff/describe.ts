@@ -1,4 +1,6 @@
-/** What a GeoTIFF says about itself besides its samples: georeferencing, nodata, bands and metadata. */
+/**
+ * What a GeoTIFF says about itself besides its samples: georeferencing, nodata, bands and metadata.
+ */
 import type {
   BandInfo,
   ColourInterpretation,
@@ -197,7 +199,9 @@ function byBand(
   return itemsOf;
 }
 
-/** TIFF 6.0: the photometric interpretation names the first bands; ExtraSamples 1 and 2 are alpha. */
+/**
+ * TIFF 6.0: the photometric interpretation names the first bands; ExtraSamples 1 and 2 are alpha.
+ */
 async function coloursOf(tags: Tags, bandCount: number): Promise<readonly ColourInterpretation[]> {
   const photometric = await tags.number('photometricInterpretation');
   const named = namedColours(photometric ?? PHOTOMETRIC.blackIsZero);

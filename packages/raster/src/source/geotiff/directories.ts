@@ -161,7 +161,9 @@ class FileBytes {
     return new FileBytes(file, sizeBytes, head.subarray(0, count));
   }
 
-  /** A view on some bytes; they must lie in the file, whatever a damaged one says of their number. */
+  /**
+   * A view on some bytes; they must lie in the file, whatever a damaged one says of their number.
+   */
   async view(offsetBytes: number, sizeBytes: number): Promise<DataView> {
     const end = offsetBytes + sizeBytes;
     if (!Number.isSafeInteger(end) || offsetBytes < 0 || end > this.#sizeBytes)

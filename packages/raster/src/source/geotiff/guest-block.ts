@@ -1,6 +1,6 @@
 /**
- * Decodes blocks that lie in the file as they are, and those of codecs that are not our own: other packages have these, on a thread
- * that a bad block may end (guest-decoders.ts).
+ * Decodes blocks that lie in the file as they are, and those of codecs that are not our own: other
+ * packages have these, on a thread that a bad block may end (guest-decoders.ts).
  */
 import type { BlockShape } from '../../codec/codec.js';
 import { checkLercInfo } from '../../codec/lerc.js';

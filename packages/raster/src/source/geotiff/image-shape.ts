@@ -17,7 +17,9 @@ export interface ImageShape {
   /** What the samples become; wider than the file's where it stores fewer bits. */
   readonly dataType: DataType;
   readonly compression: number;
-  /** Tiles are padded at the edges of the image; strips are as wide as it, and cut at its bottom. */
+  /**
+   * Tiles are padded at the edges of the image; strips are as wide as it, and cut at its bottom.
+   */
   readonly tiled: boolean;
   readonly blockWidthPx: number;
   readonly blockHeightPx: number;

@@ -42,7 +42,9 @@ export interface Sidecars {
   readonly unread: UnreadNames;
 }
 
-/** Endings of files of rational polynomial coefficients; the first that is there counts, as in GDAL. */
+/**
+ * Endings of files of rational polynomial coefficients; the first that is there counts, as in GDAL.
+ */
 const rpcEndings = ['.RPB', '.rpb', '_RPC.TXT', '_rpc.txt'] as const;
 
 type OpenBeside = (path: string) => Promise<FsFile>;

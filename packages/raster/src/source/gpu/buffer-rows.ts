@@ -1,4 +1,6 @@
-/** Rows of samples in a buffer on a device, and the copies that bring a window of them into staging. */
+/**
+ * Rows of samples in a buffer on a device, and the copies that bring a window of them into staging.
+ */
 import { invalidArgument } from 'holdfast/options';
 import { dataTypes, type Interleave, type RasterInfo, type Window } from '../../model.js';
 import type { Copying } from './readback.js';

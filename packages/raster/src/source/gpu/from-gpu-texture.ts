@@ -101,7 +101,9 @@ function copyOfTexels(
   };
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT for a texture that is no raster, or cannot be copied from */
+/**
+ * @throws HoldfastError INVALID_ARGUMENT for a texture that is no raster, or cannot be copied from
+ */
 function checkedFormat(call: string, texture: GpuTexture): TexelFormat {
   const refused = (what: string): Error => invalidArgument(call, what);
   if (typeof texture?.format !== 'string') throw refused('texture is a GPUTexture');

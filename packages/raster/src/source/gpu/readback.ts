@@ -139,7 +139,9 @@ export class Readback {
     }
   }
 
-  /** Destroys the staging buffers, once the reads under way have ended. A later read makes new ones. */
+  /**
+   * Destroys the staging buffers, once the reads under way have ended. A later read makes new ones.
+   */
   async close(): Promise<void> {
     for (;;) {
       for (const lease of this.#free.splice(0)) this.#destroy(lease);

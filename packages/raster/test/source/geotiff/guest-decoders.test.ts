@@ -6,7 +6,10 @@ import { pathToFileURL } from 'node:url';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { GuestDecoders } from '#src/source/geotiff/guest-decoders.js';
 
-/** A decoder that does what its block says: fill its memory, never end, end its thread, throw, or give it back. */
+/**
+ * A decoder that does what its block says: fill its memory, never end, end its thread, throw, or
+ * give it back.
+ */
 const DECODER = `
   const { parentPort } = require('node:worker_threads');
   parentPort.on('message', ({ encoded }) => {

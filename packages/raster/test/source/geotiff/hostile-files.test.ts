@@ -1,4 +1,6 @@
-/** Files that promise what they do not have, each of a few bytes: a typed error in little memory. */
+/**
+ * Files that promise what they do not have, each of a few bytes: a typed error in little memory.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Files with one property each of files that people have reported (shared/data/hunt-2/README.md): each is tiled, and what it says is
- * in the mosaic, told, or the reason why nothing was written.
+ * Files with one property each of files that people have reported (shared/data/hunt-2/README.md):
+ * each is tiled, and what it says is in the mosaic, told, or the reason why nothing was written.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** What lies beside a GeoTIFF and is not read is told, or refused where nothing else says where the raster lies. */
+/**
+ * What lies beside a GeoTIFF and is not read is told, or refused where nothing else says where the
+ * raster lies.
+ */
 import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

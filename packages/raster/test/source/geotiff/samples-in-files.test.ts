@@ -1,6 +1,7 @@
 /**
- * Files whose samples lie otherwise than most, or mean something else (shared/data/hunt-2/README.md, and ones made here): each is
- * read as libtiff reads it, or refused by name before anything is written.
+ * Files whose samples lie otherwise than most, or mean something else
+ * (shared/data/hunt-2/README.md, and ones made here): each is read as libtiff reads it, or refused
+ * by name before anything is written.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -45,7 +45,9 @@ function bytesOf(type: Field[1], list: readonly number[]): Buffer {
   return bytes;
 }
 
-/** The fields of an uncompressed image of one strip, or of tiles; `over` replaces and adds by tag. */
+/**
+ * The fields of an uncompressed image of one strip, or of tiles; `over` replaces and adds by tag.
+ */
 export function fieldsOf(
   [widthPx, heightPx, bands]: readonly [number, number, number],
   over: readonly Field[] = [],

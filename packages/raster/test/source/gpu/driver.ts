@@ -1,6 +1,6 @@
 /**
- * A device of a real driver, through Dawn. Where there is none tests are skipped, which is said once and loudly; with
- * HOLDFAST_GPU=1, as in CI, that is a failure.
+ * A device of a real driver, through Dawn. Where there is none tests are skipped, which is said
+ * once and loudly; with HOLDFAST_GPU=1, as in CI, that is a failure.
  */
 import type { TestOptions } from 'node:test';
 
@@ -19,7 +19,8 @@ async function openDriver(): Promise<Driver | undefined> {
   return undefined;
 }
 
-// What `create` gives is kept for as long as its devices are used: else the process may die in the binding.
+// What `create` gives is kept for as long as its devices are used: else the process may die in the
+// binding.
 const driver = await openDriver().catch((error: unknown) => {
   console.error(String(error));
   return undefined;

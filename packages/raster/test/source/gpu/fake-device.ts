@@ -1,7 +1,7 @@
 /**
- * A device of plain objects, which copies bytes and checks what WebGPU checks of copies, and does at will what no driver
- * does: runs out of memory, tells of its loss late, resolves maps when it is told to, refuses `unmap` as Deno does and error
- * scopes as Bun does.
+ * A device of plain objects, which copies bytes and checks what WebGPU checks of copies, and does
+ * at will what no driver does: runs out of memory, tells of its loss late, resolves maps when it is
+ * told to, refuses `unmap` as Deno does and error scopes as Bun does.
  */
 import type {
   GpuBuffer,

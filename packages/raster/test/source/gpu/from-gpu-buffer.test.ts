@@ -183,7 +183,10 @@ async function turnsUntil(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Writes, which fails; then looks that nothing is left but the lock, and writes again without the fault. */
+/**
+ * Writes, which fails; then looks that nothing is left but the lock, and writes again without the
+ * fault.
+ */
 async function failsThenSucceeds(
   t: TestContext,
   { device, source, array }: ReturnType<typeof raster>,

@@ -1,4 +1,7 @@
-/** Rasters in many layouts: the same samples as an array has them, and as a buffer holds them with bytes between. */
+/**
+ * Rasters in many layouts: the same samples as an array has them, and as a buffer holds them with
+ * bytes between.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

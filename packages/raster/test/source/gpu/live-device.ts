@@ -1,4 +1,6 @@
-/** Writes a mosaic from a device that stays alive, and comes to its end with a status of its own. */
+/**
+ * Writes a mosaic from a device that stays alive, and comes to its end with a status of its own.
+ */
 import { fromGpuBuffer } from '#src/source/gpu/from-gpu-buffer.js';
 import { writeTiledVrt } from '#src/write/write-tiled-vrt.js';
 import { bufferOn, newDevice } from './driver.js';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OneByOne } from '#src/records/one-by-one.js';
+import { ItemsOfBatches } from '#src/records/items-of-batches.js';
 
 /** Batches of numbers, and what became of their generator. */
 function batchesOf(batches: readonly Iterable<number>[]): {
-  readonly items: OneByOne<number>;
+  readonly items: ItemsOfBatches<number>;
   readonly seen: { asked: number; ended: boolean };
 } {
   const seen = { asked: 0, ended: false };
@@ -19,7 +19,7 @@ function batchesOf(batches: readonly Iterable<number>[]): {
       seen.ended = true;
     }
   }
-  return { items: new OneByOne(generate()), seen };
+  return { items: new ItemsOfBatches(generate()), seen };
 }
 
 function* failingAfter(...values: number[]): Generator<number> {

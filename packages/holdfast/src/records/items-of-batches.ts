@@ -1,8 +1,9 @@
 /**
- * The items of batches, one by one. A loop over an async generator makes three promises an item, which is a third of
- * the time that reading a record takes; here an item of the batch at hand is one promise, resolved already.
+ * The items of batches, one by one. A loop over an async generator makes three promises an item,
+ * which is a third of the time that reading a record takes; here an item of the batch at hand is
+ * one promise, resolved already.
  */
-export class OneByOne<T> implements AsyncGenerator<T, void, undefined> {
+export class ItemsOfBatches<T> implements AsyncGenerator<T, void, undefined> {
   readonly #batches: AsyncGenerator<Iterable<T>, void, undefined>;
   #batch: Iterator<T> | undefined;
   readonly #onEnd: () => void;
@@ -10,8 +11,10 @@ export class OneByOne<T> implements AsyncGenerator<T, void, undefined> {
   #lastCall: Promise<unknown> | undefined;
 
   /**
-   * @param batches - ended with the first of their items that throws, and when the reader stops early
-   * @param onEnd - told at once when the reader wants no more: what a call that is under way waits for has to end
+   * @param batches - ended with the first of their items that throws, and when the reader stops
+   *   early
+   * @param onEnd - told at once when the reader wants no more: what a call that is under way waits
+   *   for has to end
    */
   constructor(
     batches: AsyncGenerator<Iterable<T>, void, undefined>,

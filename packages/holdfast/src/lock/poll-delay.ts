@@ -4,14 +4,17 @@ import { HoldfastError } from '../errors.js';
 const FIRST_POLL_MS = 1;
 const LAST_POLL_MS = 24;
 const POLL_GROWTH = 1.15;
-/** One who is not the next in line looks at leisure, the later the more are before it, up to so many. */
+/**
+ * One who is not the next in line looks at leisure, the later the more are before it, up to so
+ * many.
+ */
 const BACKGROUND_POLL_MS = 20;
 export const MOST_COUNTED = 8;
 /** A lock file that is replaced as often as it is opened cannot be locked. */
 const MAX_REPLACEMENTS = 100;
 
 /** How soon one that waits tries again, if nobody wakes it. */
-export class Pace {
+export class PollDelay {
   #delayMs = FIRST_POLL_MS;
   #wasFirst = false;
   #replacements = 0;
