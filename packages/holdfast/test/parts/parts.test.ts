@@ -15,6 +15,7 @@ import { constants } from 'node:os';
 import { test, type TestContext } from 'node:test';
 import {
   abandonParts,
+  acquireLock,
   beginParts,
   isHoldfastError,
   joinParts,
@@ -465,6 +466,23 @@ test('while it is committed nobody finds a session by its name, and its parts ar
   });
   assert.equal(answer, 1);
   assert.equal((await joinParts(path, id)).id, id);
+});
+
+test('a beginning, a commit and an abandon are one at a time', async (t) => {
+  const { root, path, id, session } = await begun(t, 1);
+  await writePart(session, 0);
+  // To a lock a filesystem of its own is another process.
+  const lock = await acquireLock(path, { fs: { ...nodeFileSystem } });
+  const options = { partCount: 1, job: { of: 'a test' }, timeoutMs: 0 };
+  for (const call of [
+    () => beginParts(path, options),
+    () => session.commit({ timeoutMs: 0 }),
+    () => abandonParts(path, id, { timeoutMs: 0 }),
+  ])
+    await assert.rejects(call, failsWith('LOCK_TIMEOUT'));
+  await lock.release();
+  assert.ok(existsSync(`${root}/.out.session-${id}`));
+  assert.equal((await session.commit()).fileCount, 2);
 });
 
 test('where no file can have a second name the commit copies', async (t) => {
