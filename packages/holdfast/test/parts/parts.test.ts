@@ -172,6 +172,26 @@ test('of two attempts at once that make the same, one is done by the other', asy
   assert.deepEqual(treeOf(path), whole(1));
 });
 
+test('an attempt that finds the part done by another says so once the record of the other is durable', async (t) => {
+  const { path, id, session } = await begun(t, 1);
+  const syncs: string[] = [];
+  let isOver = false;
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path: of, handle }) => {
+      if (isOver && name === 'sync' && handle !== undefined) syncs.push(of.replace(/^.*\//u, ''));
+      return undefined;
+    },
+  });
+  const late = await joinParts(path, id, { fs });
+  const { wasDone } = await late.writePart(0, async (stage) => {
+    await fillPart(stage, 0);
+    await writePart(session, 0);
+    isOver = true;
+  });
+  assert.equal(wasDone, true);
+  assert.equal(syncs.at(-1), 'parts');
+});
+
 test('of two attempts that make different bytes, or values, the second is refused and leaves nothing', async (t) => {
   const { root, path, id, session } = await begun(t, 1);
   const results = await twiceAtOnce(session, [
