@@ -17,7 +17,8 @@
 import { Buffer } from 'node:buffer';
 import { openTarget } from '../file/open-target.js';
 import { resolveTarget } from '../file/resolve-target.js';
-import { isHoldfastError } from '../errors.js';
+import { errnoOf, isHoldfastError } from '../errors.js';
+import { failure } from '../failure.js';
 import { unlessStale } from '../os/ask-again.js';
 import type { FileStat, Fs, FsFile } from '../os/fs.js';
 import { closeQuietly, isSameFile, lookAt, openResolved } from '../os/handles.js';
@@ -159,7 +160,9 @@ class Follower {
     const old = this.#now;
     this.#now = next;
     if (!old) {
-      this.#before = (await this.#openNumber(link.number + 1))?.handle;
+      // It is a help to find one's way, and may be one that this user may not read.
+      const before = await this.#openNumber(link.number + 1).catch(() => undefined);
+      this.#before = before?.handle;
     } else if (isReplacement) {
       try {
         yield* this.#passOver(old, next);
@@ -223,7 +226,10 @@ class Follower {
   ): Promise<{ readonly handle: FsFile; readonly stat: FileStat } | undefined> {
     if (number === 0) return unlessStale(() => openTarget(this.#fs, this.#path));
     const path = rotatedName(await this.#resolved(), number);
-    return openResolved(this.#fs, path, { access: 'read' }).catch(() => undefined);
+    return openResolved(this.#fs, path, { access: 'read' }).catch((error: unknown) => {
+      if (['ENOENT', 'ESTALE'].includes(errnoOf(error) ?? '')) return undefined;
+      throw failure('read', path, error);
+    });
   }
 
   /**

@@ -224,12 +224,27 @@ test('follow: where the kernel tells of nothing it is looked at again and again'
   const refused = Object.assign(new Error('unknown'), { code: 'EACCES' });
   const fs = interceptFs(nodeFileSystem, {
     before: ({ name, path: at }) =>
-      name === 'stat' && !at.endsWith('.jsonl') ? { throws: refused } : undefined,
+      name === 'stat' && !at.includes('.jsonl') ? { throws: refused } : undefined,
   });
   const follower = new Follower(t, path, { follow: true, pollMs: 1, fs });
   const next = follower.next(50);
   for (const n of range(0, 50)) await appendRecords(path, [{ n }], { maxBytes: 90 });
   assert.deepEqual(await next, range(0, 50));
+});
+
+test('follow: a rotated log that may not be read is an error, not looked at for ever', async (t) => {
+  const path = `${temporaryDirectory(t)}/log.jsonl`;
+  writeFileSync(path, lines(0));
+  const refused = Object.assign(new Error('refused'), { code: 'EACCES' });
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path: at }) =>
+      name === 'open' && at.endsWith('.1') ? { throws: refused } : undefined,
+  });
+  const follower = new Follower(t, path, { ...heard, fs });
+  await follower.next(1);
+  await appendRecords(path, [{ n: 1 }], { maxBytes: 8 });
+  await appendRecords(path, [{ n: 2 }], { maxBytes: 8 });
+  await assert.rejects(follower.next(1), (error) => isHoldfastError(error, 'IO'));
 });
 
 test('follow: a name that leads to another file for a moment (ESTALE) is opened again', async (t) => {

@@ -393,6 +393,6 @@ for (const [kind, head, what] of [
     await assert.rejects(fromGeoTiff(path), what);
   });
 
-test('a URL is no path of a file, and the message says so', async () => {
-  await assert.rejects(fromGeoTiff('https://example.org/a.tif'), /no path of a file/u);
+test('a URL is no path, and the message says so', async () => {
+  await assert.rejects(fromGeoTiff('https://example.org/a.tif'), /reaches filesystems alone/u);
 });
