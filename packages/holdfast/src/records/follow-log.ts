@@ -15,6 +15,7 @@
  * open too, tells which one that is when there were rotations after it.
  */
 import { Buffer } from 'node:buffer';
+import { setImmediate as turn } from 'node:timers/promises';
 import { openTarget } from '../file/open-target.js';
 import { resolveTarget } from '../file/resolve-target.js';
 import { errnoOf, isHoldfastError } from '../errors.js';
@@ -155,8 +156,12 @@ class Follower {
   /** Goes on in the next file, and gives what of it may have been read as far as it was not. */
   async *moveTo({ link, isReplacement }: Next): AsyncGenerator<readonly LogEntry[]> {
     const next = await this.#open(link);
-    // It has got another number meanwhile: whoever asks again is told so.
-    if (!next) return;
+    // It has got another number meanwhile: whoever asks again is told so. A rotation of this process
+    // needs the event loop to come to its end.
+    if (!next) {
+      await turn();
+      return;
+    }
     const old = this.#now;
     this.#now = next;
     if (!old) {
