@@ -168,42 +168,35 @@ export class KernelLock {
   }
 
   /**
-   * Frees the lock, at once, and wakes nobody yet: for one who may take it again before somebody is
-   * awake. {@link release} is to follow. When the process ends before it does, the next in line is
-   * woken all the same.
+   * Frees the lock and wakes nobody yet: for one who may take it again before somebody is awake.
+   * When the process ends before that is known, the next in line is woken all the same.
    *
-   * @returns whether somebody waits; if nobody does, all is released
+   * @returns who is to be woken; `undefined` when nobody waits
    */
-  free(): boolean {
+  async free(): Promise<OwedWake | undefined> {
+    if (this.#isReleased) return undefined;
+    this.#isReleased = true;
     this.#unlockQuietly();
-    if (this.othersWait()) {
-      freed.add(this);
-      wakeAtExit();
-      return true;
-    }
-    void this.release();
-    return false;
+    const { tickets } = this.#file;
+    const first = tickets?.lowestOfOthers();
+    const owed = first === undefined ? undefined : new OwedWake(() => tickets?.wake(first));
+    await closeQuietly(this.#file);
+    return owed;
   }
 
   /**
-   * Frees the lock and the ticket, at once, also when a child process inherited the descriptor. Who
-   * had either wakes the next in line, if it is told to.
+   * Frees the lock and the ticket, at once, also when a child process inherited the descriptor. One
+   * that had either wakes the next in line.
    */
-  async release({ wakes = true }: { readonly wakes?: boolean } = {}): Promise<void> {
+  async release(): Promise<void> {
     // A number that was closed may be another file's by now.
     if (this.#isReleased) return;
     this.#isReleased = true;
-    freed.delete(this);
     const wasInLine = this.#ticket !== undefined;
     this.#unlockQuietly();
     this.#dropTicket();
-    if (wakes && (this.#isHeld || wasInLine)) this.wakeNext();
+    if (this.#isHeld || wasInLine) wakeFirst(this.#file);
     await closeQuietly(this.#file);
-  }
-
-  /** Wakes whoever has waited longest. */
-  wakeNext(): void {
-    wakeFirst(this.#file);
   }
 
   #unlockQuietly(): void {
@@ -256,15 +249,31 @@ export class KernelLock {
   }
 }
 
-/** What is freed and whose next in line is not woken yet. */
-const freed = new Set<KernelLock>();
+/** One that waits for a lock that is free, and does not know it yet. */
+export class OwedWake {
+  readonly #wake: () => void;
+
+  constructor(wake: () => void) {
+    this.#wake = wake;
+    owed.add(this);
+    wakeAtExit();
+  }
+
+  /** @param wakes - not where the lock is taken again */
+  end(wakes: boolean): void {
+    owed.delete(this);
+    if (wakes) this.#wake();
+  }
+}
+
+const owed = new Set<OwedWake>();
 let wakesAtExit = false;
 
 function wakeAtExit(): void {
   if (wakesAtExit) return;
   wakesAtExit = true;
   process.on('exit', () => {
-    for (const lock of freed) lock.wakeNext();
+    for (const each of owed) each.end(true);
   });
 }
 

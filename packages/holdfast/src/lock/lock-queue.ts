@@ -18,7 +18,7 @@ import type { HoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
 import type { Fs, LockMode } from '../os/fs.js';
 import { isHeldByStarter, nestedInStarter } from './inherited-locks.js';
-import { KernelLock, type Patience } from './kernel-lock.js';
+import { KernelLock, type OwedWake, type Patience } from './kernel-lock.js';
 import { MOST_COUNTED, PollDelay } from './poll-delay.js';
 import { Pollers } from './pollers.js';
 import { notFree } from './waiting.js';
@@ -78,8 +78,8 @@ export class LockQueue {
   #freeSince = 0;
   #seesWaiters: boolean | undefined;
   #wakesSoon = false;
-  /** What was freed while somebody waited for it, whom nobody has woken yet. */
-  #freed: KernelLock | undefined;
+  /** For whoever waits for what this process has freed, and perhaps takes again. */
+  #owedWake: OwedWake | undefined;
   readonly #pollers = new Pollers();
 
   constructor(fs: Fs, lockPath: string) {
@@ -289,9 +289,9 @@ export class LockQueue {
     this.#freeSince = performance.now();
     const mayTakeAgain = this.#isOurTurn();
     if (!mayTakeAgain) await kernel.release();
-    else if (kernel.free()) {
-      this.#freed = kernel;
-      this.#wakeUnlessTakenAgain();
+    else {
+      this.#owedWake = await kernel.free();
+      if (this.#owedWake) this.#wakeUnlessTakenAgain();
     }
   }
 
@@ -310,9 +310,8 @@ export class LockQueue {
 
   /** For a lock that was freed and is not taken again after all: the turn may end before it is. */
   #wakeOthers(wakes = true): void {
-    const freed = this.#freed;
-    this.#freed = undefined;
-    void freed?.release({ wakes });
+    this.#owedWake?.end(wakes);
+    this.#owedWake = undefined;
   }
 
   /**
