@@ -102,7 +102,6 @@ async function* piecesOf(file: FsFile): AsyncGenerator<Uint8Array> {
 function uncopied(path: string, { kind }: FileStat): HoldfastError {
   return new HoldfastError('UNSUPPORTED_TARGET', {
     message: `This is a ${kind}; only files, directories and symlinks can be copied. Remove it from the directory, or copy the rest elsewhere.`,
-    outcome: 'unchanged',
     step: 'copy',
     path,
   });

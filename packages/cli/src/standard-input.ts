@@ -44,7 +44,6 @@ export async function readStandardInput(): Promise<string> {
 function unreadable(cause: unknown): HoldfastError {
   return new HoldfastError('IO', {
     message: 'Standard input could not be read to its end.',
-    outcome: 'unchanged',
     step: 'read',
     path: '-',
     cause,

@@ -106,7 +106,6 @@ function wholeNumber(name: string, text: string): number {
 function wrongUsage(message: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', {
     message: `${message} (holdfast crashtest --help shows examples).`,
-    outcome: 'unchanged',
     step: 'crashtest',
     path: '',
   });

@@ -245,7 +245,6 @@ function indentArgument(given: string): number | string {
 function notFound(file: string, pointer: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', {
     message: `The document has nothing at '${pointer}'.`,
-    outcome: 'unchanged',
     step: 'get',
     path: file,
   });

@@ -164,5 +164,5 @@ function printValue(
 }
 
 function nothingThere(message: string, path: string): HoldfastError {
-  return new HoldfastError('NOT_FOUND', { message, outcome: 'unchanged', step: 'read', path });
+  return new HoldfastError('NOT_FOUND', { message, step: 'read', path });
 }

@@ -173,7 +173,6 @@ async function get(
   if (value === undefined) {
     throw new HoldfastError('NOT_FOUND', {
       message: `The file has nothing at '${at}'.`,
-      outcome: 'unchanged',
       step: 'get',
       path: file,
     });

@@ -222,7 +222,6 @@ function octal(digits: string): number {
 function malformed(message: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', {
     message: `The description of the transaction is malformed: ${message}.`,
-    outcome: 'unchanged',
     step: 'read description',
     path: 'standard input',
   });

@@ -70,7 +70,6 @@ export function nestedByOthers(wanted: string, held: Lock): HoldfastError {
     message:
       `This chain of calls holds ${held.lockPath}, and who has the lock that it waits for waits for that one: none would ever ` +
       'go on. Take the locks in the same order everywhere, or change both files in one transaction.',
-    outcome: 'unchanged',
     step: 'lock',
     path: wanted,
   });
@@ -82,7 +81,6 @@ export function heldByOwnProcess(lockPath: string): HoldfastError {
     message:
       'This process holds the lock already, and as long as a synchronous call waits nothing in it can free the lock. Make the call ' +
       'after the lock was released, or an asynchronous one, which takes its turn.',
-    outcome: 'unchanged',
     step: 'lock',
     path: lockPath,
   });
@@ -94,7 +92,6 @@ export function nested({ lockPath, mode }: Lock): HoldfastError {
     message:
       `This chain of calls holds the lock already (${mode}) and would wait for itself. ` +
       'Do the work under the lock that it has, or ask for the lock after it was released.',
-    outcome: 'unchanged',
     step: 'lock',
     path: lockPath,
   });

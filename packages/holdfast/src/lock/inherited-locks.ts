@@ -50,7 +50,6 @@ export function nestedInStarter(lockPath: string): HoldfastError {
     message:
       'This process was started under the lock, by one that holds it until this one has ended, and would wait for itself. ' +
       'Do the work without taking the lock again, or after the command under it has ended.',
-    outcome: 'unchanged',
     step: 'lock',
     path: lockPath,
   });

@@ -399,7 +399,6 @@ function cannotBeMade(lockPath: string, cause: unknown): HoldfastError {
       : 'does not let this user make it. Make it once as a user who may (touch)';
   return new HoldfastError('DIRECTORY_NOT_WRITABLE', {
     message: `The lock file does not exist, and its directory ${why}, or name another one with lockPath.`,
-    outcome: 'unchanged',
     step: 'open lock file',
     path: lockPath,
     cause,
@@ -445,7 +444,6 @@ async function lockNameTaken(
     message:
       `The name of the lock file has a ${what}. ${advice} name another lock file with lockPath, ` +
       'the same for all who are to exclude each other.',
-    outcome: 'unchanged',
     step: 'open lock file',
     path: lockPath,
     cause,
@@ -457,7 +455,6 @@ function nameTooLong(lockPath: string, cause: unknown): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', {
     message:
       'The name of the lock file is longer than the filesystem allows. Name another one with lockPath.',
-    outcome: 'unchanged',
     step: 'open lock file',
     path: lockPath,
     cause,
@@ -481,7 +478,6 @@ function flockFailure(path: string, error: unknown): HoldfastError {
   if (message === undefined) return failure('lock', path, error);
   return new HoldfastError('UNSUPPORTED_PLATFORM', {
     message: `${message} Or name a lock file on a local filesystem with lockPath.`,
-    outcome: 'unchanged',
     step: 'lock',
     path,
     cause: error,

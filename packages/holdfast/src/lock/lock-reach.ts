@@ -35,7 +35,6 @@ function noLocks(path: string, type: string): HoldfastError {
       `A lock on ${type} (a bind mount of Docker Desktop) may be held by two processes at once, so none is taken. Name a ` +
       'lock file on a volume or another local filesystem with lockPath, the same for all who are to exclude each other; ' +
       'for a whole program set HOLDFAST_LOCK_DIRECTORY to a directory there.',
-    outcome: 'unchanged',
     step: 'lock',
     path,
   });

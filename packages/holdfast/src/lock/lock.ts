@@ -221,7 +221,6 @@ class HeldLock implements Lock {
       : 'The lock was used after it was released.';
     throw new HoldfastError('LOCK_LOST', {
       message: why,
-      outcome: 'unchanged',
       step: 'lock',
       path: this.lockPath,
     });

@@ -88,7 +88,6 @@ function guardNotFree(path: string, waitedMs: number): HoldfastError {
     message:
       `The directory by which proper-lockfile locks ${when}, and is not old: a program of that kind holds the lock, or was ` +
       'killed a moment ago. Try again, or wait longer.',
-    outcome: 'unchanged',
     step: 'take guard',
     path,
   });
@@ -136,7 +135,6 @@ function noByteLocks(lockPath: string): HoldfastError {
     message:
       'Locks of bytes that belong to an open file (fcntl(2), F_OFD_SETLK) are known of 64-bit Linux only, so alsoFcntl cannot ' +
       'keep its promise here. Leave it out where no other program takes such locks.',
-    outcome: 'unchanged',
     step: 'lock bytes',
     path: lockPath,
   });

@@ -35,7 +35,6 @@ export class PollDelay {
     throw new HoldfastError('LOCK_LOST', {
       message:
         'The lock file was replaced by another each time it was locked. Find out what deletes it.',
-      outcome: 'unchanged',
       step: 'lock',
       path: lockPath,
     });

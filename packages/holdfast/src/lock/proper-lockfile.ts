@@ -120,7 +120,6 @@ function withTimes(fs: Fs, path: string): TimedFs {
   throw new HoldfastError('UNSUPPORTED_PLATFORM', {
     message:
       'A guard of proper-lockfile needs a filesystem that lets the time of a directory be set.',
-    outcome: 'unchanged',
     step: 'take guard',
     path,
   });
@@ -168,7 +167,6 @@ function nameTaken(path: string, kind: string): HoldfastError {
       `The lock of proper-lockfile is a directory of this name, and a ${kind} has it: a lock file of Holdfast, perhaps, of a ` +
       'program that takes none of proper-lockfile. Give all programs that use Holdfast here the same guard, and remove it ' +
       'when none of another kind runs any more.',
-    outcome: 'unchanged',
     step: 'take guard',
     path,
   });

@@ -129,7 +129,6 @@ export function notFree(lockPath: string, waitedMs = 0, held: readonly Lock[] = 
   ];
   return new HoldfastError('LOCK_TIMEOUT', {
     message: facts.filter((fact) => fact !== '').join(' '),
-    outcome: 'unchanged',
     step: 'lock',
     path: lockPath,
   });

@@ -118,7 +118,6 @@ function directoryMissing(directory: string, cause: unknown): HoldfastError {
   return new HoldfastError('NOT_FOUND', {
     message:
       'The directory does not exist. Make it first (mkdir -p): only updateJson and its kin make the directory of their document.',
-    outcome: 'unchanged',
     step: 'resolve',
     path: directory,
     cause,

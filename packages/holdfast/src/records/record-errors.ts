@@ -7,7 +7,6 @@ export function unrepresentable(path: string, index: number, loss: Loss): Holdfa
   const place = loss.tokens.length === 0 ? '' : `, field '${shortened(placeOf(loss))}'`;
   return new HoldfastError('UNREPRESENTABLE', {
     message: `Record ${index}${place} cannot be kept without loss: ${loss.reason}.`,
-    outcome: 'unchanged',
     step: 'encode',
     path,
   });
@@ -40,7 +39,6 @@ export function logWasCut(path: string, offsetBytes: number): HoldfastError {
     message:
       `The log was cut while it was read: it ended at byte ${offsetBytes}, where records had been. ` +
       'An append that failed takes back what it wrote; anything else was another program. Read the log again.',
-    outcome: 'unchanged',
     step: 'read',
     path,
   });
@@ -52,7 +50,6 @@ export function logHasGrown(path: string): HoldfastError {
     message:
       'Another program wrote to the log while it was written anew, without taking its lock; so the log was left as it is. ' +
       'Try again when that program rests, or stop it meanwhile.',
-    outcome: 'unchanged',
     step: 'write',
     path,
   });
@@ -62,7 +59,6 @@ export function logHasGrown(path: string): HoldfastError {
 export function corruptLog(path: string, message: string, cause?: unknown): HoldfastError {
   return new HoldfastError('CORRUPT_DOCUMENT', {
     message,
-    outcome: 'unchanged',
     step: 'read',
     path,
     cause,

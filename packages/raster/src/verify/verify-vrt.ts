@@ -95,7 +95,8 @@ export interface VerifyOptions extends Pick<
   readonly maxTileBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told after each tile; must not throw. */
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  readonly onProgress?:
+    ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 
 /** What was checked, and what was found. */

@@ -97,7 +97,7 @@ export interface MosaicCallOptions {
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
   /** Told after each tile of a part; must not throw. */
-  readonly onProgress?: WriteOptions['onProgress'];
+  readonly onProgress?: WriteOptions['onProgress'] | undefined;
 }
 
 /** A session of a mosaic that this process has joined. */
