@@ -32,6 +32,11 @@ export interface Budget {
   readonly killsOnMounts: number;
   /** Which scenarios the power engine runs. Root only. */
   readonly power: RegExp | undefined;
+  /**
+   * Which scenarios of the synchronous calls, whose protocols are those of the others: some of each
+   * kind but before a release.
+   */
+  readonly synchronous: RegExp;
   /** How many random subsets of what is in flight make an image at each flush and mark. */
   readonly powerSubsets: number;
   /** How often it runs each scenario: no two runs write in the same order. */
@@ -65,6 +70,9 @@ const inTurn: readonly FaultCase['fault'][] = [
   'EINTR',
 ];
 
+const someOfEach =
+  /first, then over|a group|: alone|two processes|by copies|with hard links|updateToml/;
+
 export const budgets: Readonly<Record<BudgetName, Budget>> = {
   quick: {
     seeds: [1],
@@ -79,6 +87,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     straceKills: 0,
     killsOnMounts: 0,
     power: undefined,
+    synchronous: someOfEach,
     powerSubsets: 0,
     powerRuns: 0,
     failingWrites: [],
@@ -107,7 +116,8 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     straceKills: 6,
     killsOnMounts: 0,
     power:
-      /first, then over|a group|replace twice|every kind|appendRecords: alone|writeTiledVrt: first/,
+      /^(?!sync ).*(?:first, then over|a group|replace twice|every kind|appendRecords: alone|writeTiledVrt: first)/,
+    synchronous: someOfEach,
     powerSubsets: 8,
     powerRuns: 1,
     failingWrites: [2],
@@ -131,6 +141,7 @@ export const budgets: Readonly<Record<BudgetName, Budget>> = {
     straceKills: 24,
     killsOnMounts: 8,
     power: /./,
+    synchronous: /./,
     powerSubsets: 24,
     powerRuns: 1,
     failingWrites: [2],

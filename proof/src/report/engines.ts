@@ -16,6 +16,7 @@ import {
   type SeenStates,
   type Violation,
 } from '@holdfast/crashkit';
+import { SYNCHRONOUS } from '../scenarios/api.js';
 import type { Budget } from './budget.js';
 import { onMounted, type MountedKind } from './mounted.js';
 import type { ReportRow } from './row.js';
@@ -38,6 +39,7 @@ export function filesystemsFor(
   scenarioAt: ScenarioAt,
   budget: Budget,
 ): readonly string[] {
+  if (name.startsWith(SYNCHRONOUS) && !budget.synchronous.test(name)) return [];
   const { engines = engineNames } = scenarioAt(MODEL_ROOT);
   const kind = engine === 'strace' ? 'kill' : engine;
   return engines.includes(kind) ? filesystemsOf(engine, name, budget) : [];

@@ -3,3 +3,6 @@
  * out (see mutants/).
  */
 export type HoldfastApi = typeof import('holdfast');
+
+/** How the names of those begin that make synchronous calls (holdfast-sync.ts). */
+export const SYNCHRONOUS = 'sync ';

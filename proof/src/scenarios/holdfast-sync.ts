@@ -5,7 +5,7 @@
 import * as holdfast from 'holdfast';
 import type { ScenarioAt } from '@holdfast/crashkit';
 import { synchronousApi } from '../synchronous/on-thread.js';
-import type { HoldfastApi } from './api.js';
+import { SYNCHRONOUS, type HoldfastApi } from './api.js';
 import { fileScenarios } from './file.js';
 import { inPlaceScenarios } from './in-place.js';
 import { jsonScenarios } from './json.js';
@@ -27,7 +27,7 @@ export function scenariosOf(
   });
   return Object.fromEntries(
     all.map(([name, at]) => {
-      const own = `sync ${name}`;
+      const own = SYNCHRONOUS + name;
       return [own, (root: string) => ({ ...at(root), name: own })];
     }),
   );
