@@ -7,14 +7,17 @@
  *
  * 1. mark: make the file `.holdfast-discarded` in it, and sync the tree's own directory
  * 2. remove everything else
- * 3. sync the directory again, then remove the mark and the directory
+ * 3. sync the directory again, and give it a name that says nothing of a target, durably: where an
+ *    earlier removal could not be synced, what was removed may come back (fsync(2))
+ * 4. remove the mark and the directory
  *
- * A crash after 1 leaves a tree with the mark; a crash after 3 an empty one. Neither goes back.
+ * A crash after 1 leaves a tree with the mark; a crash after 3 one that is any orphan. Neither goes
+ * back.
  */
 import { errnoOf } from '../errors.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { asNamed, emptyTree, makeWritable, removeOpenTree, type ChildName } from '../os/tree.js';
-import { parseStagedName } from '../stage/staged-directory.js';
+import { parseStagedName, stagedDirectoryName } from '../stage/staged-directory.js';
 
 const MARK = '.holdfast-discarded';
 
@@ -25,14 +28,18 @@ const MARK = '.holdfast-discarded';
  *   (TARGET_CHANGED)
  */
 export async function removeOldTree(fs: Fs, tree: FileStat, child: ChildName): Promise<void> {
-  if (parseStagedName(child.name)?.old?.fate === 'aside') {
-    await asNamed(fs, tree, child, async (named) => {
-      await mark(fs, named);
-      await emptyTree(fs, named, MARK);
-      await named.sync();
-    });
-  }
-  await removeOpenTree(fs, tree, child);
+  const staged = parseStagedName(child.name);
+  if (staged?.old?.fate !== 'aside') return removeOpenTree(fs, tree, child);
+  await asNamed(fs, tree, child, async (named) => {
+    await mark(fs, named);
+    await emptyTree(fs, named, MARK);
+    await named.sync();
+  });
+  const { parent } = child;
+  const name = stagedDirectoryName(staged.targetName);
+  await fs.rename(parent.at(child.name), parent.at(name));
+  await parent.sync();
+  await removeOpenTree(fs, tree, { parent, name });
 }
 
 /** Whether a tree that was moved aside has all that it had. */

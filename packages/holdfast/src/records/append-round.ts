@@ -231,8 +231,10 @@ async function cutBack(
 ): Promise<HoldfastError> {
   try {
     await file.truncate(startBytes);
+    await file.dataSync().catch((second: unknown) => {
+      if (error.outcome === 'unchanged') throw second;
+    });
     // After a failed sync no later one can be trusted, so that outcome stays unknown.
-    if (error.outcome === 'unchanged') await file.dataSync();
     return error;
   } catch (second) {
     return new HoldfastError(error.code, {

@@ -9,9 +9,10 @@
  * no room of their own.
  */
 import { basename, dirname, join } from 'node:path';
-import { HoldfastError, type Stage } from 'holdfast';
+import { HoldfastError, isHoldfastError, type Stage } from 'holdfast';
+import { messageOf } from 'holdfast/errors';
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import { errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
+import { codeOfFailure, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
 import { openEncoderPool } from '../encode/encoder-pool.js';
 import { withoutParts } from '../overview/pyramid.js';
 import { fromVrt } from '../read/from-vrt.js';
@@ -95,7 +96,9 @@ export async function addOverviews(
 ): Promise<WrittenMosaic> {
   checkOptions(CALL, options, optionNames);
   const { fs = nodeFileSystem, overviews = 'auto' } = options;
-  const { source, generation, names, grid } = await factsOf(fs, path);
+  const { source, generation, names, grid } = await factsOf(fs, path).catch((cause: unknown) => {
+    throw isHoldfastError(cause) ? cause : notRead(path, cause);
+  });
   const wanted = { ...options, overviews, ifExists: 'replace', statistics: false } as const;
   const planned = planMosaic(path, source, wanted, grid);
   const plan: MosaicPlan = {
@@ -110,6 +113,15 @@ export async function addOverviews(
   } finally {
     await pool.close();
   }
+}
+
+function notRead(path: string, cause: unknown): HoldfastError {
+  return new HoldfastError(codeOfFailure(cause), {
+    message: `The mosaic could not be read: ${messageOf(cause)}.`,
+    step: 'check',
+    path,
+    cause,
+  });
 }
 
 /**
