@@ -177,8 +177,12 @@ function editsOf(node: ts.Node, source: ts.SourceFile): readonly Edit[] {
   const method = methodOfPromise(node);
   if (method?.name === 'catch') return caught(method);
   if (method) throw refusal(node, source, `.${method.name}()`);
-  if (isCallOf(node, 'Promise', ['all', 'resolve']))
-    return [cut(node.getStart(), node.expression.end)];
+  if (isCallOf(node, 'Promise', ['all', 'resolve'])) {
+    // Of nothing it is nothing.
+    return node.arguments.length === 0
+      ? [replaced(node, 'undefined')]
+      : [cut(node.getStart(), node.expression.end)];
+  }
   if (ts.isIdentifier(node) && node.text === 'Promise' && !isCalled(node))
     throw refusal(node, source, 'Promise');
   if (node.kind === ts.SyntaxKind.ImportKeyword && ts.isCallExpression(node.parent))

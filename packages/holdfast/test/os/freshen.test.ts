@@ -8,6 +8,7 @@ import { temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, appendRecords, readJson, readRecords, updateJson } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { isCommitPending } from '#src/journal/pending.js';
+import { followSymlinks } from '#src/os/follow-symlinks.js';
 
 /** <linux/magic.h> */
 const NFS_SUPER_MAGIC = 0x6969;
@@ -119,3 +120,25 @@ async function readAll(path: string, fs: Fs): Promise<object[]> {
   for await (const record of readRecords(path, { fs })) records.push(record);
   return records;
 }
+
+test('every directory on the way is opened, from the top, before the way is resolved', async (t) => {
+  const { fs, directory } = client(t, 'state.json');
+  const calls: string[] = [];
+  const told: Fs = {
+    ...fs,
+    openDirectory(path, options) {
+      calls.push(path);
+      return fs.openDirectory(path, options);
+    },
+    realpath(path) {
+      calls.push('realpath');
+      return fs.realpath(path);
+    },
+  };
+  await followSymlinks(told, `${directory}/state.json`);
+  const resolved = calls.indexOf('realpath');
+  const way = directory
+    .split('/')
+    .map((_, index, parts) => parts.slice(0, index + 1).join('/') || '/');
+  assert.deepEqual(calls.slice(Math.max(0, resolved - way.length), resolved), way);
+});

@@ -10,7 +10,7 @@ import {
 import { test, type TestContext } from 'node:test';
 import { observeFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import { isHoldfastError } from 'holdfast';
+import { acquireLock, isHoldfastError } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import { appendRecords } from '#src/records/append-records.js';
 import { compactRecords } from '#src/records/compact-records.js';
@@ -182,4 +182,17 @@ test('memory grows with the keys, not with the log', async (t) => {
   });
   assert.equal((await readAll(path)).length, 5);
   assert.ok(peak < 16_000_000, `${peak} bytes of buffers while 40 MB were compacted`);
+});
+
+test('a compaction waits for the lock of the log', async (t) => {
+  const path = `${temporaryDirectory(t)}/log.jsonl`;
+  const text = '{"id":1}\n{"id":1}\n';
+  writeFileSync(path, text);
+  // To a lock a filesystem of its own is another process.
+  const lock = await acquireLock(path, { fs: { ...nodeFileSystem } });
+  await assert.rejects(compactRecords(path, { key: 'id', timeoutMs: 0 }), (error) =>
+    isHoldfastError(error, 'LOCK_TIMEOUT'),
+  );
+  assert.equal(readFileSync(path, 'utf8'), text);
+  await lock.release();
 });
