@@ -96,6 +96,8 @@ class Follower {
   #now: Reading | undefined;
   /** The one that was read before; at first, the one that stands before the first. */
   #before: FsFile | undefined;
+  /** The rotated logs that were there when the reading began: what comes after them is read. */
+  #past: readonly Link[] | undefined;
 
   constructor(fs: Fs, path: string, format: LogFormat) {
     this.#fs = fs;
@@ -112,15 +114,19 @@ class Follower {
    * What is to be read after the file at hand; `undefined` while that is the log, or there is none.
    */
   async lookForNext(): Promise<Next | undefined> {
-    const log = await this.#statOfLog();
+    this.#past ??= (await this.#unlessMissing(() => this.#lookAtChain()))?.filter(isRotated) ?? [];
+    const log = await this.#unlessMissing(() => this.#statOfLog());
     if (!log) return undefined;
     if (this.#now && isSameFile(this.#now.stat, log)) return undefined;
     const chain = await this.#chain();
     const numberOf = (stat: FileStat): number | undefined =>
       chain.find((link) => isSameFile(link.stat, stat))?.number;
     if (!this.#now) {
-      const [first] = chain;
-      return first?.number === 0 ? { link: first, isReplacement: false } : undefined;
+      if (chain[0]?.number !== 0) return undefined;
+      const past = this.#past;
+      const isNew = ({ stat }: Link): boolean => !past.some((link) => isSameFile(link.stat, stat));
+      const link = chain.findLast(isNew);
+      return link && { link, isReplacement: false };
     }
     const own = numberOf(this.#now.stat);
     const before = this.#before && numberOf(await this.#before.stat());
@@ -273,10 +279,14 @@ class Follower {
   }
 
   async #statOfLog(): Promise<FileStat | undefined> {
+    return (await resolveTarget(this.#fs, this.#path)).existing;
+  }
+
+  /** The directory may be made later. */
+  async #unlessMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
     try {
-      return (await resolveTarget(this.#fs, this.#path)).existing;
+      return await look();
     } catch (error) {
-      // The directory may be made later.
       if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
       throw error;
     }
@@ -285,6 +295,10 @@ class Follower {
   async #resolved(): Promise<string> {
     return (await resolveTarget(this.#fs, this.#path)).path;
   }
+}
+
+function isRotated({ number }: Link): boolean {
+  return number > 0;
 }
 
 async function beginBehindHead(reading: Reading, head: LogHead): Promise<void> {

@@ -107,6 +107,8 @@ test('follow: a reader that rests goes through all rotated logs that came meanwh
 test('follow: while another goes on appending and rotating, each record once and in order', async (t) => {
   const path = `${temporaryDirectory(t)}/log.jsonl`;
   const follower = new Follower(t, path);
+  await appendRecords(path, [{ n: -1 }]);
+  await follower.next(1);
   const next = follower.next(300);
   for (let from = 0; from < 300; from += 10) {
     await Promise.all(
@@ -114,6 +116,48 @@ test('follow: while another goes on appending and rotating, each record once and
     );
   }
   assert.deepEqual(await next, range(0, 300));
+});
+
+/** As another program rotates, in one step for whoever looks. */
+function rotate(path: string, ...next: readonly number[]): void {
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, lines(...next));
+}
+
+test('follow: a log that was missing is read from its first record on, rotated or not', async (t) => {
+  const path = `${temporaryDirectory(t)}/log.jsonl`;
+  // Of another time: the log it was rotated from is gone.
+  writeFileSync(`${path}.2`, lines(7, 8));
+  let hasLooked = (): void => undefined;
+  const looked = new Promise<void>((resolve) => (hasLooked = resolve));
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path: at }) => {
+      if (name === 'lstat' && at.endsWith('.3')) hasLooked();
+      return undefined;
+    },
+  });
+  const follower = new Follower(t, path, { ...heard, fs });
+  const next = follower.next(3);
+  await looked;
+  writeFileSync(path, lines(0, 1));
+  rotate(path, 2);
+  assert.deepEqual(await next, [0, 1, 2]);
+});
+
+test('follow: a log that is rotated while the reading begins is read from its first record on', async (t) => {
+  const path = `${temporaryDirectory(t)}/log.jsonl`;
+  writeFileSync(path, lines(0));
+  let isRotated = false;
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path: at }) => {
+      if (name === 'lstat' && at.endsWith('.2') && !isRotated) {
+        isRotated = true;
+        rotate(path, 1);
+      }
+      return undefined;
+    },
+  });
+  assert.deepEqual(await new Follower(t, path, { ...heard, fs }).next(2), [0, 1]);
 });
 
 test('follow: a compaction gives nothing twice, and what comes after it is given', async (t) => {
@@ -138,6 +182,8 @@ test('follow: a compaction gives nothing twice, and what comes after it is given
 test('follow: compactions and rotations in turn, by appends that keep the log short', async (t) => {
   const path = `${temporaryDirectory(t)}/log.jsonl`;
   const follower = new Follower(t, path);
+  await appendRecords(path, [{ n: -1, k: -1 }]);
+  await follower.next(1);
   const next = follower.next(200);
   const made = new Set<unknown>();
   for (const n of range(0, 200)) {
