@@ -51,7 +51,8 @@ test('a loop that nobody else opens the file beside leaves no lock free', (t) =>
   const loop = new Loop(t);
   for (let turn = 0; turn < 20; turn += 1) {
     loop.hold(0, 0);
-    assert.equal(loop.pauseMs(), 0);
+    // After 4 seconds, and twice as long each time: somebody may have opened it before.
+    assert.equal(loop.pauseMs(), [6, 20].includes(turn) ? 270 : 0, `turn ${turn}`);
   }
 });
 
@@ -66,17 +67,18 @@ test('one that opens the file for each try gets a pause, and half a second later
   assert.equal(loop.pauseMs(), 60);
 });
 
-test('one that keeps the file open gets a longer pause, once if it does not take the lock', (t) => {
+test('one that keeps the file open gets a longer pause, and seldom again if it does not take the lock', (t) => {
   const loop = new Loop(t);
   loop.hold(1, 0);
   assert.equal(loop.pauseMs(), 270);
-  for (let turn = 0; turn < 5; turn += 1) {
+  // By the clock of the test a turn is 600 ms: it is asked after 1 second, 2 seconds, 4 seconds.
+  for (let turn = 0; turn < 20; turn += 1) {
     loop.hold(0, 0);
-    assert.equal(loop.pauseMs(), 0, 'it does not wait');
+    assert.equal(loop.pauseMs(), [2, 6, 14].includes(turn) ? 270 : 0, `turn ${turn}`);
   }
   loop.hold(1, 0);
   assert.equal(loop.pauseMs(), 270, 'another one has come');
-  // It takes the lock, and closes the file when it frees it.
+  // It takes the lock, and closes the file when it frees it. The other one may have waited too.
   loop.others(0, 1);
   loop.hold(0, 0);
   assert.equal(loop.pauseMs(), 0);
@@ -89,5 +91,14 @@ test('processes of Holdfast that wait, and keep the file open, need no pause', (
   loop.hold(1, 0, true);
   assert.equal(loop.pauseMs(), 0);
   loop.hold(0, 0);
+  assert.equal(loop.pauseMs(), 270);
+});
+
+test('one that opened the file before the look-out began and closes it hides nobody', (t) => {
+  const loop = new Loop(t);
+  loop.others(0, 1);
+  loop.hold(0, 0);
+  assert.equal(loop.pauseMs(), 0);
+  loop.hold(1, 0);
   assert.equal(loop.pauseMs(), 270);
 });
