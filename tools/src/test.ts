@@ -33,6 +33,9 @@ const { values, positionals } = parseArgs({
 const suite = values.suite as Suite;
 if (!(suite in suites)) fail(`unknown suite '${suite}': one of ${Object.keys(suites).join(', ')}`);
 
+/** A file that hangs is named, and the others run. */
+const FILE_LIMIT_MS = 600_000;
+
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const sources = listTestSources(repository, suite).filter(
   (source) =>
@@ -50,6 +53,7 @@ const { status, signal } = spawnSync(
     '--import',
     new URL('property-seed.js', import.meta.url).href,
     '--test',
+    `--test-timeout=${FILE_LIMIT_MS}`,
     `--test-concurrency=${values.concurrency}`,
     ...compiled,
   ],

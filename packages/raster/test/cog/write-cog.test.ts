@@ -125,22 +125,19 @@ test('the same samples give the same bytes, on any threads, and however little i
   }
 });
 
-test(
-  'overviews of a lossy file are made of what readers see',
-  { skip: !isHere('lerc') },
-  async (t) => {
-    const path = join(temporaryDirectory(t), 'lossy.tif');
-    const noisy = Float32Array.from({ length: WIDTH * HEIGHT }, (_, at) => Math.sin(at) * 50);
-    const source = fromArray({ data: noisy, width: WIDTH, height: HEIGHT });
-    await writeCog(path, source, { ...small, overviews: [2], compression: 'lerc', maxZError: 4 });
-    const whole = await readAll(path);
-    assert.notDeepEqual(whole.data, noisy);
-    const half = downsample(whole, 2, 'average', undefined);
-    const found = await readAll(path, 0);
-    for (const [at, value] of found.data.entries())
-      assert.ok(Math.abs(Number(value) - Number(half.data[at])) <= 4.001);
-  },
-);
+test('overviews of a lossy file are made of what readers see', async (t) => {
+  if (!isHere('lerc')) return;
+  const path = join(temporaryDirectory(t), 'lossy.tif');
+  const noisy = Float32Array.from({ length: WIDTH * HEIGHT }, (_, at) => Math.sin(at) * 50);
+  const source = fromArray({ data: noisy, width: WIDTH, height: HEIGHT });
+  await writeCog(path, source, { ...small, overviews: [2], compression: 'lerc', maxZError: 4 });
+  const whole = await readAll(path);
+  assert.notDeepEqual(whole.data, noisy);
+  const half = downsample(whole, 2, 'average', undefined);
+  const found = await readAll(path, 0);
+  for (const [at, value] of found.data.entries())
+    assert.ok(Math.abs(Number(value) - Number(half.data[at])) <= 4.001);
+});
 
 /** One image of a file: its fields, and where its directory lies. */
 interface Directory {
