@@ -129,7 +129,7 @@ test('follow: a log that was missing is read from its first record on, rotated o
   // Of another time: the log it was rotated from is gone.
   writeFileSync(`${path}.2`, lines(7, 8));
   let hasLooked = (): void => undefined;
-  const looked = new Promise<void>((resolve) => (hasLooked = resolve));
+  const first = new Promise<void>((resolve) => (hasLooked = resolve));
   const fs = interceptFs(nodeFileSystem, {
     before: ({ name, path: at }) => {
       if (name === 'lstat' && at.endsWith('.3')) hasLooked();
@@ -138,7 +138,7 @@ test('follow: a log that was missing is read from its first record on, rotated o
   });
   const follower = new Follower(t, path, { ...heard, fs });
   const next = follower.next(3);
-  await looked;
+  await first;
   writeFileSync(path, lines(0, 1));
   rotate(path, 2);
   assert.deepEqual(await next, [0, 1, 2]);
