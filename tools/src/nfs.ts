@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runGuest } from './guest/guest.js';
 
-const TIME_LIMIT_MS = 600_000;
+const TIME_LIMIT_MS = 1_200_000;
 const DISK_BYTES = 512 * 2 ** 20;
 
 const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
