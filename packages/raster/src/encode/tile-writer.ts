@@ -59,7 +59,8 @@ export class TileWriter {
       wanted === 'none' ? undefined : tileStatistics({ ...given, validity }, nodata, wanted);
     const fewValues = pyramid && isMean(pyramid.method) ? fewValuesOf(pixels) : undefined;
     const { own, part } = pyramid ? tileOverviews(given, pyramid, nodata) : NO_OVERVIEWS;
-    const tile = this.#encoder.encode(pixels, transform, own);
+    const isFinite = statistics?.every(({ valid, pixels: count }) => valid === count);
+    const tile = this.#encoder.encode({ ...pixels, isFinite }, transform, own);
     try {
       const hash = createHash('sha256');
       for (const piece of tile.parts) hash.update(piece);

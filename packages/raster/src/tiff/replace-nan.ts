@@ -9,11 +9,17 @@ import type { Pixels } from '../model.js';
 const INFINITY_BITS = 0x7f800000;
 const WITHOUT_SIGN = 0x7fffffff;
 
+/** Pixels of which something is known. */
+export interface SeenPixels extends Pixels {
+  /** Whether each sample was seen to be a finite number; what has not been looked at is unknown. */
+  readonly isFinite?: boolean | undefined;
+}
+
 /** The same pixels if there is nothing to replace; samples are never changed in place. */
-export function replaceNaN(pixels: Pixels, substitute: number | undefined): Pixels {
-  const { data } = pixels;
+export function replaceNaN(pixels: SeenPixels, substitute: number | undefined): Pixels {
+  const { data, isFinite = false } = pixels;
   const floats = types.isFloat32Array(data) || types.isFloat64Array(data);
-  if (substitute === undefined || !floats || !hasNaN(data)) return pixels;
+  if (substitute === undefined || !floats || isFinite || !hasNaN(data)) return pixels;
   return { ...pixels, data: data.map((value) => (Number.isNaN(value) ? substitute : value)) };
 }
 

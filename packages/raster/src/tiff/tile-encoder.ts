@@ -11,7 +11,7 @@ import { dataTypeOf, dataTypes, type Pixels, type RasterArray, type Transform } 
 import { blockGrid, blocksOf, isWholeBlock, type BlockGrid } from './block-grid.js';
 import { alignToBlock, headerBytes, writeHeader, type Field } from './directory.js';
 import { overviewFields } from './overview-fields.js';
-import { replaceNaN } from './replace-nan.js';
+import { replaceNaN, type SeenPixels } from './replace-nan.js';
 import { transformFields } from './transform-fields.js';
 import { tags, tiffVariants, type TiffVariant } from './tags.js';
 import { splitMask } from '../source/mask.js';
@@ -50,7 +50,11 @@ export class TileEncoder {
   }
 
   /** @param overviews - smaller pictures of the tile, the largest first */
-  encode(pixels: Pixels, transform?: Transform, overviews: readonly Pixels[] = []): EncodedTile {
+  encode(
+    pixels: SeenPixels,
+    transform?: Transform,
+    overviews: readonly Pixels[] = [],
+  ): EncodedTile {
     const main = this.#imagesOf(pixels, MASK.subfile, [
       ...this.#format.fields,
       ...(transform ? transformFields(transform, this.#format.pixelIs) : []),
@@ -86,7 +90,7 @@ export class TileEncoder {
 
   /** An image, and its mask if there is one, each with who encodes it. */
   #imagesOf(
-    pixels: Pixels,
+    pixels: SeenPixels,
     maskKind: number,
     fields: readonly Field[],
   ): readonly { readonly by: TileEncoder; readonly image: Image }[] {
@@ -100,7 +104,7 @@ export class TileEncoder {
     ];
   }
 
-  #imageOf(given: Pixels, ownFields: readonly Field[]): Image {
+  #imageOf(given: SeenPixels, ownFields: readonly Field[]): Image {
     checkPixels(given, this.#format);
     const pixels = replaceNaN(given, this.#format.nanBecomes);
     const grid = blockGrid(this.#format, pixels.widthPx, pixels.heightPx);
