@@ -8,6 +8,7 @@ import * as nodeFs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ProgramContender, printUse } from './process-use.js';
 import type { RasterJob } from './raster-job.js';
+import { printWhere } from './where-time-goes.js';
 
 const job = fileURLToPath(new URL('./raster-job.js', import.meta.url));
 const commandLine = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
@@ -70,6 +71,10 @@ export function compressedTables(bench: CompressedBench): readonly CompressedTab
     ...Object.keys(inputs).map((name): CompressedTable => ({
       title: `compressed: ${sizePx} x ${sizePx}, ${name}, to zstd 1 with a predictor, 512 px`,
       print: (root, title) => printTiling(bench, name, root, title),
+    })),
+    ...(['none', 'deflate', 'lzw', 'zstd'] as const).map((name): CompressedTable => ({
+      title: `where the time goes: ${sizePx} x ${sizePx}, ${name}, to zstd 1, one thread`,
+      print: (root, title) => printWhereOf(bench, name, root, title),
     })),
     ...cogCodecs.map((compression): CompressedTable => ({
       title: `cog: ${sizePx} x ${sizePx} into one file with average overviews, ${compression}`,
@@ -151,6 +156,16 @@ function printTiling(bench: CompressedBench, name: string, root: string, title: 
   // Without libzstd, only newer Nodes have it.
   const usable = 'zstd' in process.versions ? contenders : contenders.slice(0, -1);
   printUse(title, usable, bench.rounds);
+}
+
+function printWhereOf(bench: CompressedBench, name: string, root: string, title: string): void {
+  const input = inputOf(bench, name);
+  const path = `${root}/where.vrt`;
+  const options = { ...tileOptions, predictor: 3, durability: 'atomic', threads: 0 } as const;
+  const what: RasterJob = { do: 'tile', input, path, options };
+  printWhere(title, root, job, [JSON.stringify(what)]);
+  nodeFs.rmSync(path);
+  nodeFs.rmSync(`${root}/where_tiles`, { recursive: true });
 }
 
 const cogCodecs = ['none', 'deflate', 'zstd'] as const;

@@ -60,12 +60,19 @@ export function bandStatistics(
 ): BandStatistics {
   const { pixels } = samples;
   const numbers = asNumbers(samples, nodata);
-  const { valid, minimum, maximum, sum } = rangeOf(numbers);
+  let [valid, minimum, maximum, sum, squares] = [0, Infinity, -Infinity, 0, 0];
+  for (const run of runsOf(numbers)) {
+    const range = rangeOf(run);
+    valid += range.valid;
+    minimum = Math.min(minimum, range.minimum);
+    maximum = Math.max(maximum, range.maximum);
+    sum += range.sum;
+  }
   if (valid === 0) return { pixels, valid: 0 };
   const mean = sum / valid;
   const histogram =
     wanted === 'histogram' ? countValues(validValues(numbers), minimum, maximum) : undefined;
-  const squares = squaresOf(numbers, mean);
+  for (const run of runsOf(numbers)) squares += squaresOf(run, mean);
   return { pixels, valid, values: { minimum, maximum, mean, squares, histogram } };
 }
 
@@ -156,6 +163,19 @@ function asNumbers(
     return sample === missing ? Number.NaN : Number(sample);
   });
   return { data: numbers, start: 0, step: 1, end: pixels, nodata: Number.NaN };
+}
+
+/**
+ * In runs of so many samples: V8 makes the function of a loop fast when it was called some times. A
+ * call that goes over a whole tile it makes fast within the loop alone, and slow again at each end
+ * (Node 20), which takes four times as long.
+ */
+const RUN_SAMPLES = 4096;
+
+function* runsOf(numbers: NumberSamples): Generator<NumberSamples> {
+  const runLength = RUN_SAMPLES * numbers.step;
+  for (let start = numbers.start; start < numbers.end; start += runLength)
+    yield { ...numbers, start, end: Math.min(numbers.end, start + runLength) };
 }
 
 /** Sums of integers of up to 32 bits are exact. */
