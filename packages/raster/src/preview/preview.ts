@@ -48,6 +48,7 @@ const OVERSAMPLING = 2;
  * Shares of the values that a grey or coloured picture leaves to its darkest and brightest tone.
  */
 const STRETCH = { low: 0.02, high: 0.98 };
+const STRETCH_SAMPLES = 65_536;
 /**
  * The share of a picture's width by which its highest point is made to rise, where nobody says how
  * much.
@@ -85,30 +86,49 @@ function isRgb(mosaic: Mosaic): boolean {
   return dataType === 'uint8' && (bands.length === 3 || bands.length === 4);
 }
 
-type PixelColour = (index: number) => readonly [number, number, number, number];
-const TRANSPARENT = [0, 0, 0, 0] as const;
+/**
+ * Gives a pixel its red, green, blue and alpha, at four places of the picture that are 0: a pixel
+ * that is left is transparent.
+ */
+type PaintPixel = (index: number, picture: Uint8ClampedArray, at: number) => void;
 
-function colourPixel({ bands }: Picture): PixelColour {
+function setPixel(
+  picture: Uint8ClampedArray,
+  at: number,
+  [red, green, blue, alpha = 255]: readonly number[],
+): void {
+  picture[at] = red as number;
+  picture[at + 1] = green as number;
+  picture[at + 2] = blue as number;
+  picture[at + 3] = alpha;
+}
+
+function setGrey(picture: Uint8ClampedArray, at: number, tone: number): void {
+  picture[at] = tone;
+  picture[at + 1] = tone;
+  picture[at + 2] = tone;
+  picture[at + 3] = 255;
+}
+
+function colourPixel({ bands }: Picture): PaintPixel {
   const [red, green, blue, alpha] = bands as [
     Float64Array,
     Float64Array,
     Float64Array,
     Float64Array?,
   ];
-  return (index) => {
-    const colour = [red[index], green[index], blue[index]] as [number, number, number];
-    if (colour.some(Number.isNaN)) return TRANSPARENT;
-    return [...colour, alpha?.[index] ?? 255];
+  return (index, picture, at) => {
+    const [r, g, b] = [red[index] as number, green[index] as number, blue[index] as number];
+    if (!Number.isNaN(r + g + b)) setPixel(picture, at, [r, g, b, alpha?.[index] ?? 255]);
   };
 }
 
-function greyPixel({ bands }: Picture): PixelColour {
+function greyPixel({ bands }: Picture): PaintPixel {
   const [values] = bands as [Float64Array];
   const shareOf = stretch(values);
-  return (index) => {
+  return (index, picture, at) => {
     const share = shareOf(values[index] as number);
-    if (Number.isNaN(share)) return TRANSPARENT;
-    return [share * 255, share * 255, share * 255, 255];
+    if (!Number.isNaN(share)) setGrey(picture, at, share * 255);
   };
 }
 
@@ -117,7 +137,7 @@ function terrainPixel(
   mosaic: Mosaic,
   style: 'hillshade' | 'ramp',
   exaggeration: number | undefined,
-): PixelColour {
+): PaintPixel {
   const [values] = picture.bands as [Float64Array];
   const { widthPx, heightPx } = picture;
   const factor = exaggeration ?? fittingExaggeration(picture, mosaic);
@@ -128,15 +148,20 @@ function terrainPixel(
     cellWidth: cellSize(mosaic, 1, widthPx),
     cellHeight: cellSize(mosaic, 5, heightPx),
   });
+  if (style === 'hillshade') {
+    return (index, into, at) => {
+      const light = shade[index] as number;
+      if (!Number.isNaN(light)) setGrey(into, at, light * 255);
+    };
+  }
   const shareOf = stretch(values);
-  return (index) => {
+  return (index, into, at) => {
     const light = shade[index] as number;
-    if (Number.isNaN(light)) return TRANSPARENT;
-    if (style === 'hillshade') return [light * 255, light * 255, light * 255, 255];
+    if (Number.isNaN(light)) return;
     const [red, green, blue] = terrainColour(shareOf(values[index] as number));
     // Flat ground, which is lit by sin 45°, keeps its colour.
     const gain = light / Math.SQRT1_2;
-    return [red * gain, green * gain, blue * gain, 255];
+    setPixel(into, at, [red * gain, green * gain, blue * gain]);
   };
 }
 
@@ -169,11 +194,10 @@ async function renderPalette(
   const picture = { bands: [], widthPx, heightPx };
   const valid = await validityOf(mosaic, scale, signal);
   const nodata = valid ? undefined : mosaic.document.bands[0]?.nodata;
-  return toPng(picture, (index) =>
-    data[index] === nodata || valid?.[index] === 0
-      ? TRANSPARENT
-      : (palette[Number(data[index])] ?? TRANSPARENT),
-  );
+  return toPng(picture, (index, into, at) => {
+    const colour = palette[Number(data[index])];
+    if (colour && data[index] !== nodata && valid?.[index] !== 0) setPixel(into, at, colour);
+  });
 }
 
 /**
@@ -264,21 +288,27 @@ function stretch(values: Float64Array): (value: number) => number {
 }
 
 function rangeOf(values: Float64Array): { low: number; high: number } {
-  const sorted = values.filter((value) => Number.isFinite(value)).toSorted();
+  const sorted = sampleOf(values).toSorted();
   const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
   return { low: at(STRETCH.low), high: at(STRETCH.high) };
 }
 
-function toPng({ widthPx, heightPx }: Picture, colourOf: PixelColour): Preview {
-  const data = new Uint8ClampedArray(widthPx * heightPx * 4);
-  for (let index = 0; index < widthPx * heightPx; index += 1) {
-    const [red, green, blue, alpha] = colourOf(index);
-    const at = 4 * index;
-    data[at] = red;
-    data[at + 1] = green;
-    data[at + 2] = blue;
-    data[at + 3] = alpha;
+/** The finite ones of so many values, evenly spread: to sort a million takes longer than to read them. */
+function sampleOf(values: Float64Array): Float64Array {
+  // A stride that shares nothing with the widths of pictures meets all columns.
+  const stride = Math.max(1, Math.floor(values.length / STRETCH_SAMPLES)) | 1;
+  const sample = new Float64Array(Math.ceil(values.length / stride));
+  let count = 0;
+  for (let index = 0; index < values.length; index += stride) {
+    const value = values[index] as number;
+    if (value - value === 0) sample[count++] = value;
   }
+  return sample.subarray(0, count);
+}
+
+function toPng({ widthPx, heightPx }: Picture, paint: PaintPixel): Preview {
+  const data = new Uint8ClampedArray(widthPx * heightPx * 4);
+  for (let index = 0; index < widthPx * heightPx; index += 1) paint(index, data, 4 * index);
   return {
     png: pngOf(new Uint8Array(data.buffer), widthPx, heightPx),
     widthPx,
