@@ -77,6 +77,6 @@ export NO_COLOR=1 HOLDFAST_NFS_SERVER=/mnt/disk
 export HOLDFAST_NFS_{A,B,C,D}
 HOLDFAST_NFS_A=/mnt/a HOLDFAST_NFS_B=/mnt/b HOLDFAST_NFS_C=/mnt/c HOLDFAST_NFS_D=/mnt/d
 cd '${repository}'
-${node} tools/dist/test.js --suite nfs --concurrency 1 ${wanted}
+${node} tools/dist/test.js --suite nfs --concurrency 1 --limit 500 ${wanted}
 `;
 }

@@ -4,7 +4,7 @@
  * nothing to run.
  *
  *   node tools/dist/test.js [--suite unit|interop|root|nfs] [--except SUBSTRING] [--seed N]
- *   [SUBSTRING ...]
+ *   [--limit SECONDS] [SUBSTRING ...]
  *
  * The name of a test file says its suite: `*.test.ts` is `unit` (any machine with Node),
  * `*.interop.ts` needs other programs (GDAL, Python packages), `*.root.ts` needs root (mounts,
@@ -25,6 +25,8 @@ const { values, positionals } = parseArgs({
     concurrency: { type: 'string', default: '2' },
     // A file that takes minutes, and says nothing more with another Node.
     except: { type: 'string' },
+    // Of a file, in seconds.
+    limit: { type: 'string', default: '1200' },
     // Where property tests begin; a failure prints its own.
     seed: { type: 'string', default: '1' },
   },
@@ -32,9 +34,6 @@ const { values, positionals } = parseArgs({
 });
 const suite = values.suite as Suite;
 if (!(suite in suites)) fail(`unknown suite '${suite}': one of ${Object.keys(suites).join(', ')}`);
-
-/** A file that hangs is named, and the others run; the longest takes some minutes on two cores. */
-const FILE_LIMIT_MS = 1_200_000;
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const sources = listTestSources(repository, suite).filter(
@@ -53,7 +52,8 @@ const { status, signal } = spawnSync(
     '--import',
     new URL('property-seed.js', import.meta.url).href,
     '--test',
-    `--test-timeout=${FILE_LIMIT_MS}`,
+    // A file that hangs is named, and the others run.
+    `--test-timeout=${1000 * Number(values.limit)}`,
     `--test-concurrency=${values.concurrency}`,
     ...compiled,
   ],
