@@ -20,6 +20,12 @@ interface Lockfile {
 interface NativeExtensions {
   readonly tryLock: (fd: number) => boolean;
 }
+interface OsLock {
+  readonly lock: (fd: number, options: object) => Promise<void>;
+}
+interface FsExt {
+  readonly flockSync: (fd: number, how: string) => void;
+}
 
 /** Takes the lock, and gives back what frees it; fails when somebody has it. */
 const kinds: Readonly<Record<string, () => Promise<() => unknown>>> = {
@@ -36,6 +42,16 @@ const kinds: Readonly<Record<string, () => Promise<() => unknown>>> = {
   async 'fs-native-extensions'() {
     const { tryLock } = load('fs-native-extensions') as NativeExtensions;
     if (!tryLock(openSync(path, 'a+'))) throw new Error('held');
+    return () => undefined;
+  },
+  async 'os-lock'() {
+    const { lock } = load('os-lock') as OsLock;
+    await lock(openSync(path, 'a+'), { exclusive: true, immediate: true });
+    return () => undefined;
+  },
+  async 'fs-ext'() {
+    const { flockSync } = load('fs-ext') as FsExt;
+    flockSync(openSync(path, 'a+'), 'exnb');
     return () => undefined;
   },
 };

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import { acquireLock, isHoldfastError, withLock, type LockOptions } from 'holdfast';
+import { compileAddons, lockerPrograms, source } from './locker-programs.js';
 import { pythonWith } from './python-environment.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -23,20 +24,32 @@ const pythonPackages = [
   'fasteners==0.20',
   'lockfile==0.12.2',
   'pid==3.0.4',
+  'oslo.concurrency==7.6.1',
 ];
-const npmPackages = ['proper-lockfile@4.1.2', 'lockfile@1.0.4', 'fs-native-extensions@1.5.1'];
+const npmPackages = [
+  'proper-lockfile@4.1.2',
+  'lockfile@1.0.4',
+  'fs-native-extensions@1.5.1',
+  'os-lock@2.0.0',
+  'fs-ext@2.1.1',
+  '@deno/linux-x64-glibc@2.9.6',
+];
 
+const programsMade = lockerPrograms();
 const python = pythonWith('lockers-venv', pythonPackages);
-const packages = npmEnvironment(here('../../.cache/lockers-npm'));
+const packages = await npmEnvironment(here('../../.cache/lockers-npm'));
+const deno = join(packages, 'node_modules/@deno/linux-x64-glibc/deno');
+const programs = await programsMade;
 
 /** Made on first use, as those of Python are. */
-function npmEnvironment(directory: string): string {
+async function npmEnvironment(directory: string): Promise<string> {
   const complete = join(directory, 'complete');
   if (existsSync(complete)) return directory;
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'package.json'), '{"private":true}');
   const flags = ['--silent', '--ignore-scripts', '--no-audit', '--no-fund'];
   execFileSync('npm', ['install', ...flags, ...npmPackages], { cwd: directory, stdio: 'inherit' });
+  await compileAddons(directory, ['os-lock', 'fs-ext']);
   writeFileSync(complete, '');
   return directory;
 }
@@ -53,6 +66,16 @@ const ofPython =
 const ofNpm =
   (kind: string): Locker =>
   (action, lockPath) => [process.execPath, here('locker.js'), packages, kind, action, lockPath];
+const ofGo =
+  (kind: string): Locker =>
+  (action, lockPath) => [programs.go, kind, action, lockPath];
+const ofRust =
+  (kind: string): Locker =>
+  (action, lockPath) => [programs.rust, kind, action, lockPath];
+/** A program that knows one kind. */
+const of =
+  (...program: readonly string[]): Locker =>
+  (action, lockPath) => [...program, action, lockPath];
 /** A program that needs one more to hold a lock for a while. */
 const ofShell =
   (take: string, release: string): Locker =>
@@ -74,6 +97,8 @@ const tcl = `package require Tclx; set file [open [lindex $argv 0] a+]
 const lockers: Readonly<Record<string, Locker>> = {
   'flock(1), util-linux 2.38': ofShell('exec 9>>"$1" && flock -n 9', ':'),
   'Perl 5.36 flock': (action, lockPath) => ['perl', '-e', perl, lockPath, action],
+  'Ruby 3.1 File#flock': of('ruby', source('locker.rb')),
+  'PHP 8.2 flock': of('php', source('locker.php')),
   'Python fcntl.flock': ofPython('fcntl.flock'),
   'Python fcntl.lockf': ofPython('fcntl.lockf'),
   'C fcntl F_OFD_SETLK': ofPython('F_OFD_SETLK'),
@@ -83,15 +108,32 @@ const lockers: Readonly<Record<string, Locker>> = {
   'Python portalocker 4.4.2 TemporaryFileLock': ofPython('TemporaryFileLock'),
   'Python zc.lockfile 4.0': ofPython('zc.lockfile'),
   'Python fasteners 0.20': ofPython('fasteners'),
+  'Python oslo.concurrency 7.6.1': ofPython('oslo'),
   'Python lockfile 0.12.2': ofPython('lockfile'),
   'Python pid 3.0.4': ofPython('pid'),
+  'C++ Boost.Interprocess 1.74 file_lock': of(programs.boost),
+  'Java 17 FileChannel.lock': of('java', '-cp', programs.java, 'Locker'),
   'Lua lfs 1.8': scripted('lua5.1', 'lua', lua),
   'Tclx 8.4 flock': scripted('tclsh', 'tcl', tcl),
+  'Go gofrs/flock 0.13.2': ofGo('flock'),
+  'Go go-internal/lockedfile 1.16.0': ofGo('lockedfile'),
+  'Go go-filemutex 1.3.0': ofGo('filemutex'),
+  'Go nightlyone/lockfile 1.0.0': ofGo('lockfile'),
+  'Rust std File::lock 1.95': ofRust('std'),
+  'Rust fs4 1.1.0': ofRust('fs4'),
+  'Rust fs2 0.4.3': ofRust('fs2'),
+  'Rust fd-lock 4.0.4': ofRust('fd-lock'),
+  'Rust fslock 0.2.1': ofRust('fslock'),
+  'Rust file-lock 2.1.11': ofRust('file-lock'),
   'npm proper-lockfile 4.1.2': ofNpm('proper-lockfile'),
   'npm lockfile 1.0.4': ofNpm('lockfile'),
   'npm fs-native-extensions 1.5.1': ofNpm('fs-native-extensions'),
+  'npm os-lock 2.0.0': ofNpm('os-lock'),
+  'npm fs-ext 2.1.1': ofNpm('fs-ext'),
   'dotlockfile(1), liblockfile 1.17': ofShell('dotlockfile -r 0 -p "$1"', 'dotlockfile -u "$1"'),
   'lockfile(1), procmail 3.22': ofShell('lockfile -r 0 "$1" 2>&-', 'rm -f "$1"'),
+  'Qt 5.15 QLockFile': of(programs.qt),
+  'Deno 2.9.6 FsFile.lock': of(deno, 'run', '--allow-all', source('locker.deno.js')),
 };
 
 /** These take their program as a file, with its arguments behind. */
@@ -158,10 +200,10 @@ const isYes = (cell = ''): boolean => /^\**yes/u.test(cell);
 function rowsOfTable(): ReadonlyMap<string, Row> {
   const rows = new Map<string, Row>();
   for (const line of readFileSync(here('../../docs/locks.md'), 'utf8').split('\n')) {
-    const [, name = '', , theirs, ours, option = '', tried] = line
+    const [, name = '', , theirs, ours, option, deletes] = line
       .split('|')
       .map((cell) => cell.trim());
-    if (tried !== 'CI') continue;
+    if (option === undefined || !/^(?:yes|no)$/u.test(deletes ?? '')) continue;
     rows.set(name, { keepsUsOut: isYes(theirs), weKeepItOut: isYes(ours), option });
   }
   return rows;
@@ -174,7 +216,7 @@ const optionsOf: Readonly<Record<string, LockOptions>> = {
 
 const rows = rowsOfTable();
 
-test('the table names every locker that is tried, and no other as tried', () => {
+test('the table names every locker that is tried, and no other', () => {
   assert.deepEqual([...rows.keys()].toSorted(), Object.keys(lockers).toSorted());
 });
 
