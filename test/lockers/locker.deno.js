@@ -3,4 +3,4 @@ const [action, path] = Deno.args;
 const file = Deno.openSync(path, { append: true, create: true });
 if (!file.tryLockSync(true)) Deno.exit(1);
 console.log('held');
-if (action === 'hold') for await (const _ of Deno.stdin.readable);
+if (action === 'hold') await new Response(Deno.stdin.readable).text();

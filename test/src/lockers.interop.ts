@@ -3,7 +3,7 @@
  * keeps them out, by the name `<path>.lock`, and with the option that is for them.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,15 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
-import { acquireLock, isHoldfastError, withLock, type LockOptions } from 'holdfast';
+import {
+  acquireLock,
+  isHoldfastError,
+  publishDirectory,
+  readJson,
+  transaction,
+  withLock,
+  type LockOptions,
+} from 'holdfast';
 import { compileAddons, lockerPrograms, source } from './locker-programs.js';
 import { pythonWith } from './python-environment.js';
 
@@ -256,6 +264,39 @@ test('proper-lockfile takes over what a killed program of ours has left, when it
   utimesSync(`${path}.lock`, then, then);
   assert.equal(await tryOnce(), 0);
   assert.equal(existsSync(`${path}.lock`), false);
+});
+
+test('a transaction and a publish wait for proper-lockfile, and keep it out while they hold its guard', async (t) => {
+  const root = temporaryDirectory(t);
+  const locker = ofNpm('proper-lockfile');
+  const now = { guard: 'proper-lockfile', timeoutMs: 0 } as const;
+  const tryIt = (path: string): number | null => {
+    const [program = '', ...args] = locker('try', `${path}.lock`);
+    return spawnSync(program, args, { stdio: 'ignore' }).status;
+  };
+  const [document, tree] = [join(root, 'x.json'), join(root, 'tree')];
+  const calls = {
+    transaction: (options: object) =>
+      transaction(
+        root,
+        (tx) => tx.updateJson('x.json', () => ({ status: tryIt(document) })),
+        options,
+      ),
+    publishDirectory: (options: object) =>
+      publishDirectory(tree, (stage) => stage.write('a', 'a'), { ifExists: 'replace', ...options }),
+  };
+  for (const [path, call] of [
+    [document, calls.transaction],
+    [tree, calls.publishDirectory],
+  ] as const) {
+    const child = await startHolding(t, locker, `${path}.lock`);
+    await assert.rejects(call(now), { code: 'LOCK_TIMEOUT', outcome: 'unchanged' });
+    const waiting = call({ guard: 'proper-lockfile' });
+    child.stdin?.end();
+    await Promise.all([waiting, once(child, 'exit')]);
+    assert.equal(tryIt(path), 0);
+  }
+  assert.deepEqual(await readJson(document), { status: 1 });
 });
 
 /** How long a turn has the lock, and how many there are in a second. */

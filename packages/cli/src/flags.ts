@@ -18,6 +18,14 @@ export interface LockFlags {
  * of one path.
  */
 export function withLockFlags(command: Command): Command {
+  return withOtherLockerFlags(command).option(
+    '--lock-file <path>',
+    'take this lock file in place of FILE.lock',
+  );
+}
+
+/** `--timeout` and other lockers, for a command that knows the lock files of its paths by itself. */
+export function withOtherLockerFlags(command: Command): Command {
   const guard = new Option(
     '--guard <program>',
     'take its lock as well, the directory FILE.lock; the lock file is FILE.flock',
@@ -27,7 +35,6 @@ export function withLockFlags(command: Command): Command {
     'how old its lock is when its program is dead (10)',
   );
   return withTimeout(command)
-    .option('--lock-file <path>', 'take this lock file in place of FILE.lock')
     .addOption(guard.choices(['proper-lockfile']))
     .addOption(guardStale.argParser(seconds).implies({ guard: 'proper-lockfile' }))
     .option('--also-fcntl', 'lock the lock file by fcntl(2) as well, for Java, Boost and lockf');
@@ -46,10 +53,16 @@ export function withTimeout(command: Command): Command {
 export function lockOptions(
   flags: LockFlags,
 ): LockChoice & { readonly timeoutMs: number | undefined } {
-  const { timeout, lockFile, guard, guardStale, alsoFcntl } = flags;
+  return { ...otherLockerOptions(flags), lockPath: flags.lockFile };
+}
+
+/** The same of {@link withOtherLockerFlags}. */
+export function otherLockerOptions(
+  flags: LockFlags,
+): Omit<LockChoice, 'lockPath'> & { readonly timeoutMs: number | undefined } {
+  const { timeout, guard, guardStale, alsoFcntl } = flags;
   return {
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    lockPath: lockFile,
     guard: guard && { type: guard, staleMs: guardStale && guardStale * 1000 },
     alsoFcntl,
   };

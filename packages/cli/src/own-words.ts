@@ -35,6 +35,7 @@ const words: readonly (readonly [library: string, here: string])[] = [
   ['it needs key', 'it needs --key'],
   ['persistent and pollMs are for follow', '--poll is for --follow'],
   ['lockPath, guard, alsoFcntl and timeoutMs', '--lock-file, --guard, --also-fcntl and --timeout'],
+  ['timeoutMs is for guard and alsoFcntl', '--timeout is for --guard and --also-fcntl'],
   ['guard is ', '--guard is '],
   ['staleMs of a guard', '--guard-stale, in milliseconds,'],
   ['staleMs', '--guard-stale'],

@@ -32,7 +32,7 @@ export type {
 } from './directory/orphans.js';
 export type { ProbeCheck, ProbeGuarantee, ProbeOptions, ProbeReport } from './directory/probe.js';
 export type { Lock, LockOptions } from './lock/lock.js';
-export type { Guard, LockChoice, ProperLockfileGuard } from './lock/lock-choice.js';
+export type { Guard, LockChoice, OtherLockers, ProperLockfileGuard } from './lock/lock-choice.js';
 export type { LockHolder } from './os/processes.js';
 export type { LongWait } from './lock/waiting.js';
 export type { InPlace } from './file/file-turn.js';

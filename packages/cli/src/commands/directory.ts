@@ -15,12 +15,12 @@ import {
 } from 'holdfast';
 import type { StoreReport } from '@holdfast/objectstore';
 import { invalidArgument } from 'holdfast/options';
-import { wholeNumber } from '../flags.js';
+import { type LockFlags, otherLockerOptions, wholeNumber, withOtherLockerFlags } from '../flags.js';
 import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
 import { inOwnWords, messageInOwnWords } from '../own-words.js';
 import { CommandFailed, runCommand } from '../run-command.js';
 
-interface PublishFlags {
+interface PublishFlags extends Omit<LockFlags, 'lockFile'> {
   readonly replace?: true;
   readonly ifUnchanged?: true;
   readonly twoRenames?: true;
@@ -52,7 +52,7 @@ export function addDirectoryCommands(program: Command): void {
 }
 
 function addPublish(program: Command): void {
-  program
+  const command = program
     .command('publish')
     .description(
       'Run a command that fills a directory, and publish that directory whole if it succeeds.\n\n' +
@@ -72,7 +72,8 @@ function addPublish(program: Command): void {
     )
     .option('--keep <n>', 'keep the last n replaced trees as TARGET.previous-<number>', wholeNumber)
     .option('--resume', 'keep what a failed run made, and go on from what an earlier one kept')
-    .option('--json', 'print what was published as JSON')
+    .option('--json', 'print what was published as JSON');
+  withOtherLockerFlags(command)
     .addHelpText(
       'after',
       `
@@ -104,6 +105,7 @@ async function publish(
         keepPrevious: flags.keep ?? 0,
         resume: flags.resume ?? false,
         ...(flags.twoRenames && { withoutExchange: 'twoRenames' }),
+        ...otherLockerOptions(flags),
       },
     );
     if (flags.json) print(jsonOf({ path, fileCount, previousPath: previousPath ?? null }, 2));

@@ -16,12 +16,12 @@ import {
 import { applyJsonPatch, mergePatch, parseJson, type JsonPatchOperation } from 'holdfast/json';
 import { closeQuietly, nodeFileSystem } from 'holdfast/os';
 import { contentOf, copyTree } from '../copy-tree.js';
-import { type LockFlags, lockOptions, withTimeout } from '../flags.js';
+import { type LockFlags, otherLockerOptions, withOtherLockerFlags, withTimeout } from '../flags.js';
 import { jsonOf, linesOf, print, shown, type Shown } from '../outputs.js';
 import { overwriteSentences } from '../recoveries.js';
 import { readStandardInput } from '../standard-input.js';
 
-interface TransactionFlags extends Pick<LockFlags, 'timeout'> {
+interface TransactionFlags extends Omit<LockFlags, 'lockFile'> {
   readonly json?: true;
 }
 
@@ -102,7 +102,7 @@ function addTransaction(program: Command): void {
         '  rename            to',
     )
     .argument('<root>', 'the directory that all paths lie in');
-  withTimeout(command)
+  withOtherLockerFlags(command)
     .option('--json', 'print the number of changes as JSON')
     .addHelpText(
       'after',
@@ -120,15 +120,10 @@ Examples:
 
 async function runTransaction(root: string, flags: TransactionFlags): Promise<void> {
   const list = describedChanges(await readStandardInput());
-  const { timeoutMs } = lockOptions(flags);
-  const options = timeoutMs === undefined ? {} : { timeoutMs };
-  await transaction(
-    root,
-    async (tx) => {
-      for (const change of list) await makeChange(tx, change);
-    },
-    options,
-  );
+  const makeAll = async (tx: Transaction): Promise<void> => {
+    for (const change of list) await makeChange(tx, change);
+  };
+  await transaction(root, makeAll, otherLockerOptions(flags));
   if (flags.json) print(jsonOf({ root, changes: list.length }, 2));
 }
 
@@ -252,7 +247,7 @@ Examples:
 
 async function runRecover(root: string, flags: RecoverFlags): Promise<void> {
   const dryRun = flags.dryRun ?? false;
-  const { timeoutMs } = lockOptions(flags);
+  const { timeoutMs } = otherLockerOptions(flags);
   const recovery = await recover(root, {
     dryRun,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),

@@ -23,11 +23,19 @@
  * loss could bring it back as the target.
  */
 import { HoldfastError, isHoldfastError } from '../errors.js';
-import type { Lock } from '../lock/lock.js';
+import {
+  checkOtherLockers,
+  chosenLockPathBeside,
+  otherLockerNames,
+  type OtherLockers,
+} from '../lock/lock-choice.js';
+import { acquireUnlessHeld, type Lock } from '../lock/lock.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { basename } from '../os/paths.js';
 import { disown } from '../stage/staged-directory.js';
+import { invalidArgument } from '../options.js';
+import { isLocal } from '../os/freshen.js';
 import { checkPublishOptions } from './check-publish-options.js';
 import { stepFailed, targetChanged } from './directory-error.js';
 import { closeTarget, findAgain, findTarget, type DirectoryTarget } from './directory-target.js';
@@ -47,7 +55,7 @@ import { keepAsPrevious } from './previous.js';
 import { OWN_TIMEOUT_MS, publishStage, refuseWithoutExchange } from './publish-stage.js';
 import { takeSharedTurn } from './target-turn.js';
 
-export interface PublishDirectoryOptions extends FillOptions {
+export interface PublishDirectoryOptions extends FillOptions, OtherLockers {
   /** `fail` (the default) refuses a target that is not empty; `replace` replaces it whole. */
   readonly ifExists?: 'fail' | 'replace' | undefined;
   /**
@@ -68,6 +76,12 @@ export interface PublishDirectoryOptions extends FillOptions {
    * target is missing for an instant; a crash in it is mended by the next publish or sweep.
    */
   readonly withoutExchange?: 'fail' | 'twoRenames' | undefined;
+  /**
+   * With `guard` or `alsoFcntl`: how long to wait for the lock of the target, in milliseconds; 0
+   * tries once; without it the wait has no end. It is taken when the tree is filled, and held until
+   * the old one is retired.
+   */
+  readonly timeoutMs?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
 }
@@ -94,7 +108,9 @@ const optionNames = [
   'resume',
   'onProgress',
   'concurrency',
+  'timeoutMs',
   'fs',
+  ...otherLockerNames,
 ] as const;
 
 /**
@@ -127,6 +143,8 @@ export async function publishDirectory<T>(
   options: PublishDirectoryOptions = {},
 ): Promise<PublishedDirectory<T>> {
   checkPublishOptions('publishDirectory', options, optionNames);
+  checkOtherLockers('publishDirectory', path, options);
+  refuseTimeoutAlone(path, options);
   const fs = options.fs ?? nodeFileSystem;
   refuseAborted(options.signal, path);
   await sweepStagesAt(fs, path);
@@ -190,7 +208,8 @@ async function publish(
       stage = await giveOwnName(fs, stage, target.parent, target.freshName());
     }
     for (;;) {
-      if (target.old) turn ??= await takeTurn(fs, target);
+      turn ??= await takeTurn(fs, target, options);
+      await turn?.assertHeld();
       try {
         const oldPath = await publishStage(fs, target, stage, { ifExists, withoutExchange });
         return { oldPath, turn };
@@ -226,7 +245,17 @@ async function isOvertaken(
   return findAgain(fs, target);
 }
 
-async function takeTurn(fs: Fs, target: DirectoryTarget): Promise<Lock | undefined> {
+async function takeTurn(
+  fs: Fs,
+  target: DirectoryTarget,
+  options: PublishDirectoryOptions,
+): Promise<Lock | undefined> {
+  if (hasOtherLockers(options)) {
+    const lockPath = await chosenLockPathBeside(fs, target.path, { guard: options.guard });
+    const { timeoutMs, signal, guard, alsoFcntl } = options;
+    return acquireUnlessHeld(target.path, lockPath, { fs, timeoutMs, signal, guard, alsoFcntl });
+  }
+  if (!target.old) return undefined;
   try {
     return await takeSharedTurn(fs, target.path, OWN_TIMEOUT_MS);
   } catch (error) {
@@ -281,10 +310,40 @@ async function refuseEarly(
   target: DirectoryTarget,
   options: PublishDirectoryOptions,
 ): Promise<void> {
+  await refuseSharedGuard(fs, target, options);
   if (!target.old || wayWithoutExchange(fs, options) === 'twoRenames') return;
   try {
     await refuseWithoutExchange(fs, target);
   } catch (error) {
     throw stepFailed(error, 'stage', target.parent.path);
   }
+}
+
+function hasOtherLockers({ guard, alsoFcntl }: OtherLockers): boolean {
+  return guard !== undefined || alsoFcntl === true;
+}
+
+function refuseTimeoutAlone(path: string, options: PublishDirectoryOptions): void {
+  if (options.timeoutMs === undefined || hasOtherLockers(options)) return;
+  const why = 'timeoutMs is for guard and alsoFcntl; without them no lock is waited for';
+  throw invalidArgument('publishDirectory', why, path);
+}
+
+/**
+ * Where several machines share the filesystem all publishers and sweepers, with a guard or not, take
+ * turns by the lock file that the guard is to be a directory at.
+ */
+async function refuseSharedGuard(
+  fs: Fs,
+  { path, parent }: DirectoryTarget,
+  { guard }: OtherLockers,
+): Promise<void> {
+  if (guard === undefined || (await isLocal(fs, parent.path))) return;
+  throw new HoldfastError('UNSUPPORTED_PLATFORM', {
+    message:
+      'A directory on a filesystem that several machines share is not published with a guard of proper-lockfile: its publishers ' +
+      'take turns by the lock file whose name the guard needs. Leave the guard out, or publish on a local filesystem.',
+    step: 'take guard',
+    path,
+  });
 }

@@ -42,8 +42,14 @@ export interface LockChoice {
   readonly alsoFcntl?: boolean | undefined;
 }
 
+/** Which locks of other programs a call takes, whose lock files have the names that all know. */
+export type OtherLockers = Pick<LockChoice, 'guard' | 'alsoFcntl'>;
+
 /** The names of {@link LockChoice}. */
 export const lockChoiceNames = ['lockPath', 'guard', 'alsoFcntl'] as const;
+
+/** The names of {@link OtherLockers}. */
+export const otherLockerNames = ['guard', 'alsoFcntl'] as const;
 
 /** A guard with all of its settings. */
 export interface CompleteGuard {
@@ -86,6 +92,28 @@ export function checkLockChoice(
     const limits = 'staleMs of a guard is 2000 or more, and updateMs from 1000 to half of it';
     throw invalidArgument(call, limits, path);
   }
+}
+
+/**
+ * {@link checkLockChoice} for a call that takes the locks of several paths, or of one that it finds
+ * by itself.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT
+ */
+export function checkOtherLockers(call: string, path: string, others: OtherLockers): void {
+  checkLockChoice(call, path, others);
+  const { guard } = others;
+  if (typeof guard !== 'object' || guard.path === undefined) return;
+  const why =
+    'the guard of each path is the directory <path>.lock here, so it has no path of its own';
+  throw invalidArgument(call, why, path);
+}
+
+/** The guard of one of several paths; canonical. */
+export function guardOf(path: string, guard: Guard | undefined): Guard | undefined {
+  if (guard === undefined) return undefined;
+  const settings = guard === 'proper-lockfile' ? { type: guard } : guard;
+  return { ...settings, path: path + LOCK_SUFFIX };
 }
 
 /**

@@ -37,13 +37,14 @@ import {
   type Discard,
 } from '../journal/roll-forward.js';
 import { runHolding } from '../lock/held-locks.js';
-import { lockPathBeside, resolveLockPath } from '../lock/lock-path.js';
+import { chosenLockPathBeside, guardOf, type OtherLockers } from '../lock/lock-choice.js';
 import { acquireLock, type Lock } from '../lock/lock.js';
 import { crypto } from '../os/lazy-modules.js';
+import { followSymlinks } from '../os/follow-symlinks.js';
 import type { Fs } from '../os/fs.js';
 import type { Change } from './changes.js';
 
-interface CommitOptions {
+interface CommitOptions extends OtherLockers {
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,13 +57,15 @@ export async function commit(
   options: CommitOptions,
 ): Promise<readonly Discard[]> {
   const deadline = new Deadline(options);
-  const locks = await lockAll(fs, changes, deadline);
+  const locks = await lockAll(fs, changes, options, deadline);
   try {
     for (const path of changes.flatMap(({ paths }) => paths)) {
       await recoverPending(fs, path, deadline.left());
     }
     await holdingAll(locks, async () => {
-      for (const change of changes) await change.prepare(await lockOf(fs, locks, change));
+      for (const change of changes) {
+        await change.prepare(await lockOf(fs, locks, change, options));
+      }
     });
     await syncStages(fs, changes);
     const journalLock = await lockJournal(fs, root, deadline.left());
@@ -144,15 +147,23 @@ async function syncStages(fs: Fs, changes: readonly Change[]): Promise<void> {
   await syncDirectories(fs, directories, 'unchanged');
 }
 
-async function lockAll(fs: Fs, changes: readonly Change[], deadline: Deadline): Promise<Lock[]> {
-  const lockPaths = new Set<string>();
+async function lockAll(
+  fs: Fs,
+  changes: readonly Change[],
+  { guard, alsoFcntl }: OtherLockers,
+  deadline: Deadline,
+): Promise<Lock[]> {
+  const targets = new Map<string, string>();
   for (const path of changes.flatMap(({ paths }) => paths)) {
-    lockPaths.add(await lockPathOf(fs, path));
+    const { target, lockPath } = await lockPlaceOf(fs, path, { guard });
+    targets.set(lockPath, target);
   }
   const locks: Lock[] = [];
   try {
-    for (const lockPath of [...lockPaths].toSorted(byCodeUnit)) {
-      const take = (): Promise<Lock> => acquireLock(lockPath, { ...deadline.left(), lockPath, fs });
+    for (const [lockPath, target] of [...targets].toSorted(([a], [b]) => byCodeUnit(a, b))) {
+      const others = { guard: guardOf(target, guard), alsoFcntl };
+      const take = (): Promise<Lock> =>
+        acquireLock(target, { ...deadline.left(), ...others, lockPath, fs });
       locks.push(await holdingAll(locks, take));
     }
     return locks;
@@ -163,21 +174,35 @@ async function lockAll(fs: Fs, changes: readonly Change[], deadline: Deadline): 
 }
 
 /** The lock of the first path of a change, which is among those that are held. */
-async function lockOf(fs: Fs, locks: readonly Lock[], change: Change): Promise<Lock> {
-  const lockPath = await lockPathOf(fs, change.paths[0] as string);
+async function lockOf(
+  fs: Fs,
+  locks: readonly Lock[],
+  change: Change,
+  others: OtherLockers,
+): Promise<Lock> {
+  const { lockPath } = await lockPlaceOf(fs, change.paths[0] as string, others);
   return locks.find((lock) => lock.lockPath === lockPath) as Lock;
 }
 
 /**
- * The lock that everyone takes for this path: of a symlink that is removed or renamed, the one of
- * its target.
+ * The lock that everyone takes for this path, and whose it is: of a symlink that is removed or
+ * renamed, its target.
  */
-async function lockPathOf(fs: Fs, path: string): Promise<string> {
+async function lockPlaceOf(
+  fs: Fs,
+  path: string,
+  { guard }: OtherLockers,
+): Promise<{ readonly target: string; readonly lockPath: string }> {
+  const target = await targetOf(fs, path);
+  return { target, lockPath: await chosenLockPathBeside(fs, target, { guard }) };
+}
+
+async function targetOf(fs: Fs, path: string): Promise<string> {
   try {
-    return await resolveLockPath(fs, path, undefined);
+    return (await followSymlinks(fs, path)).path;
   } catch (error) {
     // A symlink that leads into a directory that is not there has no target that anyone could lock.
-    if (isHoldfastError(error, 'NOT_FOUND')) return lockPathBeside(fs, path);
+    if (isHoldfastError(error, 'NOT_FOUND')) return path;
     throw error;
   }
 }

@@ -36,6 +36,7 @@ import { yamlSyntax } from '../yaml/update-yaml.js';
 import { syntaxFor } from '../json/document.js';
 import { checkKeepOptions, keepOptionNames, type KeepOptions } from '../file/previous.js';
 import { checkOptions, invalidArgument } from '../options.js';
+import { checkOtherLockers, otherLockerNames, type OtherLockers } from '../lock/lock-choice.js';
 import { canonicalDirectory, type ResolvedName } from '../os/follow-symlinks.js';
 import type { FileKind, Fs } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
@@ -57,7 +58,7 @@ import { commit } from './commit.js';
 import { discardAll } from './discard.js';
 
 /** How a transaction waits and works. */
-export interface TransactionOptions {
+export interface TransactionOptions extends OtherLockers {
   /**
    * How long to wait for all the locks together, in milliseconds; 0 tries once; without it the wait
    * has no end.
@@ -171,7 +172,7 @@ export interface Transaction {
   rename(from: string, to: string): Promise<void>;
 }
 
-const optionNames = ['timeoutMs', 'signal', 'fs'] as const;
+const optionNames = ['timeoutMs', 'signal', 'fs', ...otherLockerNames] as const;
 const fileOptionNames = ['mode', 'ifExists', ...keepOptionNames] as const;
 const textOptionNames = [
   'initial',
@@ -203,7 +204,8 @@ const directoryOptionNames = [
  *
  * Locks: every path named has its own, `<path>.lock`, taken in the order of their names when `fn`
  * has returned, and held until the commit is done. So transactions and the other calls of Holdfast
- * never wait for each other in a circle. While `fn` runs no lock is held; what it reads by itself
+ * never wait for each other in a circle. With `guard` and `alsoFcntl` each path has those locks too,
+ * right after its own. While `fn` runs no lock is held; what it reads by itself
  * may have changed by the commit.
  *
  * Not promised: that readers without a lock see all changes at one instant (each path by itself is
@@ -495,5 +497,6 @@ function refuseInPlace(path: string, options: object): void {
 
 function checkTransactionOptions(root: string, fn: unknown, options: TransactionOptions): void {
   checkOptions('transaction', options, optionNames);
+  checkOtherLockers('transaction', root, options);
   if (typeof fn !== 'function') throw invalidArgument('transaction', 'it needs a function', root);
 }

@@ -4,26 +4,30 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   rmdirSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import {
   acquireLock,
   appendRecords,
   compactRecords,
+  publishDirectory,
   replaceFile,
   restorePrevious,
+  transaction,
   updateFile,
   updateJson,
   withLock,
   type Guard,
+  type Stage,
+  type TransactionOptions,
 } from 'holdfast';
-import { nodeFileSystem } from 'holdfast/os';
+import { nodeFileSystem, type Fs, type LockMode } from 'holdfast/os';
 
 const guard = 'proper-lockfile';
 const NOW = { guard, timeoutMs: 0 } as const;
@@ -32,6 +36,32 @@ const NOW = { guard, timeoutMs: 0 } as const;
 function age(path: string, seconds: number): void {
   const then = Date.now() / 1000 - seconds;
   utimesSync(path, then, then);
+}
+
+/** A filesystem that tells when a lock of another kind was first found to be taken. */
+function telling(): { readonly fs: Fs; readonly refused: Promise<void> } {
+  let tell = (): void => undefined;
+  const refused = new Promise<void>((resolve) => (tell = resolve));
+  const mkdir: Fs['mkdir'] = async (...args) => {
+    try {
+      return await nodeFileSystem.mkdir(...args);
+    } catch (error) {
+      tell();
+      throw error;
+    }
+  };
+  const open: Fs['open'] = async (...args) => {
+    const handle = await nodeFileSystem.open(...args);
+    const tryLockBytes = handle.tryLockBytes?.bind(handle);
+    if (tryLockBytes === undefined) return handle;
+    const tryAndTell = (mode: LockMode): boolean => {
+      const isTaken = tryLockBytes(mode);
+      if (!isTaken) tell();
+      return isTaken;
+    };
+    return Object.defineProperty(handle, 'tryLockBytes', { value: tryAndTell });
+  };
+  return { fs: { ...nodeFileSystem, mkdir, open }, refused };
 }
 
 test('the guard is a directory at the name of the lock file while the lock is held, and no longer', async (t) => {
@@ -69,8 +99,9 @@ test('a directory of another program excludes every call that has the guard, unt
     await assert.rejects(call(), { code: 'LOCK_TIMEOUT' }, name);
   }
   assert.equal(readFileSync(path, 'utf8'), '{"n":2}');
-  const waiting = updateJson(path, () => ({ n: 3 }), { guard });
-  await sleep(5);
+  const { fs, refused } = telling();
+  const waiting = updateJson(path, () => ({ n: 3 }), { guard, fs });
+  await refused;
   rmdirSync(`${path}.lock`);
   await waiting;
   assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), { n: 3 });
@@ -84,8 +115,9 @@ test('a wait for the guard ends with its time and its signal, and the lock file 
     /proper-lockfile.*for 20 ms.*LOCK_TIMEOUT/u,
   );
   const controller = new AbortController();
-  const waiting = acquireLock(path, { guard, signal: controller.signal });
-  await sleep(5);
+  const { fs, refused } = telling();
+  const waiting = acquireLock(path, { guard, signal: controller.signal, fs });
+  await refused;
   controller.abort();
   await assert.rejects(waiting, { code: 'ABORTED' });
   const lockPath = `${path}.flock`;
@@ -113,11 +145,13 @@ test('a directory that nobody has refreshed for longer than it may be is taken o
 test('the guard is refreshed while the lock is held', async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
   const often: Guard = { type: 'proper-lockfile', staleMs: 2000, updateMs: 1000 };
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() });
   await withLock(
     path,
     async (lock) => {
       const { mtimeMs } = statSync(`${path}.lock`);
-      while (statSync(`${path}.lock`).mtimeMs === mtimeMs) await sleep(20);
+      t.mock.timers.tick(1000);
+      while (statSync(`${path}.lock`).mtimeMs === mtimeMs) await new Promise(setImmediate);
       await lock.assertHeld();
     },
     { guard: often },
@@ -238,9 +272,114 @@ test(
       code: 'LOCK_TIMEOUT',
     });
     await (await acquireLock(path, { timeoutMs: 0 })).release();
-    const waiting = acquireLock(path, { alsoFcntl: true });
-    await sleep(5);
+    const { fs, refused } = telling();
+    const waiting = acquireLock(path, { alsoFcntl: true, fs });
+    await refused;
     await other.close();
     await (await waiting).release();
   },
 );
+
+const fill = (stage: Stage): Promise<void> => stage.write('a', 'new');
+
+test('a transaction takes the guard of each of its paths, and makes no change when one of them is taken', async (t) => {
+  const root = temporaryDirectory(t);
+  for (const name of ['a', 'b', 'c']) writeFileSync(`${root}/${name}`, '1');
+  const change = (options: TransactionOptions): Promise<void> =>
+    transaction(
+      root,
+      async (tx) => {
+        await tx.replaceFile('a', '2');
+        await tx.publishDirectory('tree', fill);
+        await tx.rename('c', 'd');
+        await tx.updateFile('b', (text) => {
+          const guards = ['a', 'b', 'c', 'd', 'tree'].map((name) =>
+            statSync(`${root}/${name}.lock`),
+          );
+          assert.ok(guards.every((guarding) => guarding.isDirectory()));
+          return `${String(text)}2`;
+        });
+      },
+      options,
+    );
+  for (const taken of ['a', 'd', 'tree']) {
+    mkdirSync(`${root}/${taken}.lock`);
+    await assert.rejects(change(NOW), { code: 'LOCK_TIMEOUT' });
+    assert.deepEqual(
+      readdirSync(root).filter((name) => !name.endsWith('lock')),
+      ['a', 'b', 'c'],
+    );
+    rmdirSync(`${root}/${taken}.lock`);
+  }
+  assert.equal(readFileSync(`${root}/a`, 'utf8'), '1');
+  await change({ guard });
+  assert.equal(readFileSync(`${root}/b`, 'utf8'), '12');
+  assert.equal(readFileSync(`${root}/tree/a`, 'utf8'), 'new');
+  const left = readdirSync(root).filter((name) => name.endsWith('.lock'));
+  assert.deepEqual(left, ['.holdfast-journal.lock']);
+});
+
+test('a transaction whose guard was taken away is LOCK_LOST, and changes nothing', async (t) => {
+  const root = temporaryDirectory(t);
+  writeFileSync(`${root}/a`, '1');
+  const losing = transaction(
+    root,
+    (tx) =>
+      tx.updateFile('a', () => {
+        rmdirSync(`${root}/a.lock`);
+        return '2';
+      }),
+    { guard },
+  );
+  await assert.rejects(losing, { code: 'LOCK_LOST' });
+  assert.equal(readFileSync(`${root}/a`, 'utf8'), '1');
+});
+
+test('a tree is published under the guard of its target, which is taken when it is filled', async (t) => {
+  const path = `${temporaryDirectory(t)}/tree`;
+  const isGuarded = (): boolean => existsSync(`${path}.lock`);
+  const hasExchange = nodeFileSystem.hasExchange !== false;
+  for (const ifExists of ['fail', 'replace'] as const) {
+    mkdirSync(`${path}.lock`);
+    await assert.rejects(publishDirectory(path, fill, { ifExists, ...NOW }), {
+      code: 'LOCK_TIMEOUT',
+      outcome: 'unchanged',
+    });
+    const { fs, refused } = telling();
+    const waiting = publishDirectory(path, fill, { ifExists, guard, fs });
+    await refused;
+    rmdirSync(`${path}.lock`);
+    await waiting;
+    assert.equal(isGuarded(), false);
+    const seen: boolean[] = [];
+    const looking: Fs = {
+      ...nodeFileSystem,
+      exchange: async (...args) => {
+        seen.push(isGuarded());
+        return nodeFileSystem.exchange(...args);
+      },
+    };
+    const fillUnguarded = async (stage: Stage): Promise<void> => {
+      seen.push(isGuarded());
+      await fill(stage);
+    };
+    await publishDirectory(path, fillUnguarded, { ifExists: 'replace', guard, fs: looking });
+    // The first exchange is a trial.
+    assert.deepEqual(seen, hasExchange ? [false, false, true] : [false]);
+  }
+  await withLock(path, () => publishDirectory(path, fill, { ifExists: 'replace', guard }), {
+    guard,
+  });
+});
+
+test('a guard that several paths cannot have, and a wait for no lock, are refused', async (t) => {
+  const root = temporaryDirectory(t);
+  const own: Guard = { type: 'proper-lockfile', path: `${root}/own` };
+  const wrong = { code: 'INVALID_ARGUMENT' };
+  await assert.rejects(
+    transaction(root, () => undefined, { guard: own }),
+    wrong,
+  );
+  await assert.rejects(publishDirectory(`${root}/tree`, fill, { guard: own }), wrong);
+  await assert.rejects(publishDirectory(`${root}/tree`, fill, { timeoutMs: 1 }), wrong);
+});
