@@ -7,6 +7,7 @@
  * (docs/decisions/0004-line-breaks-in-csv-records.md), and so is a NUL. Every cell is text: numbers
  * and booleans are written as JavaScript writes them and read back as text.
  */
+import { Buffer, isUtf8 } from 'node:buffer';
 import type { FsFile } from '../os/fs.js';
 import { invalidArgument } from '../options.js';
 import { readByteOrderMark } from './byte-order-mark.js';
@@ -21,6 +22,8 @@ import type {
 } from './log-format.js';
 import { linesOf, readLineRuns } from './log-lines.js';
 import { corruptLog, notARecord, unrepresentable } from './record-errors.js';
+import { salvageCsv } from './salvage-csv.js';
+import type { Stretch } from './torn-bytes.js';
 import { isPlainObject } from '../document/plain-data.js';
 
 type CsvHead = Extract<LogHead, { format: 'csv' }>;
@@ -56,6 +59,7 @@ export function csvFormat(choices: CsvChoices): LogFormat {
     decode: (lines, head) => decode(lines, asCsv(head)),
     // A row may be the beginning of a longer one.
     isWhole: () => false,
+    salvage: (line, hasLineEnd, head) => (hasLineEnd ? salvage(line, asCsv(head)) : []),
     isWholeHead(line, next) {
       const columns = headerColumns(line, findDialect(line, '\n', choices));
       return next.fieldNames.every((name) => columns?.includes(name));
@@ -214,6 +218,17 @@ function decodeAlone(line: string, head: CsvHead): LogRecord | DamagedLine {
     // The line that the parser means is the first of what it was given; ours has another number.
     return new DamagedLine((error as Error).message.replace(' at line 1', ''));
   }
+}
+
+/** Without a line end the last row may be the beginning of a longer one. */
+function salvage(line: Buffer, head: CsvHead): readonly Stretch[] {
+  if (!isUtf8(line)) return [];
+  const rows = salvageCsv(line, head.columns.length, head.dialect);
+  const isRecord = ({ offsetBytes, sizeBytes }: Stretch): boolean => {
+    const text = line.toString('utf8', offsetBytes, offsetBytes + sizeBytes);
+    return !(decodeAlone(text, head) instanceof DamagedLine);
+  };
+  return rows.every(isRecord) ? rows : [];
 }
 
 function recordOf(row: readonly string[], columns: readonly string[]): LogRecord | DamagedLine {

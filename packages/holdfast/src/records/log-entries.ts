@@ -29,11 +29,27 @@ export async function* readEntries(
   format: LogFormat,
   endBytes: number,
 ): AsyncGenerator<readonly LogEntry[]> {
+  const head = await readHead(file, format, endBytes);
+  if (head) yield* readEntriesBehind(file, { format, head, endBytes });
+}
+
+/** The head; `undefined` when the file ends before it does. */
+export async function readHead(
+  file: FsFile,
+  format: LogFormat,
+  endBytes: number,
+): Promise<LogHead | undefined> {
   await format.load?.();
-  const head = await format.readHead(file, endBytes);
-  if (!head) return;
-  const from = { offsetBytes: head.sizeBytes, line: await firstLine(file, head) };
-  for await (const { entries } of readRuns(file, { format, head, endBytes }, from)) yield entries;
+  return format.readHead(file, endBytes);
+}
+
+/** {@link readEntries} of a log whose head is known. */
+export async function* readEntriesBehind(
+  file: FsFile,
+  log: Log,
+): AsyncGenerator<readonly LogEntry[]> {
+  const from = { offsetBytes: log.head.sizeBytes, line: await firstLine(file, log.head) };
+  for await (const { entries } of readRuns(file, log, from)) yield entries;
 }
 
 /** The number of the first line behind the head. */

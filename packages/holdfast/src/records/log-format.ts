@@ -91,13 +91,13 @@ export interface LogFormat {
    */
   isWhole(line: string): boolean;
   /**
-   * The whole records in a line that is none by itself, by their places in it; absent where nothing
-   * in such a line is provably whole.
+   * The whole records in a line that is none by itself, by their places in it; empty where nothing in
+   * it is provably whole.
    *
    * @param line - without its line end
    * @param hasLineEnd - whether it had one
    */
-  salvage?(line: Buffer, hasLineEnd: boolean): readonly Stretch[];
+  salvage(line: Buffer, hasLineEnd: boolean, head: LogHead): readonly Stretch[];
   /** Whether a lone line without a line end is a whole head for these records. */
   isWholeHead(line: string, next: PreparedRecords): boolean;
 }

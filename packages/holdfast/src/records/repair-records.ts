@@ -27,7 +27,7 @@ import {
 } from '../stage/set-aside.js';
 import { chooseFormat, logOptionNames, type LogOptions } from './choose-format.js';
 import { readWhole, sizeOf } from './log-bytes.js';
-import { readEntries, type LogEntry } from './log-entries.js';
+import { readEntriesBehind, readHead, type Log, type LogEntry } from './log-entries.js';
 import { DamagedLine, type LogFormat } from './log-format.js';
 import { LINE_FEED } from './log-lines.js';
 import { endsInLineFeed, type LogRepair } from './log-tail.js';
@@ -86,8 +86,9 @@ const optionNames = [
  * the old log to its end. Memory holds one line, and the place of every piece.
  *
  * In JSON Lines a record is found also inside of a line: after another one, after the torn half of
- * one, after a hole. A row of CSV cannot be told from a part of a longer one, so there a damaged
- * line is taken out whole.
+ * one, after a hole. A row of CSV cannot be told from a part of a longer one: there a line is taken
+ * apart only where quotes, a CR and the number of its cells leave one way to make whole rows of all
+ * of it, and taken out whole otherwise.
  *
  * Not promised: that what a program writes at the same moment without the lock is not lost; a log
  * that has grown meanwhile is TARGET_CHANGED, when that shows in time.
@@ -147,10 +148,13 @@ async function planOf(file: FsFile, format: LogFormat): Promise<Plan> {
   const sizeBytes = await sizeOf(file);
   const plan = new Plan(sizeBytes);
   let last: LogEntry | undefined;
-  for await (const entries of readEntries(file, format, sizeBytes)) {
+  const head = await readHead(file, format, sizeBytes);
+  if (!head) return plan;
+  const log: Log = { format, head, endBytes: sizeBytes };
+  for await (const entries of readEntriesBehind(file, log)) {
     for (const entry of entries) {
       if (entry.content instanceof DamagedLine) {
-        plan.addDamaged(entry, entry.content.reason, await lineAt(file, entry), format);
+        plan.addDamaged(entry, entry.content.reason, await lineAt(file, entry), log);
       } else plan.recordCount += 1;
       last = entry;
     }
@@ -186,10 +190,10 @@ class Plan {
   }
 
   /** A line that is no record, but may hold some. */
-  addDamaged(entry: LogEntry, reason: string, bytes: Buffer, format: LogFormat): void {
+  addDamaged(entry: LogEntry, reason: string, bytes: Buffer, log: Log): void {
     const hasLineEnd = bytes.at(-1) === LINE_FEED;
     const line = hasLineEnd ? bytes.subarray(0, -1) : bytes;
-    const records = format.salvage?.(line, hasLineEnd) ?? [];
+    const records = log.format.salvage(line, hasLineEnd, log.head);
     const { line: number, offsetBytes } = entry;
     if (records.length === 0) {
       this.#remove({ line: number, reason }, offsetBytes, bytes.length, false);

@@ -140,6 +140,46 @@ test('repair: with check nothing is written, and what would be done is told', as
   assert.deepEqual([sizeAfterBytes, recordCount], [told.sizeAfterBytes, told.recordCount]);
 });
 
+/** Lines below `a,b,c`, the rows they are taken apart into, and what is kept aside. */
+const csvLines: readonly (readonly [name: string, string, rows: readonly string[], string[]])[] = [
+  ['text behind a quoted cell', '1,2,"3"4,5,6\n', ['1,2,3', '4,5,6'], []],
+  ['a quoted cell behind text', '1,2,3"4, four",5,6\n', ['1,2,3', '4, four,5,6'], []],
+  ['a CR', '1,2,3\r4,5,6\n', ['1,2,3', '4,5,6'], []],
+  ['a CR, in a log of CR LF', '1,2,é\r4,5,6\r\n', ['1,2,é', '4,5,6'], []],
+  ['nothing on either side', '1,2,,5,6\n', ['1,2,', ',5,6'], []],
+  ['a delimiter', '1,2,3,4,5,6\n', ['1,2,3', '4,5,6'], [',']],
+  ['three rows', '1,2,"3"4,5,6\r7,8,9\n', ['1,2,3', '4,5,6', '7,8,9'], []],
+  ['text on both sides', '1,2,34,5,6\n', [], ['1,2,34,5,6\n']],
+  ['a quoted cell of either row', '1,2,"34",5,6\n', [], ['1,2,"34",5,6\n']],
+  ['a quote that may be one of the text', '1,2,"3""4",5,6\n', [], ['1,2,"3""4",5,6\n']],
+  ['a half before a row', '1,2"4",5,6\n', [], ['1,2"4",5,6\n']],
+  ['a row before a half', '1,2,"3"4,5\n', [], ['1,2,"3"4,5\n']],
+  [
+    'a line end of one CR throughout',
+    '1,2,3\r4,5,6\r7,8,9\r1,2,3\n',
+    ['1,2,3', '4,5,6', '7,8,9', '1,2,3'],
+    [],
+  ],
+  ['three rows, of which two cannot be told', '1,2,34,5,"6"7,8,9\n', [], ['1,2,34,5,"6"7,8,9\n']],
+  ['a hole', '1,2,3\0\x004,5,6\n', [], ['1,2,3\0\x004,5,6\n']],
+  ['no line end', '1,2,"3"4,5,6', [], ['1,2,"3"4,5,6']],
+];
+
+for (const [name, line, rows, kept] of csvLines) {
+  test(`repair: rows of CSV that share a line, ${name}`, async (t) => {
+    const path = logWith(t, `a,b,c\nx,y,z\n${line}`, 'log.csv');
+    const result = await repairRecords(path);
+    const found = (await readAll(path)) as Record<string, string>[];
+    assert.deepEqual(
+      found.map((row) => Object.values(row).join(',')),
+      ['x,y,z', ...rows],
+    );
+    assert.deepEqual(keptOf(result), kept);
+    assert.equal(result.recordCount, 1 + rows.length);
+    assert.deepEqual((await repairRecords(path)).repairs, [], 'nothing is left to mend');
+  });
+}
+
 test('repair: a damaged row of CSV is taken out whole, the header and other rows stay', async (t) => {
   const content = '\ufeffid;note\r\n1;a\r\n2;b;c\r\n\0\0\r\n3;"d"\r\n4';
   const path = logWith(t, content, 'log.csv');
