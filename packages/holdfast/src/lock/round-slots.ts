@@ -1,7 +1,8 @@
 /**
- * How many rounds of this process (group-queue.ts) work at a time. Thousands that are asked for at
- * once would each open its lock file, and then none could open what it needs besides (EMFILE). They
- * take half of the descriptors that a process may have; the other half is the program's.
+ * How many rounds of this process (group-queue.ts), and how many of its reads, work at a time.
+ * Thousands that are asked for at once would each open its lock file, and then none could open what
+ * it needs besides (EMFILE). Rounds take half of the descriptors that a process may have and reads
+ * a quarter, of their own, since an updater may await a read; the last quarter is the program's.
  *
  * A round that waits for its lock leaves its slot, and one that works for very long too (an updater
  * may await another call), so that none ever keeps those from working that it waits for.
@@ -10,6 +11,8 @@ import { openFilesLimit } from '../os/processes.js';
 
 /** A lock file, its directory, a log or document, a stage and its directory, and some to spare. */
 const FILES_OF_A_ROUND = 8;
+/** A document, its directory and that of a symlink to it, and one to spare. */
+const FILES_OF_A_READ = 4;
 /** More gain nothing: the disk has few queues, and Node's pool few threads. */
 const MOST_SLOTS = 64;
 const LEAST_SLOTS = 4;
@@ -17,23 +20,63 @@ const LEAST_SLOTS = 4;
 const USUAL_LIMIT = 256;
 const LONG_WORK_MS = 2000;
 
-let free: number | undefined;
-const waiting: (() => void)[] = [];
+class Slots {
+  readonly waiting: (() => void)[] = [];
+  readonly #filesOfEach: number;
+  readonly #share: number;
+  #free: number | undefined;
+
+  constructor(filesOfEach: number, share: number) {
+    this.#filesOfEach = filesOfEach;
+    this.#share = share;
+  }
+
+  get free(): number {
+    return (this.#free ??= this.#count());
+  }
+
+  set free(count: number) {
+    this.#free = count;
+  }
+
+  #count(): number {
+    const files = (openFilesLimit() ?? USUAL_LIMIT) * this.#share;
+    return Math.max(LEAST_SLOTS, Math.min(Math.floor(files / this.#filesOfEach), MOST_SLOTS));
+  }
+}
+
+const ofRounds = new Slots(FILES_OF_A_ROUND, 1 / 2);
+const ofReads = new Slots(FILES_OF_A_READ, 1 / 4);
+
+/** Reads when few others do. */
+export async function inReadSlot<T>(read: () => Promise<T>): Promise<T> {
+  const slot = new RoundSlot(ofReads);
+  await slot.enter();
+  try {
+    return await read();
+  } finally {
+    slot.leave();
+  }
+}
 
 /** One round's leave to work. */
 export class RoundSlot {
+  readonly #slots: Slots;
   #state: 'outside' | 'inside' | 'exempt' = 'outside';
   #admit: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
+  constructor(slots: Slots = ofRounds) {
+    this.#slots = slots;
+  }
+
   /** Waits for a slot, unless the round has one or needs none. */
   async enter(): Promise<void> {
     if (this.#state !== 'outside') return;
-    free ??= slotCount();
-    if (free === 0) {
-      await new Promise<void>((resolve) => waiting.push((this.#admit = resolve)));
+    if (this.#slots.free === 0) {
+      await new Promise<void>((resolve) => this.#slots.waiting.push((this.#admit = resolve)));
       if (this.#isExempt()) return;
-    } else free -= 1;
+    } else this.#slots.free -= 1;
     this.#state = 'inside';
     this.#timer = setTimeout(() => this.leave(), LONG_WORK_MS);
   }
@@ -43,15 +86,16 @@ export class RoundSlot {
     clearTimeout(this.#timer);
     if (this.#state !== 'inside') return;
     this.#state = 'outside';
-    const next = waiting.shift();
+    const next = this.#slots.waiting.shift();
     if (next) next();
-    else free = (free ?? 0) + 1;
+    else this.#slots.free += 1;
   }
 
   /** For a round that another one waits for, which may have the slot that it would wait for. */
   exempt(): void {
     this.leave();
     this.#state = 'exempt';
+    const { waiting } = this.#slots;
     const index = this.#admit ? waiting.indexOf(this.#admit) : -1;
     if (index >= 0) waiting.splice(index, 1).forEach((admit) => admit());
   }
@@ -59,9 +103,4 @@ export class RoundSlot {
   #isExempt(): boolean {
     return this.#state === 'exempt';
   }
-}
-
-function slotCount(): number {
-  const slots = Math.floor((openFilesLimit() ?? USUAL_LIMIT) / 2 / FILES_OF_A_ROUND);
-  return Math.max(LEAST_SLOTS, Math.min(slots, MOST_SLOTS));
 }

@@ -31,6 +31,26 @@ test('3,000 updates and 3,000 appends at once all succeed where 256 files may be
   assert.equal(names.filter((name) => name.endsWith('.tmp')).length, 0);
 });
 
+test('3,000 reads at once, and more in updaters, all succeed where 256 files may be open', async (t) => {
+  const root = temporaryDirectory(t);
+  const script = `
+    import { readJson, updateJson } from 'holdfast';
+    const [, root] = process.argv;
+    const numbers = Array.from({ length: 3000 }, (_, number) => number);
+    const pathOf = (number) => root + '/' + (number % 1000) + '.json';
+    const options = { initial: {}, durability: 'atomic' };
+    await Promise.all(numbers.slice(0, 1000).map((number) => updateJson(pathOf(number), () => ({ number }), options)));
+    const all = await Promise.allSettled([
+      ...numbers.map((number) => readJson(pathOf(number))),
+      ...numbers.slice(0, 200).map((number) =>
+        updateJson(pathOf(number), async () => void (await Promise.all([readJson(pathOf(1)), readJson(pathOf(2))])), options)),
+    ]);
+    const [failed] = all.filter(({ status }) => status === 'rejected');
+    console.log(failed ? String(failed.reason) : 'all');`;
+  const child = startScript(t, script, [root], fewDescriptors);
+  assert.equal(await child.nextLine(), 'all');
+});
+
 test('updates whose updaters wait for other updates, more of them than work at a time, all end', async (t) => {
   const root = temporaryDirectory(t);
   const script = `
