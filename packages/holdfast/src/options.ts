@@ -2,6 +2,7 @@
  * Checks that options are a plain object with known names, so that a misspelt option never passes
  * in silence; and what options hold that mean the same in every call.
  */
+import { nameOfCall } from './call-name.js';
 import { HoldfastError } from './errors.js';
 
 /** The names that options have by their type: a list of them cannot name one that is not there. */
@@ -31,7 +32,7 @@ export function checkOptions<Options extends object>(
 ): void {
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidArgument(call, `the options of ${call} must be an object`);
+    throw invalidArgument(call, `the options of ${nameOfCall(call)} must be an object`);
   }
   for (const name of Object.keys(options)) {
     if ((known as readonly string[]).includes(name)) {
@@ -40,7 +41,7 @@ export function checkOptions<Options extends object>(
     }
     const near = nearest(name, known);
     const hint = near ? `did you mean '${near}'?` : `it knows ${known.join(', ')}.`;
-    throw invalidArgument(call, `${call} has no option '${name}': ${hint}`);
+    throw invalidArgument(call, `${nameOfCall(call)} has no option '${name}': ${hint}`);
   }
 }
 
@@ -121,7 +122,7 @@ function notAPath(scheme: string): string {
 
 /** The error for an argument that the caller got wrong; nothing has been touched. */
 export function invalidArgument(call: string, message: string, path = ''): HoldfastError {
-  return new HoldfastError('INVALID_ARGUMENT', { message, step: call, path });
+  return new HoldfastError('INVALID_ARGUMENT', { message, step: nameOfCall(call), path });
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

@@ -16,6 +16,7 @@
  */
 import { types } from 'node:util';
 import type { Buffer } from 'node:buffer';
+import { calledAs } from './call-name.js';
 import {
   updateFile,
   type FileContent,
@@ -23,6 +24,12 @@ import {
   type UpdateFileOptions,
 } from './document/update-file.js';
 import type { ReadOptions } from './document/read-document.js';
+import type { Stage, StageWriteOptions } from './directory/stage.js';
+import {
+  publishDirectory,
+  type PublishDirectoryOptions,
+  type PublishedDirectory,
+} from './directory/publish-directory.js';
 import type { UpdateJsonOptions, UpdateOptions } from './document/update-options.js';
 import { readEnv, updateEnv, type EnvVariables } from './env/update-env.js';
 import type { StandardSchema } from './document/standard-schema.js';
@@ -39,6 +46,17 @@ import type { SynchronousFs } from './os/synchronous-fs.js';
 import { appendRecords, type AppendRecordsOptions } from './records/append-records.js';
 import type { AppendResult } from './records/append-round.js';
 import { readToml, updateToml, type TomlTable } from './toml/update-toml.js';
+import {
+  transaction,
+  type Transaction,
+  type TransactionDirectoryOptions,
+  type TransactionEnvOptions,
+  type TransactionFileOptions,
+  type TransactionJsonOptions,
+  type TransactionOptions,
+  type TransactionTextOptions,
+  type TransactionUpdateOptions,
+} from './transaction/transaction.js';
 import { readYaml, updateYaml } from './yaml/update-yaml.js';
 
 export type { SynchronousFs };
@@ -90,10 +108,10 @@ export interface SynchronousLock {
  */
 export function replaceFileSync(
   path: string,
-  data: string | Uint8Array | Iterable<Uint8Array>,
+  data: SynchronousData,
   options: SynchronousOptions<ReplaceFileOptions> = {},
 ): void {
-  now(replaceFile(path, data, asAsync(options)));
+  now('replaceFileSync', () => replaceFile(path, data, asAsync(options)));
 }
 
 /**
@@ -119,7 +137,9 @@ export function updateFileSync(
   options: SynchronousOptions<UpdateFileOptions> = {},
 ): string | Buffer {
   const own = notAsync('updateFileSync', path, updater as FileUpdater<string>);
-  return now<string | Buffer>(updateFile(path, own, asAsync(options) as { encoding: 'utf8' }));
+  return now<string | Buffer>('updateFileSync', () =>
+    updateFile(path, own, asAsync(options) as { encoding: 'utf8' }),
+  );
 }
 
 /**
@@ -132,7 +152,9 @@ export function readJsonSync<T = JsonValue>(
   path: string,
   options: SynchronousOptions<ReadJsonOptions<T>> = {},
 ): T {
-  return now(readJson(path, withSchema('readJsonSync', path, asAsync(options))));
+  return now('readJsonSync', () =>
+    readJson(path, withSchema('readJsonSync', path, asAsync(options))),
+  );
 }
 
 /**
@@ -150,7 +172,9 @@ export function updateJsonSync<T = JsonObject>(
   updater: SynchronousUpdater<T>,
   options: SynchronousOptions<UpdateJsonOptions<T>> = {},
 ): T {
-  return now(updateJson(path, ...checked('updateJsonSync', path, updater, options)));
+  return now('updateJsonSync', () =>
+    updateJson(path, ...checked('updateJsonSync', path, updater, options)),
+  );
 }
 
 /**
@@ -162,7 +186,7 @@ export function readEnvSync(
   path: string,
   options: SynchronousOptions<ReadOptions<EnvVariables>> = {},
 ): EnvVariables {
-  return now(readEnv(path, withSchema('readEnvSync', path, asAsync(options))));
+  return now('readEnvSync', () => readEnv(path, withSchema('readEnvSync', path, asAsync(options))));
 }
 
 /**
@@ -176,7 +200,9 @@ export function updateEnvSync(
   updater: SynchronousUpdater<EnvVariables>,
   options: SynchronousOptions<UpdateOptions<EnvVariables>> = {},
 ): EnvVariables {
-  return now(updateEnv(path, ...checked('updateEnvSync', path, updater, options)));
+  return now('updateEnvSync', () =>
+    updateEnv(path, ...checked('updateEnvSync', path, updater, options)),
+  );
 }
 
 /**
@@ -188,7 +214,9 @@ export function readTomlSync<T = TomlTable>(
   path: string,
   options: SynchronousOptions<ReadOptions<T>> = {},
 ): T {
-  return now(readToml(path, withSchema('readTomlSync', path, asAsync(options))));
+  return now('readTomlSync', () =>
+    readToml(path, withSchema('readTomlSync', path, asAsync(options))),
+  );
 }
 
 /**
@@ -203,7 +231,9 @@ export function updateTomlSync<T = TomlTable>(
   updater: SynchronousUpdater<T>,
   options: SynchronousOptions<UpdateOptions<T>> = {},
 ): T {
-  return now(updateToml(path, ...checked('updateTomlSync', path, updater, options)));
+  return now('updateTomlSync', () =>
+    updateToml(path, ...checked('updateTomlSync', path, updater, options)),
+  );
 }
 
 /**
@@ -215,7 +245,9 @@ export function readYamlSync<T = JsonObject>(
   path: string,
   options: SynchronousOptions<ReadOptions<T>> = {},
 ): T {
-  return now(readYaml(path, withSchema('readYamlSync', path, asAsync(options))));
+  return now('readYamlSync', () =>
+    readYaml(path, withSchema('readYamlSync', path, asAsync(options))),
+  );
 }
 
 /**
@@ -229,7 +261,9 @@ export function updateYamlSync<T = JsonObject>(
   updater: SynchronousUpdater<T>,
   options: SynchronousOptions<UpdateOptions<T>> = {},
 ): T {
-  return now(updateYaml(path, ...checked('updateYamlSync', path, updater, options)));
+  return now('updateYamlSync', () =>
+    updateYaml(path, ...checked('updateYamlSync', path, updater, options)),
+  );
 }
 
 /**
@@ -243,7 +277,7 @@ export function acquireLockSync(
   path: string,
   options: SynchronousOptions<LockOptions> = {},
 ): SynchronousLock {
-  return synchronous(now(acquireLock(path, asAsync(options))));
+  return synchronous(now('acquireLockSync', () => acquireLock(path, asAsync(options))));
 }
 
 /**
@@ -260,7 +294,7 @@ export function withLockSync<T>(
 ): T {
   const own = notAsync('withLockSync', path, fn);
   const ofLock = typeof own === 'function' ? (lock: Lock): T => own(synchronous(lock)) : own;
-  return now(withLock(path, ofLock, asAsync(options)));
+  return now('withLockSync', () => withLock(path, ofLock, asAsync(options)));
 }
 
 /**
@@ -274,14 +308,134 @@ export function appendRecordsSync(
   records: Iterable<object>,
   options: SynchronousOptions<AppendRecordsOptions> = {},
 ): AppendResult {
-  return now(appendRecords(path, records, asAsync(options)));
+  return now('appendRecordsSync', () => appendRecords(path, records, asAsync(options)));
+}
+
+/** What a synchronous call writes: string (UTF-8), bytes, or an iterable of bytes. */
+export type SynchronousData = string | Uint8Array | Iterable<Uint8Array>;
+
+/** The directory to fill, before anybody can see it; what `Stage` says of each member holds. */
+export interface SynchronousStage extends Omit<Stage, 'write' | 'spawn'> {
+  /**
+   * Writes a new file, and the directories above it. Nothing is synced yet: publishing syncs the
+   * whole tree. A failed write fails the publish, also when its error is caught.
+   *
+   * @param relative - its path under the stage, with `/` between the parts
+   * @throws HoldfastError those of `Stage.write`
+   */
+  write(relative: string, data: SynchronousData, options?: StageWriteOptions): void;
+  /** Runs a task, at once. When it fails the publish fails, also when its error is caught. */
+  spawn(task: () => unknown): void;
 }
 
 /**
- * The build has made a function of it that gives its result, and not the promise that its type
- * names.
+ * Fills a directory where nobody reads and publishes it whole, as `publishDirectory` does: readers
+ * and crashes see the tree that was there, or the new one.
+ *
+ * After success the tree is at the target and durable. After an error of outcome `unchanged` the
+ * target is as it was and the stage is gone (with `resume` it is kept).
+ *
+ * @throws HoldfastError those of `publishDirectory`; LOCK_NESTED while an asynchronous call of this
+ *   process publishes there; INVALID_ARGUMENT for an async `fill`
  */
-function now<T>(result: Promise<T>): T {
+export function publishDirectorySync<T>(
+  path: string,
+  fill: (stage: SynchronousStage) => T,
+  options: SynchronousOptions<PublishDirectoryOptions> = {},
+): PublishedDirectory<T> {
+  const own = filling('publishDirectorySync', path, fill);
+  return now('publishDirectorySync', () => publishDirectory(path, own, asAsync(options)));
+}
+
+/**
+ * What a transaction is to do, as `Transaction` says; each call returns when its path is found to
+ * be good and what can be staged is staged. A call that fails makes the whole transaction fail,
+ * also when its error is caught.
+ */
+export interface SynchronousTransaction {
+  /** Replaces a file whole, or makes it. */
+  replaceFile(path: string, data: SynchronousData, options?: TransactionFileOptions): void;
+  /** Updates a JSON document; the updater runs at the commit, as with `Transaction.updateJson`. */
+  updateJson<T = JsonObject>(
+    path: string,
+    updater: SynchronousUpdater<T>,
+    options?: TransactionJsonOptions<T>,
+  ): void;
+  /** Updates any file as text; the updater runs at the commit. */
+  updateFile(
+    path: string,
+    updater: (content: string) => FileContent | void,
+    options: TransactionUpdateOptions & { readonly encoding: 'utf8' },
+  ): void;
+  /** Updates any file as bytes; the updater runs at the commit. */
+  updateFile(
+    path: string,
+    updater: (content: Buffer) => FileContent | void,
+    options?: TransactionUpdateOptions & { readonly encoding?: undefined },
+  ): void;
+  /** Updates a `.env` file; the updater runs at the commit. */
+  updateEnv(
+    path: string,
+    updater: SynchronousUpdater<EnvVariables>,
+    options?: TransactionEnvOptions,
+  ): void;
+  /** Updates a TOML document; the updater runs at the commit. */
+  updateToml<T = TomlTable>(
+    path: string,
+    updater: SynchronousUpdater<T>,
+    options?: TransactionTextOptions<T>,
+  ): void;
+  /** Updates a YAML document; the updater runs at the commit. */
+  updateYaml<T = JsonObject>(
+    path: string,
+    updater: SynchronousUpdater<T>,
+    options?: TransactionTextOptions<T>,
+  ): void;
+  /** Publishes a whole directory. */
+  publishDirectory(
+    path: string,
+    fill: (stage: SynchronousStage) => unknown,
+    options?: TransactionDirectoryOptions,
+  ): void;
+  /** Removes a file, a directory with all that is in it, or a symlink (not what it leads to). */
+  remove(path: string): void;
+  /** Gives a file, directory or symlink another name, which must be free at the commit. */
+  rename(from: string, to: string): void;
+}
+
+/**
+ * Changes several paths below one directory, all or none, as `transaction` does: the same locks, in
+ * the same order, the same journal, which `recover` and the next call on one of the paths finish.
+ *
+ * After success every change is made and durable. After a failure with outcome `unchanged` none is,
+ * and nothing is left behind.
+ *
+ * @param root - an existing directory; no path may lead out of it
+ * @returns what `fn` returned
+ * @throws HoldfastError those of `transaction`; LOCK_NESTED when this process holds the lock of one
+ *   of the paths; INVALID_ARGUMENT for an async function
+ */
+export function transactionSync<T>(
+  root: string,
+  fn: (tx: SynchronousTransaction) => T,
+  options: SynchronousOptions<TransactionOptions> = {},
+): T {
+  const own = notAsync('transactionSync', root, fn);
+  const ofTransaction =
+    typeof own === 'function' ? (tx: Transaction): T => own(synchronousTransaction(tx)) : own;
+  return now('transactionSync', () => transaction(root, ofTransaction, asAsync(options)));
+}
+
+/** Makes a call, which messages name as its caller does. */
+function now<T>(name: string, make: () => Promise<T>): T {
+  return calledAs(name, () => given(make()));
+}
+
+/**
+ * The build has made functions of the calls that give their results, and not the promises that
+ * their types name.
+ */
+function given<T>(result: Promise<T>): T {
   if (types.isPromise(result)) throw new Error('holdfast/sync is to be imported by that name');
   return result;
 }
@@ -314,4 +468,51 @@ function withSchema<Options extends object>(call: string, path: string, options:
   if (typeof standard?.validate !== 'function') return options;
   const validate = notAsync(call, path, (value: unknown) => standard.validate(value));
   return { ...options, schema: { '~standard': { ...standard, validate } } };
+}
+
+/** A function that fills a stage, which gets one with synchronous calls. */
+function filling<T>(
+  call: string,
+  path: string,
+  fill: (stage: SynchronousStage) => T,
+): (stage: Stage) => T {
+  const own = notAsync(call, path, fill);
+  return typeof own === 'function' ? (stage) => own(synchronousStage(stage)) : own;
+}
+
+function synchronousStage(stage: Stage): SynchronousStage {
+  return {
+    ...stage,
+    write: (relative, data, options) => given(stage.write(relative, data, options)),
+    spawn: (task) => given(stage.spawn(notAsync('stage.spawn', stage.path, task) as AsyncTask)),
+  };
+}
+
+type AsyncTask = () => Promise<unknown>;
+
+function synchronousTransaction(tx: Transaction): SynchronousTransaction {
+  return {
+    replaceFile: (path, data, options) => given(tx.replaceFile(path, data, options)),
+    updateJson: (path, updater, options = {}) =>
+      given(tx.updateJson(path, ...checked('tx.updateJson', path, updater, options))),
+    updateFile: (
+      path: string,
+      updater:
+        ((content: string) => FileContent | void) | ((content: Buffer) => FileContent | void),
+      options: TransactionUpdateOptions = {},
+    ) => {
+      const own = notAsync('tx.updateFile', path, updater as FileUpdater<string>);
+      given(tx.updateFile(path, own, options as { encoding: 'utf8' }));
+    },
+    updateEnv: (path, updater, options = {}) =>
+      given(tx.updateEnv(path, ...checked('tx.updateEnv', path, updater, options))),
+    updateToml: (path, updater, options = {}) =>
+      given(tx.updateToml(path, ...checked('tx.updateToml', path, updater, options))),
+    updateYaml: (path, updater, options = {}) =>
+      given(tx.updateYaml(path, ...checked('tx.updateYaml', path, updater, options))),
+    publishDirectory: (path, fill, options) =>
+      given(tx.publishDirectory(path, filling('tx.publishDirectory', path, fill), options)),
+    remove: (path) => given(tx.remove(path)),
+    rename: (from, to) => given(tx.rename(from, to)),
+  };
 }

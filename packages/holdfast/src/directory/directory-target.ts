@@ -3,6 +3,7 @@
  */
 import { errnoOf, HoldfastError } from '../errors.js';
 import { settledName } from '../journal/settled-name.js';
+import { nameOfDirectory, noteFreed, noteTaken } from '../lock/held-here.js';
 import { followSymlinks, type ResolvedName } from '../os/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
@@ -43,6 +44,8 @@ export interface OpenedTree {
   readonly handle: FsDirectory;
   /** `dev` and `ino` identify it while it is open. */
   readonly stat: FileStat;
+  /** Whether this process has its lock. */
+  isOwned?: boolean;
 }
 
 /** Whether a tree may be there already, and how many of those that were stay. */
@@ -106,14 +109,25 @@ export async function findAgain(fs: Fs, target: DirectoryTarget): Promise<boolea
     return false;
   }
   target.old = old;
-  if (before) await closeQuietly(before.handle);
+  if (before) await closeTree(fs, before);
   return true;
 }
 
 /** Closes what {@link findTarget} has opened. */
-export async function closeTarget({ parent, old }: DirectoryTarget): Promise<void> {
-  if (old) await closeQuietly(old.handle);
+export async function closeTarget(fs: Fs, { parent, old }: DirectoryTarget): Promise<void> {
+  if (old) await closeTree(fs, old);
   await closeQuietly(parent);
+}
+
+/** Notes that this process has locked a tree, which {@link closeTarget} frees. */
+export function noteOwned(fs: Fs, tree: OpenedTree): void {
+  noteTaken(fs, nameOfDirectory(tree.stat), 'exclusive');
+  tree.isOwned = true;
+}
+
+async function closeTree(fs: Fs, { handle, stat, isOwned }: OpenedTree): Promise<void> {
+  await closeQuietly(handle);
+  if (isOwned) noteFreed(fs, nameOfDirectory(stat), 'exclusive');
 }
 
 async function resolve(fs: Fs, path: string): Promise<ResolvedName> {

@@ -108,7 +108,7 @@ export async function prepareTree<T>(
     // After a failed sync nobody may trust what it holds.
     const isKept = options.resume && !isHoldfastError(error, 'SYNC_FAILED');
     if (!isKept) await discardTree(fs, stage, target.parent);
-    await disown(stage);
+    await disown(fs, stage);
     throw stepFailed(error, 'fill', stage.path);
   }
 }
@@ -127,13 +127,17 @@ async function fillStage<T>(
     totalBytes += sizeBytes;
     options.onProgress?.({ phase: 'fill', fileCount, sizeBytes: totalBytes });
   });
-  const filled = group.run(async () => fill(given));
+  let value: T | undefined;
+  const filling = async (): Promise<void> => {
+    value = await fill(given);
+  };
+  await group.run(filling).catch(() => undefined);
   await group.close();
   // A caller's own calls may have gone through {@link Stage.at}.
   const errors = group.errors.map(nameError);
   refuseAborted(options.signal, stage.path, errors);
   if (errors.length > 0) throw fillFailed(stage.path, errors);
-  return filled;
+  return value as T;
 }
 
 async function makeDurable(

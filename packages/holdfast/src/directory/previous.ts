@@ -15,12 +15,13 @@
  */
 import { errnoOf } from '../errors.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
-import { closeQuietly, lookAt, pathIn } from '../os/handles.js';
+import { lookAt, pathIn } from '../os/handles.js';
 import { isOurWork } from '../os/owner.js';
 import { basename } from '../os/paths.js';
 import { removeOpenTree, type ChildName } from '../os/tree.js';
 import { numbersBelow, previousName } from '../stage/previous-names.js';
 import {
+  disown,
   ownDirectory,
   stagedDirectoryName,
   type OwnedDirectory,
@@ -120,7 +121,7 @@ async function orphan(
     await fs.rename(parent.at(name), parent.at(stagedName));
     return { ...owned, path: pathIn(parent, stagedName) };
   } catch (error) {
-    await closeQuietly(owned.handle);
+    await disown(fs, owned);
     // Another machine, to which its lock says nothing, was faster.
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -131,7 +132,7 @@ async function removeOwned(fs: Fs, owned: OwnedDirectory, parent: FsDirectory): 
   try {
     await removeOpenTree(fs, owned.stat, { parent, name: basename(owned.path) });
   } finally {
-    await closeQuietly(owned.handle);
+    await disown(fs, owned);
   }
 }
 

@@ -17,7 +17,7 @@ import type { Fs, FsFile } from '../os/fs.js';
 import { nodeFileSystem } from '../os/node-fs.js';
 import { makeUnnamedFile } from '../os/unnamed-file.js';
 import { closeQuietly, openCanonical, syncAt } from '../os/handles.js';
-import { createStagedDirectory, stagedDirectoryName } from '../stage/staged-directory.js';
+import { createStagedDirectory, disown, stagedDirectoryName } from '../stage/staged-directory.js';
 import { stepFailed } from './directory-error.js';
 import { childProcess } from '../os/lazy-modules.js';
 import {
@@ -251,7 +251,7 @@ async function tryEverything(fs: Fs, directory: string): Promise<readonly Outcom
       await sleep(AFTER_CLOSE_MS);
       await discardTree(fs, scratch, parent);
     }
-    await closeQuietly(scratch.handle);
+    await disown(fs, scratch);
     await closeQuietly(parent);
   }
 }

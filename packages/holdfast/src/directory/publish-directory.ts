@@ -152,7 +152,7 @@ export async function publishDirectory<T>(
   try {
     return await publishOnto(fs, target, fill, options);
   } finally {
-    await closeTarget(target);
+    await closeTarget(fs, target);
   }
 }
 
@@ -173,7 +173,7 @@ async function publishOnto<T>(
       if (options.durability !== 'atomic') await syncParent(target.parent);
       previousPath = await keepOld(fs, target, published, options.keepPrevious ?? 0);
     } finally {
-      await disown(tree.stage);
+      await disown(fs, tree.stage);
     }
     if (previousPath === undefined) await removeOld(fs, target, published);
     return { value: tree.value, path: target.path, fileCount: tree.fileCount, previousPath };

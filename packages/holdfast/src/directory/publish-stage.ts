@@ -29,22 +29,24 @@
  * has an owner. A crash between 2 and 3 leaves the new tree at the target and the other one as an
  * orphan.
  */
-import { setTimeout } from 'node:timers/promises';
 import { errnoOf, HoldfastError } from '../errors.js';
 import { filesystemOf } from '../os/filesystem.js';
 import { freshenNames } from '../os/freshen.js';
 import type { FileStat, Fs } from '../os/fs.js';
 import { closeQuietly, isSameFile, lookAt, pathIn } from '../os/handles.js';
 import { basename } from '../os/paths.js';
+import { pause } from '../os/pause.js';
 import {
   createStagedDirectory,
+  disown,
   oldTreeName,
   parseStagedName,
   stagedDirectoryName,
   type OwnedDirectory,
 } from '../stage/staged-directory.js';
 import { stepFailed, targetChanged, targetExists } from './directory-error.js';
-import type { DirectoryTarget, OpenedTree } from './directory-target.js';
+import { noteOwned, type DirectoryTarget, type OpenedTree } from './directory-target.js';
+import { refuseToWaitForOwn } from './own-trees.js';
 
 /**
  * How long another program may hold the tree to be replaced; a publisher holds it for the time of a
@@ -145,7 +147,7 @@ async function removeProbes(
   try {
     for (const { path } of made) await fs.rmdir(parent.at(basename(path)));
   } finally {
-    for (const { handle } of made) await closeQuietly(handle);
+    for (const each of made) await disown(fs, each);
   }
 }
 
@@ -178,10 +180,11 @@ async function renameOntoNothing(
 async function isRefusal(fs: Fs, error: unknown, path: string): Promise<boolean> {
   const code = errnoOf(error) ?? '';
   if (code !== 'EPERM') return ['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(code);
-  return fs.readDirectory(path).then(
-    (entries) => entries.length > 0,
-    () => false,
-  );
+  try {
+    return (await fs.readDirectory(path)).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -194,10 +197,12 @@ async function ownOldTree(fs: Fs, target: FullTarget): Promise<void> {
     if (performance.now() > deadline) {
       throw targetChanged(target.path, 'Another program holds a lock on the target.');
     }
-    await setTimeout(OWN_POLL_MS);
+    refuseToWaitForOwn(fs, old);
+    await pause(OWN_POLL_MS);
     // Who has replaced it keeps its lock until it is gone.
     await refuseOther(fs, target, old);
   }
+  noteOwned(fs, old);
   await refuseOther(fs, target, old);
 }
 

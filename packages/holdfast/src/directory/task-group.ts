@@ -1,11 +1,11 @@
 /**
  * Work that runs side by side and is awaited whole: nothing that was started here still runs when
  * `close` resolves, also when some of it failed. The first failure keeps what has not begun from
- * beginning.
+ * beginning. task-group.sync.ts has the group of the synchronous calls.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
-import { HoldfastError, isHoldfastError } from '../errors.js';
+import { TaskFailures } from './task-failures.js';
 
 /** The groups whose tasks the running code is part of. */
 const taskOf = new AsyncLocalStorage<readonly TaskGroup[]>();
@@ -14,18 +14,17 @@ const taskOf = new AsyncLocalStorage<readonly TaskGroup[]>();
 export class TaskGroup {
   /** Aborts with the first failure as its reason, or with the caller's own signal. */
   readonly signal: AbortSignal;
-  readonly #failed = new AbortController();
+  readonly #failures: TaskFailures;
   readonly #concurrency: number;
   readonly #waiting: (() => void)[] = [];
-  readonly #errors: unknown[] = [];
-  #isClosed = false;
   #running = 0;
   #pending = 0;
   #wakeWhenIdle: (() => void) | undefined;
 
   constructor(concurrency: number, signal?: AbortSignal) {
     this.#concurrency = concurrency;
-    this.signal = signal ? AbortSignal.any([signal, this.#failed.signal]) : this.#failed.signal;
+    this.#failures = new TaskFailures(signal);
+    this.signal = this.#failures.signal;
     this.signal.addEventListener('abort', () => this.#admitWaiting(), { once: true });
   }
 
@@ -34,7 +33,7 @@ export class TaskGroup {
    * them.
    */
   get errors(): readonly unknown[] {
-    return this.#errors;
+    return this.#failures.errors;
   }
 
   /**
@@ -78,13 +77,12 @@ export class TaskGroup {
       // Whoever awaited what ended last may start more now.
       await setImmediate();
     }
-    this.#isClosed = true;
-    this.#failed.abort(comesLate());
+    this.#failures.close();
   }
 
   /** Throws what work that comes after {@link close} gets. */
   refuseLate(): void {
-    if (this.#isClosed) throw comesLate();
+    this.#failures.refuseLate();
   }
 
   async #runWhole<T>(work: () => Promise<T>): Promise<T> {
@@ -93,7 +91,7 @@ export class TaskGroup {
       this.signal.throwIfAborted();
       return await work();
     } catch (error) {
-      this.#fail(error);
+      this.#failures.add(error);
       throw error;
     } finally {
       this.#pending -= 1;
@@ -113,24 +111,4 @@ export class TaskGroup {
     const count = this.signal.aborted ? this.#waiting.length : 1;
     for (const admit of this.#waiting.splice(0, count)) admit();
   }
-
-  #fail(error: unknown): void {
-    if (this.signal.aborted && passesOn(error, this.signal.reason)) return;
-    if (!this.#errors.includes(error)) this.#errors.push(error);
-    this.#failed.abort(error);
-  }
-}
-
-function comesLate(): HoldfastError {
-  return new HoldfastError('INVALID_ARGUMENT', {
-    message:
-      'The publish or transaction that this was to be part of has gone on, or failed. Start all work before its function has settled.',
-    step: 'start',
-    path: '',
-  });
-}
-
-/** Whether an error only passes on the reason why the work was stopped. */
-function passesOn(error: unknown, reason: unknown): boolean {
-  return error === reason || (isHoldfastError(error, 'ABORTED') && error.cause === reason);
 }

@@ -3,6 +3,7 @@
  * so a bundler takes it along where it is installed, and where it is not, knows that the program
  * does without.
  */
+import { nameOfCall } from '../call-name.js';
 import { HoldfastError, errnoOf } from '../errors.js';
 
 /** In an ES module, and in what a bundler made into CommonJS. */
@@ -15,7 +16,7 @@ const MISSING: readonly (string | undefined)[] = ['ERR_MODULE_NOT_FOUND', 'MODUL
 export function importFailed(name: string, call: string, cause: unknown): unknown {
   if (!MISSING.includes(errnoOf(cause))) return cause;
   return new HoldfastError('UNSUPPORTED_PLATFORM', {
-    message: `${call} needs the package ${name}, which is not installed. Run: npm install ${name}`,
+    message: `${nameOfCall(call)} needs the package ${name}, which is not installed. Run: npm install ${name}`,
     step: 'load',
     path: '',
     cause,

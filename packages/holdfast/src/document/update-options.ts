@@ -1,4 +1,5 @@
 /** What the callers of updateJson, and of its kin for other formats, give. */
+import { nameOfCall } from '../call-name.js';
 import type { KeepOptions } from '../file/previous.js';
 import type { InPlace } from '../file/file-turn.js';
 import { checkReplacement } from '../file/replace-file.js';
@@ -146,7 +147,7 @@ export function checkUpdater(
   const refuse = (message: string): never => {
     throw invalidArgument(call, message, path);
   };
-  if (typeof updater !== 'function') refuse(`${call} needs an updater function`);
+  if (typeof updater !== 'function') refuse(`${nameOfCall(call)} needs an updater function`);
   const { indent, schema } = options;
   checkWords(call, path, options, readWords);
   if (indent !== undefined && !isIndent(indent)) {

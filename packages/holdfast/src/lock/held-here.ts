@@ -4,7 +4,7 @@
  * before it waits: as long as it waits nothing else of the process runs, so what the process itself
  * holds would never be freed.
  */
-import type { Fs, LockMode } from '../os/fs.js';
+import type { FileStat, Fs, LockMode } from '../os/fs.js';
 import { processWide } from './process-wide.js';
 
 /**
@@ -34,4 +34,9 @@ export function noteFreed(fs: Fs, lockPath: string, mode: LockMode): void {
 export function isHeldHere(fs: Fs, lockPath: string, mode: LockMode): boolean {
   const modes = held.get(fs.machine ?? fs)?.get(lockPath) ?? [];
   return modes.length > 0 && (mode === 'exclusive' || modes.includes('exclusive'));
+}
+
+/** The name under which the lock of a directory's own descriptor is noted. */
+export function nameOfDirectory({ dev, ino }: FileStat): string {
+  return `directory ${dev}:${ino}`;
 }

@@ -11,6 +11,7 @@
  * A process that dies frees its locks at once, since the kernel closes its files: there is no stale
  * lock to time out.
  */
+import { nameOfCall } from '../call-name.js';
 import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted } from '../failure.js';
 import { checkOptions, invalidArgument } from '../options.js';
@@ -169,7 +170,7 @@ export async function withLock<T>(
   options: LockOptions = {},
 ): Promise<T> {
   if (typeof fn !== 'function')
-    throw invalidArgument('withLock', 'withLock needs a function', path);
+    throw invalidArgument('withLock', `${nameOfCall('withLock')} needs a function`, path);
   const lock = await acquireLock(path, options);
   try {
     const result = await runHolding(lock, () => fn(lock));

@@ -211,7 +211,7 @@ async function makeSession(fs: Fs, place: SessionPlace, facts: SessionFacts): Pr
     await discardTree(fs, stage, parent);
     throw error;
   } finally {
-    await disown(stage);
+    await disown(fs, stage);
   }
   await syncName(place);
 }

@@ -33,7 +33,7 @@ import { nodeFileSystem } from '../os/node-fs.js';
 import { basename } from '../os/paths.js';
 import { syncDirectory } from '../stage/directory-sync.js';
 import { newId } from '../stage/names.js';
-import { disown } from '../stage/staged-directory.js';
+import { disown, type OwnedDirectory } from '../stage/staged-directory.js';
 import { stageFile } from '../stage/staged-file.js';
 import { commitSession, type CommitPartsOptions, type PublishParts } from './commit-parts.js';
 import {
@@ -287,7 +287,7 @@ async function writeInto(
           await discard(fs, attempts, stage);
         throw error;
       } finally {
-        await disown(stage);
+        await disown(fs, stage);
       }
     }),
   );
@@ -374,7 +374,7 @@ function differs(parts: FsDirectory, part: number): HoldfastError {
 async function discard(
   fs: Fs,
   attempts: FsDirectory,
-  { path, stat }: Parameters<typeof disown>[0],
+  { path, stat }: OwnedDirectory,
 ): Promise<void> {
   await removeOpenTree(fs, stat, { parent: attempts, name: basename(path) }).catch(() => undefined);
 }

@@ -19,6 +19,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { errnoOf, HoldfastError } from '../errors.js';
+import { nameOfDirectory, noteFreed, noteTaken } from '../lock/held-here.js';
 import type { Lock } from '../lock/lock.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { closeQuietly, nameTaken, openOwnDirectory } from '../os/handles.js';
@@ -154,7 +155,10 @@ export async function ownDirectory(
     if (!(await isOurWork(fs, parent.at(name), stat, surroundings))) {
       throw nameTaken(path, `a directory of another user (${stat.uid})`);
     }
-    if (await claim(fs, handle, parent.at(name))) return { path, handle, stat };
+    if (await claim(fs, handle, parent.at(name))) {
+      noteTaken(fs, nameOfDirectory(stat), 'exclusive');
+      return { path, handle, stat };
+    }
     await closeQuietly(handle);
     return undefined;
   } catch (error) {
@@ -164,8 +168,9 @@ export async function ownDirectory(
 }
 
 /** Gives up the ownership of a directory. Never fails. */
-export async function disown({ handle, turn }: OwnedDirectory): Promise<void> {
+export async function disown(fs: Fs, { handle, stat, turn }: OwnedDirectory): Promise<void> {
   await closeQuietly(handle);
+  noteFreed(fs, nameOfDirectory(stat), 'exclusive');
   await turn?.release();
 }
 

@@ -170,8 +170,8 @@ export async function publishDirectoryChange(
   const target = await findTarget(fs, path, { ifExists, keepPrevious });
   const tree = await prepareSwept(fs, target, fill, fillOptions);
   const release = async (): Promise<void> => {
-    await disown(tree);
-    await closeTarget(target);
+    await disown(fs, tree);
+    await closeTarget(fs, target);
   };
   return {
     paths: [target.path],
@@ -203,7 +203,7 @@ async function prepareSwept(
     const { stage } = await prepareTree(fs, target, fill, options);
     return options.resume ? await giveOwnNameOrClose(fs, stage, parent, freshName()) : stage;
   } catch (error) {
-    await closeTarget(target);
+    await closeTarget(fs, target);
     throw error;
   }
 }
@@ -218,7 +218,7 @@ async function giveOwnNameOrClose(
   try {
     return await giveOwnName(fs, stage, parent, name);
   } catch (error) {
-    await disown(stage);
+    await disown(fs, stage);
     throw failure('stage', stage.path, error);
   }
 }
