@@ -8,7 +8,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 
 /** The core's folders and files, lowest first. Those on one row do not know each other. */
 const coreRows: readonly (readonly string[])[] = [
-  ['errors'],
+  ['call-name', 'errors'],
   ['abort', 'failure', 'options', 'text'],
   ['not-async'],
   ['os'],

@@ -171,7 +171,8 @@ export async function withLock<T>(
 ): Promise<T> {
   if (typeof fn !== 'function')
     throw invalidArgument('withLock', `${nameOfCall('withLock')} needs a function`, path);
-  const lock = await acquireLock(path, options);
+  checkLockOptions('withLock', path, options);
+  const lock = await acquireCheckedLock(path, options);
   try {
     const result = await runHolding(lock, () => fn(lock));
     // A lock that others refresh may have been lost while the function ran.

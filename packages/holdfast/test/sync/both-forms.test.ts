@@ -32,6 +32,8 @@ type Calls = Pick<
   | 'appendRecords'
   | 'withLock'
   | 'acquireLock'
+  | 'publishDirectory'
+  | 'transaction'
 >;
 
 /**
@@ -57,6 +59,8 @@ const names = Object.keys({
   appendRecords: 0,
   withLock: 0,
   acquireLock: 0,
+  publishDirectory: 0,
+  transaction: 0,
 } satisfies Record<keyof Calls, 0>);
 
 const forms: Readonly<Record<string, Calls>> = {
@@ -293,3 +297,177 @@ function dyingAtRename(number: number): Fs {
     },
   });
 }
+
+/** All that lies below a directory, but for lock files. */
+function namesBelow(at: string): readonly string[] {
+  const names = readdirSync(at, { recursive: true, encoding: 'utf8' });
+  return names
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => !name.endsWith('.lock'))
+    .toSorted();
+}
+
+inBothForms('a directory is published whole, replaced, and kept', async (calls, at) => {
+  const first = await calls.publishDirectory(`${at}/out`, (stage) => {
+    void stage.write('sub/a', 'first');
+    void stage.spawn(() => stage.write('b', [Buffer.from('in '), Buffer.from('pieces')]));
+    return 'value';
+  });
+  assert.deepEqual([first.value, first.fileCount], ['value', 2]);
+  assert.equal(readFileSync(`${at}/out/b`, 'utf8'), 'in pieces');
+  const filled = calls.publishDirectory(`${at}/out`, () => undefined);
+  await assert.rejects(filled, { code: 'ALREADY_EXISTS', outcome: 'unchanged' });
+  const second = await calls.publishDirectory(
+    `${at}/out`,
+    (stage) => void stage.write('c', 'second'),
+    { ifExists: 'replace', keepPrevious: 1 },
+  );
+  assert.equal(second.previousPath, `${second.path}.previous-1`);
+  assert.deepEqual(namesBelow(at), [
+    'out',
+    'out.previous-1',
+    'out.previous-1/b',
+    'out.previous-1/sub',
+    'out.previous-1/sub/a',
+    'out/c',
+  ]);
+});
+
+inBothForms('a directory that could not be filled is not published', async (calls, at) => {
+  const fills: readonly (readonly [(stage: holdfast.Stage) => unknown, string])[] = [
+    [
+      () => {
+        throw new Error('not so');
+      },
+      'UPDATER_FAILED',
+    ],
+    // A failure that is not heeded counts.
+    [(stage) => ignoring(() => stage.write('../a', 'x')), 'PATH_ESCAPES'],
+    [
+      (stage) =>
+        ignoring(() =>
+          stage.spawn(() => {
+            throw new Error('not so');
+          }),
+        ),
+      'UPDATER_FAILED',
+    ],
+    [(stage) => ignoring(() => (stage.write('a', 'x'), stage.write('a', 'y'))), 'ALREADY_EXISTS'],
+  ];
+  for (const [fill, code] of fills)
+    await assert.rejects(calls.publishDirectory(`${at}/out`, fill), {
+      code,
+      outcome: 'unchanged',
+    });
+  const signal = AbortSignal.abort();
+  const aborted = calls.publishDirectory(`${at}/out`, () => undefined, { signal });
+  await assert.rejects(aborted, { code: 'ABORTED', outcome: 'unchanged' });
+  assert.deepEqual(readdirSync(at), []);
+});
+
+function ignoring(work: () => Promise<unknown>): void {
+  try {
+    // The synchronous form has thrown by now, and has no promise.
+    (work() as Promise<unknown> | undefined)?.catch(() => undefined);
+  } catch {
+    // As said above.
+  }
+}
+
+inBothForms('a run that failed is resumed', async (calls, at) => {
+  const failing = calls.publishDirectory(
+    `${at}/out`,
+    (stage) => {
+      void stage.write('a', 'kept');
+      throw new Error('the rest is missing');
+    },
+    { resume: true },
+  );
+  await assert.rejects(failing, { code: 'UPDATER_FAILED' });
+  const { value } = await calls.publishDirectory(
+    `${at}/out`,
+    (stage) => {
+      void stage.write('b', 'new');
+      return stage.resumed;
+    },
+    { resume: true },
+  );
+  assert.equal(value, true);
+  assert.deepEqual(namesBelow(at), ['out', 'out/a', 'out/b']);
+});
+
+inBothForms('several paths change together, in the order of the calls', async (calls, at) => {
+  writeFileSync(`${at}/old`, 'old');
+  writeFileSync(`${at}/gone`, 'gone');
+  writeFileSync(`${at}/e.env`, 'A=1\n');
+  writeFileSync(`${at}/t`, 'text');
+  let found = '';
+  const value = await calls.transaction(at, (tx) => {
+    void tx.replaceFile('a', 'new');
+    void tx.rename('old', 'renamed');
+    void tx.remove('gone');
+    void tx.updateFile('t', (text) => ((found = text), `${text}!`), { encoding: 'utf8' });
+    void tx.updateJson('j.json', (json) => void (json['found'] = found));
+    void tx.updateEnv('e.env', (env) => ({ ...env, B: '2' }));
+    void tx.publishDirectory('tree', (stage) => void stage.write('leaf', 'leaf'));
+    return 'value';
+  });
+  assert.equal(value, 'value');
+  assert.deepEqual(namesBelow(at), ['a', 'e.env', 'j.json', 'renamed', 't', 'tree', 'tree/leaf']);
+  const texts = ['a', 't', 'e.env', 'renamed'].map((name) => readFileSync(`${at}/${name}`, 'utf8'));
+  assert.deepEqual(texts, ['new', 'text!', 'A=1\nB=2\n', 'old']);
+  assert.deepEqual(JSON.parse(readFileSync(`${at}/j.json`, 'utf8')), { found: 'text' });
+});
+
+inBothForms('a transaction of which something fails changes nothing', async (calls, at) => {
+  writeFileSync(`${at}/a`, 'old');
+  const own = new Error('of the caller');
+  const thrown = (): never => {
+    throw own;
+  };
+  const all: readonly (readonly [(tx: holdfast.Transaction) => unknown, object])[] = [
+    [thrown, own],
+    [(tx) => tx.updateJson('j.json', thrown), { code: 'UPDATER_FAILED' }],
+    [(tx) => ignoring(() => tx.replaceFile('../a', 'x')), { code: 'PATH_ESCAPES' }],
+    [(tx) => tx.remove('none'), { code: 'NOT_FOUND' }],
+    [(tx) => tx.replaceFile('a', 'x'), { code: 'PATH_CONFLICT' }],
+    [(tx) => tx.publishDirectory('tree', thrown), { code: 'UPDATER_FAILED' }],
+  ];
+  for (const [also, error] of all) {
+    const failing = calls.transaction(at, (tx) => {
+      void tx.replaceFile('a', 'new');
+      return also(tx);
+    });
+    await assert.rejects(failing, error);
+    assert.equal(readFileSync(`${at}/a`, 'utf8'), 'old');
+    assert.deepEqual(namesBelow(at), ['a']);
+  }
+});
+
+/** With what each call is named in its refusal. */
+inBothForms('a refusal names the call that was made', async (calls, at) => {
+  const form = calls === forms['sync'] ? 'Sync' : '';
+  const wrong = { tiemoutMs: 1 } as object;
+  const made: Readonly<Record<keyof Calls, () => Promise<unknown>>> = {
+    replaceFile: () => calls.replaceFile(`${at}/a`, '', wrong),
+    updateFile: () => calls.updateFile(`${at}/a`, () => '', wrong),
+    readJson: () => calls.readJson(`${at}/a`, wrong),
+    updateJson: () => calls.updateJson(`${at}/a`, () => ({}), wrong),
+    readEnv: () => calls.readEnv(`${at}/a`, wrong),
+    updateEnv: () => calls.updateEnv(`${at}/a`, () => ({}), wrong),
+    readToml: () => calls.readToml(`${at}/a`, wrong),
+    updateToml: () => calls.updateToml(`${at}/a`, () => ({}), wrong),
+    readYaml: () => calls.readYaml(`${at}/a`, wrong),
+    updateYaml: () => calls.updateYaml(`${at}/a`, () => ({}), wrong),
+    appendRecords: () => calls.appendRecords(`${at}/a.jsonl`, [], wrong),
+    withLock: () => calls.withLock(`${at}/a`, () => undefined, wrong),
+    acquireLock: () => calls.acquireLock(`${at}/a`, wrong),
+    publishDirectory: () => calls.publishDirectory(`${at}/a`, () => undefined, wrong),
+    transaction: () => calls.transaction(at, () => undefined, wrong),
+  };
+  for (const [name, call] of Object.entries(made)) {
+    const message = new RegExp(`^${name}${form} has no option 'tiemoutMs'`);
+    await assert.rejects(call, { code: 'INVALID_ARGUMENT', step: `${name}${form}`, message });
+  }
+  assert.deepEqual(readdirSync(at), []);
+});

@@ -2,17 +2,21 @@
  * Synchronous calls in a process that makes asynchronous ones too: what would never end is refused.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { interceptFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import { acquireLock, updateJson, withLock } from 'holdfast';
+import { acquireLock, publishDirectory, transaction, updateJson, withLock } from 'holdfast';
+import { nodeFileSystem, type Fs } from 'holdfast/os';
 import {
   acquireLockSync,
   appendRecordsSync,
+  publishDirectorySync,
   readJsonSync,
   replaceFileSync,
   synchronousFileSystem,
+  transactionSync,
   updateJsonSync,
   withLockSync,
   type SynchronousFs,
@@ -143,4 +147,81 @@ test('a call works on the filesystem that it is given', (t) => {
   };
   replaceFileSync(`${at}/a`, 'x', { fs });
   assert.equal(renames.length, 1);
+});
+
+const calls = {
+  publish: (fs: Fs, at: string) =>
+    publishDirectory(`${at}/out`, (stage) => stage.write('a', 'async'), {
+      fs,
+      ifExists: 'replace',
+    }),
+  transaction: (fs: Fs, at: string) =>
+    transaction(
+      at,
+      (tx) =>
+        tx.publishDirectory('out', (stage) => stage.write('a', 'async'), { ifExists: 'replace' }),
+      { fs },
+    ),
+};
+
+for (const [name, call] of Object.entries(calls)) {
+  // Where it were waited for, the call would give up after ten seconds, with another error.
+  test(`at every step of an asynchronous ${name} a synchronous publish is made or refused`, async (t) => {
+    const at = temporaryDirectory(t);
+    let refused = 0;
+    const publish = (): void => {
+      try {
+        publishDirectorySync(`${at}/out`, (stage) => stage.write('a', 'sync'), {
+          ifExists: 'replace',
+        });
+      } catch (error) {
+        assert.equal((error as { readonly code?: unknown }).code, 'LOCK_NESTED');
+        refused += 1;
+      }
+    };
+    publish();
+    for (let step = 0, made = Infinity; step < made; step += 1) {
+      made = 0;
+      const before = (): undefined => {
+        if (made === step) publish();
+        made += 1;
+      };
+      await call(interceptFs(nodeFileSystem, { before }), at).catch((error: unknown) =>
+        assert.equal((error as { readonly code?: unknown }).code, 'TARGET_CHANGED'),
+      );
+      assert.match(readFileSync(`${at}/out/a`, 'utf8'), /^a?sync$/);
+    }
+    assert.ok(refused > 0);
+    const staged = readdirSync(at).filter((entry) => entry.includes('.staging-'));
+    assert.deepEqual(staged, []);
+  });
+}
+
+test('a transaction does not wait for what this process holds', async (t) => {
+  const at = temporaryDirectory(t);
+  const lock = await acquireLock(`${at}/a`);
+  const change = (): void => transactionSync(at, (tx) => tx.replaceFile('a', 'new'));
+  assert.throws(change, nested);
+  await lock.release();
+  change();
+  assert.equal(readFileSync(`${at}/a`, 'utf8'), 'new');
+});
+
+test('nothing asynchronous is waited for while a directory is filled or paths are named', (t) => {
+  const at = temporaryDirectory(t);
+  const refused = { code: 'INVALID_ARGUMENT', outcome: 'unchanged', message: /a promise/ };
+  const out = `${at}/out`;
+  const made = [
+    () => publishDirectorySync(out, async () => undefined),
+    () => publishDirectorySync(out, (stage) => stage.spawn(async () => undefined)),
+    () => transactionSync(at, async () => undefined),
+    () => transactionSync(at, (tx) => tx.updateJson('j.json', async () => undefined)),
+    () => transactionSync(at, (tx) => tx.updateFile('f', (async () => 'x') as never)),
+    () => transactionSync(at, (tx) => tx.publishDirectory('out', async () => undefined)),
+  ];
+  for (const call of made) assert.throws(call, refused);
+  assert.deepEqual(
+    readdirSync(at).filter((entry) => !entry.endsWith('.lock')),
+    [],
+  );
 });
