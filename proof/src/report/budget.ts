@@ -71,7 +71,7 @@ const inTurn: readonly FaultCase['fault'][] = [
 ];
 
 const someOfEach =
-  /first, then over|a group|: alone|two processes|by copies|with hard links|updateToml/;
+  /first, then over|a group|: alone|(?<!Directory: )two processes|by copies|with hard links|updateToml|publishDirectory: (first|replace twice)|two files, twice/;
 
 export const budgets: Readonly<Record<BudgetName, Budget>> = {
   quick: {

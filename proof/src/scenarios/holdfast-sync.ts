@@ -6,11 +6,13 @@ import * as holdfast from 'holdfast';
 import type { ScenarioAt } from '@holdfast/crashkit';
 import { synchronousApi } from '../synchronous/on-thread.js';
 import { SYNCHRONOUS, type HoldfastApi } from './api.js';
+import { directoryScenarios } from './directory.js';
 import { fileScenarios } from './file.js';
 import { inPlaceScenarios } from './in-place.js';
 import { jsonScenarios } from './json.js';
 import { previousScenarios } from './previous.js';
 import { recordsScenarios } from './records.js';
+import { transactionScenarios } from './transaction.js';
 
 /** @param module - the address of the module with the synchronous calls */
 export function scenariosOf(
@@ -24,6 +26,8 @@ export function scenariosOf(
     ...previousScenarios(synchronous),
     ...inPlaceScenarios(synchronous),
     ...recordsScenarios(synchronous),
+    ...directoryScenarios(synchronous),
+    ...transactionScenarios(synchronous),
   });
   return Object.fromEntries(
     all.map(([name, at]) => {

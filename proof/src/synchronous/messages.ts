@@ -26,6 +26,7 @@ export interface Task {
 /** A call of a method, made by the thread, which waits for the answer. */
 export interface Question {
   readonly kind: 'question';
+  readonly number: number;
   readonly id: number;
   readonly method: string;
   readonly args: readonly unknown[];
@@ -36,7 +37,26 @@ export type Answer =
   { readonly value: unknown } | { readonly error: Readonly<Record<string, unknown>> };
 
 /** A message of the thread. */
-export type FromThread = Question | { readonly kind: 'ended'; readonly answer: Answer };
+export type FromThread =
+  | Question
+  | { readonly kind: 'ended'; readonly answer: Answer }
+  | { readonly kind: 'called'; readonly number: number; readonly answer: Answer };
+
+/**
+ * A function of the caller calls a method of what the thread has given it, a stage or a
+ * transaction; the thread makes the call while it waits for that function.
+ */
+export interface CallBack {
+  readonly kind: 'callBack';
+  readonly number: number;
+  readonly id: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/** A message for a thread that waits. */
+export type ToThread =
+  CallBack | { readonly kind: 'answer'; readonly number: number; readonly answer: Answer };
 
 /** What a thread begins with. */
 export interface ThreadData {

@@ -15,11 +15,13 @@ import {
   packError,
   unpackError,
   type Answer,
+  type CallBack,
   type FromThread,
   type Question,
   type Remote,
   type Task,
   type ThreadData,
+  type ToThread,
 } from './messages.js';
 
 /** The calls that have a synchronous form, by name. */
@@ -32,6 +34,8 @@ const synchronousNames: Readonly<Partial<Record<keyof HoldfastApi, string>>> = {
   updateYaml: 'updateYamlSync',
   updateEnv: 'updateEnvSync',
   appendRecords: 'appendRecordsSync',
+  publishDirectory: 'publishDirectorySync',
+  transaction: 'transactionSync',
 };
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -80,7 +84,7 @@ class Threads {
     const remotes = args.map(toRemote);
     const answer = await thread.run({ call, args: remotes });
     this.#idle.push(thread);
-    for (const remote of remotes) if (isRemote(remote)) held.delete(remote.id);
+    giveBack(remotes);
     if ('error' in answer) throw unpackError(answer.error);
     return answer.value;
   }
@@ -90,6 +94,10 @@ class Thread {
   readonly #worker: Worker;
   readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #channel = new MessageChannel();
+  readonly #calls = new Map<number, (answer: Answer) => void>();
+  /** What callbacks were given, until the task has ended. */
+  readonly #lent: unknown[] = [];
+  #lastNumber = 0;
   #ended: ((answer: Answer) => void) | undefined;
 
   constructor(module: string) {
@@ -101,6 +109,7 @@ class Thread {
     });
     this.#worker.on('message', (message: FromThread) => {
       if (message.kind === 'ended') this.#ended?.(message.answer);
+      else if (message.kind === 'called') this.#called(message.number, message.answer);
       else void this.#reply(message);
     });
     this.#worker.on('error', (error) => this.#ended?.({ error: packError(error) }));
@@ -113,25 +122,67 @@ class Thread {
     return new Promise((resolve) => {
       this.#ended = (answer) => {
         this.#worker.unref();
+        giveBack(this.#lent.splice(0));
         resolve(answer);
       };
       this.#worker.postMessage(task, []);
     });
   }
 
-  async #reply(question: Question): Promise<void> {
-    this.#channel.port1.postMessage(await answerTo(question));
+  async #reply({ number, ...question }: Question): Promise<void> {
+    const answer = await answerTo(question, (remote) => this.#objectOf(remote));
+    this.#send({ kind: 'answer', number, answer });
+  }
+
+  #send(message: ToThread): void {
+    this.#channel.port1.postMessage(message);
     Atomics.store(this.#answered, 0, 1);
     Atomics.notify(this.#answered, 0);
   }
+
+  /** A stage or a transaction of the thread, with asynchronous methods. */
+  #objectOf({ id, methods, values }: Remote): object {
+    const made = methods.map((method) => {
+      const call: AnyFunction = (...args) => this.#callBack({ id, method, args });
+      return [method, call] as const;
+    });
+    return { ...values, ...Object.fromEntries(made) };
+  }
+
+  #callBack({ id, method, args }: Pick<CallBack, 'id' | 'method' | 'args'>): Promise<unknown> {
+    this.#lastNumber += 1;
+    const number = this.#lastNumber;
+    const remotes = args.map(toRemote);
+    this.#lent.push(...remotes);
+    const ended = new Promise<unknown>((resolve, reject) => {
+      this.#calls.set(number, (answer) => {
+        if ('error' in answer) reject(unpackError(answer.error));
+        else resolve(answer.value);
+      });
+    });
+    // One that nobody awaits fails what it is part of.
+    ended.catch(() => undefined);
+    this.#send({ kind: 'callBack', number, id, method, args: remotes });
+    return ended;
+  }
+
+  #called(number: number, answer: Answer): void {
+    this.#calls.get(number)?.(answer);
+    this.#calls.delete(number);
+  }
 }
 
-async function answerTo({ id, method, args }: Question): Promise<Answer> {
+/** @param objectOf - makes of what the thread gives to a function something to be called */
+async function answerTo(
+  { id, method, args }: Pick<Question, 'id' | 'method' | 'args'>,
+  objectOf: (remote: Remote) => object,
+): Promise<Answer> {
   try {
     const target = held.get(id) ?? filesystems.get(id)?.deref();
     if (target === undefined) throw new Error(`there is no object ${id} any more`);
     if (typeof target === 'function') {
-      const returned: unknown = await (target as AnyFunction)(...args);
+      const own = args.map((each) => (isRemote(each) ? objectOf(each) : each));
+      const returned: unknown = await (target as AnyFunction)(...own);
       return { value: { returned, given: args } };
     }
     const member = Reflect.get(target, method) as AnyFunction;
@@ -158,6 +209,11 @@ const filesystems = new Map<number, WeakRef<Fs>>();
 /** What is open, until it is closed, and functions, until their call has ended. */
 const held = new Map<number, object>();
 const CLOSE = 'close';
+
+function giveBack(remotes: readonly unknown[]): void {
+  for (const remote of remotes) if (isRemote(remote)) held.delete(remote.id);
+}
+
 const ids = new WeakMap<object, number>();
 let lastId = 0;
 
