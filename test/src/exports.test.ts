@@ -124,12 +124,14 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   'holdfast/sync': [
     'acquireLockSync',
     'appendRecordsSync',
+    'publishDirectorySync',
     'readEnvSync',
     'readJsonSync',
     'readTomlSync',
     'readYamlSync',
     'replaceFileSync',
     'synchronousFileSystem',
+    'transactionSync',
     'updateEnvSync',
     'updateFileSync',
     'updateJsonSync',
@@ -201,6 +203,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'writeTree',
   ],
   '@holdfast/write-file-atomic': ['default', 'module.exports'],
+  '@holdfast/atomically': ['readFile', 'readFileSync', 'writeFile', 'writeFileSync'],
   '@holdfast/proper-lockfile': [
     'check',
     'checkSync',

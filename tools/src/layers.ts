@@ -35,6 +35,7 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   objectstore: ['holdfast'],
   crashkit: ['holdfast'],
   'write-file-atomic': ['holdfast'],
+  atomically: ['holdfast', 'write-file-atomic'],
   'proper-lockfile': ['holdfast'],
   cli: [
     'holdfast',
@@ -64,6 +65,7 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
       'packages/objectstore/': 'no part of the core',
       'packages/crashkit/': 'no part of the core',
       'packages/write-file-atomic/': 'no part of the core',
+      'packages/atomically/': 'no part of the core',
       'packages/proper-lockfile/': 'no part of the core',
       'packages/cli/': 'no part of the core',
     },

@@ -19,6 +19,7 @@ const packages = [
   'objectstore',
   'crashkit',
   'write-file-atomic',
+  'atomically',
   'proper-lockfile',
   'cli',
 ];
@@ -40,10 +41,14 @@ import { fromArray, fromGeoTiff, openVrt, renderPreview, verifyVrt, writeTiledVr
 import { EnvironmentManifest } from '@holdfast/metaflow';
 import { ModelDisk } from '@holdfast/crashkit';
 import lockfile from '@holdfast/proper-lockfile';
+import * as atomically from '@holdfast/atomically';
 import writeFileAtomic from '@holdfast/write-file-atomic';
 
 await writeFileAtomic('note.txt', 'first', { mode: 0o600 });
 writeFileAtomic.sync('note.txt', 'second', 'utf8');
+await atomically.writeFile('settings/note.txt', 'third');
+atomically.writeFileSync('settings/note.txt', 'fourth');
+assert.equal(atomically.readFileSync('settings/note.txt', 'utf8'), 'fourth');
 lockfile.lockSync('note.txt')();
 await (await lockfile('note.txt'))();
 await replaceFile('note.txt', 'whole');
@@ -100,9 +105,11 @@ import { fromArray } from '@holdfast/raster';
 import { EnvironmentManifest } from '@holdfast/metaflow';
 import { ModelDisk } from '@holdfast/crashkit';
 import lockfile = require('@holdfast/proper-lockfile');
+import { writeFileSync } from '@holdfast/atomically';
 import writeFileAtomic = require('@holdfast/write-file-atomic');
 
 writeFileAtomic.sync('from-commonjs', 'half', { fsync: false });
+writeFileSync('from-commonjs', 'half', { mode: 0o600 });
 lockfile.lockSync('from-commonjs', { stale: 5000 })();
 replaceFile('from-commonjs', 'whole').then(undefined, (error: unknown) => {
   if (!isHoldfastError(error, 'IO')) throw error;

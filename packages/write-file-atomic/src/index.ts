@@ -10,6 +10,7 @@
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { replaceFile } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import type * as synchronous from 'holdfast/sync';
@@ -75,7 +76,8 @@ function writeFileAtomicSync(path: string, data: Data, options?: Options | strin
 async function write(path: string, data: Data, options: Options): Promise<void> {
   try {
     const fs = fulfilling(nodeFileSystem, wishesOf(options));
-    await replaceFile(path, bytesOf(data, options), { ...settingsOf(options), fs });
+    const content = data instanceof Readable ? data : bytesOf(data, options);
+    await replaceFile(path, content, { ...settingsOf(options), fs });
   } catch (error) {
     throw asGiven(error);
   }

@@ -29,7 +29,10 @@ export interface Options {
   readonly tmpfileCreated?: ((path: string) => unknown) | null | undefined;
 }
 
-/** Strings and bytes; anything else is written as its text, `null` and `undefined` as nothing. */
+/**
+ * Strings, bytes, and (not for `sync`) streams of bytes; anything else is written as its text,
+ * `null` and `undefined` as nothing.
+ */
 export type Data = unknown;
 
 /** Whatever has a text. */

@@ -14,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { dropIn, everywhere, onlyDropIn, peer } from './forms.js';
@@ -147,6 +148,13 @@ onlyDropIn('an error says what is on disk', async (write, at) => {
 onlyDropIn('an array of larger elements is written whole', async (write, at) => {
   await write(`${at}/a`, Uint16Array.of(1, 2));
   assert.equal(statSync(`${at}/a`).size, 4);
+});
+
+/** The peer writes the text of the object. */
+test('dropIn: a stream is written whole', async (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  await dropIn(path, Readable.from([Buffer.from('in '), Buffer.from('pieces')]));
+  assert.equal(readFileSync(path, 'utf8'), 'in pieces');
 });
 
 /**
