@@ -25,7 +25,7 @@ function formsOf({ writeFile, writeFileSync }: Calls): Readonly<Record<string, W
         // It rejects as well.
         made.catch(() => undefined);
       }),
-    sync: async (path, data, options) => writeFileSync(path, data as string, options as object),
+    sync: async (path, data, options) => writeFileSync(path, data as string, options),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The types for programs in CommonJS; those of ES modules are made of the sources. */
-import type { Readable } from 'node:stream';
-
-type Encoding = BufferEncoding;
+type Encoding = string;
+/** A stream of Node. */
+type Readable = AsyncIterable<unknown>;
 type Data = string | Uint8Array | undefined;
 type Disposer = () => void;
 type Callback = (error?: unknown) => unknown;

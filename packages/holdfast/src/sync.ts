@@ -499,7 +499,7 @@ function synchronousTransaction(tx: Transaction): SynchronousTransaction {
       path: string,
       updater:
         ((content: string) => FileContent | void) | ((content: Buffer) => FileContent | void),
-      options: TransactionUpdateOptions = {},
+      options?: TransactionUpdateOptions,
     ) => {
       const own = notAsync('tx.updateFile', path, updater as FileUpdater<string>);
       given(tx.updateFile(path, own, options as { encoding: 'utf8' }));

@@ -33,7 +33,7 @@ import { errnoOf, HoldfastError } from '../errors.js';
 import { filesystemOf } from '../os/filesystem.js';
 import { freshenNames } from '../os/freshen.js';
 import type { FileStat, Fs } from '../os/fs.js';
-import { closeQuietly, isSameFile, lookAt, pathIn } from '../os/handles.js';
+import { isSameFile, lookAt, pathIn } from '../os/handles.js';
 import { basename } from '../os/paths.js';
 import { pause } from '../os/pause.js';
 import {

@@ -300,8 +300,7 @@ function dyingAtRename(number: number): Fs {
 
 /** All that lies below a directory, but for lock files. */
 function namesBelow(at: string): readonly string[] {
-  const names = readdirSync(at, { recursive: true, encoding: 'utf8' });
-  return names
+  return readdirSync(at, { recursive: true, encoding: 'utf8' })
     .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => !name.endsWith('.lock'))
     .toSorted();
@@ -375,7 +374,7 @@ function ignoring(work: () => Promise<unknown>): void {
 }
 
 inBothForms('a run that failed is resumed', async (calls, at) => {
-  const failing = calls.publishDirectory(
+  const failed = calls.publishDirectory(
     `${at}/out`,
     (stage) => {
       void stage.write('a', 'kept');
@@ -383,7 +382,7 @@ inBothForms('a run that failed is resumed', async (calls, at) => {
     },
     { resume: true },
   );
-  await assert.rejects(failing, { code: 'UPDATER_FAILED' });
+  await assert.rejects(failed, { code: 'UPDATER_FAILED' });
   const { value } = await calls.publishDirectory(
     `${at}/out`,
     (stage) => {
@@ -434,11 +433,11 @@ inBothForms('a transaction of which something fails changes nothing', async (cal
     [(tx) => tx.publishDirectory('tree', thrown), { code: 'UPDATER_FAILED' }],
   ];
   for (const [also, error] of all) {
-    const failing = calls.transaction(at, (tx) => {
+    const failed = calls.transaction(at, (tx) => {
       void tx.replaceFile('a', 'new');
       return also(tx);
     });
-    await assert.rejects(failing, error);
+    await assert.rejects(failed, error);
     assert.equal(readFileSync(`${at}/a`, 'utf8'), 'old');
     assert.deepEqual(namesBelow(at), ['a']);
   }
