@@ -203,6 +203,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'writeTree',
   ],
   '@holdfast/write-file-atomic': ['default', 'module.exports'],
+  '@holdfast/lowdb': ['JSONFile', 'JSONFileSync', 'TextFile', 'TextFileSync'],
   '@holdfast/atomically': ['readFile', 'readFileSync', 'writeFile', 'writeFileSync'],
   '@holdfast/proper-lockfile': [
     'check',

@@ -36,6 +36,7 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   crashkit: ['holdfast'],
   'write-file-atomic': ['holdfast'],
   atomically: ['holdfast', 'write-file-atomic'],
+  lowdb: ['holdfast', 'write-file-atomic'],
   'proper-lockfile': ['holdfast'],
   cli: [
     'holdfast',
@@ -66,6 +67,7 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
       'packages/crashkit/': 'no part of the core',
       'packages/write-file-atomic/': 'no part of the core',
       'packages/atomically/': 'no part of the core',
+      'packages/lowdb/': 'no part of the core',
       'packages/proper-lockfile/': 'no part of the core',
       'packages/cli/': 'no part of the core',
     },

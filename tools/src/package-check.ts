@@ -20,6 +20,7 @@ const packages = [
   'crashkit',
   'write-file-atomic',
   'atomically',
+  'lowdb',
   'proper-lockfile',
   'cli',
 ];
