@@ -19,6 +19,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'listOrphans',
     'listPrevious',
     'lockEnvironment',
+    'mayTryPartAgain',
     'probe',
     'publishDirectory',
     'readEnv',
@@ -174,6 +175,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'updateFile',
     'updateJson',
   ],
+  '@holdfast/bullmq': ['addMosaicFlow', 'mosaicProcessor', 'mosaicWorker', 'retryMosaic'],
   '@holdfast/crashkit': [
     'ModelDisk',
     'Random',

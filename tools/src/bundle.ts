@@ -22,7 +22,7 @@ const coreModules = new URL('../../packages/holdfast/dist/index.js', import.meta
 const { publishDirectory } = (await import(coreModules)) as typeof import('holdfast');
 
 /** Those whose types a program in CommonJS finds too. */
-const typed = ['holdfast', 'raster', 'metaflow', 'objectstore', 'crashkit'];
+const typed = ['holdfast', 'raster', 'metaflow', 'objectstore', 'bullmq', 'crashkit'];
 
 /** The files of one directory, by their paths in it. */
 type Files = ReadonlyMap<string, Uint8Array>;

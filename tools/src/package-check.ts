@@ -17,6 +17,7 @@ const packages = [
   'raster',
   'metaflow',
   'objectstore',
+  'bullmq',
   'crashkit',
   'write-file-atomic',
   'atomically',

@@ -3,23 +3,11 @@
  * for each error, which Kubernetes (podFailurePolicy), Slurm (--requeue by a wrapper) and GNU
  * parallel (--retries) can act on.
  */
-import { type ErrorCode, isHoldfastError } from 'holdfast';
+import { type ErrorCode, isHoldfastError, mayTryPartAgain } from 'holdfast';
 import { reportError } from './report-error.js';
 
 const MAY_BE_TRIED_AGAIN = 1;
 const NOT_AGAIN = 3;
-
-/** What may go well the next time. */
-const passing: ReadonlySet<ErrorCode> = new Set([
-  'NO_SPACE',
-  'IO',
-  'SYNC_FAILED',
-  'LOCK_TIMEOUT',
-  'LOCK_LOST',
-  'TARGET_IN_USE',
-  'TARGET_CHANGED',
-  'UPDATER_FAILED',
-]);
 
 /** As they are everywhere. */
 const asEverywhere: ReadonlySet<ErrorCode> = new Set([
@@ -34,7 +22,7 @@ export async function partStatus(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     const status = reportError(error);
-    if (!isHoldfastError(error) || passing.has(error.code)) process.exitCode = MAY_BE_TRIED_AGAIN;
-    else process.exitCode = asEverywhere.has(error.code) ? status : NOT_AGAIN;
+    if (isHoldfastError(error) && asEverywhere.has(error.code)) process.exitCode = status;
+    else process.exitCode = mayTryPartAgain(error) ? MAY_BE_TRIED_AGAIN : NOT_AGAIN;
   }
 }

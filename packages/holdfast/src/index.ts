@@ -13,6 +13,7 @@ export type { Stage, StageWriteOptions } from './directory/stage.js';
 export type { FillOptions, PublishProgress } from './directory/prepare-tree.js';
 export type { BeginPartsOptions, BegunParts } from './parts/begin-parts.js';
 export type { CommitPartsOptions, CommittedParts, PublishParts } from './parts/commit-parts.js';
+export { mayTryPartAgain } from './parts/may-try-again.js';
 export type { PartEntry, PartRecord } from './parts/part-record.js';
 export type { PublishedParts } from './parts/publish-parts.js';
 export type { PartsPublishing, SessionFacts } from './parts/session-place.js';
