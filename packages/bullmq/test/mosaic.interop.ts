@@ -1,7 +1,7 @@
 /** Mosaics made by workers in processes of their own, on a real Redis. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -54,18 +54,24 @@ async function begun(
     overviews: 'auto',
     note: note as unknown as JsonValue,
   });
-  const queue = new Queue('holdfast', { connection });
-  const events = new QueueEvents('holdfast', { connection });
-  // What it says while Redis is away.
-  queue.on('error', () => undefined);
-  events.on('error', () => undefined);
-  t.after(async () => {
-    await events.close();
-    await queue.close();
-  });
-  await events.waitUntilReady();
+  const { queue, events } = await queueOf(redis);
   const options = { connection, attempts: 3, backoffMs: 1 };
   return { redis, mosaic: { ...session, path }, trouble: note, options, queue, events };
+}
+
+async function queueOf({ connection, beforeEnd }: RedisServer): Promise<{
+  readonly queue: Queue;
+  readonly events: QueueEvents;
+}> {
+  const queue = new Queue('holdfast', { connection });
+  const events = new QueueEvents('holdfast', { connection });
+  for (const each of [queue, events] as (EventEmitter & { close(): Promise<void> })[]) {
+    // What it says while Redis is away.
+    each.on('error', () => undefined);
+    beforeEnd(() => each.close());
+  }
+  await events.waitUntilReady();
+  return { queue, events };
 }
 
 interface WorkerSetup {
@@ -75,13 +81,12 @@ interface WorkerSetup {
 
 /** A worker in a process of its own, once it works. */
 async function startWorker(
-  t: TestContext,
-  { connection }: RedisServer,
+  { connection, beforeEnd }: RedisServer,
   { processor = troubled, lockDuration = 30_000 }: WorkerSetup = {},
 ): Promise<ChildProcess> {
   const program = fileURLToPath(new URL('./worker.js', import.meta.url));
   const worker = fork(program, [JSON.stringify(connection), processor, `${lockDuration}`]);
-  t.after(() => killed(worker));
+  beforeEnd(() => killed(worker));
   assert.deepEqual(await once(worker, 'message'), ['works', undefined]);
   return worker;
 }
@@ -93,9 +98,9 @@ async function killed(worker: ChildProcess): Promise<void> {
   await exit;
 }
 
-function redisClient(t: TestContext, { connection }: RedisServer): Redis {
+function redisClient({ connection, beforeEnd }: RedisServer): Redis {
   const client = new Redis(connection);
-  t.after(() => client.disconnect());
+  beforeEnd(() => client.disconnect());
   return client;
 }
 
@@ -132,7 +137,7 @@ test('two workers make a mosaic whose flow was added twice, and it is the one of
   const { redis, mosaic, trouble, options, queue, events } = await begun(t, {});
   const commit = await addMosaicFlow(mosaic, options);
   assert.equal(await addMosaicFlow(mosaic, options), commit);
-  await Promise.all([startWorker(t, redis), startWorker(t, redis)]);
+  await Promise.all([startWorker(redis), startWorker(redis)]);
   const written = await committed(queue, events, commit);
   assert.equal(written.tileCount, 4);
   assert.equal(readCount(trouble), 1);
@@ -152,13 +157,8 @@ test('without a processor the note is the path of a GeoTIFF', async (t) => {
   await source.close?.();
   const { connection } = redis;
   const commit = await addMosaicFlow({ ...session, path }, { connection });
-  await startWorker(t, redis, { processor: '' });
-  const queue = new Queue('holdfast', { connection });
-  const events = new QueueEvents('holdfast', { connection });
-  t.after(async () => {
-    await events.close();
-    await queue.close();
-  });
+  await startWorker(redis, { processor: '' });
+  const { queue, events } = await queueOf(redis);
   await committed(queue, events, commit);
   assert.deepEqual((await verifyVrt(path, { deep: true })).problems, []);
 });
@@ -168,11 +168,11 @@ test('a part that loses its worker three times is made by the fourth, and none o
   const commit = await addMosaicFlow(mosaic, options);
   const lockDuration = 1000;
   for (let killed = 0; killed < 3; killed += 1) {
-    const worker = await startWorker(t, redis, { lockDuration });
+    const worker = await startWorker(redis, { lockDuration });
     if (worker.signalCode === null) await once(worker, 'exit');
     assert.equal(worker.signalCode, 'SIGKILL');
   }
-  await startWorker(t, redis, { lockDuration });
+  await startWorker(redis, { lockDuration });
   await committed(queue, events, commit);
   assert.equal(readCount(trouble), 4);
   await assertWhole(t, trouble);
@@ -183,7 +183,7 @@ test('a part that failed for good fails the commit, and a retry of the mosaic br
     failsUntilMended: true,
   });
   const commit = await addMosaicFlow(mosaic, options);
-  const worker = await startWorker(t, redis);
+  const worker = await startWorker(redis);
   await assert.rejects(committed(queue, events, commit), /part-3/u);
   assert.equal(readCount(trouble), 3);
   assert.equal(existsSync(mosaic.path), false);
@@ -200,8 +200,8 @@ test('a part that keeps its thread busy for longer than a lock lasts is given to
   });
   const commit = await addMosaicFlow(mosaic, options);
   const lockDuration = 3000;
-  await Promise.all([1, 2].map(() => startWorker(t, redis, { lockDuration })));
-  const client = redisClient(t, redis);
+  await Promise.all([1, 2].map(() => startWorker(redis, { lockDuration })));
+  const client = redisClient(redis);
   // Until the lock has been renewed more often than it lasts without.
   const key = `bull:holdfast:${mosaic.id}-part-3:lock`;
   for (let renewed = 0, before = -2; renewed < 3;) {
@@ -219,7 +219,7 @@ test('parts of a session that was abandoned fail at their first attempt', async 
   const { redis, mosaic, options, queue, events } = await begun(t, {});
   const commit = await addMosaicFlow(mosaic, options);
   await abandonMosaic(mosaic.path, mosaic.id);
-  await startWorker(t, redis);
+  await startWorker(redis);
   await assert.rejects(committed(queue, events, commit));
   const job = await queue.getJob(`${mosaic.id}-part-0`);
   await assert.rejects(job!.waitUntilFinished(events), /SESSION_GONE/u);
@@ -234,7 +234,7 @@ test('a Redis that lost everything is given the flow again, and what was done is
     failsUntilMended: true,
   });
   const commit = await addMosaicFlow(mosaic, options);
-  const worker = await startWorker(t, redis);
+  const worker = await startWorker(redis);
   await assert.rejects(committed(queue, events, commit));
   await killed(worker);
   const parts = join(trouble.folder, `.dem.vrt.session-${mosaic.id}`, 'parts');
@@ -245,7 +245,7 @@ test('a Redis that lost everything is given the flow again, and what was done is
   writeFileSync(join(trouble.folder, 'mended'), '');
   assert.equal(await queue.getJob(commit), undefined);
   await addMosaicFlow(mosaic, options);
-  await startWorker(t, redis);
+  await startWorker(redis);
   await committed(queue, events, commit);
   for (const part of [0, 1, 2]) {
     const { returnvalue } = (await queue.getJob(`${mosaic.id}-part-${part}`))!;
@@ -259,8 +259,10 @@ test('a tile that is damaged before the commit is named by it, and made again by
     isBusyUntilReleased: true,
   });
   const commit = await addMosaicFlow(mosaic, options);
-  await startWorker(t, redis);
-  const jobs = await Promise.all([0, 1, 2].map((part) => queue.getJob(`${mosaic.id}-part-${part}`)));
+  await startWorker(redis);
+  const jobs = await Promise.all(
+    [0, 1, 2].map((part) => queue.getJob(`${mosaic.id}-part-${part}`)),
+  );
   await Promise.all(jobs.map((job) => job!.waitUntilFinished(events)));
   const attempts = join(trouble.folder, `.dem.vrt.session-${mosaic.id}`, 'attempts');
   const [attempt = ''] = readdirSync(attempts).filter((name) => name.startsWith('1-'));
@@ -277,9 +279,8 @@ test('a tile that is damaged before the commit is named by it, and made again by
 test('10,000 parts take less than 20 MB of Redis', async (t) => {
   const redis = await startRedis(t);
   const { connection } = redis;
-  const queue = new Queue('holdfast', { connection });
-  t.after(() => queue.close());
-  const client = redisClient(t, redis);
+  const { queue } = await queueOf(redis);
+  const client = redisClient(redis);
   const used = async (): Promise<number> =>
     Number(/used_memory_dataset:(\d+)/u.exec(await client.info('memory'))?.[1]);
   const before = await used();

@@ -12,6 +12,8 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again, at the same port. */
   start(): Promise<void>;
+  /** Does something when the test ends, while it still runs; what was said last goes first. */
+  beforeEnd(work: () => unknown): void;
 }
 
 /** Starts Redis, until the test ends. */
@@ -24,7 +26,15 @@ export async function startRedis(t: TestContext): Promise<RedisServer> {
     child.kill('SIGKILL');
     await ended;
   };
-  t.after(kill);
+  const endings: (() => unknown)[] = [];
+  const beforeEnd = (work: () => unknown): void => void endings.unshift(work);
+  t.after(async () => {
+    try {
+      for (const end of endings) await end();
+    } finally {
+      await kill();
+    }
+  });
   const startAt = async (port: number): Promise<boolean> => {
     const listen = ['--bind', '127.0.0.1', '--port', `${port}`];
     const forget = ['--save', '', '--appendonly', 'no', '--dir', folder];
@@ -44,7 +54,7 @@ export async function startRedis(t: TestContext): Promise<RedisServer> {
     const start = async (): Promise<void> => {
       if (!(await startAt(port))) throw new Error(`Redis did not start again at port ${port}`);
     };
-    return { connection: { host: '127.0.0.1', port }, kill, start };
+    return { connection: { host: '127.0.0.1', port }, kill, start, beforeEnd };
   }
   throw new Error('Redis did not start at ten ports');
 }
