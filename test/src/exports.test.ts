@@ -157,6 +157,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'joinMosaic',
     'joinSources',
     'mend',
+    'mosaicProgress',
     'openVrt',
     'overviewMethods',
     'recoverVrt',

@@ -72,7 +72,8 @@ export class ProgressBar {
   }
 }
 
-function duration(seconds: number): string {
+/** A time that is left, in words. */
+export function duration(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

@@ -10,6 +10,6 @@ export { indexTiles } from './tile-index/index-tiles.js';
 export { openVrt } from './read/open-vrt.js';
 export { renderPreview } from './preview/preview.js';
 export { addOverviews } from './write/add-overviews.js';
-export { abandonMosaic, beginMosaic, joinMosaic } from './write/mosaic-parts.js';
+export { abandonMosaic, beginMosaic, joinMosaic, mosaicProgress } from './write/mosaic-parts.js';
 export { recoverVrt } from './write/recover-vrt.js';
 export { verifyVrt } from './verify/verify-vrt.js';

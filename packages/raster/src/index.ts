@@ -78,8 +78,10 @@ export type {
   JoinMosaicOptions,
   MosaicCallOptions,
   MosaicPartsOptions,
+  MosaicProgress,
   MosaicSession,
   MosaicSource,
+  TileState,
 } from './write/mosaic-parts.js';
 export type { WrittenMosaic } from './write/write-mosaic.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
@@ -100,6 +102,9 @@ export const beginMosaic: typeof import('./write/mosaic-parts.js').beginMosaic =
   (await import('./write/mosaic-parts.js')).beginMosaic(...args);
 export const joinMosaic: typeof import('./write/mosaic-parts.js').joinMosaic = async (...args) =>
   (await import('./write/mosaic-parts.js')).joinMosaic(...args);
+export const mosaicProgress: typeof import('./write/mosaic-parts.js').mosaicProgress = async (
+  ...args
+) => (await import('./write/mosaic-parts.js')).mosaicProgress(...args);
 export const abandonMosaic: typeof import('./write/mosaic-parts.js').abandonMosaic = async (
   ...args
 ) => (await import('./write/mosaic-parts.js')).abandonMosaic(...args);

@@ -6,15 +6,18 @@ import {
   abandonMosaic,
   beginMosaic,
   joinMosaic,
+  mosaicProgress,
   type MosaicPartsOptions,
   type MosaicSession,
   type RasterSource,
 } from '@holdfast/raster';
-import type { Command } from 'commander';
-import { joinParts, type JsonValue } from 'holdfast';
+import { type Command, Option } from 'commander';
+import { errorCodes, joinParts, type JsonValue } from 'holdfast';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { positiveNumber, wholeNumber, withTimeout } from '../flags.js';
 import { interruptible } from '../interrupt.js';
+import { MosaicView, watchMosaic } from '../mosaic-view.js';
 import { jsonOf, print, shown, type Shown } from '../outputs.js';
 import { partStatus } from '../part-status.js';
 import { PART_STATUSES, progressLine } from './parts.js';
@@ -22,6 +25,13 @@ import { PART_STATUSES, progressLine } from './parts.js';
 interface TimeFlag {
   /** In seconds. */
   readonly timeout?: number;
+}
+
+interface ProgressFlags {
+  readonly json?: true;
+  readonly watch?: true;
+  /** In seconds. */
+  readonly interval?: number;
 }
 
 interface WorkFlags {
@@ -192,22 +202,46 @@ function addProgress(raster: Command): void {
   raster
     .command('progress')
     .description(
-      'Print how many parts of a mosaic are done, by a look at the directory of the session',
+      'Print how many parts of a mosaic are done, by a look at the directory of the session.\n\n' +
+        'With --watch it goes on to look: on a terminal it draws the grid of tiles (█ done, ▒ begun or in part, · missing), elsewhere it prints ' +
+        'a line whenever more is done. It ends by itself once all parts are done, or the session is gone.',
     )
     .argument('<output>', 'the index, as it was given to begin')
     .argument('<id>', 'the session')
+    .addOption(new Option('--watch', 'look again and again').conflicts('json'))
+    .option('--interval <s>', 'with --watch: seconds between two looks (1)', positiveNumber)
     .option('--json', 'print which parts, as JSON')
     .addHelpText(
       'after',
       examples(`
-  holdfast raster progress dem.vrt $id`),
+  holdfast raster progress dem.vrt $id
+  holdfast raster progress dem.vrt $id --watch`),
     )
-    .action((output: string, id: string, flags: { readonly json?: true }) =>
+    .action((output: string, id: string, flags: ProgressFlags) =>
       partStatus(async () => {
+        if (flags.watch) {
+          await watch(output, id, flags);
+          return;
+        }
         const progress = await (await joinParts(output, id)).progress();
         print(flags.json ? jsonOf(progress, 2) : progressLine(progress));
       }),
     );
+}
+
+async function watch(output: string, id: string, { interval = 1 }: ProgressFlags): Promise<void> {
+  const isDone = await interruptible((signal) =>
+    watchMosaic({
+      look: () => mosaicProgress(output, id),
+      view: new MosaicView(process.stdout),
+      pause: () =>
+        sleep(interval * 1000, true, { signal }).catch((error: unknown) => {
+          if (signal.aborted) return false;
+          throw error;
+        }),
+    }),
+  );
+  if (!isDone) process.exitCode = errorCodes.ABORTED.exitCode;
 }
 
 function addAbandon(raster: Command): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -69,4 +70,48 @@ test('an input that changed since, and a session that is gone, are not to be tri
   assert.equal(raster('part', output, id, '0').status, 3);
   assert.equal(existsSync(output), false);
   assert.ok(readdirSync(directory).every((name) => !name.includes('session')));
+});
+
+/** `raster progress --watch` as a process, and what it has printed so far. */
+function watching(
+  t: TestContext,
+  ...args: string[]
+): ChildProcess & { readonly printed: string[] } {
+  const child = spawn(process.execPath, [bin, 'raster', 'progress', ...args, '--watch'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const printed: string[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => printed.push(...chunk.toString().match(/.+/gu)!));
+  return Object.assign(child, { printed });
+}
+
+test('progress that is watched tells each part, and ends by itself when all are done', async (t) => {
+  const { path, output } = await input(t);
+  const id = raster('begin', path, output, '--parts', '2', '--tile-size', '32').stdout.trim();
+  const child = watching(t, output, id);
+  await once(child.stdout!, 'data');
+  assert.deepEqual(child.printed, ['open: 0 of 2 parts done, 0 more begun, 0/4 tiles']);
+  const exit = once(child, 'close');
+  for (const part of ['0', '1']) raster('part', output, id, part, '--threads', '0');
+  assert.deepEqual(await exit, [0, null]);
+  assert.match(child.printed.at(-1) ?? '', /^open: 2 of 2 parts done, 0 more begun, 4\/4 tiles/u);
+  assert.equal(raster('commit', output, id).status, 0);
+  const after = raster('progress', output, id, '--watch');
+  assert.deepEqual([after.status, after.stdout.split(':')[0]], [0, 'committed']);
+});
+
+test('progress that is watched ends with 3 when the session is gone, and with 130 at SIGINT', async (t) => {
+  const { path, output } = await input(t);
+  const id = raster('begin', path, output, '--parts', '2').stdout.trim();
+  const interrupted = watching(t, output, id, '--interval', '1000');
+  await once(interrupted.stdout!, 'data');
+  const interruptedExit = once(interrupted, 'close');
+  interrupted.kill('SIGINT');
+  assert.deepEqual(await interruptedExit, [130, null]);
+  const gone = watching(t, output, id);
+  await once(gone.stdout!, 'data');
+  const goneExit = once(gone, 'close');
+  assert.equal(raster('abandon', output, id).status, 0);
+  assert.deepEqual(await goneExit, [3, null]);
 });

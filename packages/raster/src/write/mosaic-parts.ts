@@ -31,8 +31,7 @@ import { checkOptions, invalidArgument } from 'holdfast/options';
 import { closeQuietly, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
-import type { Cell } from '../source/grid.js';
-import { cells } from '../source/grid.js';
+import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { readOwnText } from './file-digest.js';
 import { fillPart, isIndexOf, tileError, type TileFailure, type TileStore } from './fill-stage.js';
@@ -134,6 +133,17 @@ export interface MosaicSession {
   ): Promise<WrittenMosaic>;
 }
 
+/** What is known of a tile, by its part. */
+export type TileState = 'done' | 'begun' | 'missing';
+
+/** How far a mosaic has come. */
+export interface MosaicProgress extends PartsProgress {
+  readonly rowCount: number;
+  readonly columnCount: number;
+  /** Of each tile, row by row, whether its part is done, begun, or neither. */
+  readonly tiles: readonly TileState[];
+}
+
 /** The source, or what opens it when it is told the note of the session. */
 export type MosaicSource = RasterSource | ((note: JsonValue) => Promise<RasterSource>);
 
@@ -142,6 +152,8 @@ interface MosaicJob extends Job {
   readonly made: 'mosaic';
   readonly given: MosaicPartsOptions;
   readonly note: JsonValue;
+  readonly rowCount: number;
+  readonly columnCount: number;
 }
 
 /**
@@ -162,7 +174,8 @@ export async function beginMosaic(
 ): Promise<BegunMosaic> {
   const { partCount, note = null, timeoutMs, signal, fs = nodeFileSystem, ...given } = options;
   const plan = planOf(path, source, given, { fs });
-  const job = { made: 'mosaic', given, note, ...(await jobOf(plan)) };
+  const shape = { rowCount: rowCount(plan.grid), columnCount: columnCount(plan.grid) };
+  const job = { made: 'mosaic', given, note, ...shape, ...(await jobOf(plan)) };
   const begun = await beginParts(path, {
     partCount,
     job: asJson(job),
@@ -216,6 +229,31 @@ export async function joinMosaic(
         return asWritten(await session.commitWith(commit, { signal, verify, timeoutMs }));
       }),
   };
+}
+
+/**
+ * How far the session of a mosaic has come, by a look at its directory alone: needs no source.
+ *
+ * @param path - the index, as `beginMosaic` was given it
+ * @param id - what `beginMosaic` gave
+ * @throws HoldfastError SESSION_GONE; UNSUPPORTED_TARGET for the session of a directory;
+ *   INVALID_ARGUMENT
+ */
+export async function mosaicProgress(
+  path: string,
+  id: string,
+  options: Pick<JoinMosaicOptions, 'fs'> = {},
+): Promise<MosaicProgress> {
+  checkOptions('mosaicProgress', options, ['fs']);
+  const session = await joinParts(path, id, options);
+  const { rowCount, columnCount } = mosaicJobIn(session, path);
+  const progress = await session.progress();
+  const tiles = Array<TileState>(rowCount * columnCount).fill('missing');
+  for (const state of ['done', 'begun'] as const) {
+    for (const part of progress[state])
+      tiles.fill(state, ...tilesOf(part, session.partCount, tiles.length));
+  }
+  return { ...progress, rowCount, columnCount, tiles };
 }
 
 /**
@@ -327,15 +365,19 @@ async function writeTilesOf(
 }
 
 function* cellsOf(plan: MosaicPlan, part: number, partCount: number): Generator<Cell> {
-  const [from, to] = [part, part + 1].map((each) =>
-    Math.floor((each * plan.tileCount) / partCount),
-  );
+  const [from, to] = tilesOf(part, partCount, plan.tileCount);
   let index = 0;
   for (const cell of cells(plan.grid)) {
-    if (index >= (to ?? 0)) return;
-    if (index >= (from ?? 0)) yield cell;
+    if (index >= to) return;
+    if (index >= from) yield cell;
     index += 1;
   }
+}
+
+/** The tiles of a part: from the first one to that before the last number. */
+function tilesOf(part: number, partCount: number, tileCount: number): [from: number, to: number] {
+  const first = (each: number): number => Math.floor((each * tileCount) / partCount);
+  return [first(part), first(part + 1)];
 }
 
 async function publish(

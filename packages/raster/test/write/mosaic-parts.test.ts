@@ -13,6 +13,8 @@ import {
   fromArray,
   joinMosaic,
   type MosaicPartsOptions,
+  mosaicProgress,
+  type MosaicProgress,
   openVrt,
   type RasterSource,
   verifyVrt,
@@ -210,4 +212,35 @@ test('the note of a session opens the source of those who join', async (t) => {
   await session.writePart(0);
   assert.ok((await session.commit()).tileCount > 0);
   assert.equal((await joinParts(path, id)).partCount, 1);
+});
+
+test('how far a mosaic has come is told of each tile, by its directory alone', async (t) => {
+  const { path, id } = await begun(t, 5);
+  const session = await joined(path, id);
+  await session.writePart(1);
+  let during: MosaicProgress | undefined;
+  const under = await joinMosaic(
+    path,
+    id,
+    {
+      ...source(),
+      read: async (...asked) => {
+        during ??= await mosaicProgress(path, id);
+        return source().read(...asked);
+      },
+    },
+    { threads: 0 },
+  );
+  await under.writePart(4);
+  const { rowCount, columnCount, tiles, state } = during!;
+  assert.deepEqual([rowCount, columnCount, state], [4, 7, 'open']);
+  // 28 tiles in five parts: they begin at 0, 5, 11, 16 and 22.
+  const letters = tiles.map((tile) => tile[0]).join('');
+  assert.equal(letters, 'mmmmmddddddmmmmmmmmmmmbbbbbb');
+  for (const part of [0, 2, 3]) await session.writePart(part);
+  await session.commit();
+  const after = await mosaicProgress(path, id);
+  assert.equal(after.state, 'committed');
+  assert.ok(after.tiles.every((tile) => tile === 'done'));
+  await assert.rejects(mosaicProgress(path, 'f'.repeat(20)), failsWith('SESSION_GONE'));
 });
