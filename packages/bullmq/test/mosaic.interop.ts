@@ -23,7 +23,7 @@ import {
 } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { Queue, QueueEvents } from 'bullmq';
-import { isHoldfastError, type JsonValue } from 'holdfast';
+import { isHoldfastError } from 'holdfast';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from './redis.js';
 import { readCount, type Trouble, troubledSource, wholeSource } from './troubled-processor.js';
@@ -52,7 +52,7 @@ async function begun(
     partCount: PART_COUNT,
     tileSizePx: 32,
     overviews: 'auto',
-    note: note as unknown as JsonValue,
+    note,
   });
   const { queue, events } = await queueOf(redis);
   const options = { connection, attempts: 3, backoffMs: 1 };
@@ -167,7 +167,7 @@ test('a part that loses its worker three times is made by the fourth, and none o
   const { redis, mosaic, trouble, options, queue, events } = await begun(t, { kills: 3 });
   const commit = await addMosaicFlow(mosaic, options);
   const lockDuration = 1000;
-  for (let killed = 0; killed < 3; killed += 1) {
+  for (let lives = 0; lives < 3; lives += 1) {
     const worker = await startWorker(redis, { lockDuration });
     if (worker.signalCode === null) await once(worker, 'exit');
     assert.equal(worker.signalCode, 'SIGKILL');

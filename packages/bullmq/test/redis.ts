@@ -9,11 +9,11 @@ import { temporaryDirectory } from '@holdfast/tools/testing';
 export interface RedisServer {
   readonly connection: { readonly host: string; readonly port: number };
   /** Ends it, and all that it knew. */
-  kill(): Promise<void>;
+  readonly kill: () => Promise<void>;
   /** Starts it again, at the same port. */
-  start(): Promise<void>;
+  readonly start: () => Promise<void>;
   /** Does something when the test ends, while it still runs; what was said last goes first. */
-  beforeEnd(work: () => unknown): void;
+  readonly beforeEnd: (work: () => unknown) => void;
 }
 
 /** Starts Redis, until the test ends. */

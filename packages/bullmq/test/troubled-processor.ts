@@ -54,7 +54,8 @@ async function suffer(trouble: Trouble): Promise<void> {
     process.kill(process.pid, 'SIGKILL');
   }
   if (failsUntilMended && !existsSync(join(folder, 'mended'))) throw new Error('it is broken');
-  while (isBusyUntilReleased && !existsSync(join(folder, 'released'))) {
+  const isReleased = (): boolean => !isBusyUntilReleased || existsSync(join(folder, 'released'));
+  while (!isReleased()) {
     // The event loop of this process does not turn meanwhile.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
   }

@@ -5,7 +5,7 @@
 import type { MosaicProgress, TileState } from '@holdfast/raster';
 import { duration } from './progress-bar.js';
 
-/** Where a mosaic is shown; `process.stdout` is one. */
+/** Where a mosaic is shown; `process.stdout` is one. A terminal that knows no size says 0. */
 interface ViewStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -60,7 +60,7 @@ export class MosaicView {
 
   /** One sign a tile, or for a block of tiles where there are more than the terminal has room for. */
   #grid({ rowCount, columnCount, tiles }: MosaicProgress): string[] {
-    const rowsInSign = Math.ceil(rowCount / Math.max(1, (this.#stream.rows ?? 24) - OTHER_LINES));
+    const rowsInSign = Math.ceil(rowCount / Math.max(1, (this.#stream.rows || 24) - OTHER_LINES));
     const columnsInSign = Math.ceil(columnCount / this.#width());
     const lineOf = (row: number): string => {
       const columns = steps(columnCount, columnsInSign);
@@ -92,7 +92,7 @@ export class MosaicView {
   }
 
   #width(): number {
-    return Math.max(1, (this.#stream.columns ?? 80) - 1);
+    return Math.max(1, (this.#stream.columns || 80) - 1);
   }
 }
 

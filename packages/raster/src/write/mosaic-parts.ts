@@ -246,14 +246,14 @@ export async function mosaicProgress(
 ): Promise<MosaicProgress> {
   checkOptions('mosaicProgress', options, ['fs']);
   const session = await joinParts(path, id, options);
-  const { rowCount, columnCount } = mosaicJobIn(session, path);
+  const grid = mosaicJobIn(session, path);
   const progress = await session.progress();
-  const tiles = Array<TileState>(rowCount * columnCount).fill('missing');
+  const tiles = Array<TileState>(grid.rowCount * grid.columnCount).fill('missing');
   for (const state of ['done', 'begun'] as const) {
     for (const part of progress[state])
       tiles.fill(state, ...tilesOf(part, session.partCount, tiles.length));
   }
-  return { ...progress, rowCount, columnCount, tiles };
+  return { ...progress, rowCount: grid.rowCount, columnCount: grid.columnCount, tiles };
 }
 
 /**
