@@ -19,6 +19,7 @@ import { type LockFlags, otherLockerOptions, wholeNumber, withOtherLockerFlags }
 import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
 import { inOwnWords, messageInOwnWords } from '../own-words.js';
 import { CommandFailed, runCommand } from '../run-command.js';
+import { isInStore, loadStores, withStoreFlags, type StoreFlags } from '../store-flags.js';
 
 interface PublishFlags extends Omit<LockFlags, 'lockFile'> {
   readonly replace?: true;
@@ -37,10 +38,7 @@ interface OrphansFlags {
   readonly json?: true;
 }
 
-interface DoctorFlags {
-  readonly endpoint?: string;
-  readonly region?: string;
-  readonly allowHttp?: true;
+interface DoctorFlags extends StoreFlags {
   readonly json?: true;
 }
 
@@ -171,8 +169,7 @@ function sweptLine({ path, action, movedTo, owner, error }: SweptOrphan): Shown 
 }
 
 function addDoctor(program: Command): void {
-  program
-    .command('doctor')
+  withStoreFlags(program.command('doctor'))
     .description(
       'Try in a directory what Holdfast needs, and print which of its guarantees hold there; or race an object store, and ' +
         'print whether it loses updates.\n\n' +
@@ -181,12 +178,6 @@ function addDoctor(program: Command): void {
     .argument(
       '<place>',
       'the directory to try; a scratch directory is made in it and removed. Or s3://bucket/key, beside which objects are',
-    )
-    .option('--endpoint <url>', 'of a store: where it is; by default as AWS_ENDPOINT_URL_S3 says')
-    .option('--region <name>', 'of a store: its region; by default as AWS_REGION says')
-    .option(
-      '--allow-http',
-      'of a store: the endpoint may be http:, which everybody on the way reads',
     )
     .option('--json', 'print the report as JSON')
     .addHelpText(
@@ -197,12 +188,8 @@ Examples:
   holdfast doctor . --json
   holdfast doctor s3://bucket/state.json --region eu-central-1`,
     )
-    .action(async (directory: string, flags: DoctorFlags) => {
-      if (directory.startsWith('s3://')) return doctorOfStore(directory, flags);
-      const { json: _, ...ofStore } = flags;
-      const [wrong] = Object.keys(ofStore);
-      if (wrong !== undefined)
-        throw invalidArgument('doctor', `the option ${wrong} is for s3:// alone`, directory);
+    .action(async (directory: string, flags: DoctorFlags, doctor: Command) => {
+      if (isInStore(directory, doctor, ['--json'])) return doctorOfStore(directory, flags);
       const report = inWords(await probe(directory));
       print(flags.json ? jsonOf(report, 2) : doctorText(report));
       if (report.guarantees.some(({ holds }) => holds !== 'yes')) process.exitCode = 1;
@@ -212,7 +199,7 @@ Examples:
 /** Races a store. Its credentials come from the environment. */
 async function doctorOfStore(url: string, flags: DoctorFlags): Promise<void> {
   const { json, ...where } = flags;
-  const { probeStore, s3Store } = await import('@holdfast/objectstore');
+  const { probeStore, s3Store } = await loadStores('doctor', url);
   const report = await probeStore(url, { store: s3Store(where) });
   print(json ? jsonOf(report, 2) : storeText(report));
   if (report.checks.some(({ works }) => !works)) process.exitCode = 1;

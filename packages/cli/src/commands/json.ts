@@ -1,4 +1,7 @@
-/** `holdfast json`: read and change one JSON document under its lock, from a shell. */
+/**
+ * `holdfast json`: read and change one JSON document from a shell: a file, under its lock, or an
+ * object of a store.
+ */
 import { messageOf } from 'holdfast/errors';
 import { InvalidArgumentError, type Command } from 'commander';
 import { HoldfastError, readJson, updateJson, type JsonValue, type OnEmpty } from 'holdfast';
@@ -29,8 +32,16 @@ import {
 } from '../flags.js';
 import { jsonOf, print, resultOf } from '../outputs.js';
 import { readStandardInput } from '../standard-input.js';
+import { isInStore, loadStores, whereIn, withStoreFlags, type StoreFlags } from '../store-flags.js';
 
-interface UpdateFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags {
+interface GetFlags extends StoreFlags {
+  readonly raw?: true;
+  readonly initial?: JsonValue;
+  readonly onEmpty?: OnEmpty;
+  readonly jsonc?: true;
+}
+
+interface UpdateFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags, StoreFlags {
   readonly initial?: JsonValue;
   readonly onEmpty?: OnEmpty;
   readonly indent?: number | string;
@@ -42,6 +53,11 @@ interface UpdateFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags {
 }
 
 const pointerHelp = "place in the document, a JSON Pointer: /users/0/name, '' for the whole";
+
+/** What documents in stores have as well. */
+const alsoInStores = '--raw --string --initial --indent --jsonc --json --timeout'.split(' ');
+
+const fileHelp = 'the document; an object of a store is s3://bucket/key';
 
 const jsoncHelp =
   'the document may have comments and trailing commas; so may any file named .jsonc';
@@ -59,10 +75,9 @@ export function addJsonCommands(program: Command): void {
 }
 
 function addGet(json: Command): void {
-  json
-    .command('get')
+  withStoreFlags(json.command('get'))
     .description('Print a document, or a place in it, as JSON. Exit status 3 when it is not there.')
-    .argument('<file>')
+    .argument('<file>', fileHelp)
     .argument('[pointer]', pointerHelp, '')
     .option('--raw', 'print a string as it is, without quotes')
     .option('--initial <json>', 'what a missing or empty file holds', jsonArgument)
@@ -73,7 +88,8 @@ function addGet(json: Command): void {
       `
 Examples:
   holdfast json get package.json /version --raw
-  holdfast json get state.json --initial '{}'`,
+  holdfast json get state.json --initial '{}'
+  holdfast json get s3://bucket/state.json /runs --endpoint https://store.example`,
     )
     .action(get);
 }
@@ -81,24 +97,21 @@ Examples:
 async function get(
   file: string,
   pointer: string,
-  flags: {
-    readonly raw?: true;
-    readonly initial?: JsonValue;
-    readonly onEmpty?: OnEmpty;
-    readonly jsonc?: true;
-  },
+  flags: GetFlags,
+  command: Command,
 ): Promise<void> {
-  const value = getAt(
-    await readJson(file, {
-      initial: flags.initial,
-      onEmpty: flags.onEmpty,
-      syntax: flags.jsonc && 'jsonc',
-    }),
-    pointer,
-  );
+  const value = getAt(await read(file, flags, command), pointer);
   if (value === undefined) throw notFound(file, pointer);
   const isRaw = flags.raw && typeof value === 'string';
   print(isRaw ? resultOf(value) : jsonOf(value, 2));
+}
+
+async function read(file: string, flags: GetFlags, command: Command): Promise<JsonValue> {
+  const options = { initial: flags.initial, syntax: flags.jsonc && 'jsonc' } as const;
+  if (!isInStore(file, command, alsoInStores))
+    return readJson(file, { ...options, onEmpty: flags.onEmpty });
+  const stores = await loadStores('get', file);
+  return stores.readJson(file, { ...options, store: stores.s3Store(whereIn(flags)) });
 }
 
 function addSet(json: Command): void {
@@ -107,7 +120,7 @@ function addSet(json: Command): void {
     .description(
       'Put a value at a place; missing levels are made, as objects. - appends to an array.',
     )
-    .argument('<file>')
+    .argument('<file>', fileHelp)
     .argument('<pointer>', pointerHelp)
     .argument('<value>', 'the value as JSON, or with --string as it is')
     .option('--string', 'take the value as a string');
@@ -121,9 +134,15 @@ Examples:
   holdfast json set config.json /plugins/- '{"name": "cache"}'`,
     )
     .action(
-      (file: string, pointer: string, given: string, flags: UpdateFlags & { string?: true }) => {
+      (
+        file: string,
+        pointer: string,
+        given: string,
+        flags: UpdateFlags & { string?: true },
+        command: Command,
+      ) => {
         const value = flags.string ? given : parseJson(given, 'VALUE (--string takes it as it is)');
-        return change(file, flags, (document) => setAt(document, pointer, value));
+        return change(file, flags, command, (document) => setAt(document, pointer, value));
       },
     );
 }
@@ -132,7 +151,7 @@ function addMerge(json: Command): void {
   const merge = json
     .command('merge')
     .description('Merge an object into the document (RFC 7396): null removes a member.')
-    .argument('<file>')
+    .argument('<file>', fileHelp)
     .argument('[patch]', 'the merge patch as JSON; - is standard input', '-');
   withUpdateFlags(merge)
     .addHelpText(
@@ -142,9 +161,9 @@ Examples:
   holdfast json merge config.json '{"server": {"port": 8080, "host": null}}'
   curl -s https://example.org/defaults.json | holdfast json merge config.json`,
     )
-    .action(async (file: string, given: string, flags: UpdateFlags) => {
+    .action(async (file: string, given: string, flags: UpdateFlags, command: Command) => {
       const patch = await patchArgument(given);
-      await change(file, flags, (document) => mergePatch(document, patch));
+      await change(file, flags, command, (document) => mergePatch(document, patch));
     });
 }
 
@@ -154,7 +173,7 @@ function addPatch(json: Command): void {
     .description(
       'Apply a list of operations (RFC 6902), all or none. Exit status 9 when a test of it fails.',
     )
-    .argument('<file>')
+    .argument('<file>', fileHelp)
     .argument('[patch]', 'the JSON patch; - is standard input', '-');
   withUpdateFlags(patchCommand)
     .addHelpText(
@@ -165,9 +184,9 @@ Examples:
                                    {"op": "replace", "path": "/owner", "value": "me"}]'
   holdfast json patch state.json < changes.json`,
     )
-    .action(async (file: string, given: string, flags: UpdateFlags) => {
+    .action(async (file: string, given: string, flags: UpdateFlags, command: Command) => {
       const patch = (await patchArgument(given)) as unknown as readonly JsonPatchOperation[];
-      await change(file, flags, (document) => applyJsonPatch(document, patch));
+      await change(file, flags, command, (document) => applyJsonPatch(document, patch));
     });
 }
 
@@ -175,7 +194,7 @@ function addDelete(json: Command): void {
   const deleteCommand = json
     .command('delete')
     .description('Take places out of the document. Exit status 3 when one is not there.')
-    .argument('<file>')
+    .argument('<file>', fileHelp)
     .argument('<pointer...>', 'places in the document, JSON Pointers: /users/0');
   withUpdateFlags(deleteCommand)
     .addHelpText(
@@ -184,13 +203,13 @@ function addDelete(json: Command): void {
 Examples:
   holdfast json delete config.json /server/host /server/port`,
     )
-    .action((file: string, pointers: readonly string[], flags: UpdateFlags) =>
-      change(file, flags, (document) => pointers.reduce<JsonValue>(deleteAt, document)),
+    .action((file: string, pointers: readonly string[], flags: UpdateFlags, command: Command) =>
+      change(file, flags, command, (document) => pointers.reduce<JsonValue>(deleteAt, document)),
     );
 }
 
 function withUpdateFlags(command: Command): Command {
-  return withSetAsideFlags(withKeepFlags(withLockFlags(command)))
+  return withStoreFlags(withSetAsideFlags(withKeepFlags(withLockFlags(command))))
     .option('--initial <json>', 'what a missing or empty file holds ({})', jsonArgument)
     .addOption(onEmptyOption())
     .option('--indent <width>', 'spaces per level, or "tab"; as found by default', indentArgument)
@@ -205,13 +224,22 @@ function withUpdateFlags(command: Command): Command {
 async function change(
   file: string,
   flags: UpdateFlags,
+  command: Command,
   updater: (document: JsonValue) => JsonValue,
 ): Promise<void> {
-  const document = await updateJson<JsonValue>(file, updater, {
-    initial: flags.initial,
+  const update = isInStore(file, command, alsoInStores) ? updateInStore : updateInFile;
+  const document = await update(file, flags, updater);
+  if (flags.json) print(jsonOf(document, 2));
+}
+
+function updateInFile(
+  file: string,
+  flags: UpdateFlags,
+  updater: (document: JsonValue) => JsonValue,
+): Promise<JsonValue> {
+  return updateJson<JsonValue>(file, updater, {
+    ...documentOptions(flags),
     onEmpty: flags.onEmpty,
-    indent: flags.indent,
-    syntax: flags.jsonc && 'jsonc',
     ...lockOptions(flags),
     ...keepOptions(flags),
     ...setAsideOptions(flags),
@@ -219,7 +247,28 @@ async function change(
     secret: flags.secret,
     inPlace: flags.inPlace,
   });
-  if (flags.json) print(jsonOf(document, 2));
+}
+
+/** Others may be first: the updater runs again on what is there then. */
+async function updateInStore(
+  url: string,
+  flags: UpdateFlags,
+  updater: (document: JsonValue) => JsonValue,
+): Promise<JsonValue> {
+  const stores = await loadStores('update', url);
+  return stores.updateJson<JsonValue>(url, updater, {
+    ...documentOptions(flags),
+    timeoutMs: lockOptions(flags).timeoutMs,
+    store: stores.s3Store(whereIn(flags)),
+  });
+}
+
+function documentOptions({ initial, indent, jsonc }: UpdateFlags): {
+  readonly initial: JsonValue | undefined;
+  readonly indent: number | string | undefined;
+  readonly syntax: 'jsonc' | undefined;
+} {
+  return { initial, indent, syntax: jsonc && 'jsonc' };
 }
 
 async function patchArgument(given: string): Promise<JsonValue> {

@@ -123,3 +123,31 @@ test('--timeout is in seconds, and --lock-file names the lock that is waited for
   const other = ['--timeout', '0', '--lock-file', 'other.lock'];
   assert.equal(json(cwd, ['set', 'doc.json', '/a', '1', ...other]).status, 0);
 });
+
+test('a flag that a store knows nothing of is refused for s3://, and one of stores for a file', (t) => {
+  const cwd = temporaryDirectory(t);
+  for (const flag of ['--quarantine', '--secret', '--also-fcntl', '--keep=1', '--lock-file=x']) {
+    const { status, err } = json(cwd, ['set', 's3://bucket/doc.json', '/a', '1', flag]);
+    assert.equal(status, 2, err);
+    assert.match(err, new RegExp(`${flag.split('=')[0]} is not for s3://`));
+  }
+  const { status, err } = json(cwd, ['get', 'doc.json', '--region', 'eu-central-1']);
+  assert.equal(status, 2);
+  assert.match(err, /--region is for s3:\/\/ alone/);
+  assert.deepEqual(readdirSync(cwd), []);
+});
+
+test('without the package that reaches stores, s3:// is refused with what to install', (t) => {
+  const cwd = temporaryDirectory(t);
+  const hook = `export const resolve = (name, context, next) => {
+    if (name !== '@holdfast/objectstore') return next(name, context);
+    throw Object.assign(new Error('not there'), { code: 'ERR_MODULE_NOT_FOUND' });
+  };`;
+  const urlOf = (code: string): string => `data:text/javascript;base64,${btoa(code)}`;
+  const preload = urlOf(`import { register } from 'node:module'; register('${urlOf(hook)}');`);
+  const args = ['--import', preload, holdfast, 'json', 'set', 's3://bucket/doc.json', '/a', '1'];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8' });
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /npm install @holdfast\/objectstore/);
+  assert.deepEqual(readdirSync(cwd), []);
+});

@@ -1,0 +1,68 @@
+/** What commands take that go to a file or to an object of a store, `s3://bucket/key`. */
+import type { Command } from 'commander';
+import { checkPath, invalidArgument } from 'holdfast/options';
+
+/** What {@link withStoreFlags} adds. */
+export interface StoreFlags {
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly allowHttp?: true;
+}
+
+const flagsOfStores: readonly (string | undefined)[] = ['--endpoint', '--region', '--allow-http'];
+
+/** `--endpoint`, `--region` and `--allow-http`; credentials come from the environment alone. */
+export function withStoreFlags(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'of a store: where it is; by default as AWS_ENDPOINT_URL_S3 says')
+    .option('--region <name>', 'of a store: its region; by default as AWS_REGION says')
+    .option(
+      '--allow-http',
+      'of a store: the endpoint may be http:, which everybody on the way reads',
+    );
+}
+
+/** What they say, apart from what else was said; for the rest the environment is asked. */
+export function whereIn({ endpoint, region, allowHttp }: StoreFlags): {
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+  readonly allowHttp: boolean | undefined;
+} {
+  return { endpoint, region, allowHttp };
+}
+
+/**
+ * Whether a place is in a store.
+ *
+ * @param both - the flags that mean something in both; what else is given belongs to one of them
+ * @throws HoldfastError INVALID_ARGUMENT for a flag of the other kind, which would not be followed
+ */
+export function isInStore(place: string, command: Command, both: readonly string[]): boolean {
+  const inStore = place.startsWith('s3://');
+  const given = command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map(({ long }) => long ?? '');
+  const isWrong = (flag: string): boolean =>
+    flagsOfStores.includes(flag) ? !inStore : inStore && !both.includes(flag);
+  const wrong = given.find(isWrong);
+  if (wrong === undefined) return inStore;
+  const why = inStore ? 'is not for s3://' : 'is for s3:// alone';
+  throw invalidArgument(command.name(), `${wrong} ${why}`, place);
+}
+
+/**
+ * The package that reaches stores.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT, with what to install, where it is missing
+ */
+export async function loadStores(
+  call: string,
+  url: string,
+): Promise<typeof import('@holdfast/objectstore')> {
+  try {
+    return await import('@holdfast/objectstore');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') checkPath(call, url);
+    throw error;
+  }
+}

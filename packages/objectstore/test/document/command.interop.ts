@@ -1,0 +1,79 @@
+/** `holdfast json` on documents of a store. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { test, type TestContext } from 'node:test';
+import { repository, temporaryDirectory } from '@holdfast/tools/testing';
+import { bucket, credentials, freePort, startServer } from '../servers.js';
+
+const program = `${repository}packages/cli/bin/holdfast.js`;
+const document = `s3://${bucket}/doc.json`;
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Json = (...args: readonly string[]) => Promise<Ended>;
+
+/** `holdfast json …` beside a store that the environment names. */
+async function jsonBeside(t: TestContext): Promise<{ readonly json: Json; readonly cwd: string }> {
+  const { endpoint } = await startServer(t, 'gofakes3');
+  const cwd = temporaryDirectory(t);
+  const env = {
+    ...process.env,
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  };
+  const json: Json = async (...args) => {
+    const command = [program, 'json', ...args];
+    try {
+      const said = await promisify(execFile)(process.execPath, command, { env, cwd });
+      return { code: 0, ...said };
+    } catch (error) {
+      return error as unknown as Ended;
+    }
+  };
+  return { json, cwd };
+}
+
+test('holdfast json reads and changes a document of a store, and makes no file', async (t) => {
+  const { json, cwd } = await jsonBeside(t);
+  assert.equal((await json('get', document, '--allow-http')).code, 3);
+  const made = await json('set', document, '/a/b', '[1]', '--allow-http', '--json');
+  assert.deepEqual(JSON.parse(made.stdout), { a: { b: [1] } }, made.stderr);
+  assert.equal((await json('merge', document, '{"c":"x"}', '--allow-http')).code, 0);
+  const patch = '[{"op":"test","path":"/c","value":"y"},{"op":"remove","path":"/a"}]';
+  assert.equal((await json('patch', document, patch, '--allow-http')).code, 9);
+  assert.equal((await json('get', document, '/c', '--raw', '--allow-http')).stdout, 'x\n');
+  assert.equal((await json('delete', document, '/a/b/0', '--allow-http')).code, 0);
+  assert.equal((await json('delete', document, '/z', '--allow-http')).code, 3);
+  const { stdout } = await json('get', document, '--allow-http');
+  assert.deepEqual(JSON.parse(stdout), { a: { b: [] }, c: 'x' });
+  assert.deepEqual(readdirSync(cwd), []);
+});
+
+test('eight commands at once that append to one document of a store lose nothing', async (t) => {
+  const { json } = await jsonBeside(t);
+  const initial = ['--initial', '{"all":[]}', '--allow-http'];
+  const appended = Array.from({ length: 8 }, (_, index) =>
+    json('set', document, '/all/-', `${index}`, ...initial),
+  );
+  for (const { code, stderr } of await Promise.all(appended)) assert.equal(code, 0, stderr);
+  const { stdout } = await json('get', document, '/all', '--allow-http');
+  assert.deepEqual((JSON.parse(stdout) as number[]).toSorted(), [0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('a store that cannot be asked is an error that says what to do, without the credentials', async (t) => {
+  const { json } = await jsonBeside(t);
+  const http = await json('get', document);
+  assert.equal(http.code, 2);
+  assert.match(http.stderr, /--allow-http/);
+  const deaf = ['--endpoint', `https://127.0.0.1:${await freePort()}`, '--timeout', '0'];
+  const nobody = await json('set', document, '/a', '1', ...deaf);
+  assert.match(nobody.stderr, /Nothing listens at the endpoint.*STORE_FAILED/s);
+  assert.ok(!nobody.stderr.includes(credentials.secretAccessKey));
+});
