@@ -14,7 +14,6 @@ import {
   type SweptOrphan,
 } from 'holdfast';
 import type { StoreReport } from '@holdfast/objectstore';
-import { invalidArgument } from 'holdfast/options';
 import { type LockFlags, otherLockerOptions, wholeNumber, withOtherLockerFlags } from '../flags.js';
 import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
 import { inOwnWords, messageInOwnWords } from '../own-words.js';
