@@ -64,7 +64,10 @@ test('eight commands at once that append to one document of a store lose nothing
   );
   for (const { code, stderr } of await Promise.all(appended)) assert.equal(code, 0, stderr);
   const { stdout } = await json('get', document, '/all', '--allow-http');
-  assert.deepEqual((JSON.parse(stdout) as number[]).toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(
+    (JSON.parse(stdout) as number[]).toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  );
 });
 
 test('a store that cannot be asked is an error that says what to do, without the credentials', async (t) => {
