@@ -112,6 +112,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'withDefaults',
   ],
   'holdfast/syntaxes': [
+    'TaskGroup',
     'applyUpdater',
     'asPromise',
     'checkUpdater',
@@ -169,12 +170,16 @@ const exported: Readonly<Record<string, readonly string[]>> = {
   '@holdfast/metaflow': ['EnvironmentManifest', 'ProductionTokenStore'],
   '@holdfast/objectstore': [
     'ModelStore',
+    'openDirectory',
     'probeStore',
+    'publishDirectory',
     'readJson',
     's3Store',
     'sdkStore',
+    'sweepDirectory',
     'updateFile',
     'updateJson',
+    'verifyDirectory',
   ],
   '@holdfast/bullmq': ['addMosaicFlow', 'mosaicProcessor', 'mosaicWorker', 'retryMosaic'],
   '@holdfast/crashkit': [

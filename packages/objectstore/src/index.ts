@@ -20,6 +20,28 @@ export type {
   ReadObjectOptions,
   UpdateObjectOptions,
 } from './document/object-options.js';
+export {
+  publishDirectory,
+  type ObjectStage,
+  type ObjectStageWriteOptions,
+  type PublishDirectoryOptions,
+  type PublishedObjects,
+} from './directory/publish-directory.js';
+export type { Manifest, PublishedFile } from './directory/manifest.js';
+export type { ObjectData } from './directory/write-object.js';
+export {
+  sweepDirectory,
+  type KeepOptions,
+  type SweepDirectoryOptions,
+  type SweptDirectory,
+} from './directory/sweep-directory.js';
+export { openDirectory, type OpenedObjects } from './directory/open-directory.js';
+export {
+  verifyDirectory,
+  type DirectoryProblem,
+  type VerifiedDirectory,
+  type VerifyDirectoryOptions,
+} from './directory/verify-directory.js';
 export { s3Store, type S3Credentials, type S3StoreOptions } from './store/s3-store.js';
 export {
   probeStore,

@@ -303,7 +303,7 @@ async function settleDoubt(
 }
 
 /** What to wait before each further request: full jitter, longer each time. */
-function* pauses(timing: Timing): Generator<() => Promise<void>, void> {
+export function* pauses(timing: Timing): Generator<() => Promise<void>, void> {
   for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(LONGEST_PAUSE_MS, longest * 2))
     yield () => timing.sleep(timing.random() * longest);
 }

@@ -1,0 +1,175 @@
+/**
+ * A directory in a bucket: where its objects are, and how requests for them are made.
+ *
+ *     PREFIX/current.json                     the pointer: which generation readers read
+ *     PREFIX/generations/<generation>/…       the files of one; no key is ever used twice
+ *     PREFIX/manifests/<generation>.json      their sizes, ETags and checksums
+ *     PREFIX/claims/<generation>.json         what became of it: claim.ts
+ *
+ * The pointer is the one object that is ever replaced with a meaning, and its replacement the one
+ * commit point.
+ */
+import { randomBytes } from 'node:crypto';
+import { invalidArgument } from 'holdfast/options';
+import { syntaxFor } from 'holdfast/syntaxes';
+import { accessOf, type ObjectAccess } from '../document/object-options.js';
+import { pauses } from '../document/commit-object.js';
+import { updateObject } from '../document/object-queue.js';
+import { aborted, refused, unanswered } from '../document/store-errors.js';
+import type { ObjectFormat } from '../document/read-object.js';
+import { machineTiming, type Timing } from '../document/timing.js';
+import { parseS3Url, urlOf } from '../s3-url.js';
+import type { ListedObject, ObjectName, ObjectStore, Refusal } from '../store/object-store.js';
+
+/** Where a directory is. */
+export interface DirectoryPlace {
+  /** `s3://bucket/prefix`, without a slash at its end. */
+  readonly url: string;
+  readonly store: ObjectStore;
+  readonly root: ObjectName;
+  readonly timing: Timing;
+  /** For how long each step goes on when nothing answers. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Replaces an object by what the updater makes of it, as `updateJson` does. */
+  readonly update: (
+    name: ObjectName,
+    updater: (value: never) => Promise<unknown> | unknown,
+  ) => Promise<unknown>;
+}
+
+/** The place that a caller names. */
+export function placeOf(call: string, url: unknown, access: ObjectAccess): DirectoryPlace {
+  const trimmed = typeof url === 'string' ? url.replace(/\/$/, '') : url;
+  const root = parseS3Url(call, trimmed);
+  const { store, timeoutMs } = accessOf(call, access);
+  const { signal } = access;
+  return {
+    url: urlOf(root),
+    store,
+    root,
+    timing: machineTiming,
+    timeoutMs,
+    signal,
+    update: (name, updater) => {
+      const request = { ...pointerFormat, timeoutMs, signal };
+      return updateObject(store, name, updater, request);
+    },
+  };
+}
+
+/** How the pointer is written. */
+export const pointerFormat: ObjectFormat = {
+  syntax: syntaxFor('current.json', undefined),
+  nonce: 'blanks',
+  contentType: 'application/json',
+};
+
+export function pointerName({ root }: DirectoryPlace): ObjectName {
+  return below(root, 'current.json');
+}
+
+export function filesPrefix({ root }: DirectoryPlace, generation: string): ObjectName {
+  return below(root, `generations/${generation}/`);
+}
+
+/**
+ * The name of a file.
+ *
+ * @param path - under the directory, with `/` between the parts
+ * @throws HoldfastError PATH_ESCAPES, or INVALID_ARGUMENT for what no key can be
+ */
+export function fileName(place: DirectoryPlace, generation: string, path: string): ObjectName {
+  if (typeof path !== 'string' || path.split('/').includes(''))
+    throw invalidArgument('write', 'the name of a file is a relative path, without //', place.url);
+  const { bucket, key } = filesPrefix(place, generation);
+  return parseS3Url('write', urlOf({ bucket, key: key + path }));
+}
+
+export function manifestName({ root }: DirectoryPlace, generation: string): ObjectName {
+  return below(root, `manifests/${generation}.json`);
+}
+
+export function claimsPrefix({ root }: DirectoryPlace): ObjectName {
+  return below(root, 'claims/');
+}
+
+export function claimName({ root }: DirectoryPlace, generation: string): ObjectName {
+  return below(root, `claims/${generation}.json`);
+}
+
+function below({ bucket, key }: ObjectName, path: string): ObjectName {
+  return { bucket, key: `${key}/${path}` };
+}
+
+const TIME_DIGITS = 9;
+const RANDOM_BYTES = 10;
+const GENERATION = /^[0-9a-z]{9}-[0-9a-f]{20}$/;
+
+/** A name that no other generation has; those that are made later are later in a list, mostly. */
+export function newGeneration(): string {
+  const time = Date.now().toString(36).padStart(TIME_DIGITS, '0');
+  return `${time}-${randomBytes(RANDOM_BYTES).toString('hex')}`;
+}
+
+export function isGeneration(name: unknown): name is string {
+  return typeof name === 'string' && GENERATION.test(name);
+}
+
+/** What a request gives that may have got no answer. */
+type Result =
+  | { readonly outcome: 'unknown'; readonly cause: unknown }
+  | { readonly outcome: 'refused'; readonly refusal: Refusal }
+  | { readonly outcome: 'committed' | 'found' | 'missing' | 'precondition' };
+
+/**
+ * The answer to a request that may be made any number of times: one of a read, a removal, or an
+ * object that this process alone writes, always with the same bytes.
+ *
+ * @returns the first answer, also when it is one to a repetition
+ * @throws HoldfastError STORE_FAILED, ABORTED
+ */
+export async function insist<R extends Result>(
+  place: DirectoryPlace,
+  { step, name }: { readonly step: string; readonly name: ObjectName },
+  send: (signal: AbortSignal | undefined) => Promise<R>,
+): Promise<Exclude<R, { readonly outcome: 'unknown' | 'refused' }>> {
+  const { timing, timeoutMs, signal } = place;
+  const deadlineMs = timing.now() + timeoutMs;
+  for (const pause of pauses(timing)) {
+    if (signal?.aborted) throw aborted(step, place.url, signal);
+    const result = await send(signal);
+    const isOver = timing.now() >= deadlineMs;
+    if (result.outcome === 'refused') {
+      if (isOver || !result.refusal.isTransient) throw refused(step, urlOf(name), result.refusal);
+    } else if (result.outcome !== 'unknown') {
+      return result as Exclude<R, { readonly outcome: 'unknown' | 'refused' }>;
+    } else if (isOver && !signal?.aborted) {
+      throw unanswered(step, urlOf(name), result.cause);
+    }
+    await pause();
+  }
+  throw new Error('pauses have no end');
+}
+
+/** All objects below a prefix. */
+export async function* listAll(
+  place: DirectoryPlace,
+  prefix: ObjectName,
+): AsyncGenerator<ListedObject> {
+  let after: string | undefined;
+  do {
+    const from = after;
+    const listed = await insist(place, { step: 'list', name: prefix }, (signal) =>
+      place.store.list(prefix.bucket, prefix.key, { after: from, signal }),
+    );
+    if (listed.outcome !== 'found') return;
+    yield* listed.objects;
+    after = listed.next;
+  } while (after !== undefined);
+}
+
+/** Removes an object, or finds that it is gone. */
+export async function removeObject(place: DirectoryPlace, name: ObjectName): Promise<void> {
+  await insist(place, { step: 'remove', name }, (signal) => place.store.delete(name, { signal }));
+}

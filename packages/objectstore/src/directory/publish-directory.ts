@@ -1,0 +1,270 @@
+/**
+ * Publishes a whole directory below a prefix: readers are led to the old files or to the new ones,
+ * never to a part of either.
+ *
+ * 1. read the pointer, and refuse early what would be refused at the end
+ * 2. claim a generation: a name that nobody has used
+ * 3. write the files below it, several at a time, each whole; a lost answer is asked for again
+ * 4. take stock: all files are there, as they were written
+ * 5. write the manifest
+ * 6. replace the pointer on the condition that it is still the one that was read: the commit point.
+ *    Between reading it and replacing it the claim must be alive (claim.ts)
+ * 7. sweep what others, and those who died, have left
+ *
+ * Invariant: what the pointer names is whole. A client that dies before 6 leaves a generation that
+ * no pointer names, which a sweep removes when it is old enough; a request of 6 that is under way
+ * then may still arrive, and then it publishes, whole, what it was to publish.
+ */
+import { HoldfastError, isHoldfastError } from 'holdfast';
+import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
+import { TaskGroup } from 'holdfast/syntaxes';
+import type { ObjectAccess } from '../document/object-options.js';
+import { aborted } from '../document/store-errors.js';
+import { changeClaim, makeClaim, readClaim } from './claim.js';
+import { takeStock, writeManifest, type Manifest } from './manifest.js';
+import { fileName, newGeneration, placeOf, type DirectoryPlace } from './place.js';
+import { changePointer, readPointer, type Pointer } from './pointer.js';
+import { checkKeep, sweepAt, type KeepOptions, type SweptDirectory } from './sweep-directory.js';
+import { writeObject, type ObjectData, type WrittenObject } from './write-object.js';
+
+/** The directory to fill, before anybody can be led to it. */
+export interface ObjectStage {
+  /** `s3://bucket/prefix/generations/<generation>`, under which the files are. */
+  readonly url: string;
+  /** Fires when anything started through the stage fails, and with the caller's own signal. */
+  readonly signal: AbortSignal;
+  /**
+   * Writes a file: in one request when it is short, and in parts of 8 MiB, one after another, when
+   * it is long, so that a stream of any length takes as much memory as a part.
+   *
+   * A failed write fails the publish, also when its error is caught or its promise ignored.
+   *
+   * @param path - under the directory, with `/` between the parts
+   * @throws HoldfastError INVALID_ARGUMENT for what no key can be; ALREADY_EXISTS for a file that
+   *   this publish has written already; STORE_FAILED; ABORTED
+   */
+  write(path: string, data: ObjectData, options?: ObjectStageWriteOptions): Promise<void>;
+  /**
+   * Runs a task beside the others, at most `concurrency` of them at a time. Resolves when the task
+   * has _started_: a loop that awaits it never holds more tasks than run.
+   */
+  spawn(task: () => Promise<unknown>): Promise<void>;
+}
+
+/** How a file is written into a stage. */
+export interface ObjectStageWriteOptions {
+  /** Its `Content-Type`. */
+  readonly contentType?: string | undefined;
+}
+
+/** How a directory is published. */
+export interface PublishDirectoryOptions extends ObjectAccess, KeepOptions {
+  /** `fail` (the default) refuses a directory that is published already; `replace` replaces it. */
+  readonly ifExists?: 'fail' | 'replace' | undefined;
+  /**
+   * With `ifExists: 'replace'`, when another publisher was first meanwhile: `replace` (the default)
+   * what that one has published, or `fail` with TARGET_CHANGED and leave it.
+   */
+  readonly ifChanged?: 'replace' | 'fail' | undefined;
+  /** How many tasks of `spawn` run at once; 8 by default. */
+  readonly concurrency?: number | undefined;
+}
+
+/** What a publish did. */
+export interface PublishedObjects<T> {
+  /** What `fill` returned. */
+  readonly value: T;
+  readonly generation: string;
+  readonly files: Manifest;
+  /** What the sweep at its end did; `undefined` when that failed. */
+  readonly swept: SweptDirectory | undefined;
+  /** Why the sweep failed: what was published is not touched by that, and the next one sweeps. */
+  readonly sweepError: unknown;
+}
+
+const CONCURRENCY = 8;
+
+/**
+ * Fills a directory below a prefix of a bucket where nobody reads, and publishes it whole: a reader
+ * that asks `current.json` which generation to read, as {@link openDirectory} does, gets the files
+ * that were there, or the new ones. Those who have opened the old ones read on, for `keepForMs` at
+ * least.
+ *
+ * After success the pointer has led to the new files, and generations that are old enough are
+ * removed. After a failure with the outcome `unchanged` it leads where it led, and never will lead
+ * to what was written; that is removed by a later sweep. With `unknown` an answer was lost:
+ * {@link openDirectory} tells. Of two publishers one wins; with `ifExists: 'replace'` both succeed,
+ * and the last wins. Calling again after any failure is safe.
+ *
+ * Not promised: one view for readers that do not ask the pointer; anything where others write or
+ * remove objects below the prefix; anything on a store whose conditions do not hold
+ * (docs/object-stores.md).
+ *
+ * @param url - `s3://bucket/prefix`, which is Holdfast's alone
+ * @param fill - writes the files, through the stage
+ * @throws HoldfastError ALREADY_EXISTS; TARGET_CHANGED; UPDATER_FAILED when `fill` failed;
+ *   STORE_FAILED; CORRUPT_DOCUMENT for a prefix that holds something else; ABORTED;
+ *   INVALID_ARGUMENT
+ */
+export async function publishDirectory<T>(
+  url: string,
+  fill: (stage: ObjectStage) => Promise<T> | T,
+  options: PublishDirectoryOptions = {},
+): Promise<PublishedObjects<T>> {
+  const own = ['ifExists', 'ifChanged', 'concurrency', 'keepForMs', 'keepPrevious'] as const;
+  checkOptions('publishDirectory', options, [...own, 'store', 'timeoutMs', 'signal']);
+  const words = { ifExists: ['fail', 'replace'], ifChanged: ['replace', 'fail'] };
+  checkWords('publishDirectory', url, options, words);
+  checkKeep('publishDirectory', options);
+  const { concurrency = CONCURRENCY } = options;
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+    throw invalidArgument('publishDirectory', 'concurrency is a whole number of 1 or more', url);
+  if (typeof fill !== 'function')
+    throw invalidArgument('publishDirectory', 'fill is a function that fills the stage', url);
+  return publishAt(placeOf('publishDirectory', url, options), fill, options);
+}
+
+/** The same for a place. */
+export async function publishAt<T>(
+  place: DirectoryPlace,
+  fill: (stage: ObjectStage) => Promise<T> | T,
+  options: PublishDirectoryOptions,
+): Promise<PublishedObjects<T>> {
+  if (place.signal?.aborted) throw aborted('publish', place.url, place.signal);
+  const before = await readPointer(place);
+  refuse(place, before, before, options);
+  const generation = newGeneration();
+  await makeClaim(place, generation);
+  let published: { readonly value: T; readonly files: Manifest };
+  try {
+    const { value, written } = await fillStage(place, generation, fill, options);
+    const files = await takeStock(place, generation, written);
+    await writeManifest(place, generation, files);
+    await publish(place, generation, before, options);
+    published = { value, files };
+  } catch (error) {
+    if (isHoldfastError(error) && error.outcome === 'unchanged') await giveUp(place, generation);
+    throw error;
+  }
+  try {
+    const swept = await sweepAt(place, options);
+    return { ...published, generation, swept, sweepError: undefined };
+  } catch (sweepError) {
+    return { ...published, generation, swept: undefined, sweepError };
+  }
+}
+
+/** Step 3. */
+async function fillStage<T>(
+  place: DirectoryPlace,
+  generation: string,
+  fill: (stage: ObjectStage) => Promise<T> | T,
+  { concurrency = CONCURRENCY }: PublishDirectoryOptions,
+): Promise<{ readonly value: T; readonly written: ReadonlyMap<string, WrittenObject> }> {
+  const group = new TaskGroup(concurrency, place.signal);
+  const within = { ...place, signal: group.signal };
+  const written = new Map<string, WrittenObject>();
+  const taken = new Set<string>();
+  const write: ObjectStage['write'] = (path, data, { contentType } = {}) =>
+    group.run(async () => {
+      const name = fileName(place, generation, path);
+      if (taken.has(path)) throw writtenTwice(place, path);
+      taken.add(path);
+      written.set(path, await writeObject(within, name, data, contentType));
+    });
+  const url = `${place.url}/generations/${generation}`;
+  const stage = { url, signal: group.signal, write, spawn: group.spawn.bind(group) };
+  const filled = group.run(async () => fill(stage));
+  await group.close();
+  if (place.signal?.aborted) throw aborted('fill', place.url, place.signal);
+  const [error, ...others] = group.errors;
+  if (error !== undefined) throw fillFailed(place, error, others);
+  return { value: await filled, written };
+}
+
+/** Step 6. */
+async function publish(
+  place: DirectoryPlace,
+  generation: string,
+  before: Pointer,
+  options: PublishDirectoryOptions,
+): Promise<void> {
+  await changePointer(place, async (now) => {
+    refuse(place, before, now, options);
+    const claim = await readClaim(place, generation);
+    if (claim?.state !== 'filling') throw wasFenced(place);
+    const previous = now.generation === null ? now.previous : [now.generation, ...now.previous];
+    return { generation, previous };
+  });
+}
+
+/** What the caller does not want to replace. */
+function refuse(
+  { url }: DirectoryPlace,
+  before: Pointer,
+  now: Pointer,
+  { ifExists = 'fail', ifChanged = 'replace' }: PublishDirectoryOptions,
+): void {
+  if (now.generation === null) return;
+  if (ifExists === 'fail') {
+    throw new HoldfastError('ALREADY_EXISTS', {
+      message:
+        "There is a published directory already. To replace it, say so (ifExists: 'replace').",
+      step: 'publish',
+      path: url,
+    });
+  }
+  if (ifChanged === 'replace' || now.generation === before.generation) return;
+  throw new HoldfastError('TARGET_CHANGED', {
+    message: 'Another publisher has replaced the directory meanwhile. Look at what it did.',
+    step: 'publish',
+    path: url,
+  });
+}
+
+/**
+ * The claim of what is not published, and never will be. The next sweep removes the rest; without
+ * this it does when the claim is old enough.
+ */
+async function giveUp(place: DirectoryPlace, generation: string): Promise<void> {
+  const last = { ...place, signal: undefined, timeoutMs: 0 };
+  try {
+    const claim = await readClaim(last, generation);
+    if (claim?.state === 'filling') await changeClaim(last, claim, 'dead');
+  } catch {
+    // What the caller is told has happened before.
+  }
+}
+
+function wasFenced({ url }: DirectoryPlace): HoldfastError {
+  return new HoldfastError('TARGET_CHANGED', {
+    message:
+      'A sweep has taken this publish for one that has died, since it began longer ago than keepForMs of that sweep. ' +
+      'Publish again, and let sweeps keep for longer.',
+    step: 'publish',
+    path: url,
+  });
+}
+
+function writtenTwice({ url }: DirectoryPlace, path: string): HoldfastError {
+  return new HoldfastError('ALREADY_EXISTS', {
+    message: `Two writes of one publish name the same file, '${path}'.`,
+    step: 'write',
+    path: url,
+  });
+}
+
+function fillFailed(
+  { url }: DirectoryPlace,
+  cause: unknown,
+  others: readonly unknown[],
+): HoldfastError {
+  if (isHoldfastError(cause) && cause.outcome === 'unchanged' && others.length === 0) return cause;
+  return new HoldfastError('UPDATER_FAILED', {
+    message: 'Filling the directory failed, and nothing was published.',
+    step: 'fill',
+    path: url,
+    cause,
+    others,
+  });
+}
