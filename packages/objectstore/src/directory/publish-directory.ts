@@ -125,32 +125,40 @@ export async function publishDirectory<T>(
 }
 
 /** The same for a place. */
-export async function publishAt<T>(
+async function publishAt<T>(
   place: DirectoryPlace,
   fill: (stage: ObjectStage) => Promise<T> | T,
   options: PublishDirectoryOptions,
 ): Promise<PublishedObjects<T>> {
+  const published = await commitDirectory(place, fill, options);
+  try {
+    const swept = await sweepAt(place, options);
+    return { ...published, swept, sweepError: undefined };
+  } catch (sweepError) {
+    return { ...published, swept: undefined, sweepError };
+  }
+}
+
+/** Steps 1 to 6. */
+export async function commitDirectory<T>(
+  place: DirectoryPlace,
+  fill: (stage: ObjectStage) => Promise<T> | T,
+  options: PublishDirectoryOptions,
+): Promise<Pick<PublishedObjects<T>, 'value' | 'generation' | 'files'>> {
   if (place.signal?.aborted) throw aborted('publish', place.url, place.signal);
   const before = await readPointer(place);
   refuse(place, before, before, options);
   const generation = newGeneration();
   await makeClaim(place, generation);
-  let published: { readonly value: T; readonly files: Manifest };
   try {
     const { value, written } = await fillStage(place, generation, fill, options);
     const files = await takeStock(place, generation, written);
     await writeManifest(place, generation, files);
     await publish(place, generation, before, options);
-    published = { value, files };
+    return { value, generation, files };
   } catch (error) {
     if (isHoldfastError(error) && error.outcome === 'unchanged') await giveUp(place, generation);
     throw error;
-  }
-  try {
-    const swept = await sweepAt(place, options);
-    return { ...published, generation, swept, sweepError: undefined };
-  } catch (sweepError) {
-    return { ...published, generation, swept: undefined, sweepError };
   }
 }
 

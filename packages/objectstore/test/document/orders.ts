@@ -36,6 +36,8 @@ export interface World {
   readonly store: ModelStore;
   /** Whether the clients have finished. */
   isOver(): boolean;
+  /** Looks at the store after each step. */
+  readonly look?: (done: readonly string[]) => void;
 }
 
 /**
@@ -59,6 +61,7 @@ export async function deliver(world: World, choose: Choose, faults: number): Pro
     if (step.isFault) left -= 1;
     step.take();
     done.push(step.what);
+    world.look?.(done);
   }
 }
 
