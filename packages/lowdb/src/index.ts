@@ -80,7 +80,7 @@ export class JSONFile<T> {
    * @throws SyntaxError when the file is no JSON; Error with the `code` of a system call
    */
   async read(): Promise<T | null> {
-    return parsed(await this.#text.read());
+    return parsed(await this.#text.read()) as T | null;
   }
 
   /** Replaces the file whole, as {@link TextFile} does. */
@@ -100,7 +100,7 @@ export class JSONFileSync<T> {
 
   /** As that of {@link JSONFile}, at once. */
   read(): T | null {
-    return parsed(this.#text.read());
+    return parsed(this.#text.read()) as T | null;
   }
 
   /** As that of {@link JSONFile}, at once. */
@@ -118,6 +118,6 @@ function nullIfMissing(error: unknown): null {
   throw error;
 }
 
-function parsed<T>(text: string | null): T | null {
-  return text === null ? null : (JSON.parse(text) as T);
+function parsed(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
 }

@@ -34,7 +34,7 @@ export interface DirectoryPlace {
   /** Replaces an object by what the updater makes of it, as `updateJson` does. */
   readonly update: (
     name: ObjectName,
-    updater: (value: never) => Promise<unknown> | unknown,
+    updater: (value: never) => unknown,
   ) => Promise<unknown>;
 }
 
