@@ -59,6 +59,7 @@ const calls: Readonly<Record<string, Call>> = {
   fromVrt: (url) => raster.fromVrt(url),
   indexTiles: (url) => raster.indexTiles(url, ['/a.tif']),
   joinMosaic: (url) => raster.joinMosaic(url, session, source),
+  mosaicProgress: (url) => raster.mosaicProgress(url, session),
   openVrt: (url) => raster.openVrt(url),
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
@@ -69,7 +70,15 @@ const calls: Readonly<Record<string, Call>> = {
 const withoutPath = [
   ['HoldfastError', 'TomlDate', 'errorCodes', 'isHoldfastError', 'lockEnvironment'],
   ['compressionNames', 'fromArray', 'fromChunks', 'fromGpuBuffer', 'fromGpuChunks'],
-  ['fromGpuTexture', 'fromZarr', 'joinSources', 'mend', 'overviewMethods', 'renderPreview'],
+  [
+    'fromGpuTexture',
+    'fromZarr',
+    'joinSources',
+    'mayTryPartAgain',
+    'mend',
+    'overviewMethods',
+    'renderPreview',
+  ],
 ].flat();
 
 test('every export is among the calls, or takes no path', () => {

@@ -36,8 +36,8 @@ const packageFloors: Readonly<Record<string, readonly string[]>> = {
   bullmq: ['holdfast', '@holdfast/raster'],
   crashkit: ['holdfast'],
   'write-file-atomic': ['holdfast'],
-  atomically: ['holdfast', 'write-file-atomic'],
-  lowdb: ['holdfast', 'write-file-atomic'],
+  atomically: ['holdfast', '@holdfast/write-file-atomic'],
+  lowdb: ['holdfast', '@holdfast/write-file-atomic'],
   'proper-lockfile': ['holdfast'],
   cli: [
     'holdfast',
@@ -56,6 +56,8 @@ const doors: readonly { module: RegExp; may: Readonly<Record<string, string>> }[
       'packages/holdfast/src/os/': 'the one door to the disk',
       'packages/crashkit/src/': 'a test tool that drives real directories and devices',
       'packages/cli/src/': 'reads what the user names, and writes through the packages below',
+      'packages/atomically/src/': 'its original reads files and makes folders too',
+      'packages/lowdb/src/': 'its original reads files too',
     },
   },
   {

@@ -56,6 +56,8 @@ test('importing the package loads no module of a call that is not made, nor nati
     'failure.js',
     'index.js',
     'os/pending-calls.js',
+    // Judges an error at once, and needs nothing but their names.
+    'parts/may-try-again.js',
     // A class that callers make values of, as HoldfastError is one.
     'toml/toml-date.js',
   ]);
