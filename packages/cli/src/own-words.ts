@@ -11,6 +11,7 @@ const DIRECTORIES_MADE = 'updateJson and its kin make the directory of their doc
 /** From the longer to the shorter, since what is replaced is not looked at again. */
 const words: readonly (readonly [library: string, here: string])[] = [
   // What is to be done.
+  ['Leave out inPlace', 'Leave out --in-place'],
   ["inPlace: 'ifNeeded'", 'holdfast put --in-place ifNeeded'],
   ["ifExists: 'replace'", '--replace'],
   ["ifExists: 'fail'", '--if-exists fail'],

@@ -9,6 +9,9 @@ import * as nodeModule from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { redoNameOf } from '../journal/overwrite.js';
+import { LOCK_SUFFIX } from '../lock/lock-path.js';
+import { dirname } from '../os/paths.js';
 import { errnoOf, isHoldfastError, messageOf } from '../errors.js';
 import { canonicalDirectory } from '../os/follow-symlinks.js';
 import { replaceFile } from '../file/replace-file.js';
@@ -106,7 +109,10 @@ export async function probe(directory: string, options: ProbeOptions = {}): Prom
         mountOptions: mount?.options ?? [],
         isBindMount: mount !== undefined && mount.rootInFilesystem !== '/',
       },
-      checks: checks.map(({ name, works, detail }) => ({ name, works, detail })),
+      checks: checks.map(({ name, works, detail }) => {
+        // What a trial says of its success stands with the guarantee.
+        return { name, works, detail: works ? '' : detail };
+      }),
       guarantees: judge(checks, filesystem, mount, stat.mount?.options),
     };
   } catch (error) {
@@ -119,6 +125,7 @@ const checkNames = {
   lockElsewhere: 'a lock excludes who comes by another mount',
   renameFile: 'rename over a file',
   replace: 'replace a file as the product does, beside one that reads it and one that has it open',
+  overwrite: 'overwrite a file in place as the product does, by a redo copy',
   renameDirectory: 'rename over an empty directory',
   refuseFull: 'rename refuses a directory that is not empty',
   exchange: 'exchange two directories (renameat2)',
@@ -134,8 +141,8 @@ const checkNames = {
 
 type CheckKey = keyof typeof checkNames;
 type CheckName = (typeof checkNames)[CheckKey];
-/** Tries one thing in a scratch directory; throws when it does not work. */
-type Trial = (fs: Fs, scratch: string) => Promise<void>;
+/** Tries one thing in a scratch directory, and may say how it went; throws when it does not work. */
+type Trial = (fs: Fs, scratch: string) => Promise<string | void>;
 
 const trials: Readonly<Record<CheckKey, Trial>> = {
   lock: tryLock,
@@ -147,6 +154,7 @@ const trials: Readonly<Record<CheckKey, Trial>> = {
     expect((await fs.lstat(`${scratch}/old`)).sizeBytes === 3, 'the new file is not there');
   },
   replace: tryReplacing,
+  overwrite: tryOverwriting,
   async renameDirectory(fs, scratch) {
     await makeDirectories(fs, scratch, ['empty', 'full']);
     await writeText(fs, `${scratch}/full/file`, '');
@@ -258,8 +266,8 @@ async function tryEverything(fs: Fs, directory: string): Promise<readonly Outcom
 
 async function outcomeOf(trial: Trial, fs: Fs, scratch: string): Promise<Omit<Outcome, 'name'>> {
   try {
-    await trial(fs, scratch);
-    return { works: true, detail: '', wantsRoom: false };
+    const detail = (await trial(fs, scratch)) ?? '';
+    return { works: true, detail, wantsRoom: false };
   } catch (error) {
     const detail = messageOf(error);
     return { works: false, detail, wantsRoom: isWantOfRoom(error) };
@@ -368,6 +376,38 @@ async function tryReplacing(fs: Fs, scratch: string): Promise<void> {
 }
 
 const REPLACED_BYTES = 100;
+
+async function tryOverwriting(fs: Fs, scratch: string): Promise<string> {
+  const path = `${scratch}/overwritten`;
+  await writeText(fs, path, 'old');
+  const before = await fs.lstat(path);
+  await replaceFile(path, 'new one', { fs, inPlace: 'always', durability: 'atomic' });
+  const { ino, sizeBytes } = await fs.lstat(path);
+  expect(ino === before.ino, 'the file has another inode');
+  expect(sizeBytes === 7, `the file has ${sizeBytes} bytes`);
+  const redoPath = `${scratch}/${redoNameOf(before)}`;
+  expect(!(await fs.exists(redoPath)), 'the redo copy stays');
+  const isBeside = await fs.exists(redoPath + LOCK_SUFFIX);
+  const place = isBeside ? 'beside it' : 'in the state directory';
+  return `the redo copy lies ${place}, ${await describeStateDirectory(fs)}`;
+}
+
+/** Where the redo copies of files lie beside which none may. */
+async function describeStateDirectory(fs: Fs): Promise<string> {
+  if (fs.stateDirectory === undefined)
+    return 'and there is no state directory: a file in a directory that takes no new names is refused';
+  let existing = fs.stateDirectory;
+  while (dirname(existing) !== existing && !(await isThere(fs, existing)))
+    existing = dirname(existing);
+  const { name, survivesPowerLoss } = await filesystemOf(fs, existing);
+  const loss = survivesPowerLoss === false ? `, which a power loss may take (${name})` : '';
+  return `of a file with hard links, or in a directory that takes no new names, in ${fs.stateDirectory}${loss}`;
+}
+
+/** What this user may not look into is not there for them. */
+function isThere(fs: Fs, path: string): Promise<boolean> {
+  return fs.exists(path).catch(() => false);
+}
 
 /**
  * A process that opens and reads a file until its input ends, and then tells what it got but one
@@ -506,11 +546,19 @@ function judge(
     const [elsewhere] = needs('lockElsewhere');
     return reaches[elsewhere === 'no' ? 'thisMount' : type.locks] ?? onlyLocal(judgement);
   };
+  const because = ([holds, why]: Judgement, key: CheckKey): Judgement => [
+    holds,
+    why || (checks.find(({ name }) => name === checkNames[key])?.detail ?? ''),
+  ];
   const either = (...keys: readonly CheckKey[]): Judgement =>
     keys.some((key) => needs(key)[0] === 'yes') ? ['yes', ''] : needs(...keys);
   const table: Readonly<Record<string, Judgement>> = {
     'writers of all processes take turns': turns(needs('lock')),
     'a file is replaced whole': byLuck(needs('renameFile', 'replace')),
+    'a file is overwritten in place safely': because(
+      onlyLocal(needs('overwrite', 'lock')),
+      'overwrite',
+    ),
     'a new file replaces none': either('noReplace', 'link'),
     'a new directory is published whole': needs('renameDirectory', 'refuseFull', 'directoryLock'),
     'a directory is replaced whole': butLowerLayers(mount, needs('exchange', 'directoryLock')),
@@ -580,6 +628,8 @@ const remedies: Readonly<Record<string, string>> = {
     'Name a lock file on a local filesystem with lockPath, or set HOLDFAST_LOCK_DIRECTORY',
   'a file is replaced whole':
     'Read it with readJson, readRecords or openVrt, which ask again, or under the shared lock; where replacing itself fails, keep the file elsewhere',
+  'a file is overwritten in place safely':
+    'Leave out inPlace, so that the file is replaced, or keep it elsewhere',
   'a new file replaces none': "Leave out ifExists: 'fail', or keep the file elsewhere",
   'a new directory is published whole': 'Publish on another filesystem and move the data there',
   'a directory is replaced whole':

@@ -41,6 +41,23 @@ test('a call that does not work takes away the guarantees that rest on it, and n
   assert.deepEqual(readdirSync(root), [], 'the probe leaves nothing');
 });
 
+test('overwriting in place is tried, and where the redo copies lie is told', async (t) => {
+  const root = temporaryDirectory(t);
+  const row = 'a file is overwritten in place safely';
+  const stateDirectory = `${temporaryDirectory(t)}/none/yet`;
+  const reasons = await reasonsFor(root, { ...nodeFileSystem, stateDirectory });
+  assert.equal(reasons[row]?.[0], 'yes');
+  assert.ok(reasons[row]?.[1].includes(`lies beside it, of a file with hard links`));
+  assert.ok(reasons[row]?.[1].includes(stateDirectory));
+  assert.equal(await nodeFileSystem.exists(stateDirectory), false, 'it is not made');
+  const none = await reasonsFor(root, { ...nodeFileSystem, stateDirectory: undefined });
+  assert.match(none[row]?.[1] ?? '', /beside it, and there is no state directory/u);
+  const [holds, because] = (await reasonsFor(root, failing('write')))[row] ?? [];
+  assert.equal(holds, 'no');
+  assert.match(because ?? '', /Leave out inPlace/u);
+  assert.deepEqual(readdirSync(root), [], 'the probe leaves nothing');
+});
+
 test('where other machines share the filesystem, no lock is trusted', async (t) => {
   const root = temporaryDirectory(t);
   const fs: Fs = {
