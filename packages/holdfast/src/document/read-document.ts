@@ -3,7 +3,7 @@ import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted } from '../failure.js';
 import { resolveTarget } from '../file/resolve-target.js';
 import { lstatIfThere } from '../os/follow-symlinks.js';
-import { inReadSlot } from '../lock/round-slots.js';
+import { inSlot } from '../lock/round-slots.js';
 import { lookOrLock } from '../lock/shared-look.js';
 import { checkOptions, checkWords } from '../options.js';
 import { askAgain } from '../os/ask-again.js';
@@ -58,7 +58,7 @@ export async function readDocument<T>(
   options: ReadOptions<T>,
 ): Promise<T> {
   checkReadArguments(call, path, options);
-  const value = await inReadSlot(() => readOrInitial(syntax, path, options));
+  const value = await inSlot('read', () => readOrInitial(syntax, path, options));
   return options.schema ? validate(options.schema, value, 'The document', path) : (value as T);
 }
 

@@ -15,6 +15,7 @@ import { types } from 'node:util';
 import { errnoOf, isHoldfastError } from '../errors.js';
 import { settledName } from '../journal/settled-name.js';
 import { checkLockChoice, lockChoiceNames, type LockChoice } from '../lock/lock-choice.js';
+import { inSlot } from '../lock/round-slots.js';
 import { checkOptions, checkWords, invalidArgument } from '../options.js';
 import type { ResolvedName } from '../os/follow-symlinks.js';
 import type { Fs } from '../os/fs.js';
@@ -136,10 +137,25 @@ export async function replaceFile(
 ): Promise<void> {
   return readingFrom(data, async () => {
     checkReplaceOptions(path, options);
-    const { fs = nodeFileSystem } = options;
-    const target = await settledName(fs, () => resolveTarget(fs, path, options), options);
-    await replaceTarget(fs, target, data, { ...options, isLocked: !options.keepPrevious });
+    const replace = (): Promise<void> => replaceChecked(path, data, options);
+    return waitsForNobody(data, options) ? inSlot('replace', replace) : replace();
   });
+}
+
+async function replaceChecked(
+  path: string,
+  data: FileData,
+  options: ReplaceFileOptions,
+): Promise<void> {
+  const { fs = nodeFileSystem } = options;
+  const target = await settledName(fs, () => resolveTarget(fs, path, options), options);
+  await replaceTarget(fs, target, data, { ...options, isLocked: !options.keepPrevious });
+}
+
+/** Neither for who gives the data nor for a lock: thousands of such calls may take turns. */
+function waitsForNobody(data: FileData, { keepPrevious, inPlace }: ReplaceFileOptions): boolean {
+  const isAtHand = typeof data === 'string' || types.isUint8Array(data);
+  return isAtHand && !keepPrevious && inPlace === undefined;
 }
 
 export interface ReplaceTargetOptions

@@ -1,5 +1,5 @@
 /** round-slots.ts for the synchronous calls, of which one works at a time. */
 
-export async function inReadSlot<T>(read: () => Promise<T>): Promise<T> {
-  return read();
+export async function inSlot<T>(_kind: string, work: () => Promise<T>): Promise<T> {
+  return work();
 }

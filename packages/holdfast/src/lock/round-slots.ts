@@ -1,8 +1,9 @@
 /**
- * How many rounds of this process (group-queue.ts), and how many of its reads, work at a time.
- * Thousands that are asked for at once would each open its lock file, and then none could open what
- * it needs besides (EMFILE). Rounds take half of the descriptors that a process may have and reads
- * a quarter, of their own, since an updater may await a read; the last quarter is the program's.
+ * How many rounds of this process (group-queue.ts), and how many of its reads and replacements,
+ * work at a time. Thousands that are asked for at once would each open its lock file, and then none
+ * could open what it needs besides (EMFILE). Rounds take half of the descriptors that a process may
+ * have, reads and replacements an eighth each, of their own, since an updater may await one; the
+ * last quarter is the program's.
  *
  * A round that waits for its lock leaves its slot, and one that works for very long too (an updater
  * may await another call), so that none ever keeps those from working that it waits for.
@@ -13,6 +14,8 @@ import { openFilesLimit } from '../os/processes.js';
 const FILES_OF_A_ROUND = 8;
 /** A document, its directory and that of a symlink to it, and one to spare. */
 const FILES_OF_A_READ = 4;
+/** A stage, its directory and the old file, and one to spare. */
+const FILES_OF_A_REPLACEMENT = 4;
 /** More gain nothing: the disk has few queues, and Node's pool few threads. */
 const MOST_SLOTS = 64;
 const LEAST_SLOTS = 4;
@@ -46,14 +49,19 @@ class Slots {
 }
 
 const ofRounds = new Slots(FILES_OF_A_ROUND, 1 / 2);
-const ofReads = new Slots(FILES_OF_A_READ, 1 / 4);
+type Kind = 'read' | 'replace';
 
-/** Reads when few others do. */
-export async function inReadSlot<T>(read: () => Promise<T>): Promise<T> {
-  const slot = new RoundSlot(ofReads);
+const ofOthers: Readonly<Record<Kind, Slots>> = {
+  read: new Slots(FILES_OF_A_READ, 1 / 8),
+  replace: new Slots(FILES_OF_A_REPLACEMENT, 1 / 8),
+};
+
+/** Works when few others of this kind do. */
+export async function inSlot<T>(kind: Kind, work: () => Promise<T>): Promise<T> {
+  const slot = new RoundSlot(ofOthers[kind]);
   await slot.enter();
   try {
-    return await read();
+    return await work();
   } finally {
     slot.leave();
   }

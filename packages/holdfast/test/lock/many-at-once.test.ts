@@ -31,10 +31,10 @@ test('3,000 updates and 3,000 appends at once all succeed where 256 files may be
   assert.equal(names.filter((name) => name.endsWith('.tmp')).length, 0);
 });
 
-test('3,000 reads at once, and more in updaters, all succeed where 256 files may be open', async (t) => {
+test('3,000 reads and 3,000 replacements at once, and more in updaters, all succeed where 256 files may be open', async (t) => {
   const root = temporaryDirectory(t);
   const script = `
-    import { readJson, updateJson } from 'holdfast';
+    import { readJson, replaceFile, updateJson } from 'holdfast';
     const [, root] = process.argv;
     const numbers = Array.from({ length: 3000 }, (_, number) => number);
     const pathOf = (number) => root + '/' + (number % 1000) + '.json';
@@ -42,6 +42,7 @@ test('3,000 reads at once, and more in updaters, all succeed where 256 files may
     await Promise.all(numbers.slice(0, 1000).map((number) => updateJson(pathOf(number), () => ({ number }), options)));
     const all = await Promise.allSettled([
       ...numbers.map((number) => readJson(pathOf(number))),
+      ...numbers.map((number) => replaceFile(root + '/' + number + '.txt', 'x', { durability: 'atomic' })),
       ...numbers.slice(0, 200).map((number) =>
         updateJson(pathOf(number), async () => void (await Promise.all([readJson(pathOf(1)), readJson(pathOf(2))])), options)),
     ]);
