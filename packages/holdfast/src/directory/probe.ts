@@ -546,7 +546,7 @@ function judge(
     const [elsewhere] = needs('lockElsewhere');
     return reaches[elsewhere === 'no' ? 'thisMount' : type.locks] ?? onlyLocal(judgement);
   };
-  const because = ([holds, why]: Judgement, key: CheckKey): Judgement => [
+  const told = ([holds, why]: Judgement, key: CheckKey): Judgement => [
     holds,
     why || (checks.find(({ name }) => name === checkNames[key])?.detail ?? ''),
   ];
@@ -555,7 +555,7 @@ function judge(
   const table: Readonly<Record<string, Judgement>> = {
     'writers of all processes take turns': turns(needs('lock')),
     'a file is replaced whole': byLuck(needs('renameFile', 'replace')),
-    'a file is overwritten in place safely': because(
+    'a file is overwritten in place safely': told(
       onlyLocal(needs('overwrite', 'lock')),
       'overwrite',
     ),

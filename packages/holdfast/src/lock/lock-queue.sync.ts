@@ -20,10 +20,10 @@ import { LONG_WAIT_MS, notFree, tellOfWait } from './waiting.js';
 
 export class LockQueue {
   readonly lockPath: string;
-  readonly #fs: Fs;
+  readonly fs: Fs;
 
   constructor(fs: Fs, lockPath: string) {
-    this.#fs = fs;
+    this.fs = fs;
     this.lockPath = lockPath;
   }
 
@@ -70,8 +70,7 @@ export class LockQueue {
         }
         if (isHeldByStarter(this.lockPath)) throw nestedInStarter(this.lockPath);
         if (request.tryOnce) throw notFree(this.lockPath);
-        if (isHeldHere(this.#fs, this.lockPath, request.mode))
-          throw heldByOwnProcess(this.lockPath);
+        if (isHeldHere(this.fs, this.lockPath, request.mode)) throw heldByOwnProcess(this.lockPath);
         request.onWait?.();
         const waitedMs = performance.now() - began;
         const leftMs = (request.timeoutMs ?? Infinity) - waitedMs;
@@ -89,7 +88,7 @@ export class LockQueue {
   }
 
   #open({ fileMode }: LockRequest): Promise<KernelLock> {
-    return KernelLock.open(this.#fs, this.lockPath, { fileMode });
+    return KernelLock.open(this.fs, this.lockPath, { fileMode });
   }
 }
 

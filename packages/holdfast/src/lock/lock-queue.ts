@@ -66,7 +66,7 @@ export interface Hold {
 
 export class LockQueue {
   readonly lockPath: string;
-  readonly #fs: Fs;
+  readonly fs: Fs;
   readonly #waiting: LockRequest[] = [];
   #kernel: KernelLock | undefined;
   #mode: LockMode = 'exclusive';
@@ -83,7 +83,7 @@ export class LockQueue {
   readonly #pollers = new Pollers();
 
   constructor(fs: Fs, lockPath: string) {
-    this.#fs = fs;
+    this.fs = fs;
     this.lockPath = lockPath;
   }
 
@@ -203,7 +203,7 @@ export class LockQueue {
   }
 
   #open(): Promise<KernelLock> {
-    return KernelLock.open(this.#fs, this.lockPath, {
+    return KernelLock.open(this.fs, this.lockPath, {
       fileMode: this.#waiting[0]?.fileMode,
       woken: () => this.#endSleep?.(),
     });
@@ -325,7 +325,7 @@ export class LockQueue {
   }
 
   async #pause(): Promise<void> {
-    this.#pollers.lookOut(this.#fs, this.lockPath);
+    this.#pollers.lookOut(this.fs, this.lockPath);
     const leastMs = this.#seesWaiters === false ? PAUSE_FOR_POLLERS_MS : PAUSE_FOR_SLEEPERS_MS;
     await this.#sleep(Math.max(leastMs, this.#pollers.pauseMs()));
     this.#runBeganAt = performance.now();

@@ -16,7 +16,7 @@ import { HoldfastError, isHoldfastError } from '../errors.js';
 import { aborted } from '../failure.js';
 import { checkOptions, invalidArgument } from '../options.js';
 import type { FileStat, Fs, LockMode } from '../os/fs.js';
-import { nodeFileSystem } from '../os/node-fs.js';
+import { isMachines, nodeFileSystem } from '../os/node-fs.js';
 import { settling } from '../os/settling.js';
 import { locksOfThisChain, nested, runHolding, type Lock } from './held-locks.js';
 import { checkLockChoice, chosenLockPath, type LockChoice } from './lock-choice.js';
@@ -260,15 +260,17 @@ function dropIdle(ofFs: Map<string, LockQueue>): void {
 
 /** A chain that holds the lock would wait for itself; only a reader inside a reader need not. */
 function joinOwnChain(fs: Fs, queue: LockQueue, mode: LockMode): Hold | undefined {
-  // A lock of another copy of this package has a queue that cannot be seen here.
+  // A lock by the other filesystem of this machine has another queue, and one of another copy of
+  // this package one that cannot be seen here.
   const own = locksOfThisChain().find((lock) => {
     if (!lock.held) return false;
-    if (lock instanceof HeldLock) return lock.queue === queue;
-    return fs === nodeFileSystem && lock.lockPath === queue.lockPath;
+    if (lock instanceof HeldLock && lock.queue === queue) return true;
+    const isOwn = !(lock instanceof HeldLock) || isMachines(lock.queue.fs);
+    return isOwn && isMachines(fs) && lock.lockPath === queue.lockPath;
   });
   if (own === undefined) return undefined;
   if (own.mode === 'exclusive' || mode === 'exclusive') throw nested(own);
-  return own instanceof HeldLock ? queue.joinShared() : undefined;
+  return own instanceof HeldLock && own.queue === queue ? queue.joinShared() : undefined;
 }
 
 function waitFor(

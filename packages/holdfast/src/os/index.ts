@@ -20,7 +20,13 @@ export { followSymlinks, type ResolvedName } from './follow-symlinks.js';
 export { freshenWay } from './freshen.js';
 export { resolvedOnce } from './resolved-once.js';
 export { filesystemOf, type Filesystem, type LockReach } from './filesystem.js';
-export { inlineFileSystem, nodeFileSystem, withPlainPaths } from './node-fs.js';
+export {
+  directoryOwnerFileSystem,
+  inlineFileSystem,
+  isMachines,
+  nodeFileSystem,
+  withPlainPaths,
+} from './node-fs.js';
 export { loadKoffi } from './native/koffi.js';
 export { keepAlive } from './pending-calls.js';
 export {

@@ -413,6 +413,21 @@ function openTickets(fd: number, path: string): TicketsOfFile {
 export const nodeFileSystem: Fs = fileSystem(pool.usualPolicy);
 
 /**
+ * The same, for programs that work for other users as root: what a call makes in a directory
+ * belongs to the owner of that directory, as with `HOLDFAST_OWNER=directory` for a whole program.
+ * Without effect for other users than root, and on what is there.
+ */
+export const directoryOwnerFileSystem: Fs = Object.defineProperties({} as Fs, {
+  ...Object.getOwnPropertyDescriptors(nodeFileSystem),
+  givesToDirectory: { value: true, enumerable: true },
+});
+
+/** Whether a filesystem is one of these two, which show the same files and make the same locks. */
+export function isMachines(fs: Fs): boolean {
+  return fs === nodeFileSystem || fs === directoryOwnerFileSystem;
+}
+
+/**
  * The same for a thread that has nothing else to do meanwhile, such as a worker, or a program that
  * does one thing after the other: reads, writes and syncs are made inline, without a hop through
  * the thread pool. The event loop waits for the disk.

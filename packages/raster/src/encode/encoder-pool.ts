@@ -8,7 +8,7 @@ import { types } from 'node:util';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { invalidArgument } from 'holdfast/options';
-import { nodeFileSystem, type Fs } from 'holdfast/os';
+import { isMachines, nodeFileSystem, type Fs } from 'holdfast/os';
 import {
   type Pixels,
   type RasterArray,
@@ -116,8 +116,7 @@ const MOST_THREADS = 1024;
 export function openEncoderPool(options: EncoderPoolOptions = {}): EncoderPool {
   const { fs = nodeFileSystem } = options;
   const threads = checkThreads(options.threads ?? availableParallelism());
-  const pool =
-    threads === 0 || fs !== nodeFileSystem ? new InlinePool(fs) : new WorkerPool(threads);
+  const pool = threads === 0 || !isMachines(fs) ? new InlinePool(fs) : new WorkerPool(threads);
   writing.push(pool);
   return pool;
 }

@@ -4,7 +4,14 @@
  */
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import { type Fs, type FsFile, nodeFileSystem, openGiven, readFully } from 'holdfast/os';
+import {
+  type Fs,
+  type FsFile,
+  isMachines,
+  nodeFileSystem,
+  openGiven,
+  readFully,
+} from 'holdfast/os';
 import type { NotCarried, RasterInfo, Window } from '../../model.js';
 import { coordinateEpoch, crsNotCarried } from '../../crs/crs.js';
 import { type BlockLimits, limitsOf } from '../block-limits.js';
@@ -97,7 +104,7 @@ export async function readGeoTiff(
     const { raw, ...source } = masked;
     const fingerprint = () => fingerprintOf(fs, file);
     // Other threads have no filesystem but the machine's own.
-    return { ...source, fingerprint, raw: fs === nodeFileSystem ? raw : undefined };
+    return { ...source, fingerprint, raw: isMachines(fs) ? raw : undefined };
   });
 }
 
