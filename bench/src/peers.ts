@@ -27,15 +27,59 @@ const readAndWrite = `
     const { n } = JSON.parse(readFileSync(path, 'utf8'));
     await write(path, JSON.stringify({ n: n + 1 }));
   };`;
+const openConf = `
+  const open = (path) => new Conf({ cwd: dirname(path), configName: basename(path), fileExtension: '' });`;
 const conf = `
   import Conf from 'conf';
   import { basename, dirname } from 'node:path';
-  const open = (path) => new Conf({ cwd: dirname(path), configName: basename(path), fileExtension: '' });`;
-const writeFileAtomic = `import write from 'write-file-atomic';`;
-const properLockfile = `
-  import lockfile from 'proper-lockfile';
+  ${openConf}`;
+/** As an override of npm has it: what conf asks for is another package. */
+const confOverDropIn = `
+  import { register } from 'node:module';
+  import { basename, dirname } from 'node:path';
+  register('data:text/javascript,' + encodeURIComponent(\`
+    export const resolve = (name, context, next) =>
+      next(name === 'atomically' ? '@holdfast/atomically' : name, context);\`));
+  const { default: Conf } = await import('conf');
+  ${openConf}`;
+const writeFileAtomic = (name: string): string => `import write from '${name}';`;
+const properLockfile = (name: string): string => `
+  import lockfile from '${name}';
   const hold = (path) =>
     lockfile.lock(path, { realpath: false, stale: 2000, retries: { retries: 1000, minTimeout: 5, maxTimeout: 20 } });`;
+
+/** A package that replaces a file, by a statement that defines `write`. */
+function writer(name: string, write: string): Peer {
+  return { name, write, increment: write + readAndWrite };
+}
+
+function store(name: string, opening: string): Peer {
+  return {
+    name,
+    write: `${opening} const write = async (path, text) => open(path).set('text', text);`,
+    increment: `
+      ${opening}
+      const increment = async (path) => {
+        const store = open(path);
+        store.set('n', store.get('n') + 1);
+      };`,
+  };
+}
+
+/** A package that locks, and the one that users write with under its lock. */
+function locker(name: string, writeWith: string): Peer {
+  return {
+    name,
+    hold: properLockfile(name),
+    increment: `
+      ${properLockfile(name)} ${writeFileAtomic(writeWith)} ${readAndWrite.replace('increment', 'addOne')}
+      const increment = async (path) => {
+        const release = await hold(path);
+        await addOne(path);
+        await release();
+      };`,
+  };
+}
 
 const peers: readonly Peer[] = [
   {
@@ -46,47 +90,26 @@ const peers: readonly Peer[] = [
       const increment = (path) => updateJson(path, ({ n }) => ({ n: n + 1 }));`,
     hold: `import { acquireLock as hold } from 'holdfast';`,
   },
-  {
-    name: 'write-file-atomic',
-    write: writeFileAtomic,
-    increment: writeFileAtomic + readAndWrite,
-  },
-  {
-    name: 'atomically',
-    write: `import { writeFile as write } from 'atomically';`,
-    increment: `import { writeFile as write } from 'atomically'; ${readAndWrite}`,
-  },
-  {
-    name: 'steno (lowdb)',
-    write: `
+  writer('write-file-atomic', writeFileAtomic('write-file-atomic')),
+  writer('@holdfast/write-file-atomic', writeFileAtomic('@holdfast/write-file-atomic')),
+  writer('atomically', `import { writeFile as write } from 'atomically';`),
+  writer('@holdfast/atomically', `import { writeFile as write } from '@holdfast/atomically';`),
+  writer(
+    'steno (lowdb)',
+    `
       import { Writer } from 'steno';
       const write = (path, text) => new Writer(path).write(text);`,
-    increment: `
-      import { Writer } from 'steno';
-      const write = (path, text) => new Writer(path).write(text);
-      ${readAndWrite}`,
-  },
-  {
-    name: 'conf',
-    write: `${conf} const write = async (path, text) => open(path).set('text', text);`,
-    increment: `
-      ${conf}
-      const increment = async (path) => {
-        const store = open(path);
-        store.set('n', store.get('n') + 1);
-      };`,
-  },
-  {
-    name: 'proper-lockfile',
-    hold: properLockfile,
-    increment: `
-      ${properLockfile} ${writeFileAtomic} ${readAndWrite.replace('increment', 'addOne')}
-      const increment = async (path) => {
-        const release = await hold(path);
-        await addOne(path);
-        await release();
-      };`,
-  },
+  ),
+  writer(
+    '@holdfast/lowdb',
+    `
+      import { TextFile } from '@holdfast/lowdb';
+      const write = (path, text) => new TextFile(path).write(text);`,
+  ),
+  store('conf', conf),
+  store('conf over @holdfast/atomically', confOverDropIn),
+  locker('proper-lockfile', 'write-file-atomic'),
+  locker('@holdfast/proper-lockfile', '@holdfast/write-file-atomic'),
 ];
 
 const NOT_APPLICABLE = '–';

@@ -116,13 +116,16 @@ function makeFolders(path: string): void {
   if (!existsSync(path)) mkdirSync(dirname(path), { recursive: true });
 }
 
+/** What atomically leaves to the umask, and conf asks for. */
+const NEW_FILE = 0o666;
+
 /** The options of write-file-atomic that say the same. */
 function inOwnWords({ chown, encoding, fsync, mode, tmpCreated }: WriteOptions): Options {
   return {
-    chown,
+    chown: chown ?? (chown === null ? false : undefined),
     encoding,
     fsync,
-    mode,
+    mode: mode === undefined || (mode && mode !== NEW_FILE) ? mode : false,
     // A promise would be awaited there.
     tmpfileCreated: tmpCreated && ((path) => void tmpCreated(path)),
   };

@@ -92,9 +92,11 @@ if (onPosix) {
     assert.equal(modeOf(`${at}/a`), 0o600);
     await write(`${at}/a`, 'new', { mode: '644' });
     assert.equal(modeOf(`${at}/a`), 0o644);
-    await write(`${at}/a`, 'new', { mode: 0o600 });
-    await write(`${at}/a`, 'new', { mode: false });
-    assert.equal(modeOf(`${at}/a`), 0o666 & ~process.umask());
+    for (const mode of [false, 0o666, null, 0]) {
+      await write(`${at}/a`, 'new', { mode: 0o600 });
+      await write(`${at}/a`, 'new', { mode });
+      assert.equal(modeOf(`${at}/a`), 0o666 & ~process.umask(), String(mode));
+    }
   });
 
   everywhere('a symlink stays, and what it leads to is replaced', async (write, at) => {
