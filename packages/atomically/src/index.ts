@@ -116,7 +116,7 @@ function makeFolders(path: string): void {
   if (!existsSync(path)) mkdirSync(dirname(path), { recursive: true });
 }
 
-/** What atomically leaves to the umask, and conf asks for. */
+/** What conf asks for that was told nothing: an existing file keeps its mode, which may be private. */
 const NEW_FILE = 0o666;
 
 /** The options of write-file-atomic that say the same. */
@@ -125,7 +125,7 @@ function inOwnWords({ chown, encoding, fsync, mode, tmpCreated }: WriteOptions):
     chown: chown ?? (chown === null ? false : undefined),
     encoding,
     fsync,
-    mode: mode === undefined || (mode && mode !== NEW_FILE) ? mode : false,
+    mode: mode === undefined || mode === NEW_FILE ? undefined : mode || false,
     // A promise would be awaited there.
     tmpfileCreated: tmpCreated && ((path) => void tmpCreated(path)),
   };

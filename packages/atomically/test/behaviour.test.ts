@@ -92,11 +92,16 @@ if (onPosix) {
     assert.equal(modeOf(`${at}/a`), 0o600);
     await write(`${at}/a`, 'new', { mode: '644' });
     assert.equal(modeOf(`${at}/a`), 0o644);
-    for (const mode of [false, 0o666, null, 0]) {
+    for (const mode of [false, null, 0]) {
       await write(`${at}/a`, 'new', { mode: 0o600 });
       await write(`${at}/a`, 'new', { mode });
       assert.equal(modeOf(`${at}/a`), 0o666 & ~process.umask(), String(mode));
     }
+  });
+
+  everywhere('the mode of a new file is less the umask', async (write, at) => {
+    await write(`${at}/a`, 'new', { mode: 0o666 });
+    assert.equal(modeOf(`${at}/a`), 0o666 & ~process.umask());
   });
 
   everywhere('a symlink stays, and what it leads to is replaced', async (write, at) => {
@@ -156,6 +161,17 @@ onlyDropIn('an error says what is on disk', async (write, at) => {
     return true;
   });
 });
+
+/** The peer gives it that of a new file, which others may read: conf asks for 0o666 always. */
+onlyDropIn(
+  'a private file stays so when nothing else than 0o666 is asked for',
+  async (write, at) => {
+    if (!onPosix) return;
+    writeFileSync(`${at}/a`, 'old', { mode: 0o600 });
+    await write(`${at}/a`, 'new', { mode: 0o666 });
+    assert.equal(modeOf(`${at}/a`), 0o600);
+  },
+);
 
 /** The peer writes another file, whose name is shorter, and reports success. */
 onlyDropIn('a name that is too long is an error', async (write, at) => {
