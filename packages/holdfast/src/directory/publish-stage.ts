@@ -265,8 +265,8 @@ async function replaceByTwoRenames(
   }
   try {
     await freshenNames(fs, parent.path);
-    const moved = await fs.lstat(aside);
-    if (!isSameFile(moved, old.stat)) throw targetGone(target.path, undefined);
+    const moved = await lookAt(fs, aside);
+    if (!moved || !isSameFile(moved, old.stat)) throw targetGone(target.path, undefined);
     await renameOntoNothing(fs, target, stage, 'replace');
     return pathIn(parent, asideName);
   } catch (error) {
@@ -275,16 +275,21 @@ async function replaceByTwoRenames(
   }
 }
 
-/** If something is there by now, that is the target, and the old tree becomes an orphan. */
+/**
+ * If something is there by now, that is the target, and the old tree becomes an orphan; it may be
+ * the old tree itself, which a sweeper has found missing there.
+ */
 async function putBack(
   fs: Fs,
-  { path, parent, name }: DirectoryTarget,
+  { path, parent, name, old }: FullTarget,
   asideName: string,
 ): Promise<void> {
   try {
     await fs.rename(parent.at(asideName), parent.at(name));
   } catch (error) {
     if (await isRefusal(fs, error, path)) return;
+    const named = await lookAt(fs, parent.at(name)).catch(() => undefined);
+    if (named && isSameFile(named, old.stat)) return;
     throw new HoldfastError('IO', {
       message: `The replaced tree could not be moved back. It lies at ${pathIn(parent, asideName)}; the next publish tries again.`,
       outcome: 'unknown',
