@@ -166,14 +166,16 @@ test('without a processor the note is the path of a GeoTIFF', async (t) => {
 test('a part that loses its worker three times is made by the fourth, and none of them was an attempt', async (t) => {
   const { redis, mosaic, trouble, options, queue, events } = await begun(t, { kills: 3 });
   const commit = await addMosaicFlow(mosaic, options);
+  const end = committed(queue, events, commit);
   const lockDuration = 1000;
   for (let lives = 0; lives < 3; lives += 1) {
     const worker = await startWorker(redis, { lockDuration });
-    if (worker.signalCode === null) await once(worker, 'exit');
+    // Or the commit fails.
+    if (worker.signalCode === null) await Promise.race([once(worker, 'exit'), end]);
     assert.equal(worker.signalCode, 'SIGKILL');
   }
   await startWorker(redis, { lockDuration });
-  await committed(queue, events, commit);
+  await end;
   assert.equal(readCount(trouble), 4);
   await assertWhole(t, trouble);
 });

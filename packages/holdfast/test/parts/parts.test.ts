@@ -26,6 +26,7 @@ import {
 import { nodeFileSystem, systemError } from 'holdfast/os';
 import { interceptFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
+import { fillPart, letter } from './fill-part.js';
 
 const isWindows = process.platform === 'win32';
 
@@ -62,13 +63,6 @@ async function begun(t: TestContext, partCount: number, ifExists?: 'replace'): P
   const { id, state } = await beginParts(path, { partCount, job: { of: 'a test' }, ifExists });
   assert.equal(state, 'begun');
   return { root, path, id, session: await joinParts(path, id) };
-}
-
-const letter = (part: number): string => String.fromCodePoint(97 + part);
-
-async function fillPart(stage: Stage, part: number): Promise<void> {
-  await stage.write(`${letter(part)}.txt`, letter(part).repeat(5000));
-  await stage.write(`deep/${letter(part)}/x`, String(part));
 }
 
 const writePart = (session: PartsSession, part: number) =>
