@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ErrorCode, HoldfastError, mayTryPartAgain } from 'holdfast';
+
+const errorOf = (code: ErrorCode): HoldfastError =>
+  new HoldfastError(code, { message: 'It failed.', step: 'part', path: '/a' });
+
+test('a full disk and a held lock may pass; a session that is gone and bytes that differ do not', () => {
+  const again: readonly ErrorCode[] = ['NO_SPACE', 'IO', 'LOCK_TIMEOUT', 'ABORTED'];
+  for (const code of again) assert.equal(mayTryPartAgain(errorOf(code)), true, code);
+  const never = ['SESSION_GONE', 'PART_DIFFERS', 'PARTS_MISSING', 'ALREADY_EXISTS'] as const;
+  for (const code of never) assert.equal(mayTryPartAgain(errorOf(code)), false, code);
+});
+
+test('what is not of Holdfast may pass', () => {
+  assert.equal(mayTryPartAgain(new Error('the network')), true);
+  assert.equal(mayTryPartAgain(undefined), true);
+});
