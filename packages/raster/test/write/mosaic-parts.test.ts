@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { interceptFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
+import * as zarr from 'zarrita';
 import { type ErrorCode, isHoldfastError, joinParts } from 'holdfast';
 import { nodeFileSystem, systemError } from 'holdfast/os';
 import {
   abandonMosaic,
   beginMosaic,
   fromArray,
+  fromChunks,
+  fromZarr,
   joinMosaic,
   type MosaicPartsOptions,
   mosaicProgress,
@@ -19,6 +22,7 @@ import {
   type RasterSource,
   verifyVrt,
   writeTiledVrt,
+  type ZarrArray,
 } from '#src/index.js';
 
 const [WIDTH, HEIGHT] = [200, 120];
@@ -244,3 +248,61 @@ test('how far a mosaic has come is told of each tile, by its directory alone', a
   assert.ok(after.tiles.every((tile) => tile === 'done'));
   await assert.rejects(mosaicProgress(path, 'f'.repeat(20)), failsWith('SESSION_GONE'));
 });
+
+/** What reads its samples lazily, opened anew by each who joins, and counts what was asked for. */
+const lazySources: Readonly<Record<string, (asked: string[]) => Promise<RasterSource>>> = {
+  'chunks of a function': async (asked) =>
+    fromChunks({
+      width: WIDTH,
+      height: HEIGHT,
+      dataType: 'int16',
+      chunks: { width: 32, height: 32 },
+      fingerprint: 'rows times columns',
+      compute: ({ row, column, window: { xPx, yPx, widthPx, heightPx } }) => {
+        asked.push(`${row},${column}`);
+        return Int16Array.from(
+          { length: widthPx * heightPx },
+          (_, index) => (xPx + (index % widthPx)) * (yPx + Math.floor(index / widthPx)),
+        );
+      },
+    }),
+  'chunks of a Zarr array': async (asked) => {
+    const array = await zarr.create(zarr.root(), {
+      shape: [HEIGHT, WIDTH],
+      chunkShape: [32, 32],
+      dtype: 'float32',
+    });
+    const data = Float32Array.from({ length: WIDTH * HEIGHT }, (_, index) => Math.cos(index));
+    await zarr.set(array, null, { data, shape: [HEIGHT, WIDTH], stride: [WIDTH, 1] });
+    const getChunk: ZarrArray['getChunk'] = (position, ...more) => {
+      asked.push(position.join(','));
+      return (array as ZarrArray).getChunk(position, ...more);
+    };
+    const { shape, chunks, dtype, attrs } = array;
+    const counted = { ...array, shape, chunks, dtype, attrs, getChunk };
+    return fromZarr(counted as ZarrArray, { tiling: 'chunks', fingerprint: 'cosines' });
+  },
+};
+
+for (const [name, openSource] of Object.entries(lazySources)) {
+  test(`of ${name} a part reads what its tiles are made of and no more, and the mosaic is that of one process`, async (t) => {
+    const place = temporaryDirectory(t);
+    for (const each of ['whole', 'parts']) mkdirSync(join(place, each));
+    const path = join(place, 'parts', 'dem.vrt');
+    const { id } = await beginMosaic(path, await openSource([]), { partCount: 3, note: name });
+    const askedByAll: string[] = [];
+    for (const part of [2, 0, 1]) {
+      const asked: string[] = [];
+      const session = await joinMosaic(path, id, () => openSource(asked), { threads: 0 });
+      await session.writePart(part);
+      assert.ok(asked.length < 12, `part ${part} asked for ${asked.join(' ')}`);
+      askedByAll.push(...asked);
+    }
+    // Four rows of seven chunks, each once.
+    assert.equal(askedByAll.length, 28);
+    assert.equal(new Set(askedByAll).size, 28);
+    await (await joinMosaic(path, id, await openSource([]), { threads: 0 })).commit();
+    await writeTiledVrt(join(place, 'whole', 'dem.vrt'), await openSource([]), { threads: 0 });
+    assert.deepEqual(bytesBelow(join(place, 'parts')), bytesBelow(join(place, 'whole')));
+  });
+}
