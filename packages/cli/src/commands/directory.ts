@@ -9,6 +9,7 @@ import {
   probe,
   publishDirectory,
   sweepOrphans,
+  type JsonValue,
   type Orphan,
   type ProbeReport,
   type SweptOrphan,
@@ -18,9 +19,10 @@ import { type LockFlags, otherLockerOptions, wholeNumber, withOtherLockerFlags }
 import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
 import { inOwnWords, messageInOwnWords } from '../own-words.js';
 import { CommandFailed, runCommand } from '../run-command.js';
+import { publishToStore } from '../publish-to-store.js';
 import { isInStore, loadStores, withStoreFlags, type StoreFlags } from '../store-flags.js';
 
-interface PublishFlags extends Omit<LockFlags, 'lockFile'> {
+interface PublishFlags extends StoreFlags, Omit<LockFlags, 'lockFile'> {
   readonly replace?: true;
   readonly ifUnchanged?: true;
   readonly twoRenames?: true;
@@ -49,14 +51,14 @@ export function addDirectoryCommands(program: Command): void {
 }
 
 function addPublish(program: Command): void {
-  const command = program
-    .command('publish')
+  const command = withStoreFlags(program.command('publish'))
     .description(
       'Run a command that fills a directory, and publish that directory whole if it succeeds.\n\n' +
         'The command finds the directory to fill in $HOLDFAST_STAGE, and {} in its arguments is replaced by it. ' +
-        'When it fails nothing is published, and its exit status is the one of holdfast.',
+        'When it fails nothing is published, and its exit status is the one of holdfast.\n\n' +
+        'To a store, s3://bucket/prefix, the files are sent when the command has ended; PREFIX/current.json leads readers to them.',
     )
-    .argument('<target>', 'the directory to publish')
+    .argument('<target>', 'the directory to publish, or s3://bucket/prefix')
     .argument('<command...>', 'the command, after --')
     .option('--replace', 'replace a target that is not empty')
     .option(
@@ -77,7 +79,8 @@ function addPublish(program: Command): void {
 Examples:
   holdfast publish site --replace -- hugo --destination {}
   holdfast publish data/2024 -- sh -c 'tar -x -C "$HOLDFAST_STAGE" -f data.tar'
-  holdfast publish app --replace --keep 3 -- cp -a build/. {}`,
+  holdfast publish app --replace --keep 3 -- cp -a build/. {}
+  holdfast publish s3://bucket/site --replace -- hugo --destination {}`,
     )
     .action(publish);
 }
@@ -86,32 +89,64 @@ async function publish(
   target: string,
   command: readonly string[],
   flags: PublishFlags,
+  program: Command,
 ): Promise<void> {
-  try {
-    const { path, fileCount, previousPath } = await publishDirectory(
-      target,
-      (stage) =>
-        runCommand(
-          filledIn(command, stage.path),
-          { ...process.env, HOLDFAST_STAGE: stage.path },
-          flags.json ? 'stderr' : 'stdout',
-        ),
-      {
-        ifExists: flags.replace ? 'replace' : 'fail',
-        ifChanged: flags.ifUnchanged ? 'fail' : 'replace',
-        keepPrevious: flags.keep ?? 0,
-        resume: flags.resume ?? false,
-        ...(flags.twoRenames && { withoutExchange: 'twoRenames' }),
-        ...otherLockerOptions(flags),
-      },
+  const inStore = isInStore(target, program, ['--replace', '--if-unchanged', '--keep', '--json']);
+  const fill = (directory: string): Promise<void> =>
+    runCommand(
+      filledIn(command, directory),
+      { ...process.env, HOLDFAST_STAGE: directory },
+      flags.json ? 'stderr' : 'stdout',
     );
-    if (flags.json) print(jsonOf({ path, fileCount, previousPath: previousPath ?? null }, 2));
+  try {
+    const published = await (inStore ? publishObjects : publishTree)(target, fill, flags);
+    if (flags.json) print(jsonOf(published, 2));
   } catch (error) {
     const failed = isHoldfastError(error) ? error.cause : undefined;
     if (!(failed instanceof CommandFailed)) throw error;
     tell(shown`holdfast: ${failed.message}; ${target} was not published.`);
     process.exitCode = failed.exitStatus;
   }
+}
+
+type FillDirectory = (directory: string) => Promise<void>;
+
+async function publishTree(
+  target: string,
+  fill: FillDirectory,
+  flags: PublishFlags,
+): Promise<JsonValue> {
+  const { path, fileCount, previousPath } = await publishDirectory(
+    target,
+    (stage) => fill(stage.path),
+    {
+      ...replaceOptions(flags),
+      resume: flags.resume ?? false,
+      ...(flags.twoRenames && { withoutExchange: 'twoRenames' }),
+      ...otherLockerOptions(flags),
+    },
+  );
+  return { path, fileCount, previousPath: previousPath ?? null };
+}
+
+async function publishObjects(
+  target: string,
+  fill: FillDirectory,
+  flags: PublishFlags,
+): Promise<JsonValue> {
+  return { ...(await publishToStore(target, fill, flags, replaceOptions(flags))) };
+}
+
+function replaceOptions({ replace, ifUnchanged, keep = 0 }: PublishFlags): {
+  readonly ifExists: 'replace' | 'fail';
+  readonly ifChanged: 'replace' | 'fail';
+  readonly keepPrevious: number;
+} {
+  return {
+    ifExists: replace ? 'replace' : 'fail',
+    ifChanged: ifUnchanged ? 'fail' : 'replace',
+    keepPrevious: keep,
+  };
 }
 
 function filledIn(command: readonly string[], stagePath: string): string[] {

@@ -168,6 +168,26 @@ test('a publisher whom a sweep has taken for dead does not publish what is gone'
   assert.deepEqual(await contentOf(store), { a: 'old' });
 });
 
+test('what somebody else removes or overwrites before the commit is noticed, and not published', async () => {
+  const store = new ModelStore();
+  await publishDirectory(url, files({ a: 'old' }), { store });
+  const harms = [
+    (key: string) => store.delete({ bucket: 'bucket', key }),
+    (key: string) => store.put({ bucket: 'bucket', key }, Buffer.from('xxx')),
+    (key: string) => store.put({ bucket: 'bucket', key }, Buffer.from('longer')),
+  ];
+  for (const harm of harms) {
+    const harmed = async (stage: ObjectStage): Promise<void> => {
+      await stage.write('a', 'new');
+      await harm(`${stage.url.slice('s3://bucket/'.length)}/a`);
+    };
+    await assert.rejects(publishDirectory(url, harmed, { store, ...replace }), (error) =>
+      isHoldfastError(error, 'TARGET_CHANGED'),
+    );
+    assert.deepEqual(await contentOf(store), { a: 'old' });
+  }
+});
+
 test('verify finds what is missing, changed, foreign, and a pointer that was put back', async () => {
   const store = new ModelStore();
   const name = (key: string): { readonly bucket: string; readonly key: string } => {

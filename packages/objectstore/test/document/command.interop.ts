@@ -1,43 +1,18 @@
 /** `holdfast json` on documents of a store. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { test, type TestContext } from 'node:test';
-import { repository, temporaryDirectory } from '@holdfast/tools/testing';
-import { bucket, credentials, freePort, startServer } from '../servers.js';
+import { commandLineBeside, type Ended } from '../command.js';
+import { bucket, credentials, freePort } from '../servers.js';
 
-const program = `${repository}packages/cli/bin/holdfast.js`;
 const document = `s3://${bucket}/doc.json`;
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 type Json = (...args: readonly string[]) => Promise<Ended>;
 
-/** `holdfast json …` beside a store that the environment names. */
+/** `holdfast json …` beside a store. */
 async function jsonBeside(t: TestContext): Promise<{ readonly json: Json; readonly cwd: string }> {
-  const { endpoint } = await startServer(t, 'gofakes3');
-  const cwd = temporaryDirectory(t);
-  const env = {
-    ...process.env,
-    AWS_ENDPOINT_URL_S3: endpoint,
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-  };
-  const json: Json = async (...args) => {
-    const command = [program, 'json', ...args];
-    try {
-      const said = await promisify(execFile)(process.execPath, command, { env, cwd });
-      return { code: 0, ...said };
-    } catch (error) {
-      return error as Ended;
-    }
-  };
-  return { json, cwd };
+  const { holdfast, cwd } = await commandLineBeside(t);
+  return { json: (...args) => holdfast('json', ...args), cwd };
 }
 
 test('holdfast json reads and changes a document of a store, and makes no file', async (t) => {

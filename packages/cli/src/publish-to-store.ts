@@ -1,0 +1,65 @@
+/** `holdfast publish s3://…`: the files that a command makes in a directory, published to a store. */
+import { createReadStream } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ObjectStage, PublishDirectoryOptions } from '@holdfast/objectstore';
+import { HoldfastError } from 'holdfast';
+import { loadStores, whereIn, type StoreFlags } from './store-flags.js';
+
+/** What was published. */
+export interface PublishedToStore {
+  readonly url: string;
+  readonly generation: string;
+  readonly fileCount: number;
+}
+
+/**
+ * Lets `fill` make files in a directory of this machine, which is removed in the end, and publishes
+ * them.
+ *
+ * @throws HoldfastError UNSUPPORTED_TARGET for what no object can be: symlinks, FIFOs, sockets,
+ *   devices; those of `publishDirectory` of `@holdfast/objectstore`
+ */
+export async function publishToStore(
+  url: string,
+  fill: (directory: string) => Promise<void>,
+  flags: StoreFlags,
+  options: Pick<PublishDirectoryOptions, 'ifExists' | 'ifChanged' | 'keepPrevious'>,
+): Promise<PublishedToStore> {
+  const { publishDirectory, s3Store } = await loadStores('publish', url);
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-publish-'));
+  try {
+    const { generation, files } = await publishDirectory(
+      url,
+      async (stage) => {
+        await fill(directory);
+        await send(stage, directory, '');
+      },
+      { ...options, store: s3Store(whereIn(flags)) },
+    );
+    return { url, generation, fileCount: files.size };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Writes what lies in a directory, file by file, below a path that ends in a slash or is empty. */
+async function send(stage: ObjectStage, directory: string, path: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const source = join(directory, entry.name);
+    if (entry.isDirectory()) await send(stage, source, `${path}${entry.name}/`);
+    else if (entry.isFile())
+      await stage.spawn(() => stage.write(`${path}${entry.name}`, createReadStream(source)));
+    else throw noFile(source);
+  }
+}
+
+function noFile(path: string): HoldfastError {
+  return new HoldfastError('UNSUPPORTED_TARGET', {
+    message:
+      'A store keeps files alone, and this is none. Put a file in its place, or leave it out.',
+    step: 'publish',
+    path,
+  });
+}

@@ -1,0 +1,26 @@
+/** Directories of which each file says with which label it was published. */
+import { openDirectory } from '#src/directory/open-directory.js';
+import type { ObjectStore } from '#src/store/object-store.js';
+
+export const fileNames = ['a.txt', 'deep/b.txt', 'long.bin'] as const;
+
+/** More than two parts. */
+const LONG_BYTES = 17 * 2 ** 20;
+
+export function contentOf(name: string, label: string): Buffer {
+  const begin = Buffer.from(`${label} ${name}\n`);
+  return name === 'long.bin' ? Buffer.concat([begin, Buffer.alloc(LONG_BYTES, label)]) : begin;
+}
+
+/** The label that all files of a published directory have. */
+export async function labelOf(url: string, store: ObjectStore): Promise<string> {
+  const { files, read } = await openDirectory(url, { store });
+  const labels = new Set<string>();
+  for (const name of files.keys()) {
+    const text = (await read(name)).toString();
+    labels.add(text.slice(0, text.indexOf(' ')));
+  }
+  const [label] = labels;
+  if (labels.size === 1 && files.size === fileNames.length && label !== undefined) return label;
+  throw new Error(`files of ${[...labels].join(' and ')} in one directory`);
+}
