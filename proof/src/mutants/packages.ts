@@ -33,7 +33,8 @@ export const mutable: readonly [Mutable, ...Mutable[]] = [
   },
   {
     package: 'packages/objectstore',
-    files: /^document\/(?:commit-object|history|nonce)$/,
+    files:
+      /^(?:document\/(?:commit-object|history|nonce)|directory\/(?:claim|publish-directory|sweep-directory))$/,
     scenarios: new URL('../scenarios/objects.js', import.meta.url),
   },
 ];

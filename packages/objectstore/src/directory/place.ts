@@ -32,10 +32,7 @@ export interface DirectoryPlace {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   /** Replaces an object by what the updater makes of it, as `updateJson` does. */
-  readonly update: (
-    name: ObjectName,
-    updater: (value: never) => unknown,
-  ) => Promise<unknown>;
+  readonly update: (name: ObjectName, updater: (value: never) => unknown) => Promise<unknown>;
 }
 
 /** The place that a caller names. */

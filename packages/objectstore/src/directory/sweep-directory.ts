@@ -173,21 +173,21 @@ async function fence(
 /** Step 5. The manifest goes last, so that whoever reads it finds the files or none. */
 async function removeFiles(place: DirectoryPlace, generation: string): Promise<void> {
   const { bucket } = place.root;
-  const atOnce: Promise<void>[] = [];
+  const removeAll = async (keys: readonly string[]): Promise<void> => {
+    await Promise.all(keys.map((key) => removeObject(place, { bucket, key })));
+  };
+  let keys: string[] = [];
   for await (const { key } of listAll(place, filesPrefix(place, generation))) {
-    atOnce.push(removeObject(place, { bucket, key }));
-    if (atOnce.length >= REMOVALS_AT_ONCE) await settled(atOnce.splice(0));
+    keys.push(key);
+    if (keys.length < REMOVALS_AT_ONCE) continue;
+    await removeAll(keys);
+    keys = [];
   }
-  await settled(atOnce);
+  await removeAll(keys);
   await removeObject(place, manifestName(place, generation));
 }
 
 const REMOVALS_AT_ONCE = 16;
-
-async function settled(all: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(all))
-    if (result.status === 'rejected') throw result.reason;
-}
 
 /** Step 6. */
 async function forget(place: DirectoryPlace, { generation }: Claim): Promise<void> {

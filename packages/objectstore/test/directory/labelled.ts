@@ -4,8 +4,8 @@ import type { ObjectStore } from '#src/store/object-store.js';
 
 export const fileNames = ['a.txt', 'deep/b.txt', 'long.bin'] as const;
 
-/** More than two parts. */
-const LONG_BYTES = 17 * 2 ** 20;
+/** More than a part. */
+const LONG_BYTES = 9 * 2 ** 20;
 
 export function contentOf(name: string, label: string): Buffer {
   const begin = Buffer.from(`${label} ${name}\n`);
@@ -14,10 +14,11 @@ export function contentOf(name: string, label: string): Buffer {
 
 /** The label that all files of a published directory have. */
 export async function labelOf(url: string, store: ObjectStore): Promise<string> {
-  const { files, read } = await openDirectory(url, { store });
+  const opened = await openDirectory(url, { store });
   const labels = new Set<string>();
+  const { files } = opened;
   for (const name of files.keys()) {
-    const text = (await read(name)).toString();
+    const text = (await opened.read(name)).toString();
     labels.add(text.slice(0, text.indexOf(' ')));
   }
   const [label] = labels;

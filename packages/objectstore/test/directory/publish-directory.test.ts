@@ -214,6 +214,66 @@ test('verify finds what is missing, changed, foreign, and a pointer that was put
   assert.deepEqual(putBack.problems[0], { kind: 'putBack', path: '' });
 });
 
+test('a sweep that fails while it removes goes on where it stopped, and forgets nothing before', async () => {
+  const store = new ModelStore();
+  const first = await publishDirectory(url, files({ a: '1' }), { store });
+  const of = (key: string): boolean => key.includes(first.generation);
+  store.onRequest = (request) => {
+    if (request.method === 'delete' && request.name.key.endsWith('/a')) request.lose();
+  };
+  const options = { store, ...replace, keepForMs: 0, timeoutMs: 0 };
+  const { swept, sweepError } = await publishDirectory(url, files({ a: '2' }), options);
+  assert.equal(swept, undefined);
+  assert.ok(isHoldfastError(sweepError, 'STORE_FAILED'));
+  assert.deepEqual((await keysOf(store)).filter(of), [
+    `site/claims/${first.generation}.json`,
+    `site/generations/${first.generation}/a`,
+    `site/manifests/${first.generation}.json`,
+  ]);
+  store.onRequest = undefined;
+  const { removed } = await sweepDirectory(url, { store, keepForMs: 0 });
+  assert.deepEqual(removed, [first.generation]);
+  // A request of long ago.
+  const late = { bucket: 'bucket', key: `site/generations/${first.generation}/late` };
+  await store.put(late, Buffer.from('x'));
+  store.onRequest = (request) => {
+    if (request.method === 'delete' && request.name.key === late.key) request.lose();
+  };
+  await assert.rejects(sweepDirectory(url, { store, keepForMs: 0, timeoutMs: 0 }), (error) =>
+    isHoldfastError(error, 'STORE_FAILED'),
+  );
+  assert.deepEqual((await keysOf(store)).filter(of), [
+    `site/claims/${first.generation}.json`,
+    late.key,
+  ]);
+  store.onRequest = undefined;
+  await sweepDirectory(url, { store, keepForMs: 0 });
+  assert.deepEqual((await keysOf(store)).filter(of), []);
+});
+
+test('wrong options are refused before anything is asked of the store', async () => {
+  const store = new ModelStore();
+  store.onRequest = () => assert.fail('it was asked');
+  const fill = files({ a: '1' });
+  const wrong = [
+    { concurrency: 0 },
+    { concurrency: 1.5 },
+    { keepForMs: -1 },
+    { keepForMs: Number.NaN },
+    { keepPrevious: -1 },
+    { keepPrevious: 0.5 },
+    { ifExists: 'maybe' as 'fail' },
+    { timeoutMs: -1 },
+  ];
+  const refused = (error: unknown): boolean => isHoldfastError(error, 'INVALID_ARGUMENT');
+  for (const options of wrong)
+    await assert.rejects(publishDirectory(url, fill, { store, ...options }), refused);
+  await assert.rejects(sweepDirectory(url, { store, keepPrevious: -1 }), refused);
+  await assert.rejects(publishDirectory('site', fill, { store }), refused);
+  await assert.rejects(publishDirectory('s3://bucket', fill, { store }), refused);
+  await assert.rejects(verifyDirectory(url, { store, depp: true } as object), refused);
+});
+
 test('a prefix that holds something else is left alone', async () => {
   const store = new ModelStore();
   const name = { bucket: 'bucket', key: 'site/current.json' };
