@@ -372,6 +372,21 @@ test('a tree is published under the guard of its target, which is taken when it 
   });
 });
 
+test('a tree whose guard was taken away is not published', async (t) => {
+  const path = `${temporaryDirectory(t)}/tree`;
+  const modifiedMs: Fs['modifiedMs'] = async (of) => {
+    const ms = await nodeFileSystem.modifiedMs?.(of);
+    // It is the last look of who takes the guard.
+    if (existsSync(`${path}.lock`)) rmdirSync(`${path}.lock`);
+    return ms ?? 0;
+  };
+  await assert.rejects(
+    publishDirectory(path, fill, { guard, fs: { ...nodeFileSystem, modifiedMs } }),
+    { code: 'LOCK_LOST' },
+  );
+  assert.equal(existsSync(path), false);
+});
+
 test('a guard that several paths cannot have, and a wait for no lock, are refused', async (t) => {
   const root = temporaryDirectory(t);
   const own: Guard = { type: 'proper-lockfile', path: `${root}/own` };
