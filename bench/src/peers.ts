@@ -49,8 +49,8 @@ const properLockfile = (name: string): string => `
     lockfile.lock(path, { realpath: false, stale: 2000, retries: { retries: 1000, minTimeout: 5, maxTimeout: 20 } });`;
 
 /** A package that replaces a file, by a statement that defines `write`. */
-function writer(name: string, write: string): Peer {
-  return { name, write, increment: write + readAndWrite };
+function writer(name: string, statement: string): Peer {
+  return { name, write: statement, increment: statement + readAndWrite };
 }
 
 function store(name: string, opening: string): Peer {
