@@ -49,10 +49,7 @@ interface BandSamples {
   readonly validity?: Uint8Array | undefined;
 }
 
-/**
- * Goes over the samples of one band: twice, which is exact and takes a fraction of what compressing
- * them does.
- */
+/** Goes over the samples of one band, once. */
 export function bandStatistics(
   samples: BandSamples,
   nodata: Nodata | undefined,
@@ -60,19 +57,15 @@ export function bandStatistics(
 ): BandStatistics {
   const { pixels } = samples;
   const numbers = asNumbers(samples, nodata);
-  let [valid, minimum, maximum, sum, squares] = [0, Infinity, -Infinity, 0, 0];
+  let all: Moments | undefined;
   for (const run of runsOf(numbers)) {
-    const range = rangeOf(run);
-    valid += range.valid;
-    minimum = Math.min(minimum, range.minimum);
-    maximum = Math.max(maximum, range.maximum);
-    sum += range.sum;
+    const found = momentsOf(run);
+    if (found) all = all ? joinMoments(all, found) : found;
   }
-  if (valid === 0) return { pixels, valid: 0 };
-  const mean = sum / valid;
+  if (!all) return { pixels, valid: 0 };
+  const { valid, minimum, maximum, mean, squares } = all;
   const histogram =
     wanted === 'histogram' ? countValues(validValues(numbers), minimum, maximum) : undefined;
-  for (const run of runsOf(numbers)) squares += squaresOf(run, mean);
   return { pixels, valid, values: { minimum, maximum, mean, squares, histogram } };
 }
 
@@ -104,18 +97,32 @@ export function joinStatistics(a: BandStatistics, b: BandStatistics): BandStatis
   const pixels = a.pixels + b.pixels;
   if (!a.values) return { ...b, pixels };
   if (!b.values) return { ...a, pixels };
+  const { valid, ...values } = joinMoments(
+    { valid: a.valid, ...a.values },
+    { valid: b.valid, ...b.values },
+  );
+  const histogram = joinedHistogram(a.values.histogram, b.values.histogram);
+  return { pixels, valid, values: { ...values, histogram } };
+}
+
+/** What is found in some samples of which at least one is valid. */
+interface Moments {
+  readonly valid: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly mean: number;
+  readonly squares: number;
+}
+
+function joinMoments(a: Moments, b: Moments): Moments {
   const valid = a.valid + b.valid;
-  const distance = b.values.mean - a.values.mean;
+  const distance = b.mean - a.mean;
   return {
-    pixels,
     valid,
-    values: {
-      minimum: Math.min(a.values.minimum, b.values.minimum),
-      maximum: Math.max(a.values.maximum, b.values.maximum),
-      mean: a.values.mean + (distance * b.valid) / valid,
-      squares: a.values.squares + b.values.squares + (distance ** 2 * a.valid * b.valid) / valid,
-      histogram: joinedHistogram(a.values.histogram, b.values.histogram),
-    },
+    minimum: Math.min(a.minimum, b.minimum),
+    maximum: Math.max(a.maximum, b.maximum),
+    mean: a.mean + (distance * b.valid) / valid,
+    squares: a.squares + b.squares + (distance ** 2 * a.valid * b.valid) / valid,
   };
 }
 
@@ -178,40 +185,46 @@ function* runsOf(numbers: NumberSamples): Generator<NumberSamples> {
     yield { ...numbers, start, end: Math.min(numbers.end, start + runLength) };
 }
 
-/** Sums of integers of up to 32 bits are exact. */
-function rangeOf({ data, start, step, end, nodata }: NumberSamples): {
-  readonly valid: number;
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly sum: number;
-} {
+/**
+ * Sums of distances from the first valid sample: of integers of up to 32 bits they are exact, and a
+ * large mean costs the squares no digits.
+ */
+function momentsOf({ data, start, step, end, nodata }: NumberSamples): Moments | undefined {
+  let first = start;
+  while (first < end && !isValid(data[first] as number, nodata)) first += step;
+  if (first >= end) return undefined;
+  const origin = data[first] as number;
   // One by one: taken out of an array they would stay objects for the compiler, and each step of
   // the loop make new ones.
   let valid = 0;
-  let minimum = Infinity;
-  let maximum = -Infinity;
+  let minimum = origin;
+  let maximum = origin;
   let sum = 0;
-  for (let at = start; at < end; at += step) {
+  let sumOfSquares = 0;
+  for (let at = first; at < end; at += step) {
     const value = data[at] as number;
-    // The second: not-a-number and the infinite ones.
-    if (value === nodata || value - value !== 0) continue;
+    if (!isValid(value, nodata)) continue;
     if (value < minimum) minimum = value;
     if (value > maximum) maximum = value;
-    sum += value;
+    const distance = value - origin;
+    sum += distance;
+    sumOfSquares += distance * distance;
     valid += 1;
   }
-  return { valid, minimum, maximum, sum };
+  const squares = sumOfSquares - (sum * sum) / valid;
+  return {
+    valid,
+    minimum,
+    maximum,
+    mean: origin + sum / valid,
+    // Squares of numbers that are large enough are infinite, and their difference is no number.
+    squares: sumOfSquares === Infinity ? Infinity : Math.max(0, squares),
+  };
 }
 
-function squaresOf({ data, start, step, end, nodata }: NumberSamples, mean: number): number {
-  let squares = 0;
-  for (let at = start; at < end; at += step) {
-    const value = data[at] as number;
-    if (value === nodata || value - value !== 0) continue;
-    const distance = value - mean;
-    squares += distance * distance;
-  }
-  return squares;
+/** The second: not-a-number and the infinite ones. */
+function isValid(value: number, nodata: number): boolean {
+  return value !== nodata && value - value === 0;
 }
 
 function* validValues({ data, start, step, end, nodata }: NumberSamples): Generator<number> {

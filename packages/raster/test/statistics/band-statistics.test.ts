@@ -100,6 +100,16 @@ test('a large mean costs the deviation no digits', () => {
   assert.equal(found.values?.squares, 2);
 });
 
+test('a first value far from all others costs the deviation no digits that anybody reads', () => {
+  const others = Array.from({ length: 100_000 }, (_, index) => index % 10);
+  const found = ofAll(Float64Array.of(-1e12, ...others));
+  const mean = (-1e12 + 450_000) / 100_001;
+  const near = others.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  assert.ok(Math.abs((found.values?.squares ?? 0) / ((-1e12 - mean) ** 2 + near) - 1) < 1e-9);
+  assert.equal(ofAll(Float64Array.of(1e200, -1e200)).values?.squares, Infinity);
+  assert.equal(ofAll(Float64Array.of(0.1, 0.1, 0.1)).values?.squares, 0);
+});
+
 test('each band is gone over on its own, however the bands lie', () => {
   const pixel = tileStatistics(
     { data: Uint8Array.of(1, 10, 2, 20), bandCount: 2, interleave: 'pixel' },
