@@ -14,8 +14,9 @@ export function runProgram(
   stdin: string,
   timeoutMs: number,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, args, { stdio: 'pipe' });
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  // A group of its own: what the program has started goes with it, and keeps no pipe open.
+  const child = spawn(process.execPath, args, { stdio: 'pipe', detached: true });
+  const timer = setTimeout(() => killGroup(child.pid), timeoutMs);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -27,4 +28,12 @@ export function runProgram(
       resolve({ stdout, stderr, status, hangs: signal === 'SIGKILL' });
     });
   });
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has come to its end meanwhile.
+  }
 }

@@ -169,7 +169,7 @@ for (const [what, call, name, errno, work] of alone) {
 test('a log whose name leads nowhere for a moment is not made', async (t) => {
   const path = `${temporaryDirectory(t)}/a.jsonl`;
   await appendRecords(path, [{ n: 1 }]);
-  const { fs, left } = forgetful('a.jsonl', ENOENT, 3, 'lstat');
+  const { fs, left } = forgetful('a.jsonl', ENOENT, 5, 'lstat');
   const creating: unknown[] = [];
   const watched: Fs = {
     ...fs,
