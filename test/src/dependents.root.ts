@@ -4,8 +4,7 @@
  * have no room for it. Root, for a disk that is full.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -18,10 +17,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { mountFilesystem, temporaryDirectory } from '@holdfast/tools/testing';
+import {
+  inLines,
+  mountFilesystem,
+  temporaryDirectory,
+  type NodeProcess,
+} from '@holdfast/tools/testing';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const packages = ['holdfast', 'write-file-atomic', 'proper-lockfile', 'atomically', 'lowdb'];
@@ -128,7 +131,7 @@ for (const [name, store] of Object.entries(stores)) {
        for (let n = 1; ; n += 1) { set(n); console.log(n); }`,
       [at],
     );
-    const file = await program.nextLine();
+    const file = (await program.nextLine()) ?? '';
     let told = 0;
     while (told < 25) told = Number(await program.nextLine());
     await program.kill();
@@ -235,39 +238,17 @@ function run(
   });
 }
 
-interface Started {
-  readonly child: ChildProcess;
-  nextLine(): Promise<string>;
-  kill(): Promise<void>;
-}
-
 /** Starts a program of the project, which is killed when the test ends. */
 function start(
   t: TestContext,
   script: string,
   args: readonly string[],
   env: Environment = process.env,
-): Started {
+): NodeProcess {
   const child = spawn(process.execPath, [...flags, script, ...args], {
     cwd: project,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
-  };
-  t.after(kill);
-  return {
-    child,
-    nextLine: async () => {
-      const { value, done } = await lines.next();
-      if (done) throw new Error('the program has ended');
-      return value;
-    },
-    kill,
-  };
+  return inLines(t, child);
 }

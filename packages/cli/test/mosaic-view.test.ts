@@ -46,7 +46,7 @@ function screenOf(written: readonly string[]): string[] {
   const lines: string[] = [''];
   let line = 0;
   let column = 0;
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- the sequences of a terminal begin with one
   for (const [token, up] of written.join('').matchAll(/\x1b\[\??(\d*)[A-Za-z]|[^]/gu)) {
     if (token === '\n') [line, column] = [line + 1, 0];
     else if (token === '\r') column = 0;

@@ -7,5 +7,5 @@ export { twoUsers, type TestUser, type TwoUsers } from './two-users.js';
 export * as everyChange from './every-change.js';
 export { nfsClients, onBothMachines, type NfsClients } from './nfs-clients.js';
 export { runs } from './runs.js';
-export { startScript, type NodeProcess } from './node-process.js';
+export { inLines, startScript, type NodeProcess } from './node-process.js';
 export { raceExchanges, type Race } from './race-exchanges.js';

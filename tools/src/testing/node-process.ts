@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 
 export interface NodeProcess {
@@ -39,6 +40,14 @@ export function startScript(
     cwd: import.meta.dirname,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  return inLines(t, child);
+}
+
+/** A process that was started, by the lines that it prints. It is killed when the test ends. */
+export function inLines(
+  t: TestContext,
+  child: ChildProcess & { readonly stdout: Readable },
+): NodeProcess {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
