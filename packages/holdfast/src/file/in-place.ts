@@ -20,6 +20,7 @@ import { failure } from '../failure.js';
 import {
   finishAt,
   lockRedo,
+  makeLockAbout,
   redoNameOf,
   removeRedo,
   type RedoPlace,
@@ -105,6 +106,7 @@ async function overwriteAt(
   const lock = await lockRedo(place, 'exclusive', { signal: options.signal });
   try {
     await finishAt(place);
+    await makeLockAbout(place, handle);
     const target = { handle, stat: await handle.stat('fresh') };
     const mode =
       options.mode ?? (options.secret ? PRIVATE_MODE : keptBits(target.stat, options.setId));

@@ -16,11 +16,35 @@ import { resolveTarget } from './resolve-target.js';
  *   INVALID_ARGUMENT; IO
  */
 export async function openTarget(fs: Fs, path: string): Promise<Opened<FsFile> | undefined> {
+  const opened = await openGrowing(fs, path);
+  return opened && orClosed(opened, () => asItIsNow(fs, opened));
+}
+
+/**
+ * An open file as {@link openTarget} gives it, for as long as the one given is open.
+ *
+ * @throws HoldfastError IO
+ */
+export async function asItIsNow(fs: Fs, opened: Opened<FsFile>): Promise<Opened<FsFile>> {
+  const { path } = opened.handle;
+  try {
+    const content = await contentIfOverwritten(fs, path, opened);
+    return content === undefined ? opened : frozen(opened, content);
+  } catch (error) {
+    throw failure('read', path, error);
+  }
+}
+
+/**
+ * The same file as it is on the disk, for a reader that comes back to see what was appended: each
+ * time by {@link asItIsNow}.
+ *
+ * @throws HoldfastError as {@link openTarget}
+ */
+export async function openGrowing(fs: Fs, path: string): Promise<Opened<FsFile> | undefined> {
   try {
     const { path: resolved } = await resolveTarget(fs, path);
-    const opened = await openResolved(fs, resolved, { access: 'read' });
-    const content = await orClosed(opened, () => contentIfOverwritten(fs, resolved, opened));
-    return content === undefined ? opened : frozen(opened, content);
+    return await openResolved(fs, resolved, { access: 'read' });
   } catch (error) {
     const cause = isHoldfastError(error, 'NOT_FOUND') ? error.cause : error;
     if (errnoOf(cause) === 'ENOENT') return undefined;

@@ -17,6 +17,10 @@
  * to it follows first. A reader never waits for what a crash has left: under the shared lock it
  * reads the copy. The lock file stays, so a reader that finds none after it has read knows that
  * nobody has overwritten the file meanwhile.
+ *
+ * Inode numbers are used again, and in the state directory they are those of every filesystem. So
+ * whoever overwrites a file makes its lock there no older than the file, and a lock there that is
+ * older than a file is not about it.
  */
 import type { Buffer } from 'node:buffer';
 import { errnoOf, isHoldfastError } from '../errors.js';
@@ -77,17 +81,19 @@ function placesOf(fs: Fs, path: string, stat: FileStat): readonly string[] {
 async function placesWith(
   fs: Fs,
   path: string,
-  target: FileStat,
+  target: Partial<Opened<FsFile>> & Pick<Opened<FsFile>, 'stat'>,
   endings: readonly string[],
 ): Promise<readonly RedoPlace[]> {
   const found: RedoPlace[] = [];
-  for (const place of placesOf(fs, path, target)) {
+  for (const place of placesOf(fs, path, target.stat)) {
     for (const ending of endings) {
       if (!(await isFound(fs, place + ending))) continue;
       const { path: canonical } = await canonicalName(fs, place);
       const stat = await lookAt(fs, canonical + ending);
-      if (!stat || !(await isBelieved(fs, canonical + ending, stat, target))) continue;
-      found.push({ fs, path, redoPath: canonical });
+      if (!stat || !(await isBelieved(fs, canonical + ending, stat, target.stat))) continue;
+      const redo = { fs, path, redoPath: canonical };
+      if (ending === LOCK_SUFFIX && (await ageMs(redo, target.handle)) > 0) continue;
+      found.push(redo);
       break;
     }
   }
@@ -105,6 +111,33 @@ async function isFound(fs: Fs, path: string): Promise<boolean> {
     if (NOT_ALLOWED.includes(errnoOf(error) ?? '')) return false;
     throw error;
   }
+}
+
+/**
+ * How much older a lock is than a file; then it is about one that had the inode number before. 0
+ * where that is not known, and beside the file, where a lock may be another user's, who alone could
+ * make it younger.
+ */
+async function ageMs(place: RedoPlace, file: FsFile | undefined): Promise<number> {
+  const { fs, path, redoPath } = place;
+  if (dirname(redoPath) === dirname(path)) return 0;
+  const bornMs = (await file?.bornMs?.()) ?? 0;
+  const lockMs = (await fs.modifiedMs?.(redoPath + LOCK_SUFFIX)) ?? bornMs;
+  return Math.max(bornMs - lockMs, 0);
+}
+
+/** Times may be kept in steps of two seconds (FAT). */
+const TIME_STEP_MS = 2000;
+
+/**
+ * Makes a lock that the caller holds one about a file, before a copy is made.
+ *
+ * @param file - the one that is to be overwritten
+ */
+export async function makeLockAbout(place: RedoPlace, file: FsFile): Promise<void> {
+  if ((await ageMs(place, file)) === 0) return;
+  const bornMs = (await file.bornMs?.()) ?? 0;
+  await place.fs.setModified?.(place.redoPath + LOCK_SUFFIX, bornMs + TIME_STEP_MS);
 }
 
 /**
@@ -147,12 +180,12 @@ type Read<T> = (file: Readable, sizeBytes: number) => Promise<T>;
 export async function readWhole<T>(
   fs: Fs,
   path: string,
-  { handle, stat }: Opened<FsFile>,
+  opened: Opened<FsFile>,
   read: Read<T>,
 ): Promise<T> {
-  const value = await read(handle, stat.sizeBytes);
-  const places = await placesWith(fs, path, stat, LOCK);
-  return places.length === 0 ? value : readLocked(handle, read, places);
+  const value = await read(opened.handle, opened.stat.sizeBytes);
+  const places = await placesWith(fs, path, opened, LOCK);
+  return places.length === 0 ? value : readLocked(opened.handle, read, places);
 }
 
 /**
@@ -162,10 +195,10 @@ export async function readWhole<T>(
 export async function contentIfOverwritten(
   fs: Fs,
   path: string,
-  { handle, stat }: Opened<FsFile>,
+  opened: Opened<FsFile>,
 ): Promise<Buffer | undefined> {
-  const places = await placesWith(fs, path, stat, LOCK);
-  return places.length === 0 ? undefined : readLocked(handle, readAll, places);
+  const places = await placesWith(fs, path, opened, LOCK);
+  return places.length === 0 ? undefined : readLocked(opened.handle, readAll, places);
 }
 
 /** All locks are shared ones, so the order in which they are taken does not matter. */
@@ -219,7 +252,7 @@ export async function finishOverwrite(
   try {
     const stat = await lookAt(fs, path);
     if (stat?.kind !== 'file') return undefined;
-    for (const place of await placesWith(fs, path, stat, COPY)) {
+    for (const place of await placesWith(fs, path, { stat }, COPY)) {
       const lock = await lockRedo(place, 'exclusive', wait);
       try {
         const state = await finishAt(place);

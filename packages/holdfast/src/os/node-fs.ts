@@ -183,7 +183,8 @@ class NodeFile extends NodeHandle implements FsFile {
   }
 
   async bornMs(): Promise<number | undefined> {
-    return call(() => nodeFs.fstatSync(this.fd).birthtimeMs) || undefined;
+    const stat = call(() => nodeFs.fstatSync(this.fd));
+    return tellsBirths(stat) && stat.birthtimeMs > 0 ? stat.birthtimeMs : undefined;
   }
   startWriteOut(): void {
     native().startWriteOut?.(this.fd);
@@ -195,6 +196,18 @@ class NodeFile extends NodeHandle implements FsFile {
     }
     return this.syncBy(fdatasync);
   }
+}
+
+let areBirthsTold = false;
+
+/**
+ * Whether a time of birth is one. Where statx(2) is refused (sandboxes), libuv gives the time of
+ * the last change of the inode in its place.
+ */
+function tellsBirths(stat: nodeFs.Stats): boolean {
+  const differ = (one: nodeFs.Stats): boolean => one.birthtimeMs !== one.ctimeMs;
+  areBirthsTold ||= differ(stat) || differ(nodeFs.statSync(process.execPath));
+  return areBirthsTold;
 }
 
 class NodeDirectory extends NodeHandle implements FsDirectory {

@@ -16,7 +16,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { setImmediate as turn } from 'node:timers/promises';
-import { openTarget } from '../file/open-target.js';
+import { asItIsNow, openGrowing } from '../file/open-target.js';
 import { resolveTarget } from '../file/resolve-target.js';
 import { errnoOf, isHoldfastError } from '../errors.js';
 import { failure } from '../failure.js';
@@ -144,17 +144,18 @@ class Follower {
   async *read(isLast: boolean): AsyncGenerator<readonly LogEntry[]> {
     const now = this.#now;
     if (!now) return;
-    const endBytes = await sizeOf(now.file);
-    await backToEnd(now, endBytes);
-    now.head ??= await this.#format.readHead(now.file, endBytes);
+    const file = await this.#asItIsNow(now);
+    const endBytes = await sizeOf(file);
+    await backToEnd(now, file, endBytes);
+    now.head ??= await this.#format.readHead(file, endBytes);
     if (!now.head) return;
-    if (now.place.offsetBytes === 0) await beginBehindHead(now, now.head);
+    if (now.place.offsetBytes === 0) now.place = await placeBehindHead(file, now.head);
     const log = { format: this.#format, head: now.head, endBytes };
-    for await (const { entries, end, isUnterminated } of readRuns(now.file, log, now.place)) {
+    for await (const { entries, end, isUnterminated } of readRuns(file, log, now.place)) {
       if (isUnterminated && !isLast) return;
       now.place = end;
       const last = entries.at(-1);
-      now.lastLine = last && (await lineOf(now.file, last));
+      now.lastLine = last && (await lineOf(file, last));
       yield entries;
     }
   }
@@ -193,17 +194,18 @@ class Follower {
    * (repair-records.ts) is new.
    */
   async *#passOver(old: Reading, next: Reading): AsyncGenerator<readonly LogEntry[]> {
-    const endBytes = await sizeOf(next.file);
-    next.head = await this.#format.readHead(next.file, endBytes);
+    const file = await this.#asItIsNow(next);
+    const endBytes = await sizeOf(file);
+    next.head = await this.#format.readHead(file, endBytes);
     if (!next.head || !old.head) return;
-    await beginBehindHead(next, next.head);
+    next.place = await placeBehindHead(file, next.head);
     const log = { format: this.#format, head: next.head, endBytes };
     const lines = new LinesOf(old, this.#format);
     try {
-      for await (const { entries, end, isUnterminated } of readRuns(next.file, log, next.place)) {
+      for await (const { entries, end, isUnterminated } of readRuns(file, log, next.place)) {
         if (isUnterminated) return;
         for (const entry of entries) {
-          const line = await lineOf(next.file, entry);
+          const line = await lineOf(file, entry);
           const found = line ? await lines.find(line.bytes) : 'none';
           if (found === 'none') return;
           next.place = {
@@ -221,6 +223,11 @@ class Follower {
     }
   }
 
+  /** Never half of an overwrite where it is. */
+  async #asItIsNow({ file, stat }: Reading): Promise<FsFile> {
+    return (await asItIsNow(this.#fs, { handle: file, stat })).handle;
+  }
+
   async #open({ number, stat }: Link): Promise<Reading | undefined> {
     const opened = await this.#openNumber(number);
     if (!opened) return undefined;
@@ -235,7 +242,7 @@ class Follower {
   async #openNumber(
     number: number,
   ): Promise<{ readonly handle: FsFile; readonly stat: FileStat } | undefined> {
-    if (number === 0) return unlessStale(() => openTarget(this.#fs, this.#path));
+    if (number === 0) return unlessStale(() => openGrowing(this.#fs, this.#path));
     const path = rotatedName(await this.#resolved(), number);
     return openResolved(this.#fs, path, { access: 'read' }).catch((error: unknown) => {
       if (['ENOENT', 'ESTALE'].includes(errnoOf(error) ?? '')) return undefined;
@@ -301,11 +308,8 @@ function isRotated({ number }: Link): boolean {
   return number > 0;
 }
 
-async function beginBehindHead(reading: Reading, head: LogHead): Promise<void> {
-  reading.place = {
-    offsetBytes: head.sizeBytes,
-    line: await firstLine(reading.file, head),
-  };
+async function placeBehindHead(file: FsFile, head: LogHead): Promise<LinePlace> {
+  return { offsetBytes: head.sizeBytes, line: await firstLine(file, head) };
 }
 
 /**
@@ -314,7 +318,7 @@ async function beginBehindHead(reading: Reading, head: LogHead): Promise<void> {
  *
  * @throws HoldfastError TARGET_CHANGED when what was read has become something else
  */
-async function backToEnd(now: Reading, endBytes: number): Promise<void> {
+async function backToEnd(now: Reading, file: FsFile, endBytes: number): Promise<void> {
   const { offsetBytes, line } = now.place;
   if (endBytes === 0) {
     now.head = undefined;
@@ -325,13 +329,13 @@ async function backToEnd(now: Reading, endBytes: number): Promise<void> {
   if (endBytes >= offsetBytes) {
     if (!now.lastLine) return;
     const there = Buffer.alloc(now.lastLine.bytes.length);
-    await readWhole(now.file, there, now.lastLine.offsetBytes);
+    await readWhole(file, there, now.lastLine.offsetBytes);
     if (there.equals(now.lastLine.bytes)) return;
-    throw logWasCut(now.file.path, offsetBytes);
+    throw logWasCut(file.path, offsetBytes);
   }
   const last = Buffer.alloc(1);
-  await readWhole(now.file, last, endBytes - 1);
-  if (last[0] !== LINE_FEED) throw logWasCut(now.file.path, endBytes);
+  await readWhole(file, last, endBytes - 1);
+  if (last[0] !== LINE_FEED) throw logWasCut(file.path, endBytes);
   now.place = { offsetBytes: endBytes, line };
   now.lastLine = undefined;
 }

@@ -15,9 +15,11 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { interceptFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -34,7 +36,7 @@ import {
   type ErrorCode,
   type Outcome,
 } from 'holdfast';
-import { readWhole } from '#src/journal/overwrite.js';
+import { contentIfOverwritten, readWhole } from '#src/journal/overwrite.js';
 import { isBelieved } from '#src/journal/redo-copy.js';
 import type { FileStat, Fs, FsFile } from '#src/os/fs.js';
 import { openResolved, readAll } from '#src/os/handles.js';
@@ -176,6 +178,25 @@ test('all hard links of a file see what is written by one of them, and what a cr
   assert.equal(JSON.stringify(await readJson(other, { fs })), long('n'));
   await withLock(other, () => assert.equal(readFileSync(path, 'utf8'), long('n')), { fs });
   assert.ok(!existsSync(redoOf(path, state)));
+});
+
+test('a lock in the state directory says nothing of a younger file with the same inode number', async (t) => {
+  const { directory, state } = twoDirectories(t);
+  const path = `${directory}/doc.json`;
+  writeFileSync(path, long('o'));
+  const fs = { ...nodeFileSystem, stateDirectory: state };
+  const opened = await openResolved(fs, path, { access: 'read' });
+  t.after(() => opened.handle.close());
+  if ((await opened.handle.bornMs?.()) === undefined) return;
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const lock = `${redoOf(path, state)}.lock`;
+  writeFileSync(lock, '');
+  utimesSync(lock, 1e9, 1e9);
+  assert.equal(await contentIfOverwritten(fs, path, opened), undefined);
+  linkSync(path, `${directory}/name`);
+  await replaceFile(path, long('n'), { inPlace: 'ifNeeded', fs });
+  assert.deepEqual(readdirSync(state), [basename(lock)]);
+  assert.equal(String(await contentIfOverwritten(fs, path, opened)), long('n'));
 });
 
 test('what a crash has left nobody of Holdfast sees half of, and the next call finishes it', async (t) => {

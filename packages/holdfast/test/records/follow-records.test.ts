@@ -11,7 +11,7 @@ import {
 import { test, type TestContext } from 'node:test';
 import { interceptFs } from '@holdfast/crashkit';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import { isHoldfastError } from 'holdfast';
+import { isHoldfastError, replaceFile } from 'holdfast';
 import { nodeFileSystem } from 'holdfast/os';
 import { appendRecords } from '#src/records/append-records.js';
 import { compactRecords } from '#src/records/compact-records.js';
@@ -62,6 +62,18 @@ test('follow: what is there, and what is appended, whoever appends it', async (t
   appendFileSync(path, '{"n":');
   appendFileSync(path, `3}\n${lines(4)}`);
   assert.deepEqual(await next, [2, 3, 4]);
+});
+
+test('follow: a log that was overwritten where it is grows like any other', async (t) => {
+  const path = `${temporaryDirectory(t)}/log.jsonl`;
+  writeFileSync(path, lines(7));
+  await replaceFile(path, lines(0, 1), { inPlace: 'always' });
+  const follower = new Follower(t, path);
+  assert.deepEqual(await follower.next(2), [0, 1]);
+  const next = follower.next(2);
+  await appendRecords(path, [{ n: 2 }]);
+  await appendRecords(path, [{ n: 3 }], { maxBytes: 1 });
+  assert.deepEqual(await next, [2, 3]);
 });
 
 test('follow: a log that is missing, with its directory, is waited for', async (t) => {
