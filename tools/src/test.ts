@@ -14,7 +14,9 @@
  * looks into a package must not have another copy of it.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compiledPath, listTestSources, suites, type Suite, withModules } from './test-files.js';
@@ -46,6 +48,10 @@ const missing = compiled.filter((file) => !existsSync(`${repository}/${file}`));
 if (missing.length > 0) fail(`not compiled (run npm run build): ${missing.join(', ')}`);
 if (compiled.length === 0) fail(`no ${suite} test matches`);
 
+// What tests leave there is not for the user who runs them.
+const stateHome = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
+process.on('exit', () => rmSync(stateHome, { recursive: true, force: true }));
+
 const { status, signal } = spawnSync(
   process.execPath,
   [
@@ -60,7 +66,11 @@ const { status, signal } = spawnSync(
   {
     cwd: repository,
     stdio: 'inherit',
-    env: { ...withModules(process.env), HOLDFAST_SEED: values.seed },
+    env: {
+      ...withModules(process.env),
+      HOLDFAST_SEED: values.seed,
+      XDG_STATE_HOME: stateHome,
+    },
   },
 );
 if (signal) fail(`the test runner was ended by ${signal}`);

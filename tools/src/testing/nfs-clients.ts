@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 
 /** One directory as each machine sees it, and as the server has it. */
@@ -50,11 +51,12 @@ export async function onBothMachines(
       const child = spawn(
         process.execPath,
         [script.pathname, machine, clients[machine], ...operands],
-        { stdio: ['ignore', 'inherit', 'inherit'] },
+        { stdio: ['ignore', 'inherit', 'pipe'] },
       );
       t.after(() => child.kill('SIGKILL'));
-      const status = await new Promise((resolve) => child.on('exit', resolve));
-      assert.equal(status, 0, `the process on machine ${machine}`);
+      const ended = new Promise((resolve) => child.on('close', resolve));
+      const said = await text(child.stderr);
+      assert.equal(await ended, 0, `the process on machine ${machine}: ${said}`);
     }),
   );
 }
