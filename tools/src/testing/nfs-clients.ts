@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 
 /** One directory as each machine sees it, and as the server has it. */
@@ -54,9 +53,13 @@ export async function onBothMachines(
         { stdio: ['ignore', 'inherit', 'pipe'] },
       );
       t.after(() => child.kill('SIGKILL'));
-      const ended = new Promise((resolve) => child.on('close', resolve));
-      const said = await text(child.stderr);
-      assert.equal(await ended, 0, `the process on machine ${machine}: ${said}`);
+      let said = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        process.stderr.write(text);
+      });
+      const status = await new Promise((resolve) => child.on('close', resolve));
+      assert.equal(status, 0, `the process on machine ${machine}: ${said}`);
     }),
   );
 }

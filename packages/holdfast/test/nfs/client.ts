@@ -1,8 +1,10 @@
 /** The work of one machine: `node client.js MACHINE DIRECTORY WORK ROUNDS`. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import {
   appendRecords,
   compactRecords,
+  type HoldfastError,
   isHoldfastError,
   publishDirectory,
   transaction,
@@ -53,26 +55,36 @@ async function publishCounts(): Promise<unknown> {
   );
 }
 
+/** A publish that is tried so often in vain fails for another reason. */
+const MOST_TRIES = 500;
+
 /**
- * Another machine may publish meanwhile: then this one is refused, and begins anew with what is
- * there now.
+ * Another machine may publish meanwhile, and the tree is missing for an instant while it is
+ * replaced. What an error says of the target decides: nothing was changed, and this machine begins
+ * anew with what is there now; or its tree is in place all the same.
  */
 async function untilPublished(publish: () => Promise<unknown>): Promise<void> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       await publish();
       return;
     } catch (error) {
-      const isOvertaken = isHoldfastError(error, 'TARGET_CHANGED') || isReadInBetween(error);
-      if (!isOvertaken) throw error;
+      if (!isHoldfastError(error)) throw error;
+      if (!isOvertaken(error)) console.error(`try ${tries} of machine ${name}:`, error);
+      if (error.outcome === 'committed') return;
+      if (error.outcome !== 'unchanged' || tries >= MOST_TRIES) throw error;
     }
   }
 }
 
-/** While a tree is replaced by two renames, it is missing for an instant. */
-function isReadInBetween(error: unknown): boolean {
-  const { cause } = error as { cause?: NodeJS.ErrnoException };
-  return ['ENOENT', 'ESTALE'].includes(cause?.code ?? '') || cause?.errno === -116;
+function isOvertaken({ code, cause }: HoldfastError): boolean {
+  return code === 'TARGET_CHANGED' || ['ENOENT', 'ESTALE'].includes(codeOf(cause));
+}
+
+/** Node has no name for ESTALE. */
+function codeOf(cause: unknown): string {
+  const { code = '', errno } = (cause ?? {}) as NodeJS.ErrnoException;
+  return errno === -constants.errno.ESTALE ? 'ESTALE' : code;
 }
 
 const run = works[work];
