@@ -162,6 +162,14 @@ export class KernelLock {
     return this.#file.tickets?.countBelow(this.#ticket, most) ?? 0;
   }
 
+  /**
+   * How a synchronous call sleeps until it is woken; `undefined` where nobody can wake it. It is to
+   * look from time to time all the same.
+   */
+  get sleep(): ((mostMs: number) => Promise<void>) | undefined {
+    return this.#ticket === undefined ? undefined : this.#file.tickets?.sleepOf?.(this.#ticket);
+  }
+
   /** Whether waiters can be seen at all. */
   get seesWaiters(): boolean {
     return this.#file.tickets !== undefined;

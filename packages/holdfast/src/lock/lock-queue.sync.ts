@@ -1,8 +1,8 @@
 /**
  * lock-queue.ts for synchronous calls: of these one at a time runs in a thread, so there is no
  * queue. The call asks the kernel by itself and sleeps in it between its tries, at the delay of
- * those who wait asynchronously, and shows a ticket as they do (kernel-lock.ts). Nobody can wake
- * it: the event loop stands still.
+ * those who wait asynchronously. It shows a ticket as they do (kernel-lock.ts), and whoever frees
+ * the lock wakes it.
  *
  * What this process holds, by whatever call, would never be freed meanwhile: to wait for that is
  * refused.
@@ -79,7 +79,8 @@ export class LockQueue {
           isToTell = false;
           tellOfWait(this.lockPath);
         }
-        await pause(Math.min(leftMs, delay.nextMs(kernel.countAhead(MOST_COUNTED))));
+        const sleep = kernel.sleep ?? pause;
+        await sleep(Math.min(leftMs, delay.nextMs(kernel.countAhead(MOST_COUNTED))));
       }
     } catch (error) {
       await kernel.release();

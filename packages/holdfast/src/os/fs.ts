@@ -117,6 +117,11 @@ export interface LockTickets {
   countBelow(ticket: bigint, most: number): number;
   /** Wakes whoever shows this number. */
   wake(ticket: bigint): void;
+  /**
+   * How this thread sleeps until somebody wakes the number that it shows, or as many milliseconds
+   * are over. Undefined where it cannot be woken: in asynchronous calls, which are called back.
+   */
+  sleepOf?(ticket: bigint): ((mostMs: number) => Promise<void>) | undefined;
 }
 
 /** What an open file and an open directory have in common. */

@@ -6,7 +6,18 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import { readJson, updateJson } from 'holdfast';
-import { acquireLockSync, updateJsonSync } from 'holdfast/sync';
+import type { LockTickets } from 'holdfast/os';
+import {
+  acquireLockSync,
+  synchronousFileSystem as fs,
+  updateJsonSync,
+  type SynchronousFs,
+} from 'holdfast/sync';
+
+type SynchronousFile = ReturnType<SynchronousFs['open']>;
+
+/** Nobody waits for so long. */
+const LONG_MS = 600_000;
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'looks into /proc' };
 
@@ -35,6 +46,57 @@ test('a call waits until another process frees the lock', onLinux, async (t) => 
     value['own'] = 1;
   });
   assert.deepEqual(made, { other: 1, own: 1 });
+});
+
+test(
+  'who sleeps with a ticket is woken by it, also when that was before it slept',
+  { skip: process.platform !== 'linux' },
+  (t) => {
+    const path = `${temporaryDirectory(t)}/a`;
+    const open = (): SynchronousFile =>
+      fs.open(path, { access: 'readWrite', create: 'ifMissing' });
+    const [sleeper, waker] = [open(), open()];
+    sleeper.tickets?.draw(1n, () => assert.fail('nobody is called back'));
+    const sleep = sleeper.tickets?.sleepOf?.(1n);
+    assert.ok(sleep);
+    assert.equal(sleeper.tickets?.sleepOf?.(2n), undefined);
+    waker.tickets?.wake(1n);
+    sleep(LONG_MS);
+    // Not twice by one call.
+    sleep(1);
+    waker.tickets?.wake(1n);
+    sleep(LONG_MS);
+    sleeper.tickets?.drop(1n);
+    assert.equal(sleeper.tickets?.sleepOf?.(1n), undefined);
+    sleeper.close();
+    waker.close();
+  },
+);
+
+test('a call that waits sleeps until it is woken', (t) => {
+  const path = `${temporaryDirectory(t)}/a`;
+  const holder = fs.open(`${path}.lock`, { access: 'readWrite', create: 'ifMissing' });
+  assert.equal(holder.tryLock('exclusive'), true);
+  const drawn: bigint[] = [];
+  const sleepers: bigint[] = [];
+  const tickets: LockTickets = {
+    draw: (ticket) => void drawn.push(ticket),
+    drop: () => undefined,
+    lowestOfOthers: () => undefined,
+    countBelow: () => 0,
+    wake: () => undefined,
+    sleepOf: (ticket) => {
+      sleepers.push(ticket);
+      return (async () => holder.close()) as () => Promise<void>;
+    },
+  };
+  const withTickets: SynchronousFs = {
+    ...fs,
+    open: (...args) => Object.defineProperty(fs.open(...args), 'tickets', { value: tickets }),
+  };
+  acquireLockSync(path, { timeoutMs: LONG_MS, fs: withTickets }).release();
+  assert.equal(sleepers.length, 1);
+  assert.deepEqual(sleepers, drawn);
 });
 
 test('a wait ends with its time, and says who has the lock', async (t) => {

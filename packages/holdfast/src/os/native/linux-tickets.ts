@@ -13,7 +13,7 @@
  * Two lock files of one directory that agree in the 14 bits wait for each other's turns, which
  * costs a few milliseconds and nothing else.
  */
-import { loadWakeups } from './linux-wakeups.js';
+import { loadWakeups, type NamedWait } from './linux-wakeups.js';
 import type { Native, OpenTickets } from './native.js';
 import type { Library } from './unix.js';
 
@@ -101,9 +101,9 @@ export function loadTickets(libc: Library): Native['tickets'] {
     const firstByte = FIRST_BYTE + (BigInt.asUintN(Number(FILE_BITS), ino) << TICKET_BITS);
     const byteOf = (ticket: bigint): Bytes => ({ start: firstByte + ticket, length: 1n });
     const nameOf = (ticket: bigint): string => `holdfast-${dev}-${ino}-${ticket}`;
-    const waits = new Map<bigint, () => void>();
+    const waits = new Map<bigint, NamedWait>();
     const endWait = (ticket: bigint): void => {
-      waits.get(ticket)?.();
+      waits.get(ticket)?.end();
       waits.delete(ticket);
     };
     return {
@@ -127,6 +127,7 @@ export function loadTickets(libc: Library): Native['tickets'] {
         return count;
       },
       wake: (ticket) => wakeups.wake(nameOf(ticket)),
+      sleepOf: (ticket) => waits.get(ticket)?.sleep,
       close: () => [...waits.keys()].forEach(endWait),
     };
   };

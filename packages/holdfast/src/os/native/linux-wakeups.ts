@@ -9,71 +9,52 @@
  * event loop: Bun is not relied on, and Deno would ask its user.
  */
 import { net } from '../lazy-modules.js';
+import { loadNamedSockets } from './linux-named-sockets.js';
 import type { Library } from './unix.js';
 
 /** Calls by name: any text of up to 100 bytes. */
 export interface Wakeups {
   /** Wakes whoever waits under this name. */
   wake(name: string): void;
-  /**
-   * Calls back each time that somebody wakes this name, until the function that it gives is called.
-   */
-  wait(name: string, woken: () => void): () => void;
+  /** Calls back each time that somebody wakes this name, until the wait is ended. */
+  wait(name: string, woken: () => void): NamedWait;
 }
 
-// <sys/socket.h> and <linux/un.h>; the same on every architecture of 64 bits that Node runs on.
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+/** That somebody can be woken by a name. */
+export interface NamedWait {
+  end(): void;
+  /**
+   * Sleeps until somebody wakes the name, `mostMs` at most. Of synchronous calls alone, which do
+   * not call back (linux-wakeups.sync.ts).
+   */
+  readonly sleep?: (mostMs: number) => Promise<void>;
+}
 
-/** A name of the abstract namespace begins with NUL and ends with the address. */
-const ABSTRACT = '\0';
+const DEAF: NamedWait = { end: () => undefined };
 
 export function loadWakeups(libc: Library): Wakeups {
-  const socket = libc.func('int socket(int domain, int type, int protocol)');
-  const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t size)');
-  const connect = libc.func('int connect(int fd, const uint8_t *address, uint32_t size)');
-  const close = libc.func('int close(int fd)');
-
-  /** A socket to which the call has given the name; `undefined` where it cannot. */
-  function namedBy(call: typeof bind, name: string): number | undefined {
-    const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number;
-    if (fd < 0) return undefined;
-    const address = addressOf(name);
-    if (call(fd, address, address.length) === 0) return fd;
-    close(fd);
-    return undefined;
-  }
-
+  const sockets = loadNamedSockets(libc);
   return {
     wake(name) {
-      const fd = namedBy(connect, name);
-      if (fd !== undefined) close(fd);
+      sockets.call(name);
     },
     wait(name, woken) {
-      if (!isNode) return () => undefined;
+      if (!isNode) return DEAF;
       // Bound here, since Node's versions do not agree on how long such a name is.
-      const fd = namedBy(bind, name);
-      if (fd === undefined) return () => undefined;
+      const fd = sockets.bound(name);
+      if (fd === undefined) return DEAF;
       try {
-        return listen(fd, woken);
+        return { end: listen(fd, woken) };
       } catch {
         // Node's permission model may refuse it.
-        close(fd);
-        return () => undefined;
+        sockets.close(fd);
+        return DEAF;
       }
     },
   };
 }
 
 const isNode = !('bun' in process.versions) && !('Deno' in globalThis);
-
-/** `struct sockaddr_un`, whose first field is a number in the order of this machine. */
-function addressOf(name: string): Uint8Array {
-  const family = new Uint8Array(new Uint16Array([AF_UNIX]).buffer);
-  return Buffer.concat([family, Buffer.from(ABSTRACT + name)]);
-}
 
 /** The socket is closed with the server. */
 function listen(fd: number, woken: () => void): () => void {
