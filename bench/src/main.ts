@@ -9,6 +9,7 @@ import type { BenchOptions } from './bench-options.js';
 const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<void>>>> = {
   directory: async () => (await import('./directory.js')).benchDirectory,
   json: async () => (await import('./json.js')).benchJson,
+  locks: async () => (await import('./locks.js')).benchLocks,
   files: async () => (await import('./files.js')).benchFiles,
   gpu: async () => (await import('./gpu.js')).benchGpu,
   raster: async () => (await import('./raster.js')).benchRaster,

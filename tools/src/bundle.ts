@@ -13,9 +13,9 @@
  * Where nothing has changed nothing is published.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type BuildResult, type Metafile, type Plugin } from 'esbuild';
 import { TWINS, twinsOf } from './unasync.js';
 
 const coreModules = new URL('../../packages/holdfast/dist/index.js', import.meta.url).href;
@@ -31,12 +31,19 @@ interface BundledPackage {
   readonly name: string;
   /** The module whose synchronous twin is an export too. */
   readonly synchronous?: string;
+  /** Entries whose files are few: see {@link layersOf}. */
+  readonly layers?: readonly string[];
   /** What worker threads start from, and the module that they run. */
   readonly threads: Readonly<Record<string, string>>;
 }
 
 const packages: readonly BundledPackage[] = [
-  { name: 'holdfast', synchronous: 'sync.js', threads: {} },
+  {
+    name: 'holdfast',
+    synchronous: 'sync.js',
+    layers: ['index', 'json/index', 'sync'],
+    threads: {},
+  },
   {
     name: 'raster',
     threads: {
@@ -46,7 +53,11 @@ const packages: readonly BundledPackage[] = [
   },
 ];
 
+/** The file with what calls import. */
+const CALLS = 'calls';
+const LAYER = 'layer:';
 const CHUNK = /shared-[A-Z0-9]+\.js/g;
+const CHUNK_NAME = /shared-[A-Z0-9]+\.js$/;
 
 const common = {
   write: false,
@@ -54,12 +65,14 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   logLevel: 'warning',
+  // A layer imports modules for the place that they get by it.
+  logOverride: { 'ignored-bare-import': 'silent' },
 } as const satisfies BuildOptions;
 
-for (const { name, synchronous, threads } of packages) {
+for (const { name, synchronous, layers, threads } of packages) {
   const dist = fileURLToPath(new URL(`../../packages/${name}/dist`, import.meta.url));
   if (synchronous !== undefined) await publish(`${dist}/${TWINS}`, twins(dist, synchronous));
-  const made = [await bundlePackage(dist)];
+  const made = [await bundlePackage(dist, layers)];
   for (const [file, module] of Object.entries(threads))
     made.push(await bundleThread(dist, file, module));
   await publish(`${dist}/bundled`, new Map(made.flatMap((files) => [...files])));
@@ -127,7 +140,7 @@ function chunksInUse(files: Files): Files {
   return found;
 }
 
-async function bundlePackage(dist: string): Promise<Files> {
+async function bundlePackage(dist: string, layered: readonly string[] = []): Promise<Files> {
   const entries = entriesOf(dist);
   const options: BuildOptions = {
     ...common,
@@ -138,9 +151,78 @@ async function bundlePackage(dist: string): Promise<Files> {
     chunkNames: 'shared-[hash]',
     packages: 'external',
   };
-  const calls = callsOf(dist, await findImportedByCalls({ ...options, entryPoints: entries }));
-  const entryPoints = [...entries, { in: 'calls', out: 'calls' }];
-  return filesOf(dist, await build({ ...options, entryPoints, plugins: [calls] }));
+  const imported = await findImportedByCalls({ ...options, entryPoints: entries });
+  const entryPoints = [...entries, { in: CALLS, out: CALLS }];
+  const whole = { ...options, entryPoints, plugins: [callsOf(dist, imported)] };
+  if (layered.length === 0) return filesOf(dist, await build(whole));
+  const { metafile } = await build({ ...whole, metafile: true });
+  const layers = layered.map((layer) => LAYER + layer);
+  const plugins = [callsOf(dist, imported, layers), inLayers(dist, metafile, layered)];
+  return filesOf(dist, await build({ ...whole, plugins }));
+}
+
+/**
+ * Puts what entries share into few files. By itself esbuild makes a file for each set of entries
+ * that have something in common, and Node takes a millisecond or two for each. A layer is what one
+ * entry shares with others, less the layers before it; an entry that needs a part of a layer gets
+ * all of it.
+ *
+ * @param metafile - of what esbuild makes by itself
+ * @param names - the entries that have a layer
+ */
+function inLayers(dist: string, { outputs }: Metafile, names: readonly string[]): Plugin {
+  const below = (name: string): ReadonlySet<string> => sharedBelow(outputs, `bundled/${name}.js`);
+  const layerOf = new Map<string, string>();
+  for (const name of names)
+    for (const file of below(name)) if (!layerOf.has(file)) layerOf.set(file, name);
+  const modulesOf = (layer: string): readonly string[] =>
+    [...layerOf].flatMap(([file, of]) => (of === layer ? Object.keys(outputs[file]?.inputs ?? {}) : []));
+  const entries = new Map(
+    Object.entries(outputs).map(([file, { entryPoint = '' }]) => {
+      const name = file.replace(/^bundled\/|\.js$/g, '');
+      const layers = new Set([...below(name)].map((shared) => layerOf.get(shared)));
+      return [entryPoint, names.filter((layer) => layers.has(layer))] as const;
+    }),
+  );
+  return {
+    name: 'layers',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^\.\// }, ({ kind, path }) =>
+        kind === 'entry-point' ? { path: posix.normalize(path), namespace: 'entry' } : undefined,
+      );
+      bundler.onLoad({ filter: /./, namespace: 'entry' }, ({ path }) => ({
+        contents: `${importing((entries.get(path) ?? []).map((layer) => LAYER + layer))}export * from './${path}';`,
+        resolveDir: dist,
+      }));
+      bundler.onResolve({ filter: new RegExp(`^${LAYER}`) }, ({ path }) => ({
+        path: path.slice(LAYER.length),
+        namespace: 'layer',
+        sideEffects: true,
+      }));
+      bundler.onLoad({ filter: /./, namespace: 'layer' }, ({ path }) => ({
+        contents: importing(modulesOf(path).map((module) => `./${module}`)),
+        resolveDir: dist,
+      }));
+    },
+  };
+}
+
+function importing(modules: readonly string[]): string {
+  return modules.map((module) => `import '${module}';\n`).join('');
+}
+
+/** The files that one shares with others: what it imports, and what these import. */
+function sharedBelow(outputs: Metafile['outputs'], file: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  const look = (at: string): void => {
+    for (const { path, kind } of outputs[at]?.imports ?? []) {
+      if (kind !== 'import-statement' || found.has(path) || !CHUNK_NAME.test(path)) continue;
+      found.add(path);
+      look(path);
+    }
+  };
+  look(file);
+  return found;
 }
 
 /** Where the modules of one name of a package lie. */
@@ -176,9 +258,14 @@ async function findImportedByCalls(options: BuildOptions): Promise<readonly stri
 }
 
 /** Puts one module in the place of all that calls import. */
-function callsOf(dist: string, modules: readonly string[]): Plugin {
-  const contents = modules.map((module) => `export * from './${module}';`).join('\n');
-  const place = { path: 'calls', namespace: 'calls' };
+function callsOf(
+  dist: string,
+  modules: readonly string[],
+  layers: readonly string[] = [],
+): Plugin {
+  const exporting = modules.map((module) => `export * from './${module}';`).join('\n');
+  const contents = importing(layers) + exporting;
+  const place = { path: CALLS, namespace: CALLS };
   return {
     name: 'calls',
     setup(bundler) {

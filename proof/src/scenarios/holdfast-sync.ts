@@ -6,13 +6,7 @@ import * as holdfast from 'holdfast';
 import type { ScenarioAt } from '@holdfast/crashkit';
 import { synchronousApi } from '../synchronous/on-thread.js';
 import { SYNCHRONOUS, type HoldfastApi } from './api.js';
-import { directoryScenarios } from './directory.js';
-import { fileScenarios } from './file.js';
-import { inPlaceScenarios } from './in-place.js';
-import { jsonScenarios } from './json.js';
-import { previousScenarios } from './previous.js';
-import { recordsScenarios } from './records.js';
-import { transactionScenarios } from './transaction.js';
+import { holdfastScenarios } from './index.js';
 
 /** @param module - the address of the module with the synchronous calls */
 export function scenariosOf(
@@ -20,15 +14,7 @@ export function scenariosOf(
   module: string,
 ): Readonly<Record<string, ScenarioAt>> {
   const synchronous = synchronousApi(api, module);
-  const all = Object.entries({
-    ...fileScenarios(synchronous),
-    ...jsonScenarios(synchronous),
-    ...previousScenarios(synchronous),
-    ...inPlaceScenarios(synchronous),
-    ...recordsScenarios(synchronous),
-    ...directoryScenarios(synchronous),
-    ...transactionScenarios(synchronous),
-  });
+  const all = Object.entries(holdfastScenarios(synchronous));
   return Object.fromEntries(
     all.map(([name, at]) => {
       const own = SYNCHRONOUS + name;

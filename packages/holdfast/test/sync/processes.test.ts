@@ -51,21 +51,20 @@ test('a call waits until another process frees the lock', onLinux, async (t) => 
 test(
   'who sleeps with a ticket is woken by it, also when that was before it slept',
   { skip: process.platform !== 'linux' },
-  (t) => {
+  async (t) => {
     const path = `${temporaryDirectory(t)}/a`;
-    const open = (): SynchronousFile =>
-      fs.open(path, { access: 'readWrite', create: 'ifMissing' });
+    const open = (): SynchronousFile => fs.open(path, { access: 'readWrite', create: 'ifMissing' });
     const [sleeper, waker] = [open(), open()];
     sleeper.tickets?.draw(1n, () => assert.fail('nobody is called back'));
     const sleep = sleeper.tickets?.sleepOf?.(1n);
     assert.ok(sleep);
     assert.equal(sleeper.tickets?.sleepOf?.(2n), undefined);
     waker.tickets?.wake(1n);
-    sleep(LONG_MS);
+    await sleep(LONG_MS);
     // Not twice by one call.
-    sleep(1);
+    await sleep(1);
     waker.tickets?.wake(1n);
-    sleep(LONG_MS);
+    await sleep(LONG_MS);
     sleeper.tickets?.drop(1n);
     assert.equal(sleeper.tickets?.sleepOf?.(1n), undefined);
     sleeper.close();
@@ -87,7 +86,7 @@ test('a call that waits sleeps until it is woken', (t) => {
     wake: () => undefined,
     sleepOf: (ticket) => {
       sleepers.push(ticket);
-      return (async () => holder.close()) as () => Promise<void>;
+      return async () => holder.close();
     },
   };
   const withTickets: SynchronousFs = {
