@@ -10,7 +10,7 @@ import { tellLongWaits } from './long-waits.js';
 import { commandOutput, endWithOutput } from './outputs.js';
 import { tellOfRecoveries } from './recoveries.js';
 import { reportError } from './report-error.js';
-import { commandGroups } from './commands/index.js';
+import { commandsFor } from './commands/index.js';
 
 const ARGUMENT_MISTAKE = errorCodes.INVALID_ARGUMENT.exitCode;
 
@@ -39,7 +39,8 @@ tellLongWaits();
 tellOfRecoveries();
 // Node itself would print the message of a lost error as it is.
 process.on('uncaughtException', (error) => process.exit(reportError(error)));
-for (const addTo of commandGroups) addTo(program);
+const [, , command] = process.argv;
+for (const addTo of await commandsFor(command)) addTo(program);
 
 try {
   await program.parseAsync(withInPlaceAlone(process.argv));

@@ -3,14 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { commandGroups } from '#src/commands/index.js';
+import { commandGroups, commandsFor } from '#src/commands/index.js';
 import { Command } from 'commander';
 
 const packageRoot = new URL('../', import.meta.url);
 
-test('every command says what it does, and shows examples', () => {
+test('every command says what it does, and shows examples', async () => {
   const program = new Command('holdfast');
-  for (const addTo of commandGroups) addTo(program);
+  for (const addTo of await commandsFor(undefined)) addTo(program);
   const commands = leavesOf(program);
   assert.ok(commands.length > 20);
   for (const command of commands) {
@@ -19,9 +19,21 @@ test('every command says what it does, and shows examples', () => {
   }
 });
 
-test('one unit and one name: a time to wait is in seconds, a lock file is --lock-file', () => {
+test('a command is found in the group that names it, and anything else among all', async () => {
+  const namesOf = async (command: string | undefined): Promise<readonly string[]> => {
+    const program = new Command('holdfast');
+    for (const addTo of await commandsFor(command)) addTo(program);
+    return program.commands.map((each) => each.name());
+  };
+  const all = commandGroups.flatMap(({ names }) => names);
+  for (const { names } of commandGroups)
+    for (const name of names) assert.deepEqual(await namesOf(name), names);
+  for (const other of [undefined, '--help', 'help', 'jsn']) assert.deepEqual(await namesOf(other), all);
+});
+
+test('one unit and one name: a time to wait is in seconds, a lock file is --lock-file', async () => {
   const program = new Command('holdfast');
-  for (const addTo of commandGroups) addTo(program);
+  for (const addTo of await commandsFor(undefined)) addTo(program);
   const options = leavesOf(program).flatMap((command) => command.options);
   const times = options.filter(({ long }) => long === '--timeout');
   assert.ok(times.length > 5);

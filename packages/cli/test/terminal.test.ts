@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { commandGroups } from '#src/commands/index.js';
+import { commandsFor } from '#src/commands/index.js';
 import { commandOutput, jsonOf, resultOf, shown, textOf } from '#src/outputs.js';
 import { reportError } from '#src/report-error.js';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -108,9 +108,9 @@ test('no command lets a control character of a name or an argument through', (t)
   assert.deepEqual(broken, []);
 });
 
-test('every command is among those tried', () => {
+test('every command is among those tried', async () => {
   const program = new Command('holdfast');
-  for (const addTo of commandGroups) addTo(program);
+  for (const addTo of await commandsFor(undefined)) addTo(program);
   const leaves = (command: Command): string[] =>
     command.commands.length === 0
       ? [command.name()]

@@ -224,7 +224,7 @@ export class HoldfastError extends Error {
     const now = (fields.path.startsWith('s3://') ? inStore : onDisk)[outcome];
     const facts = [code, fields.step, fields.path].filter((fact) => fact !== '').join(', ');
     super(
-      `${/[.!?…]$/u.test(message) ? message : `${message}.`} [${facts}] ${now}`,
+      `${/[.!?\u2026]$/u.test(message) ? message : `${message}.`} [${facts}] ${now}`,
       fields.cause === undefined ? undefined : { cause: fields.cause },
     );
     this.code = code;
