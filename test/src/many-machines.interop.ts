@@ -2,56 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { fromArray, verifyVrt, writeTiledVrt } from '@holdfast/raster';
+import { verifyVrt } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-
-const program = fileURLToPath(import.meta.resolve('@holdfast/cli/package.json')).replace(
-  'package.json',
-  'bin/holdfast.js',
-);
-
-const run = (...args: readonly string[]) =>
-  spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
-
-const WIDTH = 300;
-const flags = ['--tile-size', '32', '--overviews', 'auto'];
-
-/** A GeoTIFF that stays as it is: `input.tif` in the directory. */
-async function makeInput(directory: string): Promise<string> {
-  const data = Float32Array.from({ length: WIDTH * WIDTH }, (_, index) => Math.sin(index) * 1000);
-  const path = join(directory, 'input.vrt');
-  await writeTiledVrt(path, fromArray({ data, width: WIDTH, height: WIDTH }), { tileSizePx: 4096 });
-  return join(directory, 'input_tiles', 'tile_00_00.tif');
-}
-
-function bytesBelow(directory: string): Record<string, string> {
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((entry) => entry.isFile() && !/\.lock$|\.session\.json$/u.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
-  return Object.fromEntries(
-    paths.map((path) => [path.slice(directory.length + 1), readFileSync(path, 'base64')]),
-  );
-}
-
-/** The same mosaic as one process writes it. */
-function whole(directory: string, input: string): Record<string, string> {
-  mkdirSync(join(directory, 'whole'));
-  const written = run(
-    'raster',
-    'tile',
-    input,
-    join(directory, 'whole', 'dem.vrt'),
-    '--quiet',
-    ...flags,
-  );
-  assert.equal(written.status, 0, written.stderr);
-  return bytesBelow(join(directory, 'whole'));
-}
+import { bytesBelow, makeInput, program, run, tileFlags, whole } from './mosaic-in-parts.js';
 
 function begun(directory: string, input: string, count: number): { output: string; id: string } {
   mkdirSync(join(directory, 'parts'));
@@ -63,7 +19,7 @@ function begun(directory: string, input: string, count: number): { output: strin
     output,
     '--parts',
     `${count}`,
-    ...flags,
+    ...tileFlags,
   );
   assert.equal(status, 0, stderr);
   return { output, id: stdout.trim() };
