@@ -1,4 +1,10 @@
-/** What runs in a process of its own for each job: a part of a mosaic, or its commit. */
+/**
+ * What runs in a process of its own for each job: a part of a mosaic, or its commit.
+ *
+ * BullMQ tells such a process nothing when its worker dies, and lets it spin for ever once its job
+ * is done: it tries to say so on a channel that is closed, fails, and tries to say that. So the
+ * process looks after itself.
+ */
 import { joinMosaic, type RasterSource, type WrittenMosaic } from '@holdfast/raster';
 import { type Job, UnrecoverableError } from 'bullmq';
 import { isHoldfastError, type JsonValue, mayTryPartAgain, type WrittenPart } from 'holdfast';
@@ -21,7 +27,9 @@ export interface MosaicProcessorOptions {
  * The function that a processor's file, which `mosaicWorker` names, exports as its default.
  *
  * A job whose error cannot pass fails for good, at its first attempt, with the code of the error
- * before its message; one whose error may pass is tried again.
+ * before its message; one whose error may pass is tried again. A job whose worker has died is ended,
+ * and with it the process that it runs in (which a worker has forked): what it has not finished is
+ * removed, and BullMQ gives the job to another worker.
  */
 export function mosaicProcessor(
   options: MosaicProcessorOptions,
@@ -31,16 +39,39 @@ export function mosaicProcessor(
   signal?: AbortSignal,
 ) => Promise<WrittenPart | WrittenMosaic> {
   checkOptions('mosaicProcessor', options, ['source', 'threads']);
-  return async ({ data }, _token, signal) => {
-    try {
-      return await process(data, options, signal);
-    } catch (error) {
-      throw asBullSees(error);
-    }
-  };
+  return ({ data }, _token, signal) =>
+    whileParentLives(signal, async (ended) => {
+      try {
+        return await work(data, options, ended);
+      } catch (error) {
+        throw asBullSees(error);
+      }
+    });
 }
 
-async function process(
+/**
+ * Works until the process that has forked this one goes, and then ends this one. In a thread, or in
+ * a process that nobody has forked, it just works.
+ */
+async function whileParentLives<T>(
+  given: AbortSignal | undefined,
+  job: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  if (!process.send) return job(given);
+  const orphaned = new AbortController();
+  const end = (): void => orphaned.abort();
+  if (process.connected) process.once('disconnect', end);
+  else end();
+  try {
+    return await job(given ? AbortSignal.any([given, orphaned.signal]) : orphaned.signal);
+  } finally {
+    process.off('disconnect', end);
+    // Nobody is there to be told how it went, and BullMQ would try to for ever.
+    if (!process.connected) process.exit(1);
+  }
+}
+
+async function work(
   { path, id, part }: MosaicJobData,
   { source, threads }: MosaicProcessorOptions,
   signal: AbortSignal | undefined,

@@ -1,8 +1,15 @@
 /** Mosaics made by workers in processes of their own, on a real Redis. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { type EventEmitter, once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -21,11 +28,10 @@ import {
   type WrittenMosaic,
   writeTiledVrt,
 } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { type RedisServer, startRedis, temporaryDirectory } from '@holdfast/tools/testing';
 import { Queue, QueueEvents } from 'bullmq';
 import { isHoldfastError } from 'holdfast';
 import { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from './redis.js';
 import { readCount, type Trouble, troubledSource, wholeSource } from './troubled-processor.js';
 
 const troubled = new URL('./troubled-processor.js', import.meta.url).href;
@@ -216,6 +222,35 @@ test('a part that keeps its thread busy for longer than a lock lasts is given to
   assert.equal(readCount(trouble), 1);
   await assertWhole(t, trouble);
 });
+
+for (const [what, troubles] of Object.entries({
+  'that waits': { waitsForSignal: true },
+  'that keeps its thread busy': { isBusyUntilReleased: true },
+})) {
+  test(`a part ${what} ends, with its process, when its worker was killed, and another one makes it`, async (t) => {
+    const { redis, mosaic, trouble, options, queue, events } = await begun(t, {
+      showsLife: true,
+      ...troubles,
+    });
+    const fifo = join(trouble.folder, 'alive');
+    execFileSync('mkfifo', [fifo]);
+    const commit = await addMosaicFlow(mosaic, options);
+    const lockDuration = 1000;
+    const worker = await startWorker(redis, { lockDuration });
+    const alive = createReadStream(fifo);
+    await once(alive, 'open');
+    await killed(worker);
+    writeFileSync(join(trouble.folder, 'released'), '');
+    alive.resume();
+    await once(alive, 'end');
+    const attempts = join(trouble.folder, `.dem.vrt.session-${mosaic.id}`, 'attempts');
+    if ('waitsForSignal' in troubles)
+      assert.ok(readdirSync(attempts).every((name) => !name.startsWith('3-')));
+    await startWorker(redis, { lockDuration });
+    await committed(queue, events, commit);
+    await assertWhole(t, trouble);
+  });
+}
 
 test('parts of a session that was abandoned fail at their first attempt', async (t) => {
   const { redis, mosaic, options, queue, events } = await begun(t, {});

@@ -2,7 +2,8 @@
  * A processor whose source does what the note of the session says, once it is read for the tiles of
  * the last part; and counts there, a line each time, that it was.
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mosaicProcessor } from '@holdfast/bullmq';
 import { fromArray, type RasterSource } from '@holdfast/raster';
@@ -15,8 +16,15 @@ export interface Trouble {
   readonly kills?: number;
   /** It fails until there is a file `mended` in the folder. */
   readonly failsUntilMended?: boolean;
-  /** It keeps its thread busy until there is a file `released` in the folder. */
+  /** It keeps its thread busy until there is a file `released` in the folder, or no folder. */
   readonly isBusyUntilReleased?: boolean;
+  /**
+   * The first time, its process holds the fifo `alive` in the folder open for as long as it lives,
+   * which tells when it is gone.
+   */
+  readonly showsLife?: boolean;
+  /** The first time, it waits until it is told to end. */
+  readonly waitsForSignal?: boolean;
 }
 
 export const WIDTH = 64;
@@ -38,15 +46,15 @@ export function troubledSource(trouble: Trouble): RasterSource {
   return {
     ...whole,
     fingerprint: () => whole.fingerprint!(),
-    read: async (window, ...more) => {
+    read: async (window, signal, ...more) => {
       const { xPx, yPx } = window;
-      if (xPx === WIDTH / 2 && yPx === WIDTH / 2) await suffer(trouble);
-      return whole.read(window, ...more);
+      if (xPx === WIDTH / 2 && yPx === WIDTH / 2) await suffer(trouble, signal);
+      return whole.read(window, signal, ...more);
     },
   };
 }
 
-async function suffer(trouble: Trouble): Promise<void> {
+async function suffer(trouble: Trouble, signal: AbortSignal | undefined): Promise<void> {
   const { folder, kills = 0, failsUntilMended, isBusyUntilReleased } = trouble;
   appendFileSync(join(folder, 'reads'), '.');
   if (readCount(trouble) <= kills) {
@@ -54,7 +62,13 @@ async function suffer(trouble: Trouble): Promise<void> {
     process.kill(process.pid, 'SIGKILL');
   }
   if (failsUntilMended && !existsSync(join(folder, 'mended'))) throw new Error('it is broken');
-  const isReleased = (): boolean => !isBusyUntilReleased || existsSync(join(folder, 'released'));
+  if (readCount(trouble) === 1) {
+    if (trouble.showsLife) openSync(join(folder, 'alive'), 'w');
+    if (trouble.waitsForSignal) await once(signal!, 'abort');
+    signal?.throwIfAborted();
+  }
+  const isReleased = (): boolean =>
+    !isBusyUntilReleased || existsSync(join(folder, 'released')) || !existsSync(folder);
   while (!isReleased()) {
     // The event loop of this process does not turn meanwhile.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);

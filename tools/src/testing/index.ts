@@ -9,3 +9,4 @@ export { nfsClients, onBothMachines, type NfsClients } from './nfs-clients.js';
 export { runs } from './runs.js';
 export { inLines, startScript, type NodeProcess } from './node-process.js';
 export { raceExchanges, type Race } from './race-exchanges.js';
+export { startRedis, type RedisServer } from './redis.js';

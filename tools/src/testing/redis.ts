@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { temporaryDirectory } from './temporary-directory.js';
 
 export interface RedisServer {
   readonly connection: { readonly host: string; readonly port: number };
