@@ -61,6 +61,7 @@ const words: readonly (readonly [library: string, here: string])[] = [
   ['blockSizePx', '--block-size'],
   ['maxSizePx', '--size'],
   ['say allowHttp', 'say --allow-http'],
+  ['trust it (trusted: true)', 'trust it (--trust-store)'],
   ['or give `credentials`', 'the keys of the account'],
   // What only programs say.
   ['Raise maxIndexBytes if it is to be trusted.', 'Only a program can raise this limit.'],

@@ -7,9 +7,13 @@ export interface StoreFlags {
   readonly endpoint?: string;
   readonly region?: string;
   readonly allowHttp?: true;
+  /** Of commands that change something: {@link withTrustFlag}. */
+  readonly trustStore?: true;
 }
 
-const flagsOfStores: readonly (string | undefined)[] = ['--endpoint', '--region', '--allow-http'];
+const flagsOfStores: readonly (string | undefined)[] = [
+  ...(['--endpoint', '--region', '--allow-http', '--trust-store'] as const),
+];
 
 /** `--endpoint`, `--region` and `--allow-http`; credentials come from the environment alone. */
 export function withStoreFlags(command: Command): Command {
@@ -22,13 +26,22 @@ export function withStoreFlags(command: Command): Command {
     );
 }
 
+/** `--trust-store`, for a command that changes something, which else tries the store first. */
+export function withTrustFlag(command: Command): Command {
+  return command.option(
+    '--trust-store',
+    'of a store: change it without trying first, by some hundred small requests, whether it loses updates',
+  );
+}
+
 /** What they say, apart from what else was said; for the rest the environment is asked. */
-export function whereIn({ endpoint, region, allowHttp }: StoreFlags): {
+export function whereIn({ endpoint, region, allowHttp, trustStore }: StoreFlags): {
   readonly endpoint: string | undefined;
   readonly region: string | undefined;
   readonly allowHttp: boolean | undefined;
+  readonly trusted: boolean | undefined;
 } {
-  return { endpoint, region, allowHttp };
+  return { endpoint, region, allowHttp, trusted: trustStore };
 }
 
 /**

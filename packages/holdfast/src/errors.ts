@@ -62,8 +62,8 @@ export const errorCodes = {
   },
   UNSUPPORTED_PLATFORM: {
     exitCode: 6,
-    when: 'the platform or filesystem lacks a call that the promise depends on',
-    remedy: 'keep the file where the call works; `holdfast doctor` shows where that is',
+    when: 'the platform, filesystem or object store lacks what the promise depends on',
+    remedy: 'keep the file where that works; `holdfast doctor` shows where it does',
   },
   NO_SPACE: {
     exitCode: 7,

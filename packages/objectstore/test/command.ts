@@ -20,8 +20,14 @@ export interface CommandLine {
   readonly endpoint: string;
 }
 
+/** The command line beside a store of its own. */
 export async function commandLineBeside(t: TestContext): Promise<CommandLine> {
   const { endpoint } = await startServer(t, 'gofakes3');
+  return commandLineAt(t, endpoint);
+}
+
+/** The command line in an environment that names a store. */
+export function commandLineAt(t: TestContext, endpoint: string): CommandLine {
   const cwd = temporaryDirectory(t);
   const env = {
     ...process.env,

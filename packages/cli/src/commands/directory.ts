@@ -20,7 +20,14 @@ import { jsonOf, linesOf, print, shown, tell, type Shown } from '../outputs.js';
 import { inOwnWords, messageInOwnWords } from '../own-words.js';
 import { CommandFailed, runCommand } from '../run-command.js';
 import { publishToStore } from '../publish-to-store.js';
-import { isInStore, loadStores, withStoreFlags, type StoreFlags } from '../store-flags.js';
+import {
+  isInStore,
+  loadStores,
+  whereIn,
+  withStoreFlags,
+  withTrustFlag,
+  type StoreFlags,
+} from '../store-flags.js';
 
 interface PublishFlags extends StoreFlags, Omit<LockFlags, 'lockFile'> {
   readonly replace?: true;
@@ -51,7 +58,7 @@ export function addDirectoryCommands(program: Command): void {
 }
 
 function addPublish(program: Command): void {
-  const command = withStoreFlags(program.command('publish'))
+  const command = withTrustFlag(withStoreFlags(program.command('publish')))
     .description(
       'Run a command that fills a directory, and publish that directory whole if it succeeds.\n\n' +
         'The command finds the directory to fill in $HOLDFAST_STAGE, and {} in its arguments is replaced by it. ' +
@@ -232,10 +239,9 @@ Examples:
 
 /** Races a store. Its credentials come from the environment. */
 async function doctorOfStore(url: string, flags: DoctorFlags): Promise<void> {
-  const { json, ...where } = flags;
   const { probeStore, s3Store } = await loadStores('doctor', url);
-  const report = await probeStore(url, { store: s3Store(where) });
-  print(json ? jsonOf(report, 2) : storeText(report));
+  const report = await probeStore(url, { store: s3Store(whereIn(flags)) });
+  print(flags.json ? jsonOf(report, 2) : storeText(report));
   if (report.checks.some(({ works }) => !works)) process.exitCode = 1;
 }
 

@@ -32,7 +32,14 @@ import {
 } from '../flags.js';
 import { jsonOf, print, resultOf } from '../outputs.js';
 import { readStandardInput } from '../standard-input.js';
-import { isInStore, loadStores, whereIn, withStoreFlags, type StoreFlags } from '../store-flags.js';
+import {
+  isInStore,
+  loadStores,
+  whereIn,
+  withStoreFlags,
+  withTrustFlag,
+  type StoreFlags,
+} from '../store-flags.js';
 
 interface GetFlags extends StoreFlags {
   readonly raw?: true;
@@ -209,7 +216,7 @@ Examples:
 }
 
 function withUpdateFlags(command: Command): Command {
-  return withStoreFlags(withSetAsideFlags(withKeepFlags(withLockFlags(command))))
+  return withTrustFlag(withStoreFlags(withSetAsideFlags(withKeepFlags(withLockFlags(command)))))
     .option('--initial <json>', 'what a missing or empty file holds ({})', jsonArgument)
     .addOption(onEmptyOption())
     .option('--indent <width>', 'spaces per level, or "tab"; as found by default', indentArgument)

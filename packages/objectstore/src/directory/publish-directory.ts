@@ -20,9 +20,10 @@ import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
 import { TaskGroup } from 'holdfast/syntaxes';
 import type { ObjectAccess } from '../document/object-options.js';
 import { aborted } from '../document/store-errors.js';
+import { refuseConvicted } from '../probe/first-use.js';
 import { changeClaim, makeClaim, readClaim } from './claim.js';
 import { takeStock, writeManifest, type Manifest } from './manifest.js';
-import { fileName, newGeneration, placeOf, type DirectoryPlace } from './place.js';
+import { fileName, newGeneration, placeOf, pointerName, type DirectoryPlace } from './place.js';
 import { changePointer, readPointer, type Pointer } from './pointer.js';
 import { checkKeep, sweepAt, type KeepOptions, type SweptDirectory } from './sweep-directory.js';
 import { writeObject, type ObjectData, type WrittenObject } from './write-object.js';
@@ -103,7 +104,7 @@ const CONCURRENCY = 8;
  * @param url - `s3://bucket/prefix`, which is Holdfast's alone
  * @param fill - writes the files, through the stage
  * @throws HoldfastError ALREADY_EXISTS; TARGET_CHANGED; UPDATER_FAILED when `fill` failed;
- *   STORE_FAILED; CORRUPT_DOCUMENT for a prefix that holds something else; ABORTED;
+ *   UNSUPPORTED_PLATFORM for a store that is found to lose updates; STORE_FAILED; CORRUPT_DOCUMENT for a prefix that holds something else; ABORTED;
  *   INVALID_ARGUMENT
  */
 export async function publishDirectory<T>(
@@ -146,6 +147,7 @@ export async function commitDirectory<T>(
   options: PublishDirectoryOptions,
 ): Promise<Pick<PublishedObjects<T>, 'value' | 'generation' | 'files'>> {
   if (place.signal?.aborted) throw aborted('publish', place.url, place.signal);
+  await refuseConvicted(place.store, pointerName(place));
   const before = await readPointer(place);
   refuse(place, before, before, options);
   const generation = newGeneration();

@@ -20,6 +20,7 @@
 import { randomBytes } from 'node:crypto';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import type { ObjectAccess } from '../document/object-options.js';
+import { refuseConvicted } from '../probe/first-use.js';
 import type { ListedObject } from '../store/object-store.js';
 import { changeClaim, readClaim, type Claim } from './claim.js';
 import {
@@ -31,6 +32,7 @@ import {
   listAll,
   manifestName,
   placeOf,
+  pointerName,
   removeObject,
   type DirectoryPlace,
 } from './place.js';
@@ -74,7 +76,8 @@ const DAY_MS = 86_400_000;
  * apart: let a rule of the bucket end them (AbortIncompleteMultipartUpload).
  *
  * @param url - `s3://bucket/prefix`
- * @throws HoldfastError STORE_FAILED; CORRUPT_DOCUMENT for a prefix that holds something else;
+ * @throws HoldfastError UNSUPPORTED_PLATFORM for a store that is found to lose updates;
+ *   STORE_FAILED; CORRUPT_DOCUMENT for a prefix that holds something else;
  *   ABORTED; INVALID_ARGUMENT
  */
 export async function sweepDirectory(
@@ -84,7 +87,9 @@ export async function sweepDirectory(
   const names = ['store', 'timeoutMs', 'signal', 'keepForMs', 'keepPrevious'] as const;
   checkOptions('sweepDirectory', options, names);
   checkKeep('sweepDirectory', options);
-  return sweepAt(placeOf('sweepDirectory', url, options), options);
+  const place = placeOf('sweepDirectory', url, options);
+  await refuseConvicted(place.store, pointerName(place));
+  return sweepAt(place, options);
 }
 
 /** @throws HoldfastError INVALID_ARGUMENT */

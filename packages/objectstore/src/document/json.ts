@@ -80,8 +80,9 @@ export async function readJson<T = JsonValue>(
  *
  * @param url - `s3://bucket/key`
  * @throws HoldfastError UPDATER_FAILED; CORRUPT_DOCUMENT; UNREPRESENTABLE; SCHEMA_MISMATCH;
- *   TARGET_CHANGED when others were first until the time was over; STORE_FAILED; LOCK_NESTED inside
- *   its own updater; ABORTED; INVALID_ARGUMENT
+ *   TARGET_CHANGED when others were first until the time was over; STORE_FAILED;
+ *   UNSUPPORTED_PLATFORM for a store that is found to lose updates; LOCK_NESTED inside its own
+ *   updater; ABORTED; INVALID_ARGUMENT
  */
 export async function updateJson<T = JsonObject>(
   url: string,

@@ -7,6 +7,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { HoldfastError } from 'holdfast';
 import { urlOf } from '../s3-url.js';
 import type { ObjectName, ObjectStore } from '../store/object-store.js';
+import { refuseConvicted } from '../probe/first-use.js';
 import { commitGroup } from './commit-object.js';
 import { PendingUpdate, wantTheSame, type UpdateRequest } from './pending-update.js';
 import { machineTiming, Pace, type Timing } from './timing.js';
@@ -63,18 +64,28 @@ export class ObjectQueue {
       const isOfGroup = (update: PendingUpdate): boolean => wantTheSame(first, update);
       const group = this.#waiting.filter(isOfGroup);
       this.#waiting = this.#waiting.filter((update) => !isOfGroup(update));
-      await commitGroup(
-        {
-          store: this.#store,
-          name: this.#name,
-          pace: this.#pace,
-          timing: this.timing,
-          within: (fn) => running.run([...(running.getStore() ?? []), this], fn),
-        },
-        group,
-      );
+      await this.#commit(group);
     }
     this.#isRunning = false;
+  }
+
+  async #commit(group: readonly PendingUpdate[]): Promise<void> {
+    try {
+      await refuseConvicted(this.#store, this.#name);
+    } catch (error) {
+      for (const update of group) update.reject(error);
+      return;
+    }
+    await commitGroup(
+      {
+        store: this.#store,
+        name: this.#name,
+        pace: this.#pace,
+        timing: this.timing,
+        within: (fn) => running.run([...(running.getStore() ?? []), this], fn),
+      },
+      group,
+    );
   }
 }
 

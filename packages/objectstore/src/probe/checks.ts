@@ -78,10 +78,12 @@ export const checks: readonly Check[] = [
     async run(trial) {
       const name = trial.name('count');
       trial.committed(await trial.create(name, '0'));
-      await Promise.all(Array.from({ length: RACERS }, () => trial.count(name)));
+      const made = await Promise.all(Array.from({ length: RACERS }, () => trial.count(name)));
+      const told = made.reduce((sum, each) => sum + each, 0);
       const counted = trial.read(await trial.store.get(name, trial.options));
-      const lost = RACERS * INCREMENTS - Number(Buffer.from(counted?.body ?? []).toString());
-      return lost === 0 ? '' : `${lost} of ${RACERS * INCREMENTS} acknowledged updates were lost`;
+      // One that got no answer may have been made.
+      const lost = told - Number(Buffer.from(counted?.body ?? []).toString());
+      return lost <= 0 ? '' : `${lost} of ${told} acknowledged updates were lost`;
     },
   },
   {

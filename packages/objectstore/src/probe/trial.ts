@@ -19,6 +19,9 @@ export const RACERS = 16;
 /** How many updates each of them makes, where they count. */
 export const INCREMENTS = 10;
 
+/** After so many requests without an answer one who counts gives up. */
+const UNANSWERED = 10;
+
 /** The store, and where in it the trial takes place. */
 export class Trial {
   readonly store: ObjectStore;
@@ -77,17 +80,29 @@ export class Trial {
     return most <= 1 ? '' : `up to ${most} of ${RACERS} were told that they had`;
   }
 
-  /** Adds one, so often, each time on the condition that nobody else has. */
-  async count(name: ObjectName): Promise<void> {
-    for (let made = 0; made < INCREMENTS;) {
-      const found = this.read(await this.store.get(name, this.options));
-      if (found === undefined) throw unanswered('probe', urlOf(name), 'the object is gone');
-      const next = Number(Buffer.from(found.body).toString()) + 1;
+  /**
+   * Adds one, so often, each time on the condition that nobody else has.
+   *
+   * @returns how often it was told so; less, where the store says that it is too busy
+   */
+  async count(name: ObjectName): Promise<number> {
+    let made = 0;
+    for (let unanswered = 0; made < INCREMENTS && unanswered < UNANSWERED;) {
+      const found = await this.store.get(name, this.options);
+      if (found.outcome === 'unknown') {
+        unanswered += 1;
+        continue;
+      }
+      const value = this.read(found);
+      if (value === undefined) return made;
+      const next = Number(Buffer.from(value.body).toString()) + 1;
       // The bytes tell: a number has one writer.
-      const written = await this.swap(name, `${next}`, found.etag);
+      const written = await this.swap(name, `${next}`, value.etag);
       if (written.outcome === 'committed') made += 1;
+      else if (written.outcome === 'unknown') unanswered += 1;
       else if (written.outcome !== 'precondition') throw this.failed(name, written);
     }
+    return made;
   }
 
   /** The ETag of what the trial itself needs. */

@@ -67,6 +67,8 @@ const LIST_LENGTH = 1000;
 /** A store in memory; see the head of this file. */
 export class ModelStore implements ObjectStore {
   readonly endpoint: string = 'model:';
+  /** It is one; a test of what a first update does says false. */
+  isTrusted = true;
   /** The requests that are held, in the order in which they were made. */
   readonly underWay: ModelRequest[] = [];
   /** Whether requests are held; otherwise each arrives and is answered at once. */

@@ -160,6 +160,11 @@ export type Uploaded<Found> =
 export interface ObjectStore {
   /** What tells this store from others of a process, for what is kept per store: its endpoint. */
   readonly endpoint: string;
+  /**
+   * Whether its conditions are taken on trust. Otherwise the first update of a process at the
+   * endpoint tries them, and refuses a store that is found to lose updates.
+   */
+  readonly isTrusted?: boolean | undefined;
   /** Reads an object, whole or in part. An answer that breaks off is `unknown`. */
   get(name: ObjectName, options?: GetOptions): Promise<Read<FoundObject>>;
   /** Looks at an object. */

@@ -64,6 +64,12 @@ export interface S3StoreOptions {
    * default.
    */
   readonly requestTimeoutMs?: number | undefined;
+  /**
+   * Whether the conditions of the store are taken on trust. By default the first update of a
+   * process at an endpoint tries them, by some hundred small requests beside the object, and
+   * refuses a store that is found to lose updates.
+   */
+  readonly trusted?: boolean | undefined;
 }
 
 const optionNames = [
@@ -73,6 +79,7 @@ const optionNames = [
   'pathStyle',
   'allowHttp',
   'requestTimeoutMs',
+  'trusted',
 ] as const;
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -114,6 +121,7 @@ interface Response extends Answer {
 
 class S3Store implements ObjectStore {
   readonly endpoint: string;
+  readonly isTrusted: boolean;
   readonly #url: URL;
   readonly #region: string;
   readonly #isPathStyle: boolean;
@@ -130,6 +138,7 @@ class S3Store implements ObjectStore {
     const given = options.endpoint ?? (env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL']);
     this.#url = endpointOf(given || `https://s3.${region}.amazonaws.com`, options.allowHttp);
     this.endpoint = this.#url.href;
+    this.isTrusted = options.trusted ?? false;
     this.#region = region;
     this.#isPathStyle =
       options.pathStyle ?? !/(^|\.)amazonaws\.com(\.cn)?$/.test(this.#url.hostname);

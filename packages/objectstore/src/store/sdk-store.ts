@@ -67,6 +67,8 @@ export interface SdkStoreOptions {
    * default.
    */
   readonly requestTimeoutMs?: number | undefined;
+  /** Whether the conditions of the store are taken on trust, as with {@link s3Store}. */
+  readonly trusted?: boolean | undefined;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -83,7 +85,7 @@ export function sdkStore(
   commands: SdkCommands,
   options: SdkStoreOptions = {},
 ): ObjectStore {
-  checkOptions('sdkStore', options, ['endpoint', 'requestTimeoutMs']);
+  checkOptions('sdkStore', options, ['endpoint', 'requestTimeoutMs', 'trusted']);
   if (typeof client?.send !== 'function')
     throw invalidArgument('sdkStore', 'client is an S3Client');
   const missing = commandNames.find((name) => typeof commands?.[name] !== 'function');
@@ -143,12 +145,14 @@ type Failed = { readonly answer: Answer } | { readonly failure: unknown };
 
 class SdkStore implements ObjectStore {
   readonly endpoint: string;
+  readonly isTrusted: boolean;
   readonly #client: SdkClient;
   readonly #commands: SdkCommands;
   readonly #requestTimeoutMs: number;
 
   constructor(client: SdkClient, commands: SdkCommands, options: SdkStoreOptions) {
     this.endpoint = options.endpoint ?? 'sdk:';
+    this.isTrusted = options.trusted ?? false;
     this.#client = client;
     this.#commands = commands;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;

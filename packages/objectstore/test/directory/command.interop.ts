@@ -12,7 +12,7 @@ const site = `s3://${bucket}/site`;
 
 test('holdfast publish sends what a command has made to a store, whole, and leaves nothing here', async (t) => {
   const { holdfast, cwd, endpoint } = await commandLineBeside(t);
-  const store = s3Store({ endpoint, credentials, allowHttp: true });
+  const store = s3Store({ endpoint, credentials, allowHttp: true, trusted: true });
   const publish = (script: string, ...flags: readonly string[]): ReturnType<typeof holdfast> =>
     holdfast('publish', site, '--allow-http', ...flags, '--', 'sh', '-c', script);
 

@@ -18,7 +18,7 @@ const url = `s3://${bucket}/site`;
 const program = fileURLToPath(new URL('publisher.js', import.meta.url));
 
 function storeAt(endpoint: string, requestTimeoutMs = 30_000): ObjectStore {
-  return s3Store({ endpoint, credentials, allowHttp: true, requestTimeoutMs });
+  return s3Store({ endpoint, credentials, allowHttp: true, trusted: true, requestTimeoutMs });
 }
 
 const filled =
