@@ -17,7 +17,12 @@ const source = raster.fromArray({ data: new Uint8Array(4), width: 2, height: 2 }
 const session = '0123456789abcdef0123';
 const nothing = (): void => undefined;
 
-/** Every call with a path, by its name. */
+/** Those that read from far away too. */
+const readingFar: Readonly<Record<string, Call>> = {
+  openVrt: (url) => raster.openVrt(url),
+};
+
+/** Every other call with a path, by its name. */
 const calls: Readonly<Record<string, Call>> = {
   abandonParts: (url) => holdfast.abandonParts(url, session),
   acquireLock: (url) => holdfast.acquireLock(url),
@@ -60,7 +65,6 @@ const calls: Readonly<Record<string, Call>> = {
   indexTiles: (url) => raster.indexTiles(url, ['/a.tif']),
   joinMosaic: (url) => raster.joinMosaic(url, session, source),
   mosaicProgress: (url) => raster.mosaicProgress(url, session),
-  openVrt: (url) => raster.openVrt(url),
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
   writeCog: (url) => raster.writeCog(url, source),
@@ -83,7 +87,8 @@ const withoutPath = [
 
 test('every export is among the calls, or takes no path', () => {
   const exported = [holdfast, metaflow, raster].flatMap((names) => Object.keys(names));
-  assert.deepEqual(exported.toSorted(), [...Object.keys(calls), ...withoutPath].toSorted());
+  const known = [...Object.keys({ ...calls, ...readingFar }), ...withoutPath];
+  assert.deepEqual(exported.toSorted(), known.toSorted());
 });
 
 test('a URL is refused as a path by every call, with what to do, and nothing is made', async (t) => {
@@ -116,6 +121,21 @@ test('a URL is refused as a path by every call, with what to do, and nothing is 
     }
   }
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a call that reads from far away refuses what is no address that it knows', async () => {
+  const addresses = ['file://bucket/a.vrt', 'ftp://bucket/a.vrt', 's3://bucket', 'https://host/'];
+  for (const [name, call] of Object.entries(readingFar)) {
+    for (const url of addresses) {
+      await assert.rejects(
+        async () => {
+          await call(url);
+        },
+        (error) => holdfast.isHoldfastError(error, 'INVALID_ARGUMENT'),
+        `${name} took ${url}`,
+      );
+    }
+  }
 });
 
 test('a path that a call is told beside its own is refused as well', async (t) => {

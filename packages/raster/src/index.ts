@@ -86,6 +86,7 @@ export type {
 export type { WrittenMosaic } from './write/write-mosaic.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
+export type { ReadableStore } from './remote/store-ranges.js';
 export type { Preview, PreviewOptions, PreviewStyle } from './preview/preview.js';
 export type {
   Problem,

@@ -3,7 +3,7 @@
  * ours.
  */
 import { createHash } from 'node:crypto';
-import { checkOptions, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { nodeFileSystem } from 'holdfast/os';
 import { joinMask } from '../source/mask.js';
 import { regularGrid } from '../source/grid.js';
@@ -34,6 +34,7 @@ const BLOCK_PX = 512;
  */
 export async function fromVrt(path: string, options: VrtSourceOptions = {}): Promise<OpenedVrt> {
   checkOptions('fromVrt', options, ['outside', 'fs']);
+  checkPath('fromVrt', path);
   const mosaic = await openVrt(path, options);
   try {
     return sourceOf(mosaic, path, options);

@@ -56,7 +56,7 @@ function isInside(folder: string, path: string): boolean {
   return inside !== '..' && !/^\.\.[\\/]/u.test(inside) && !isAbsolute(inside);
 }
 
-function escapes(indexPath: string, name: string): HoldfastError {
+export function escapes(indexPath: string, name: string): HoldfastError {
   return new HoldfastError('PATH_ESCAPES', {
     message: `The index names a tile outside its folder: ${JSON.stringify(name)}. If it is to be trusted, allow it (outside: 'allow', --outside).`,
     step: 'open',

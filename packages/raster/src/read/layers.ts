@@ -4,8 +4,7 @@
  * each of the result.
  */
 import { vrtDomain } from '../vrt/vrt-text.js';
-import { insidePath, openInside, type Outside } from './inside.js';
-import { type IndexSettings, readIndex } from './read-index.js';
+import type { MosaicFiles } from './mosaic-files.js';
 import type {
   PixelRectangle,
   VrtBand,
@@ -23,11 +22,6 @@ export interface Layer {
   readonly pathOf: ReadonlyMap<string, string>;
 }
 
-/** What a layer is read with. */
-interface LayerSettings extends IndexSettings {
-  readonly outside: Outside;
-}
-
 type Size = Pick<PixelRectangle, 'widthPx' | 'heightPx'>;
 
 /** Sizes are whole, so a ratio that should be a factor may miss it by a little. */
@@ -37,17 +31,17 @@ export class Layers {
   readonly base: Layer;
   readonly #path: string;
   readonly #document: VrtDocument;
-  readonly #settings: LayerSettings;
+  readonly #files: MosaicFiles;
   /** By ascending factor. */
   readonly #sizes: readonly Size[];
   readonly #overviews = new Map<number, Promise<Layer>>();
 
-  constructor(path: string, document: VrtDocument, settings: LayerSettings) {
+  constructor(path: string, document: VrtDocument, files: MosaicFiles) {
     this.#path = path;
     this.#document = document;
-    this.#settings = settings;
+    this.#files = files;
     this.#sizes = sizesOf(document);
-    this.base = layerOf(path, document, settings.outside);
+    this.base = layerOf(path, document, files);
   }
 
   /**
@@ -68,18 +62,16 @@ export class Layers {
 
   async #open(level: number): Promise<Layer> {
     const size = this.#sizes[level] as Size;
-    const { fs, outside } = this.#settings;
     const named = this.#document.bands.map(({ overviews }) => overviews[level]?.filename as string);
     const name = named[0] as string;
-    const path = insidePath(this.#path, { filename: name, relativeToVrt: true }, outside);
+    const path = this.#files.pathOf(this.#path, { filename: name, relativeToVrt: true });
     if (!name.endsWith('.vrt')) return this.#fileLayer(level, size);
-    const open = async () => openInside(fs, this.#path, path, outside);
-    const { bands, mask } = await readIndex(path, this.#settings, open);
+    const { bands, mask } = await this.#files.readIndex(path);
     const enlarged = (band: VrtBand): VrtBand => ({
       ...band,
       sources: band.sources.map((source) => this.#enlarged(source, size)),
     });
-    return layerOf(path, { bands: bands.map(enlarged), mask: mask && enlarged(mask) }, outside);
+    return layerOf(path, { bands: bands.map(enlarged), mask: mask && enlarged(mask) }, this.#files);
   }
 
   /** A source of an overview, which is stretched over all of the mosaic. */
@@ -109,7 +101,7 @@ export class Layers {
     const bands = all.map((band) => inFile(band, band.overviews[level] as VrtOverview));
     const file = all[0]?.overviews[level] as VrtOverview;
     const ofMask = mask && inFile(mask, { ...file, bandNumber: 1, isMask: true });
-    return layerOf(this.#path, { bands, mask: ofMask }, this.#settings.outside);
+    return layerOf(this.#path, { bands, mask: ofMask }, this.#files);
   }
 }
 
@@ -129,13 +121,13 @@ function sizesOf({ metadata, bands, widthPx, heightPx }: VrtDocument): readonly 
 function layerOf(
   path: string,
   { bands, mask }: Pick<VrtDocument, 'bands' | 'mask'>,
-  outside: Outside,
+  files: MosaicFiles,
 ): Layer {
   const pathOf = new Map<string, string>();
   const all = mask ? [...bands, mask] : bands;
   for (const source of all.flatMap((band) => band.sources)) {
     if (pathOf.has(source.filename)) continue;
-    pathOf.set(source.filename, insidePath(path, source, outside));
+    pathOf.set(source.filename, files.pathOf(path, source));
   }
   return { bands, mask, pathOf };
 }

@@ -44,11 +44,13 @@ export class OpenFiles<T> {
     }
   }
 
-  /** Closes every file. Nobody may be using one. */
+  /** Closes every file. Nobody may be using one; one that is not open yet may fail to be. */
   async closeAll(): Promise<void> {
     const files = [...this.#entries.values()].map((entry) => entry.file);
     this.#entries.clear();
-    await Promise.all(files.map(async (file) => this.#close(await file)));
+    const opened = await Promise.allSettled(files);
+    const all = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    await Promise.all(all.map((file) => this.#close(file)));
   }
 
   async #opened(path: string, entry: Entry<T>): Promise<T> {

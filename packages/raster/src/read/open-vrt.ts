@@ -30,10 +30,13 @@ import { checkWindow, type RasterSource, roomFor } from '../source/raster-source
 import { toldOf } from '../source/told.js';
 import { fitsNodata } from '../tiff/nodata.js';
 import { numberText } from '../vrt/vrt-text.js';
+import { isAddress } from '../remote/address.js';
+import type { RemoteFiles } from '../remote/remote-files.js';
+import type { ReadableStore } from '../remote/store-ranges.js';
 import { aborted } from './aborted.js';
 import { documentOf } from './alone.js';
-import { openInside } from './inside.js';
 import { type Layer, Layers } from './layers.js';
+import { localFiles, type MosaicFiles } from './mosaic-files.js';
 import { OpenFiles } from './open-files.js';
 import {
   copyPixels,
@@ -68,6 +71,17 @@ export interface OpenVrtOptions {
   readonly maxSources?: number | undefined;
   /** The largest decoded block of a tile, in bytes; 128 MiB by default. See `fromGeoTiff`. */
   readonly maxBlockBytes?: number | undefined;
+  /**
+   * For an address `s3://bucket/key`: the store, as `s3Store` and `sdkStore` of
+   * `@holdfast/objectstore` give one; by default that of the environment, for which the package has
+   * to be installed.
+   */
+  readonly store?: ReadableStore | undefined;
+  /**
+   * Whether an address may be of `http:`, by which everybody on the way reads and changes what is
+   * sent; false by default.
+   */
+  readonly allowHttp?: boolean | undefined;
   /** Ends the opening. Each read has a signal of its own. */
   readonly signal?: AbortSignal | undefined;
   /** The filesystem to work on; the machine's own by default. */
@@ -92,6 +106,7 @@ export interface ReadOptions {
 
 /** An opened mosaic. */
 export interface Mosaic {
+  /** Of the index; an address without what stands from `?` on. */
   readonly path: string;
   readonly info: RasterInfo;
   /** The index as it was when the mosaic was opened. */
@@ -100,7 +115,7 @@ export interface Mosaic {
   readonly hasMask: boolean;
   /** What the index or the GeoTIFF says that `writeTiledVrt` would not carry. */
   readonly notCarried: readonly NotCarried[];
-  /** The tiles that the index names, each once, as absolute paths. */
+  /** The tiles that the index names, each once, as absolute paths or addresses. */
   readonly tilePaths: readonly string[];
   /** The absolute path of a tile, by the name that the index has for it. */
   tilePathOf(filename: string): string;
@@ -154,20 +169,32 @@ const MOST_READ_BYTES = 64 * 1024 * 1024;
  * mosaic of ours stay until `close`, also when the mosaic is replaced meanwhile: what is read is
  * the one that was opened.
  *
+ * A path may also be an address, `https://host/dem.vrt` or `s3://bucket/dem.vrt`, of which windows
+ * are read by requests for ranges, some at once, each made again when no whole answer comes. Each
+ * file is read in the version in which it was first opened; one that has been replaced since is an
+ * error, and so is a tile that is gone. What lies beside files is not looked for there, but for
+ * `.aux.xml` and `.msk`.
+ *
+ * @param path - of the index; or its address, whose part from `?` on is for the request alone
  * @throws HoldfastError NOT_FOUND without an index; CORRUPT_DOCUMENT for one that this reader does
- *   not understand or that is over a limit; PATH_ESCAPES for tiles outside its folder; ABORTED
+ *   not understand or that is over a limit; PATH_ESCAPES for tiles outside its folder; ABORTED. Of
+ *   an address: STORE_FAILED when it may not be read or nothing answers; TARGET_CHANGED;
+ *   UNSUPPORTED_TARGET for a server that gives no ranges or no version; INVALID_ARGUMENT
  */
 export async function openVrt(path: string, options: OpenVrtOptions = {}): Promise<Mosaic> {
-  checkOptions('openVrt', options, [...(Object.keys(defaults) as (keyof Settings)[]), 'signal']);
-  const { signal, ...given } = options;
+  const names = Object.keys(defaults) as (keyof Settings)[];
+  checkOptions('openVrt', options, [...names, 'signal', 'store', 'allowHttp']);
+  const { signal, store, allowHttp = false, ...given } = options;
   const settings = withDefaults(given, defaults);
-  const isGeoTiff = /\.tiff?$/iu.test(path);
+  if (isAddress(path)) return openRemote(path, { ...settings, signal, store, allowHttp });
+  const isGeoTiff = GEOTIFF.test(path);
   const index = isGeoTiff ? path : await indexBehind(settings.fs, path);
   const { document, tilesInUse, told } = isGeoTiff
     ? await readAlone(path, settings)
     : { ...(await readInUse(index, { ...settings, signal })), told: undefined };
   try {
-    return new VrtMosaic(index, { document, told }, settings, tilesInUse);
+    const files = localFiles(index, settings);
+    return new VrtMosaic(index, { document, told, files, tilesInUse }, settings);
   } catch (error) {
     await tilesInUse?.close();
     throw error;
@@ -184,9 +211,49 @@ async function readAlone(path: string, { fs, maxBands, maxBlockBytes }: Settings
   return { document, tilesInUse: undefined, told: notCarried };
 }
 
+/** A mosaic, or a GeoTIFF that stands for itself, at an address. */
+async function openRemote(
+  address: string,
+  settings: Settings & ConstructorParameters<typeof RemoteFiles>[2],
+): Promise<Mosaic> {
+  const files = new (await import('../remote/remote-files.js')).RemoteFiles(
+    'openVrt',
+    address,
+    settings,
+  );
+  const { path } = files;
+  try {
+    if (!GEOTIFF.test(path)) {
+      const document = await files.readIndex();
+      return new VrtMosaic(path, { document, told: undefined, files }, settings);
+    }
+    const { maxBands, maxBlockBytes } = settings;
+    const open = () => files.open(path);
+    const beside = () => files.sidecars(path);
+    const source = await readGeoTiff(path, { maxBands, maxBlockBytes }, open, beside);
+    const document = documentOf(path, source.info, source.maskPath);
+    return new VrtMosaic(path, { document, told: source.notCarried, files }, settings);
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+const GEOTIFF = /\.tiff?$/iu;
+
 type Settings = {
-  readonly [Name in Exclude<keyof OpenVrtOptions, 'signal'>]-?: NonNullable<OpenVrtOptions[Name]>;
+  readonly [Name in Exclude<keyof OpenVrtOptions, 'signal' | 'store' | 'allowHttp'>]-?: NonNullable<
+    OpenVrtOptions[Name]
+  >;
 };
+
+/** What a mosaic is, and where its files are. */
+interface Opened extends Pick<Mosaic, 'document'> {
+  readonly told: Told;
+  readonly files: MosaicFiles;
+  readonly tilesInUse?: FsFile | undefined;
+}
+
 type OpenTile = Awaited<ReturnType<typeof readGeoTiff>>;
 
 type Told = readonly NotCarried[] | undefined;
@@ -201,16 +268,13 @@ class VrtMosaic implements Mosaic {
   readonly #settings: Settings;
   readonly #tiles: OpenFiles<OpenTile>;
   readonly #layers: Layers;
+  readonly #files: MosaicFiles;
   readonly #tilesInUse: FsFile | undefined;
   /** A GeoTIFF that is no tile of an index. */
   readonly #isAlone: boolean;
 
-  constructor(
-    path: string,
-    { document, told }: Pick<Mosaic, 'document'> & { readonly told: Told },
-    settings: Settings,
-    tilesInUse: FsFile | undefined,
-  ) {
+  constructor(path: string, { document, told, files, tilesInUse }: Opened, settings: Settings) {
+    this.#files = files;
     this.#tilesInUse = tilesInUse;
     this.path = path;
     this.document = document;
@@ -221,11 +285,11 @@ class VrtMosaic implements Mosaic {
     const notCarried = told ?? [...marked, ...unreadIn(document, this.info)];
     this.notCarried = toldOf({ info: this.info, notCarried });
     this.#settings = settings;
-    this.#layers = new Layers(path, document, settings);
+    this.#layers = new Layers(path, document, files);
     this.tilePaths = [...new Set(this.#layers.base.pathOf.values())];
     const budget = new ByteBudget(settings.maxBlockBytes);
     this.#tiles = new OpenFiles(
-      (image) => openImage(image, path, settings, budget),
+      (image) => openImage(image, files, settings, budget),
       (tile) => tile.close(),
       settings.maxOpenTiles,
     );
@@ -268,6 +332,7 @@ class VrtMosaic implements Mosaic {
   }
 
   async close(): Promise<void> {
+    await this.#files.close();
     await this.#tiles.closeAll();
     await this.#tilesInUse?.close();
   }
@@ -488,8 +553,8 @@ function imageKey(path: string, { overviewLevel, isMask, bandNumber }: VrtSource
 
 async function openImage(
   key: string,
-  indexPath: string,
-  { fs, outside, maxBands, maxBlockBytes }: Settings,
+  files: MosaicFiles,
+  { fs, maxBands, maxBlockBytes }: Settings,
   budget: ByteBudget,
 ): Promise<OpenTile> {
   const [path = '', level = '', maskOf = ''] = key.split('\0');
@@ -497,9 +562,8 @@ async function openImage(
   const limits = { maxBands, maxBlockBytes };
   const caching = { cacheBytes: TILE_CACHE_BYTES, windowsOverlap: 'parts', budget } as const;
   const options = { fs, ...caching, ...limits, ...overview };
-  const open = (name: string) => openInside(fs, indexPath, name, outside);
-  if (maskOf === '') return readGeoTiff(path, options, () => open(path));
-  return readMask(path, Number(maskOf), options, open);
+  if (maskOf === '') return readGeoTiff(path, options, () => files.open(path));
+  return readMask(path, Number(maskOf), options, files);
 }
 
 function infoOf(document: VrtDocument, path: string, told: NotCarried[]): RasterInfo {

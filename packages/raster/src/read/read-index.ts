@@ -42,8 +42,18 @@ export async function readIndex(
   const { fs, maxIndexBytes, signal } = settings;
   const opened = open ?? (async () => (await openGiven(fs, path)).handle);
   const text = await readText(fs, path, opened, maxIndexBytes);
+  return understand(path, text, settings, signal);
+}
+
+/** Parses the text of an index, with the errors of {@link readIndex}. */
+export async function understand(
+  path: string,
+  text: string,
+  limits: IndexLimits,
+  signal: AbortSignal | undefined,
+): Promise<VrtDocument> {
   try {
-    return await parseVrt(text, settings, signal);
+    return await parseVrt(text, limits, signal);
   } catch (cause) {
     if (signal?.aborted) throw aborted(path, signal);
     const why = messageOf(cause);
@@ -102,10 +112,7 @@ async function readOnce(
   if (file === undefined) return undefined;
   try {
     const { sizeBytes } = await file.stat('fresh');
-    if (sizeBytes > maximumBytes) {
-      const limit = `Raise maxIndexBytes if it is to be trusted.`;
-      throw corrupt(path, `The VRT index has ${sizeBytes} bytes, over ${maximumBytes}. ${limit}`);
-    }
+    if (sizeBytes > maximumBytes) throw tooLarge(path, sizeBytes, maximumBytes);
     const bytes = new Uint8Array(sizeBytes);
     const count = await readFully(file, bytes, 0);
     return new TextDecoder().decode(bytes.subarray(0, count));
@@ -122,6 +129,12 @@ export async function openIfThere(open: () => Promise<FsFile>): Promise<FsFile |
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** An index that is over the limit. */
+export function tooLarge(path: string, sizeBytes: number, maximumBytes: number): HoldfastError {
+  const limit = `Raise maxIndexBytes if it is to be trusted.`;
+  return corrupt(path, `The VRT index has ${sizeBytes} bytes, over ${maximumBytes}. ${limit}`);
 }
 
 function corrupt(path: string, message: string, cause?: unknown): HoldfastError {

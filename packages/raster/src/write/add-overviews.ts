@@ -11,7 +11,7 @@
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, isHoldfastError, type Stage } from 'holdfast';
 import { messageOf } from 'holdfast/errors';
-import { checkOptions, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { codeOfFailure, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
 import { openEncoderPool } from '../encode/encoder-pool.js';
 import { withoutParts } from '../overview/pyramid.js';
@@ -137,6 +137,7 @@ async function factsOf(
   readonly names: ReadonlyMap<string, string>;
   readonly grid: Grid;
 }> {
+  checkPath('addOverviews', path);
   const mosaic = await openVrt(path, { fs });
   try {
     const generation = mosaic.document.metadata.get('HOLDFAST')?.['GENERATION'];

@@ -4,11 +4,12 @@
  * more than the strip.
  */
 import { type HoldfastError, isError, isHoldfastError, messageOf } from 'holdfast/errors';
-import { type FsFile, readFully } from 'holdfast/os';
+import { readFully } from 'holdfast/os';
 import { dataTypes, type RasterArray, type RasterInfo } from '../../model.js';
 import { decodeOnThreads } from '../../encode/encoder-pool.js';
 import type { Block } from '../block-reader.js';
 import type { Cell } from '../grid.js';
+import type { ReadableFile } from '../readable-file.js';
 import { corrupt } from './corrupt.js';
 import type { BlockEncoding, BlockSize, EncodedBlock, EncodedBlocks } from './decode-block.js';
 import type { ImageShape } from './image-shape.js';
@@ -44,7 +45,7 @@ const MOST_STRIPS_TOGETHER = 256;
 
 /** @throws Error when the file does not list all of its blocks */
 export async function placesOf(
-  file: FsFile,
+  file: ReadableFile,
   tags: Tags,
   shape: ImageShape,
   encoding: BlockEncoding,
@@ -120,7 +121,7 @@ function dividedStrips(places: BlockPlaces, encoding: BlockEncoding): BlockPlace
 
 /** An image in an open file. */
 interface BlockImage {
-  readonly file: FsFile;
+  readonly file: ReadableFile;
   readonly path: string;
   readonly info: RasterInfo;
   readonly places: BlockPlaces;

@@ -4,7 +4,8 @@
  * geotiff.js could do it too, but to load it takes longer than to read what a tile file says of
  * itself.
  */
-import { type FsFile, readFully } from 'holdfast/os';
+import { readFully } from 'holdfast/os';
+import type { ReadableFile } from '../readable-file.js';
 
 type Get = (view: DataView, at: number, littleEndian: boolean) => number;
 
@@ -144,17 +145,17 @@ export class Directory {
 
 /** The bytes of a file: its head is read once. */
 class FileBytes {
-  readonly #file: FsFile;
+  readonly #file: ReadableFile;
   readonly #sizeBytes: number;
   readonly #head: Uint8Array<ArrayBuffer>;
 
-  constructor(file: FsFile, sizeBytes: number, head: Uint8Array<ArrayBuffer>) {
+  constructor(file: ReadableFile, sizeBytes: number, head: Uint8Array<ArrayBuffer>) {
     this.#file = file;
     this.#sizeBytes = sizeBytes;
     this.#head = head;
   }
 
-  static async of(file: FsFile): Promise<FileBytes> {
+  static async of(file: ReadableFile): Promise<FileBytes> {
     const { sizeBytes } = await file.stat();
     const head = new Uint8Array(Math.min(HEAD_BYTES, sizeBytes));
     const count = await readFully(file, head, 0);
@@ -177,7 +178,7 @@ class FileBytes {
 }
 
 /** The directories of a file, one after another. Throws a plain error where the file is no TIFF. */
-export async function* directories(file: FsFile): AsyncGenerator<Directory> {
+export async function* directories(file: ReadableFile): AsyncGenerator<Directory> {
   const bytes = await FileBytes.of(file);
   const start = await bytes.view(0, 8);
   const order = start.getUint16(0, false);

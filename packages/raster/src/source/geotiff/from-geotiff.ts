@@ -20,6 +20,7 @@ import { ByteBudget } from '../byte-budget.js';
 import { joinMask, VALID } from '../mask.js';
 import { regularGrid } from '../grid.js';
 import type { RasterSource } from '../raster-source.js';
+import { isOfFilesystem, type ReadableFile } from '../readable-file.js';
 import { isStatistic } from '../../statistics/gdal-statistics.js';
 import type { BlockEncoding } from './decode-block.js';
 import { descriptionOf, georeferencingOf, heightsOf } from './describe.js';
@@ -91,7 +92,7 @@ interface OwnGeoTiffOptions extends GeoTiffOptions {
 export async function readGeoTiff(
   path: string,
   options: OwnGeoTiffOptions,
-  open: () => Promise<FsFile>,
+  open: () => Promise<ReadableFile>,
   beside?: () => Promise<Sidecars>,
 ): Promise<OpenedGeoTiff> {
   const { fs = nodeFileSystem } = options;
@@ -102,6 +103,7 @@ export async function readGeoTiff(
     const whole = await sourceOf(file, path, images, settings);
     const masked = await withMask(whole, { file, path, images, settings, options, fs });
     const { raw, ...source } = masked;
+    if (!isOfFilesystem(file)) return source;
     const fingerprint = () => fingerprintOf(fs, file);
     // Other threads have no filesystem but the machine's own.
     return { ...source, fingerprint, raw: isMachines(fs) ? raw : undefined };
@@ -112,7 +114,7 @@ export async function readGeoTiff(
 export async function readOwnMask(
   path: string,
   options: GeoTiffOptions,
-  open: () => Promise<FsFile>,
+  open: () => Promise<ReadableFile>,
 ): Promise<OpenedGeoTiff | undefined> {
   const file = await openFile(path, open);
   return closedOnError(file, path, async () => {
@@ -129,7 +131,11 @@ function settingsOf(options: OwnGeoTiffOptions): ReadSettings {
   return { ...limits, cacheBytes, windowsOverlap, budget, sidecars: undefined };
 }
 
-async function closedOnError<T>(file: FsFile, path: string, work: () => Promise<T>): Promise<T> {
+async function closedOnError<T>(
+  file: ReadableFile,
+  path: string,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -138,7 +144,7 @@ async function closedOnError<T>(file: FsFile, path: string, work: () => Promise<
   }
 }
 
-async function openFile(path: string, open: () => Promise<FsFile>): Promise<FsFile> {
+async function openFile(path: string, open: () => Promise<ReadableFile>): Promise<ReadableFile> {
   try {
     return await open();
   } catch (error) {
@@ -169,7 +175,7 @@ interface ChosenImages {
 }
 
 async function choose(
-  file: FsFile,
+  file: ReadableFile,
   path: string,
   { overview }: GeoTiffOptions,
   isWhole: boolean,
@@ -210,7 +216,7 @@ async function maskIn(
 
 /** What a source is opened with. */
 interface Opening {
-  readonly file: FsFile;
+  readonly file: ReadableFile;
   readonly path: string;
   readonly images: ChosenImages;
   readonly settings: ReadSettings;
@@ -220,7 +226,7 @@ interface Opening {
 
 /** A mask inside the file, as GDAL gives it: of single bits too, 255 where pixels are valid. */
 async function maskSource(
-  file: FsFile,
+  file: ReadableFile,
   path: string,
   image: Tags | undefined,
   settings: ReadSettings,
@@ -293,7 +299,7 @@ interface ReadSettings {
 }
 
 async function sourceOf(
-  file: FsFile,
+  file: ReadableFile,
   path: string,
   { samples: tags, raster, all }: ChosenImages,
   { cacheBytes, windowsOverlap, budget, sidecars, ...limits }: ReadSettings,

@@ -2,7 +2,7 @@
  * The images of a GeoTIFF: the raster, smaller pictures of it, and masks (TIFF 6.0,
  * NewSubfileType).
  */
-import type { FsFile } from 'holdfast/os';
+import type { ReadableFile } from '../readable-file.js';
 import { directories } from './directories.js';
 import { Tags } from './image-tags.js';
 
@@ -21,12 +21,12 @@ export interface Images {
 }
 
 /** The first image alone: enough for who knows the file. */
-export async function firstImage(file: FsFile): Promise<Tags> {
+export async function firstImage(file: ReadableFile): Promise<Tags> {
   for await (const directory of directories(file)) return new Tags(directory);
   throw new Error('it has no image');
 }
 
-export async function imagesOf(file: FsFile): Promise<Images> {
+export async function imagesOf(file: ReadableFile): Promise<Images> {
   let raster: Tags | undefined;
   const found = { masks: [] as Tags[], overviews: [] as Tags[], overviewMasks: [] as Tags[] };
   let others = 0;

@@ -1,16 +1,16 @@
 /**
  * Whether the samples of a GeoTIFF are raw: uncompressed strips that follow each other, in the
- * machine's byte order.
+ * machine's byte order, in a file that another thread can open.
  */
 import { resolve } from 'node:path';
-import type { FsFile } from 'holdfast/os';
 import { dataTypes, type RasterInfo } from '../../model.js';
+import { isOfFilesystem, type ReadableFile } from '../readable-file.js';
 import type { RawSamples } from '../raw-samples.js';
 import type { BlockPlaces } from './block-places.js';
 import type { BlockEncoding } from './decode-block.js';
 
 export async function rawSamplesOf(
-  file: FsFile,
+  file: ReadableFile,
   info: RasterInfo,
   places: BlockPlaces,
   encoding: BlockEncoding,
@@ -24,6 +24,7 @@ export async function rawSamplesOf(
     !encoding.lowestBitFirst &&
     (littleEndian || bytes === 1) &&
     bitsPerSample === 8 * bytes;
+  if (!isOfFilesystem(file)) return undefined;
   if (!asInMemory || !places.cut || !areInOrder(places, info.heightPx, rowBytes)) return undefined;
   const { dev, ino } = await file.stat();
   return {

@@ -2,8 +2,6 @@
  * Which pixels of a GeoTIFF are valid, as GDAL says it where an index asks for the mask of a file:
  * by a mask inside it or beside it, else by nodata, else by alpha; else all are.
  */
-import type { FsFile } from 'holdfast/os';
-import { nodeFileSystem } from 'holdfast/os';
 import { hasMask, type Nodata, type Pixels, type RasterInfo } from '../../model.js';
 import { VALID } from '../mask.js';
 import {
@@ -12,7 +10,7 @@ import {
   readGeoTiff,
   readOwnMask,
 } from './from-geotiff.js';
-import { readSidecars } from './sidecars.js';
+import type { MosaicFiles } from '../../read/mosaic-files.js';
 
 /**
  * Opens that of a band, from 1, as a source of one band of bytes, 0 where pixels are not valid; of
@@ -22,17 +20,16 @@ export async function readMask(
   path: string,
   bandNumber: number,
   options: GeoTiffOptions,
-  open: (path: string) => Promise<FsFile>,
+  files: Pick<MosaicFiles, 'open' | 'sidecars'>,
 ): Promise<OpenedGeoTiff> {
-  const own = await readOwnMask(path, options, () => open(path));
+  const own = await readOwnMask(path, options, () => files.open(path));
   if (own) return own;
-  const { fs = nodeFileSystem } = options;
   const beside = async () => {
-    const { aux, mask } = await readSidecars(fs, path, open);
+    const { aux, mask } = await files.sidecars(path);
     const unread = { placing: [], telling: [] };
     return { aux, mask, world: undefined, rpc: undefined, unread };
   };
-  const source = await readGeoTiff(path, options, () => open(path), beside);
+  const source = await readGeoTiff(path, options, () => files.open(path), beside);
   const telling = validityIn(source.info, bandNumber);
   return {
     ...source,

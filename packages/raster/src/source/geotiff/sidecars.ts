@@ -6,7 +6,7 @@
 import { messageOf } from 'holdfast/errors';
 import { basename, dirname, join } from 'node:path';
 import { invalidArgument } from 'holdfast/options';
-import { type Fs, type FsFile, openGiven, readFully } from 'holdfast/os';
+import { type Fs, openGiven, readFully } from 'holdfast/os';
 import { parseCrs } from '../../crs/crs.js';
 import type {
   BandInfo,
@@ -22,6 +22,7 @@ import { categoriesOf, gcpsOf, metadataOf, paletteOf } from '../../read/dataset-
 import { child, children, parseXml, type XmlElement } from '../../read/xml-tree.js';
 import { xmlText } from '../../vrt/xml.js';
 import { decodedText } from '../../tiff/decoded-text.js';
+import type { ReadableFile } from '../readable-file.js';
 import { nodataOf } from './nodata-text.js';
 import { type UnreadNames, unreadNames } from './imagery-sidecars.js';
 import { leadingNumber } from './number-text.js';
@@ -37,7 +38,7 @@ export interface Sidecars {
   /** Rational polynomial coefficients. */
   readonly rpc: { readonly name: string; readonly text: string } | undefined;
   /** A file of masks. */
-  readonly mask: { readonly name: string; open(): Promise<FsFile> } | undefined;
+  readonly mask: { readonly name: string; open(): Promise<ReadableFile> } | undefined;
   /** Names of what lies there and is not read. */
   readonly unread: UnreadNames;
 }
@@ -47,7 +48,7 @@ export interface Sidecars {
  */
 const rpcEndings = ['.RPB', '.rpb', '_RPC.TXT', '_rpc.txt'] as const;
 
-type OpenBeside = (path: string) => Promise<FsFile>;
+type OpenBeside = (path: string) => Promise<ReadableFile>;
 
 /** @param open - how they are opened, where that is not just by their path */
 export async function readSidecars(
@@ -88,7 +89,8 @@ export async function readSidecars(
   };
 }
 
-async function textOf(path: string, open: OpenBeside): Promise<string> {
+/** The text of a file beside another. */
+export async function textOf(path: string, open: OpenBeside): Promise<string> {
   const file = await open(path);
   try {
     const { sizeBytes } = await file.stat();
