@@ -77,7 +77,7 @@ export const errorCodes = {
   },
   STORE_FAILED: {
     exitCode: 7,
-    when: 'an object store refused a request, or could not be reached; its own answer is the cause',
+    when: 'an object store or a web server refused a request, or could not be reached; its own answer is the cause',
     remedy:
       'look at the cause: credentials, rights, the clock, the region, the endpoint, the network',
   },

@@ -1,6 +1,7 @@
 /** `holdfast raster info|verify|preview`: look at a mosaic without changing it. */
 import {
   openVrt,
+  type OpenVrtOptions,
   renderPreview,
   verifyVrt,
   type Mosaic,
@@ -10,10 +11,12 @@ import {
 } from '@holdfast/raster';
 import { type Command, InvalidArgumentError } from 'commander';
 import { replaceFile } from 'holdfast';
+import { invalidArgument } from 'holdfast/options';
 import { interruptible } from '../interrupt.js';
 import { positiveNumber } from '../flags.js';
 import { jsonOf, linesOf, print, shown, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
+import { loadStores, type StoreFlags, whereIn, withStoreFlags } from '../store-flags.js';
 
 /**
  * Exit status of `verify` when something is wrong with the mosaic: that of CORRUPT_DOCUMENT
@@ -31,23 +34,31 @@ interface VerifyFlags extends LookFlags {
   readonly quiet?: boolean;
 }
 
-interface PreviewFlags extends LookFlags {
+interface FarFlags extends LookFlags, StoreFlags {}
+
+interface PreviewFlags extends FarFlags {
   readonly hillshade?: boolean;
   readonly ramp?: boolean;
   readonly size?: number;
 }
 
+const FILE_TEXT =
+  'the index of a mosaic, ours or one of GDAL, or FILE.tif; or its address, https://… or s3://bucket/…';
 const OUTSIDE_FLAG = '--outside';
 const OUTSIDE_TEXT = 'follow an index that names tiles outside its own folder';
 
 export function addRasterLookCommands(raster: Command): void {
-  raster
-    .command('info')
-    .description('Say what a mosaic or a GeoTIFF holds, and what of a GeoTIFF tile would not carry')
-    .argument('<file>', 'the index of a mosaic, ours or one of GDAL, or FILE.tif')
-    .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExamples:\n  holdfast raster info dem.vrt --json | jq .tileCount')
+  withStoreFlags(
+    raster
+      .command('info')
+      .description(
+        'Say what a mosaic or a GeoTIFF holds, and what of a GeoTIFF tile would not carry',
+      )
+      .argument('<file>', FILE_TEXT)
+      .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
+      .option('--json', 'print one JSON object'),
+  )
+    .addHelpText('after', INFO_HELP)
     .action(info);
   raster
     .command('verify')
@@ -59,26 +70,36 @@ export function addRasterLookCommands(raster: Command): void {
     .option('--quiet', 'show no progress')
     .addHelpText('after', VERIFY_HELP)
     .action(verify);
-  raster
-    .command('preview')
-    .description('Draw a mosaic or a GeoTIFF as a PNG')
-    .argument('<file>', 'the index of a mosaic, ours or one of GDAL, or FILE.tif')
-    .argument(
-      '<png>',
-      'the picture to write, SOMETHING.png; one that is there is replaced whole',
-      pngName,
-    )
-    .option('--hillshade', 'show the first band as a terrain under a light from the north-west')
-    .option('--ramp', 'colour the first band by its value, and shade it')
-    .option('--size <px>', 'length of the longer side (1024)', positiveNumber)
-    .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
-    .option('--json', 'print the result as one JSON object')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  holdfast raster preview dem.vrt dem.png --hillshade --size 2000',
-    )
+  withStoreFlags(
+    raster
+      .command('preview')
+      .description('Draw a mosaic or a GeoTIFF as a PNG')
+      .argument('<file>', FILE_TEXT)
+      .argument(
+        '<png>',
+        'the picture to write, SOMETHING.png; one that is there is replaced whole',
+        pngName,
+      )
+      .option('--hillshade', 'show the first band as a terrain under a light from the north-west')
+      .option('--ramp', 'colour the first band by its value, and shade it')
+      .option('--size <px>', 'length of the longer side (1024)', positiveNumber)
+      .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
+      .option('--json', 'print the result as one JSON object'),
+  )
+    .addHelpText('after', PREVIEW_HELP)
     .action(preview);
 }
+
+const INFO_HELP = `
+Examples:
+  holdfast raster info dem.vrt --json | jq .tileCount
+  holdfast raster info https://tiles.example/dem.vrt
+  holdfast raster info s3://bucket/dem.vrt --region eu-central-1`;
+
+const PREVIEW_HELP = `
+Examples:
+  holdfast raster preview dem.vrt dem.png --hillshade --size 2000
+  holdfast raster preview https://tiles.example/cog.tif cog.png`;
 
 const VERIFY_HELP = `
 Exits with 0 when nothing is wrong and with ${DAMAGED_STATUS} otherwise. Mosaics of Holdfast are held against the checksums
@@ -91,10 +112,11 @@ Examples:
 
 async function withMosaic<T>(
   path: string,
-  flags: LookFlags,
+  flags: FarFlags,
   use: (mosaic: Mosaic) => Promise<T>,
 ): Promise<T> {
-  const mosaic = await openVrt(path, { outside: outsideOf(flags) });
+  const access = await accessOf(path, flags);
+  const mosaic = await openVrt(path, { outside: outsideOf(flags), ...access });
   try {
     return await use(mosaic);
   } finally {
@@ -102,7 +124,25 @@ async function withMosaic<T>(
   }
 }
 
-async function info(path: string, flags: LookFlags): Promise<void> {
+/** How what is far away is reached. */
+async function accessOf(
+  path: string,
+  flags: StoreFlags,
+): Promise<Pick<OpenVrtOptions, 'store' | 'allowHttp'>> {
+  const { endpoint, region, allowHttp } = flags;
+  if (path.startsWith('s3://')) {
+    const { s3Store } = await loadStores('raster', path);
+    return { store: s3Store(whereIn(flags)) };
+  }
+  const ofStores = endpoint === undefined ? '--region' : '--endpoint';
+  if (endpoint !== undefined || region !== undefined)
+    throw invalidArgument('raster', `${ofStores} is for s3:// alone`, path);
+  if (allowHttp && !/^https?:/iu.test(path))
+    throw invalidArgument('raster', '--allow-http is for addresses alone', path);
+  return { allowHttp };
+}
+
+async function info(path: string, flags: FarFlags): Promise<void> {
   const facts = await withMosaic(path, flags, async (mosaic) => factsOf(mosaic));
   if (flags.json) print(jsonOf(facts));
   else

@@ -51,31 +51,25 @@ export function rangesOfObject(
 ): AskRange {
   return async (range, version, signal) => {
     const found = await store.get(name, { range, ifMatch: version, signal });
-    switch (found.outcome) {
-      case 'found': {
-        const { etag, sizeBytes, body } = found;
-        // Some stores do not look at the condition of a read.
-        if (version !== undefined && etag !== version) throw wasReplaced(path);
-        const wanted = Math.min(range.sizeBytes, Math.max(0, sizeBytes - range.offsetBytes));
-        if (body.length !== wanted)
-          throw new TransientFailure(`${body.length} bytes came of ${wanted}`);
-        return { bytes: body, sizeBytes, version: etag };
-      }
-      case 'missing':
-        throw notThere(path);
-      case 'precondition':
-        throw wasReplaced(path);
-      case 'unknown':
-        throw new TransientFailure('no whole answer', undefined, found.cause);
-      default: {
-        const { status, code, message, isTransient } = found.refusal;
-        if (status === RANGE_NOT_SATISFIABLE && version === undefined)
-          return { bytes: new Uint8Array(0), sizeBytes: 0, version: '' };
-        if (status === RANGE_NOT_SATISFIABLE) throw wasReplaced(path);
-        if (isTransient) throw new TransientFailure(`${code}: ${message}`, status);
-        throw refusedRange(path, status, `${code}: ${message}`);
-      }
+    if (found.outcome === 'missing') throw notThere(path);
+    if (found.outcome === 'precondition') throw wasReplaced(path);
+    if (found.outcome === 'unknown')
+      throw new TransientFailure('no whole answer', undefined, found.cause);
+    if (found.outcome === 'refused') {
+      const { status, code, message, isTransient } = found.refusal;
+      if (status === RANGE_NOT_SATISFIABLE && version === undefined)
+        return { bytes: new Uint8Array(0), sizeBytes: 0, version: '' };
+      if (status === RANGE_NOT_SATISFIABLE) throw wasReplaced(path);
+      if (isTransient) throw new TransientFailure(`${code}: ${message}`, status);
+      throw refusedRange(path, status, `${code}: ${message}`);
     }
+    const { etag, sizeBytes, body } = found;
+    // Some stores do not look at the condition of a read.
+    if (version !== undefined && etag !== version) throw wasReplaced(path);
+    const wanted = Math.min(range.sizeBytes, Math.max(0, sizeBytes - range.offsetBytes));
+    if (body.length !== wanted)
+      throw new TransientFailure(`${body.length} bytes came of ${wanted}`);
+    return { bytes: body, sizeBytes, version: etag };
   };
 }
 
