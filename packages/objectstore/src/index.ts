@@ -28,6 +28,7 @@ export {
   type PublishedObjects,
 } from './directory/publish-directory.js';
 export type { Manifest, PublishedFile } from './directory/manifest.js';
+export type { DirectoryAccess, DirectoryIndex } from './directory/pointer-form.js';
 export type { ObjectData } from './directory/write-object.js';
 export {
   sweepDirectory,

@@ -3,11 +3,11 @@ import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { HoldfastError } from 'holdfast';
 import { checkOptions } from 'holdfast/options';
-import type { ObjectAccess } from '../document/object-options.js';
 import { urlOf } from '../s3-url.js';
 import { readManifest, type Manifest } from './manifest.js';
 import { fileName, filesPrefix, insist, placeOf, type DirectoryPlace } from './place.js';
 import { readPointer } from './pointer.js';
+import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 
 /** A published directory, as it was when it was opened. */
 export interface OpenedObjects {
@@ -37,9 +37,9 @@ export interface OpenedObjects {
  */
 export async function openDirectory(
   url: string,
-  options: ObjectAccess = {},
+  options: DirectoryAccess = {},
 ): Promise<OpenedObjects> {
-  checkOptions('openDirectory', options, ['store', 'timeoutMs', 'signal']);
+  checkOptions('openDirectory', options, directoryAccessNames);
   return openAt(placeOf('openDirectory', url, options));
 }
 

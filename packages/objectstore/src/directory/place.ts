@@ -7,19 +7,18 @@
  *     PREFIX/claims/<generation>.json         what became of it: claim.ts
  *
  * The pointer is the one object that is ever replaced with a meaning, and its replacement the one
- * commit point.
+ * commit point. In its place may stand a document of the caller's own (pointer-form.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { invalidArgument } from 'holdfast/options';
-import { syntaxFor } from 'holdfast/syntaxes';
-import { accessOf, type ObjectAccess } from '../document/object-options.js';
+import { accessOf } from '../document/object-options.js';
 import { pauses } from '../document/commit-object.js';
 import { updateObject } from '../document/object-queue.js';
 import { aborted, refused, unanswered } from '../document/store-errors.js';
-import type { ObjectFormat } from '../document/read-object.js';
 import { machineTiming, type Timing } from '../document/timing.js';
 import { parseS3Url, urlOf } from '../s3-url.js';
 import type { ListedObject, ObjectName, ObjectStore, Refusal } from '../store/object-store.js';
+import { pointerFormOf, type DirectoryAccess, type PointerForm } from './pointer-form.js';
 
 /** Where a directory is. */
 export interface DirectoryPlace {
@@ -27,6 +26,7 @@ export interface DirectoryPlace {
   readonly url: string;
   readonly store: ObjectStore;
   readonly root: ObjectName;
+  readonly pointer: PointerForm;
   readonly timing: Timing;
   /** For how long each step goes on when nothing answers. */
   readonly timeoutMs: number;
@@ -36,34 +36,25 @@ export interface DirectoryPlace {
 }
 
 /** The place that a caller names. */
-export function placeOf(call: string, url: unknown, access: ObjectAccess): DirectoryPlace {
+export function placeOf(call: string, url: unknown, access: DirectoryAccess): DirectoryPlace {
   const trimmed = typeof url === 'string' ? url.replace(/\/$/, '') : url;
   const root = parseS3Url(call, trimmed);
   const { store, timeoutMs } = accessOf(call, access);
   const { signal } = access;
+  const pointer = pointerFormOf(call, root, access.index);
   return {
     url: urlOf(root),
     store,
     root,
+    pointer,
     timing: machineTiming,
     timeoutMs,
     signal,
     update: (name, updater) => {
-      const request = { ...pointerFormat, timeoutMs, signal };
+      const request = { ...pointer.format, timeoutMs, signal };
       return updateObject(store, name, updater, request);
     },
   };
-}
-
-/** How the pointer is written. */
-export const pointerFormat: ObjectFormat = {
-  syntax: syntaxFor('current.json', undefined),
-  nonce: 'blanks',
-  contentType: 'application/json',
-};
-
-export function pointerName({ root }: DirectoryPlace): ObjectName {
-  return below(root, 'current.json');
 }
 
 export function filesPrefix({ root }: DirectoryPlace, generation: string): ObjectName {

@@ -4,9 +4,10 @@ import { HoldfastError } from 'holdfast';
 import { readObject } from '../document/commit-object.js';
 import { withoutNonce } from '../document/nonce.js';
 import { urlOf } from '../s3-url.js';
-import { isGeneration, pointerFormat, pointerName, type DirectoryPlace } from './place.js';
+import { isGeneration, type DirectoryPlace } from './place.js';
+import type { PointerFacts } from './pointer-form.js';
 
-export interface Pointer {
+export interface Pointer extends PointerFacts {
   /** `null` before the first one is published. */
   readonly generation: string | null;
   /** Those that were published before and are not removed yet, the latest first. */
@@ -24,28 +25,31 @@ const nothing: Pointer = { generation: null, previous: [], revision: 0 };
  */
 export async function readPointer(place: DirectoryPlace): Promise<Pointer> {
   const { store, timing, timeoutMs, signal } = place;
-  const name = pointerName(place);
+  const { name, format, factsIn } = place.pointer;
   const found = await readObject({ store, name, timing }, timing.now() + timeoutMs, signal);
   if (found === undefined) return nothing;
-  const { content } = withoutNonce(pointerFormat.nonce, Buffer.from(found.body));
-  const document = pointerFormat.syntax.open(urlOf(name), content, {});
-  return checked(place, document.takeValue({}));
+  const { content } = withoutNonce(format.nonce, Buffer.from(found.body));
+  const document = format.syntax.open(urlOf(name), content, {});
+  return checked(place, factsIn(document.takeValue({})));
 }
 
 /**
  * Replaces the pointer by what `next` makes of it, which may be called several times, each time
  * with what is there then.
+ *
+ * @param index - the text of an index; that which is there by default
  */
 export async function changePointer(
   place: DirectoryPlace,
   next: (pointer: Pointer) => Omit<Pointer, 'revision'> | Promise<Omit<Pointer, 'revision'>>,
-): Promise<Pointer> {
-  const changed = await place.update(pointerName(place), async (value: unknown) => {
-    const pointer = checked(place, value);
+  index?: string,
+): Promise<void> {
+  const { name, factsIn, withFacts } = place.pointer;
+  await place.update(name, async (value: unknown) => {
+    const pointer = checked(place, factsIn(value));
     const { generation, previous } = await next(pointer);
-    return { generation, previous, revision: pointer.revision + 1 };
+    return withFacts(index ?? value, { generation, previous, revision: pointer.revision + 1 });
   });
-  return changed as Pointer;
 }
 
 function checked(place: DirectoryPlace, value: unknown): Pointer {
@@ -62,6 +66,6 @@ function checked(place: DirectoryPlace, value: unknown): Pointer {
     message:
       'The object is no pointer of a directory that Holdfast publishes. Name another prefix, or move the object away.',
     step: 'read',
-    path: urlOf(pointerName(place)),
+    path: urlOf(place.pointer.name),
   });
 }

@@ -18,13 +18,13 @@
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
 import { TaskGroup } from 'holdfast/syntaxes';
-import type { ObjectAccess } from '../document/object-options.js';
 import { aborted } from '../document/store-errors.js';
 import { refuseConvicted } from '../probe/first-use.js';
 import { changeClaim, makeClaim, readClaim } from './claim.js';
 import { takeStock, writeManifest, type Manifest } from './manifest.js';
 import { fileName, newGeneration, placeOf, pointerName, type DirectoryPlace } from './place.js';
 import { changePointer, readPointer, type Pointer } from './pointer.js';
+import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 import { checkKeep, sweepAt, type KeepOptions, type SweptDirectory } from './sweep-directory.js';
 import { writeObject, type ObjectData, type WrittenObject } from './write-object.js';
 
@@ -50,6 +50,13 @@ export interface ObjectStage {
    * has _started_: a loop that awaits it never holds more tasks than run.
    */
   spawn(task: () => Promise<unknown>): Promise<void>;
+  /**
+   * Says the text of the index of this generation, where the directory has one
+   * ({@link DirectoryIndex}); what was said last counts.
+   *
+   * @throws HoldfastError INVALID_ARGUMENT where it has none
+   */
+  setIndex(text: string): void;
 }
 
 /** How a file is written into a stage. */
@@ -59,7 +66,7 @@ export interface ObjectStageWriteOptions {
 }
 
 /** How a directory is published. */
-export interface PublishDirectoryOptions extends ObjectAccess, KeepOptions {
+export interface PublishDirectoryOptions extends DirectoryAccess, KeepOptions {
   /** `fail` (the default) refuses a directory that is published already; `replace` replaces it. */
   readonly ifExists?: 'fail' | 'replace' | undefined;
   /**
@@ -113,7 +120,7 @@ export async function publishDirectory<T>(
   options: PublishDirectoryOptions = {},
 ): Promise<PublishedObjects<T>> {
   const own = ['ifExists', 'ifChanged', 'concurrency', 'keepForMs', 'keepPrevious'] as const;
-  checkOptions('publishDirectory', options, [...own, 'store', 'timeoutMs', 'signal']);
+  checkOptions('publishDirectory', options, [...own, ...directoryAccessNames]);
   const words = { ifExists: ['fail', 'replace'], ifChanged: ['replace', 'fail'] };
   checkWords('publishDirectory', url, options, words);
   checkKeep('publishDirectory', options);
@@ -153,10 +160,10 @@ export async function commitDirectory<T>(
   const generation = newGeneration();
   await makeClaim(place, generation);
   try {
-    const { value, written } = await fillStage(place, generation, fill, options);
+    const { value, written, index } = await fillStage(place, generation, fill, options);
     const files = await takeStock(place, generation, written);
     await writeManifest(place, generation, files);
-    await publish(place, generation, before, options);
+    await publish(place, { generation, before, index }, options);
     return { value, generation, files };
   } catch (error) {
     if (isHoldfastError(error) && error.outcome === 'unchanged') await giveUp(place, generation);
@@ -170,7 +177,11 @@ async function fillStage<T>(
   generation: string,
   fill: (stage: ObjectStage) => Promise<T> | T,
   { concurrency = CONCURRENCY }: PublishDirectoryOptions,
-): Promise<{ readonly value: T; readonly written: ReadonlyMap<string, WrittenObject> }> {
+): Promise<{
+  readonly value: T;
+  readonly written: ReadonlyMap<string, WrittenObject>;
+  readonly index: string | undefined;
+}> {
   const group = new TaskGroup(concurrency, place.signal);
   const within = { ...place, signal: group.signal };
   const written = new Map<string, WrittenObject>();
@@ -183,29 +194,41 @@ async function fillStage<T>(
       written.set(path, await writeObject(within, name, data, contentType));
     });
   const url = `${place.url}/generations/${generation}`;
-  const stage = { url, signal: group.signal, write, spawn: group.spawn.bind(group) };
+  let index: string | undefined;
+  const setIndex = (text: string): void => {
+    if (!place.pointer.isIndex || typeof text !== 'string')
+      throw invalidArgument('setIndex', 'the text of an index, of a directory that has one', url);
+    index = text;
+  };
+  const stage = { url, signal: group.signal, write, spawn: group.spawn.bind(group), setIndex };
   const filled = group.run(async () => fill(stage));
   await group.close();
   if (place.signal?.aborted) throw aborted('fill', place.url, place.signal);
   const [error, ...others] = group.errors;
   if (error !== undefined) throw fillFailed(place, error, others);
-  return { value: await filled, written };
+  if (place.pointer.isIndex && index === undefined)
+    throw invalidArgument('publishDirectory', 'fill has not said the text of the index', url);
+  return { value: await filled, written, index };
 }
 
 /** Step 6. */
 async function publish(
   place: DirectoryPlace,
-  generation: string,
-  before: Pointer,
+  {
+    generation,
+    before,
+    index,
+  }: { readonly generation: string; readonly before: Pointer; readonly index: string | undefined },
   options: PublishDirectoryOptions,
 ): Promise<void> {
-  await changePointer(place, async (now) => {
+  const next = async (now: Pointer): Promise<Omit<Pointer, 'revision'>> => {
     refuse(place, before, now, options);
     const claim = await readClaim(place, generation);
     if (claim?.state !== 'filling') throw wasFenced(place);
     const previous = now.generation === null ? now.previous : [now.generation, ...now.previous];
     return { generation, previous };
-  });
+  };
+  await changePointer(place, next, index);
 }
 
 /** What the caller does not want to replace. */

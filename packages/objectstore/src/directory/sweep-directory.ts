@@ -19,7 +19,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import type { ObjectAccess } from '../document/object-options.js';
 import { refuseConvicted } from '../probe/first-use.js';
 import type { ListedObject } from '../store/object-store.js';
 import { changeClaim, readClaim, type Claim } from './claim.js';
@@ -37,6 +36,7 @@ import {
   type DirectoryPlace,
 } from './place.js';
 import { changePointer, readPointer, type Pointer } from './pointer.js';
+import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 
 /** What stays. */
 export interface KeepOptions {
@@ -51,7 +51,7 @@ export interface KeepOptions {
 }
 
 /** How a directory is swept. */
-export interface SweepDirectoryOptions extends ObjectAccess, KeepOptions {}
+export interface SweepDirectoryOptions extends DirectoryAccess, KeepOptions {}
 
 /** What a sweep did. */
 export interface SweptDirectory {
@@ -84,7 +84,7 @@ export async function sweepDirectory(
   url: string,
   options: SweepDirectoryOptions = {},
 ): Promise<SweptDirectory> {
-  const names = ['store', 'timeoutMs', 'signal', 'keepForMs', 'keepPrevious'] as const;
+  const names = [...directoryAccessNames, 'keepForMs', 'keepPrevious'] as const;
   checkOptions('sweepDirectory', options, names);
   checkKeep('sweepDirectory', options);
   const place = placeOf('sweepDirectory', url, options);

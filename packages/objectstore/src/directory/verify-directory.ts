@@ -1,11 +1,11 @@
 /** Looks whether a published directory is what was published. */
 import { createHash } from 'node:crypto';
 import { checkOptions } from 'holdfast/options';
-import type { ObjectAccess } from '../document/object-options.js';
 import { readClaim } from './claim.js';
 import { listFiles, type PublishedFile } from './manifest.js';
 import { openAt } from './open-directory.js';
 import { fileName, insist, placeOf, type DirectoryPlace } from './place.js';
+import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 
 /** Something that is not as it was published. */
 export interface DirectoryProblem {
@@ -31,7 +31,7 @@ export interface VerifiedDirectory {
 }
 
 /** How a directory is verified. */
-export interface VerifyDirectoryOptions extends ObjectAccess {
+export interface VerifyDirectoryOptions extends DirectoryAccess {
   /** Reads every file, and compares its checksum; otherwise the store's list is believed. */
   readonly deep?: boolean | undefined;
 }
@@ -49,7 +49,7 @@ export async function verifyDirectory(
   url: string,
   options: VerifyDirectoryOptions = {},
 ): Promise<VerifiedDirectory> {
-  checkOptions('verifyDirectory', options, ['store', 'timeoutMs', 'signal', 'deep']);
+  checkOptions('verifyDirectory', options, [...directoryAccessNames, 'deep']);
   const place = placeOf('verifyDirectory', url, options);
   const { generation, files } = await openAt(place);
   const problems: DirectoryProblem[] = [];

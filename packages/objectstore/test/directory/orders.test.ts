@@ -11,13 +11,7 @@ import { PendingUpdate } from '#src/document/pending-update.js';
 import { withoutNonce } from '#src/document/nonce.js';
 import type { Timing } from '#src/document/timing.js';
 import { makeClaim } from '#src/directory/claim.js';
-import {
-  fileName,
-  newGeneration,
-  placeOf,
-  pointerFormat,
-  type DirectoryPlace,
-} from '#src/directory/place.js';
+import { fileName, newGeneration, placeOf, type DirectoryPlace } from '#src/directory/place.js';
 import type { Pointer } from '#src/directory/pointer.js';
 import { commitDirectory, type PublishDirectoryOptions } from '#src/directory/publish-directory.js';
 import { sweepAt, type KeepOptions } from '#src/directory/sweep-directory.js';
@@ -175,7 +169,7 @@ function ofOwnProcess(store: ModelStore, timeoutMs: number): DirectoryPlace {
     update: (name, updater) => {
       const queue = queues.get(name.key) ?? new ObjectQueue(store, name, timing);
       queues.set(name.key, queue);
-      const request = { ...pointerFormat, timeoutMs };
+      const request = { ...place.pointer.format, timeoutMs };
       return queue.enter(new PendingUpdate(url, updater, request, timing.now()));
     },
   };
