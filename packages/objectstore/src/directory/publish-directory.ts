@@ -22,7 +22,7 @@ import { aborted } from '../document/store-errors.js';
 import { refuseConvicted } from '../probe/first-use.js';
 import { changeClaim, makeClaim, readClaim } from './claim.js';
 import { takeStock, writeManifest, type Manifest } from './manifest.js';
-import { fileName, newGeneration, placeOf, pointerName, type DirectoryPlace } from './place.js';
+import { fileName, newGeneration, placeOf, type DirectoryPlace } from './place.js';
 import { changePointer, readPointer, type Pointer } from './pointer.js';
 import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 import { checkKeep, sweepAt, type KeepOptions, type SweptDirectory } from './sweep-directory.js';
@@ -154,7 +154,7 @@ export async function commitDirectory<T>(
   options: PublishDirectoryOptions,
 ): Promise<Pick<PublishedObjects<T>, 'value' | 'generation' | 'files'>> {
   if (place.signal?.aborted) throw aborted('publish', place.url, place.signal);
-  await refuseConvicted(place.store, pointerName(place));
+  await refuseConvicted(place.store, place.pointer.name);
   const before = await readPointer(place);
   refuse(place, before, before, options);
   const generation = newGeneration();

@@ -31,7 +31,6 @@ import {
   listAll,
   manifestName,
   placeOf,
-  pointerName,
   removeObject,
   type DirectoryPlace,
 } from './place.js';
@@ -88,7 +87,7 @@ export async function sweepDirectory(
   checkOptions('sweepDirectory', options, names);
   checkKeep('sweepDirectory', options);
   const place = placeOf('sweepDirectory', url, options);
-  await refuseConvicted(place.store, pointerName(place));
+  await refuseConvicted(place.store, place.pointer.name);
   return sweepAt(place, options);
 }
 

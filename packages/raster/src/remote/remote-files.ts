@@ -18,7 +18,8 @@ import { rangesByHttp } from './http-ranges.js';
 import { isForbidden, wasReplaced, type AskRange } from './ranges.js';
 import { RemoteFile } from './remote-file.js';
 import { Requests } from './requests.js';
-import { rangesOfObject, storeOfEnvironment, type ReadableStore } from './store-ranges.js';
+import { rangesOfObject, type ReadableStore } from './store-ranges.js';
+import { loadStores } from './stores.js';
 
 /** What a mosaic far away is opened with. */
 export interface RemoteSettings extends IndexLimits {
@@ -118,9 +119,8 @@ export class RemoteFiles implements MosaicFiles {
     const { store, allowHttp } = this.#settings;
     const address = path === this.path ? this.#index : parseAddress(this.#call, path, allowHttp);
     if (!path.startsWith('s3:')) return rangesByHttp(path, address);
-    this.#store ??= store
-      ? Promise.resolve(store)
-      : storeOfEnvironment(this.#call, path, allowHttp);
+    const ofEnvironment = async () => (await loadStores(this.#call, path)).s3Store({ allowHttp });
+    this.#store ??= store ? Promise.resolve(store) : ofEnvironment();
     const name = { bucket: address.origin.slice('s3://'.length), key: address.path.slice(1) };
     return rangesOfObject(await this.#store, path, name);
   }

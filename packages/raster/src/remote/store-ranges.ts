@@ -1,5 +1,4 @@
 /** Ranges of an object in a bucket, by an `ObjectStore` of `@holdfast/objectstore`. */
-import { invalidArgument } from 'holdfast/options';
 import {
   notThere,
   refusedRange,
@@ -71,32 +70,4 @@ export function rangesOfObject(
       throw new TransientFailure(`${body.length} bytes came of ${wanted}`);
     return { bytes: body, sizeBytes, version: etag };
   };
-}
-
-/** In a variable, since it need not be there when this package is compiled or bundled. */
-const PACKAGE: string = '@holdfast/objectstore';
-
-/**
- * The store that the environment names.
- *
- * @throws HoldfastError INVALID_ARGUMENT, with what to install, where the package is missing
- */
-export async function storeOfEnvironment(
-  call: string,
-  path: string,
-  allowHttp: boolean,
-): Promise<ReadableStore> {
-  try {
-    const stores = (await import(PACKAGE)) as {
-      s3Store(options: { readonly allowHttp: boolean }): ReadableStore;
-    };
-    return stores.s3Store({ allowHttp });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw invalidArgument(
-      call,
-      `reading from a bucket needs ${PACKAGE}: npm install ${PACKAGE}`,
-      path,
-    );
-  }
 }

@@ -16,12 +16,15 @@ export function digestLine(sha256: string): string {
   return `${before}${sha256}${after}`;
 }
 
+/** That line, at the end of a text. */
+export const DIGEST_LINE: RegExp = /<!-- holdfast sha256 ([0-9a-f]{64}) -->\n$/;
+
 /** How many bytes the last line takes. */
 const DIGEST_LINE_BYTES: number = digestLine('0'.repeat(64)).length;
 
 /** The digest that the end of an index holds, if it ends as ours do. */
 function digestInTail(tail: string): string | undefined {
-  return /<!-- holdfast sha256 ([0-9a-f]{64}) -->\n$/.exec(tail)?.[1];
+  return DIGEST_LINE.exec(tail)?.[1];
 }
 
 /** Ten million sources; a longer text is none of ours, and would be read for a long time. */

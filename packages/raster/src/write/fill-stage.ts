@@ -12,6 +12,7 @@ import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'hold
 import { codeOfFailure } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
 import { type BandInfo, dataTypes, imageBands } from '../model.js';
+import { isAddress } from '../remote/address.js';
 import { type Cell, cells } from '../source/grid.js';
 import {
   type BandStatistics,
@@ -150,8 +151,8 @@ function indexBytes(
   manifest: Manifest,
   tiles: readonly FinishedTile[],
 ): AsyncGenerator<Uint8Array> {
-  const { source, srs, tilesPath, pyramid } = plan;
-  const tilesName = basename(tilesPath);
+  const { source, srs, pyramid } = plan;
+  const tilesName = nameOfTiles(plan);
   const overviews = overviewFiles(pyramid).map(({ factor, name }) => ({
     factor,
     path: `${tilesName}/${name}`,
@@ -165,9 +166,14 @@ function indexBytes(
   });
 }
 
+/** As the index has it. */
+function nameOfTiles({ tilesName, tilesPath }: MosaicPlan): string {
+  return tilesName ?? basename(tilesPath);
+}
+
 function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedTile> {
   const written = new Set(manifest.tiles.map(({ name }) => name));
-  const directory = basename(plan.tilesPath);
+  const directory = nameOfTiles(plan);
   for (const cell of cells(plan.grid)) {
     const name = plan.tileName(cell);
     if (!written.has(name)) continue;
@@ -327,7 +333,7 @@ export function tileError(
   return new HoldfastError(codeOf(first), {
     message: `Tile ${name} (row ${cell.row}, column ${cell.column}) failed: ${reason}`,
     step: first.step,
-    path: join(plan.tilesPath, name),
+    path: isAddress(plan.tilesPath) ? `${plan.tilesPath}/${name}` : join(plan.tilesPath, name),
     cause: error,
     others: others.map((failure) => failure.error),
   });

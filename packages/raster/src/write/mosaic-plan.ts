@@ -19,6 +19,7 @@ import {
   type TileFormat,
   type TileOptions,
 } from '../tiff/tile-format.js';
+import type { ReadableStore } from '../remote/store-ranges.js';
 import { vrtLines } from '../vrt/vrt-text.js';
 import type { MosaicPlace } from '../mosaic-place.js';
 import { tileGrid } from './tile-grid.js';
@@ -107,6 +108,13 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
   readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
+  /**
+   * For `s3://bucket/dem.vrt`: the store, as `s3Store` and `sdkStore` of `@holdfast/objectstore`
+   * give one; by default that of the environment, for which the package has to be installed.
+   */
+  readonly store?: ReadableStore | undefined;
+  /** Whether the endpoint of the environment may be of `http:`; false by default. */
+  readonly allowHttp?: boolean | undefined;
 }
 
 const ownOptionNames = [
@@ -143,6 +151,8 @@ export interface MosaicPlan extends Settled {
   readonly indexPath: string;
   /** Where the tiles of a first write go; those of a replacement go beside it. */
   readonly tilesPath: string;
+  /** The tiles directory as the index names it, where that is not the last name of its path. */
+  readonly tilesName?: string | undefined;
   readonly grid: Grid;
   readonly tileCount: number;
   /** Tiles under way at once; `undefined` for as many as keep the encoder busy. */

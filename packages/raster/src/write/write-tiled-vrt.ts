@@ -3,6 +3,7 @@
  * writer is loaded (write-mosaic.ts): either takes longer than writing some dozens of tiles.
  */
 import { openEncoderPool } from '../encode/encoder-pool.js';
+import { isAddress } from '../remote/address.js';
 import { columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import type { WriteOptions } from './mosaic-plan.js';
@@ -39,6 +40,10 @@ export async function writeTiledVrt(
   const pool = openEncoderPool(options);
   try {
     pool.start(rowCount(grid) * columnCount(grid));
+    if (isAddress(path) && path.startsWith('s3:')) {
+      const { writeToBucket } = await import('./write-to-bucket.js');
+      return await writeToBucket({ address: path, source, options, grid }, pool);
+    }
     const { planMosaic, writeMosaic } = await import('./write-mosaic.js');
     return await writeMosaic(planMosaic(path, source, options, grid), pool);
   } finally {

@@ -1,0 +1,187 @@
+/** Mosaics are written to a bucket whole or not at all: against a store in memory. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isHoldfastError, type ErrorCode } from 'holdfast';
+import { fromArray, openVrt, writeTiledVrt, type RasterSource } from '@holdfast/raster';
+import { temporaryDirectory } from '@holdfast/tools/testing';
+import { ModelStore } from '#src/store/model-store.js';
+
+const [WIDTH, HEIGHT] = [300, 200];
+const index = 's3://bucket/some folder/dem.vrt';
+const options = { tileSizePx: 64, threads: 0, overviews: [2, 4] } as const;
+
+function samples(label: number): Int32Array {
+  return Int32Array.from({ length: WIDTH * HEIGHT }, (_, at) => label * 1e6 + at);
+}
+
+function sourceOf(label: number): RasterSource {
+  return fromArray({
+    data: samples(label),
+    width: WIDTH,
+    height: HEIGHT,
+    bands: [{ description: 'dem_tiles/ & "x"' }],
+  });
+}
+
+async function labelIn(store: ModelStore): Promise<number> {
+  const mosaic = await openVrt(index, { store });
+  try {
+    const { data } = await mosaic.read();
+    const label = Math.floor((data[0] as number) / 1e6);
+    assert.deepEqual(data, samples(label));
+    return label;
+  } finally {
+    await mosaic.close();
+  }
+}
+
+function textOf(store: ModelStore): string {
+  return Buffer.from(
+    store.bodyOf({ bucket: 'bucket', key: 'some folder/dem.vrt' }) ?? [],
+  ).toString();
+}
+
+async function keysIn(store: ModelStore): Promise<readonly string[]> {
+  const listed = await store.list('bucket', '');
+  assert.equal(listed.outcome, 'found');
+  return listed.objects.map(({ key }) => key);
+}
+
+async function failsWith(code: ErrorCode, work: Promise<unknown>, said = /./): Promise<void> {
+  await assert.rejects(work, (error: Error) => {
+    assert.ok(isHoldfastError(error, code), String(error));
+    assert.match(error.message, said);
+    return true;
+  });
+}
+
+test('a mosaic in a bucket has the pixels, the overviews and the words of one on disk', async (t) => {
+  const store = new ModelStore();
+  const written = await writeTiledVrt(index, sourceOf(1), { ...options, store });
+  assert.equal(written.path, index);
+  assert.match(
+    written.tilesPath,
+    /^s3:\/\/bucket\/some folder\/dem_tiles\/generations\/[-0-9a-z]+$/,
+  );
+  assert.equal(written.tileCount, 20);
+  const path = join(temporaryDirectory(t), 'dem.vrt');
+  const onDisk = await writeTiledVrt(path, sourceOf(1), options);
+  assert.deepEqual([written.generation, written.sizeBytes], [onDisk.generation, onDisk.sizeBytes]);
+  const [far, near] = [await openVrt(index, { store }), await openVrt(path)];
+  for (const scale of [1, 0.5, 0.25, 0.1])
+    assert.deepEqual(await far.read(undefined, { scale }), await near.read(undefined, { scale }));
+  assert.deepEqual(far.info, near.info);
+  await Promise.all([far.close(), near.close()]);
+});
+
+test('one that is there is replaced only when that is asked for, and its readers read on', async () => {
+  const store = new ModelStore();
+  await writeTiledVrt(index, sourceOf(1), { ...options, store });
+  await failsWith(
+    'ALREADY_EXISTS',
+    writeTiledVrt(index, sourceOf(2), { ...options, store }),
+    /ifExists: 'replace'/,
+  );
+  const before = await openVrt(index, { store });
+  await writeTiledVrt(index, sourceOf(2), { ...options, store, ifExists: 'replace' });
+  assert.deepEqual((await before.read()).data, samples(1));
+  await before.close();
+  assert.equal(await labelIn(store), 2);
+  // What was followed, and is old enough, goes with the next.
+  await writeTiledVrt(index, sourceOf(3), { ...options, store, ifExists: 'replace', keepForMs: 0 });
+  const generations = new Set(
+    (await keysIn(store)).flatMap((key) => /generations\/([^/]+)/.exec(key)?.[1] ?? []),
+  );
+  assert.equal(generations.size, 1);
+  assert.equal(await labelIn(store), 3);
+});
+
+test('the index says the digest of its text, also after a sweep has written it anew', async () => {
+  const store = new ModelStore();
+  const { createHash } = await import('node:crypto');
+  for (const label of [1, 2]) {
+    await writeTiledVrt(index, sourceOf(label), {
+      ...options,
+      store,
+      ifExists: 'replace',
+      keepForMs: 0,
+    });
+    const text = textOf(store);
+    const [, body = '', digest] =
+      /^(.*\n)<!-- holdfast sha256 ([0-9a-f]{64}) -->\n\s*$/s.exec(text) ?? [];
+    assert.equal(createHash('sha256').update(body).digest('hex'), digest);
+    assert.equal(text.match(/<MDI key="BUCKET">/g)?.length, 1);
+  }
+});
+
+test('what fails leaves the mosaic that was there, and nothing on this machine', async () => {
+  const store = new ModelStore();
+  await writeTiledVrt(index, sourceOf(1), { ...options, store });
+  const scratch = (): readonly string[] =>
+    readdirSync(tmpdir()).filter((name) => name.startsWith('holdfast-mosaic-'));
+  const there = scratch();
+  const broken: RasterSource = {
+    ...sourceOf(2),
+    read: (window) => {
+      if (window.yPx > 100) throw new Error('the source is broken');
+      return sourceOf(2).read(window);
+    },
+  };
+  await failsWith(
+    'UPDATER_FAILED',
+    writeTiledVrt(index, broken, { ...options, store, ifExists: 'replace' }),
+    /s3:\/\/bucket\/some folder\/dem_tiles\/tile_0\d_0\d\.tif/,
+  );
+  assert.equal(await labelIn(store), 1);
+  const aborted = AbortSignal.abort();
+  await failsWith(
+    'ABORTED',
+    writeTiledVrt(index, sourceOf(2), { ...options, store, ifExists: 'replace', signal: aborted }),
+  );
+  assert.equal(await labelIn(store), 1);
+  assert.deepEqual(scratch(), there);
+});
+
+test('an index that a reader has put back leads to what it led to, and the next write replaces it', async () => {
+  const store = new ModelStore();
+  await writeTiledVrt(index, sourceOf(1), { ...options, store });
+  // As GDAL writes it: without the comment at the end.
+  const old = textOf(store).replace(/<!--.*-->\s*$/s, '');
+  await writeTiledVrt(index, sourceOf(2), { ...options, store, ifExists: 'replace' });
+  const key = 'some folder/dem.vrt';
+  assert.equal((await store.put({ bucket: 'bucket', key }, Buffer.from(old))).outcome, 'committed');
+  assert.equal(await labelIn(store), 1);
+  await writeTiledVrt(index, sourceOf(3), { ...options, store, ifExists: 'replace' });
+  assert.equal(await labelIn(store), 3);
+});
+
+test('an index of somebody else is left alone', async () => {
+  const store = new ModelStore();
+  const name = { bucket: 'bucket', key: 'some folder/dem.vrt' };
+  await store.put(name, Buffer.from('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>'));
+  await failsWith(
+    'CORRUPT_DOCUMENT',
+    writeTiledVrt(index, sourceOf(1), { ...options, store, ifExists: 'replace' }),
+    /no pointer/,
+  );
+  assert.deepEqual(await keysIn(store), [name.key]);
+});
+
+test('what has no meaning in a bucket is refused before anything is asked of it', async () => {
+  const store = new ModelStore();
+  const refused = (address: string, more: object, said: RegExp): Promise<void> =>
+    failsWith(
+      'INVALID_ARGUMENT',
+      writeTiledVrt(address, sourceOf(1), { ...options, store, ...more }),
+      said,
+    );
+  await refused(index, { resume: true }, /resume is for mosaics on disk/);
+  await refused(index, { durability: 'durable' }, /durability/);
+  await refused('s3://bucket/dem.tif', {}, /SOMETHING\.vrt/);
+  await refused('s3://bucket/', {}, /names no object/);
+  await refused('https://host/dem.vrt', { store: undefined }, /store|https:\/\//);
+  assert.deepEqual(await keysIn(store), []);
+});

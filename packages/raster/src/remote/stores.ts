@@ -1,0 +1,77 @@
+/**
+ * `@holdfast/objectstore`, which reaches buckets: an optional peer, loaded when an address of
+ * `s3://` is given. Its types are said here as far as they are used, so that this package compiles
+ * without it.
+ */
+import { invalidArgument } from 'holdfast/options';
+import type { ReadableStore } from './store-ranges.js';
+
+/** How a directory in a bucket is reached. */
+export interface BucketAccess {
+  readonly store: ReadableStore | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly index: {
+    readonly url: string;
+    readonly contentType: string;
+    readonly factsIn: (text: string) => string | undefined;
+    readonly withFacts: (text: string, facts: string) => string;
+  };
+}
+
+/** A directory that is filled where nobody reads. */
+export interface BucketStage {
+  readonly url: string;
+  readonly signal: AbortSignal;
+  write(
+    path: string,
+    data: AsyncIterable<Uint8Array>,
+    options?: { readonly contentType?: string },
+  ): Promise<void>;
+  spawn(task: () => Promise<unknown>): Promise<void>;
+  setIndex(text: string): void;
+}
+
+/** What is used of the package. */
+export interface Stores {
+  s3Store(options: { readonly allowHttp: boolean }): ReadableStore;
+  publishDirectory<T>(
+    url: string,
+    fill: (stage: BucketStage) => Promise<T>,
+    options: BucketAccess & {
+      readonly ifExists?: 'fail' | 'replace' | undefined;
+      readonly keepForMs?: number | undefined;
+      readonly keepPrevious?: number | undefined;
+      readonly concurrency?: number | undefined;
+    },
+  ): Promise<{ readonly value: T; readonly generation: string }>;
+  openDirectory(
+    url: string,
+    options: BucketAccess,
+  ): Promise<{ readonly url: string; readonly files: ReadonlyMap<string, unknown> }>;
+  verifyDirectory(
+    url: string,
+    options: BucketAccess & { readonly deep?: boolean | undefined },
+  ): Promise<{
+    readonly generation: string;
+    readonly problems: readonly {
+      readonly kind: 'missing' | 'changed' | 'foreign' | 'putBack';
+      readonly path: string;
+    }[];
+  }>;
+}
+
+/** In a variable, since it need not be there when this package is compiled or bundled. */
+const PACKAGE: string = '@holdfast/objectstore';
+
+/**
+ * @throws HoldfastError INVALID_ARGUMENT, with what to install, where the package is missing
+ */
+export async function loadStores(call: string, path: string): Promise<Stores> {
+  try {
+    return (await import(PACKAGE)) as Stores;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw invalidArgument(call, `a bucket is reached by ${PACKAGE}: npm install ${PACKAGE}`, path);
+  }
+}
