@@ -9,6 +9,7 @@
 import { execFileSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { replaceFile } from 'holdfast';
 import type { BenchOptions } from './bench-options.js';
@@ -132,6 +133,9 @@ const programs: Readonly<Record<string, string>> = {
   'one updateJson': `
     const { updateJson } = await import('holdfast');
     await updateJson('count.json', ({ count }) => ({ count: count + 1 }), { initial: { count: 0 } });`,
+  'one updateJsonSync': `
+    const { updateJsonSync } = await import('holdfast/sync');
+    updateJsonSync('count.json', ({ count }) => ({ count: count + 1 }), { initial: { count: 0 } });`,
   'a mosaic of four tiles': `
     const { fromArray, writeTiledVrt } = await import('@holdfast/raster');
     const source = fromArray({ data: new Float32Array(1024 * 1024), width: 1024, height: 1024 });
@@ -148,18 +152,24 @@ async function printColdStart(root: string, rounds: number): Promise<void> {
       run: () => runProgram(root, script, modules),
     });
   }
+  const commandLine = fileURLToPath(new URL('../../packages/cli/bin/holdfast.js', import.meta.url));
+  contenders.push({
+    name: 'holdfast json set',
+    run: () => runNode([commandLine, 'json', 'set', `${root}/count.json`, '/count', '1'], {}),
+  });
   printTimes('cold start', contenders, await medianTimesMs(contenders, rounds));
 }
 
 function runProgram(directory: string, script: string, environment: NodeJS.ProcessEnv): void {
+  const text = `process.chdir(${JSON.stringify(directory)});${script}`;
+  runNode(['--input-type=module', '--eval', text], environment);
+}
+
+function runNode(parameters: readonly string[], environment: NodeJS.ProcessEnv): void {
   // Packages are found from here; certificates of the machine's own, which Node would parse at
   // every start, are no part of it.
-  execFileSync(
-    process.execPath,
-    ['--input-type=module', '--eval', `process.chdir(${JSON.stringify(directory)});${script}`],
-    {
-      cwd: import.meta.dirname,
-      env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...environment },
-    },
-  );
+  execFileSync(process.execPath, parameters, {
+    cwd: import.meta.dirname,
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...environment },
+  });
 }

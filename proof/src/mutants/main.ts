@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { readEvidence, textOf, writeEvidence, type Evidence } from './evidence.js';
 import type { MutantResult } from './mutant-engine.js';
-import { mutable, mutantsOfPackage, runMutants } from './packages.js';
+import { mutable, mutantsOfPackage, runMutants, runTwins } from './packages.js';
 
 const help = `npm run mutants -- [options]
 
@@ -13,6 +13,8 @@ evidence does not know is searched for among all scenarios and tests.
   --open        only mutants that nothing is known to notice
   --try TEXT    search first in the tests whose path contains this
   --near        search only in scenarios that call the function, and in tests of its folder
+  --synchronous only mutants of the core that scenarios notice, in its synchronous form and by the same scenarios there;
+                with --write nothing is kept
   --jobs N      how many processes run at a time; 2 by default
   --write       keep what was found in proof/evidence.json
   --list        only print the names
@@ -29,12 +31,14 @@ try {
       jobs: { type: 'string', default: '2' },
       write: { type: 'boolean', default: false },
       open: { type: 'boolean', default: false },
+      synchronous: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) console.log(help);
   else if (values.list) list(values.only);
+  else if (values.synchronous) process.exitCode = await tryTwins(values);
   else process.exitCode = await tryAll(values);
 } catch (error) {
   if (!(error instanceof TypeError)) throw error;
@@ -45,6 +49,20 @@ try {
 function list(only: string): void {
   const names = mutable.flatMap(mutantsOfPackage).map(({ name }) => name);
   console.log(names.filter((name) => name.includes(only)).join('\n'));
+}
+
+async function tryTwins({
+  only,
+  near,
+  jobs,
+}: {
+  readonly only: string;
+  readonly near: boolean;
+  readonly jobs: string;
+}): Promise<number> {
+  const search = near ? 'near' : 'nothing';
+  const options = { only, search, concurrency: Number(jobs), onResult: announce } as const;
+  return verdictOn(await runTwins(options));
 }
 
 async function tryAll({
@@ -90,6 +108,11 @@ async function tryAll({
     if (keeps) writeEvidence(evidence);
     results.push(...found);
   }
+  return verdictOn(results);
+}
+
+/** The exit status. */
+function verdictOn(results: readonly MutantResult[]): number {
   const survivors = results.filter(({ killedBy }) => !killedBy);
   for (const { name } of survivors) console.log(`SURVIVES  ${name}`);
   console.log(`${results.length - survivors.length} of ${results.length} mutants noticed`);

@@ -6,6 +6,7 @@
  *   node mutant-child.js ENTRY SCENARIOS   < JSON of the runs to make
  */
 import { readFileSync, writeSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { exploreRaces, type Scenario, type ScenarioAt } from '@holdfast/crashkit';
 import { Reach } from './reach.js';
 import {
@@ -18,12 +19,14 @@ import {
 } from './scenario-run.js';
 
 interface MutableModule {
-  readonly scenariosOf: (api: unknown) => Readonly<Record<string, ScenarioAt>>;
+  /** @param synchronous - the address of the synchronous calls of the same copy */
+  readonly scenariosOf: (api: unknown, synchronous: string) => Readonly<Record<string, ScenarioAt>>;
 }
 
 const [entry = '', module = ''] = process.argv.slice(2);
 const { scenariosOf } = (await import(module)) as MutableModule;
-const scenarios = scenariosOf(await import(entry));
+const synchronous = new URL('twins/sync.js', pathToFileURL(entry)).href;
+const scenarios = scenariosOf(await import(entry), synchronous);
 const given = JSON.parse(readFileSync(0, 'utf8')) as Runs;
 
 await tell(await runsOf(given));

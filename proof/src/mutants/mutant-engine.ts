@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { textOf, type Evidence, type Notice } from './evidence.js';
 import type { Mutant } from './mutant-list.js';
-import { PackageCopy } from './package-copy.js';
+import { PackageCopy, type MutatedForm } from './package-copy.js';
 import { runProgram } from './run-program.js';
 import type { Runs, ScenarioRun } from './scenario-run.js';
 import { firstFailed } from './test-run.js';
@@ -52,6 +52,8 @@ export interface MutantOptions {
    * that call the function, and tests of the same folder; by default everything after these.
    */
   readonly search?: 'nothing' | 'near' | 'everything';
+  /** What a mutant is put into; both by default. */
+  readonly form?: MutatedForm;
   /** How many processes run at a time; 2 by default. */
   readonly concurrency?: number;
   readonly onResult?: (result: MutantResult) => void;
@@ -92,7 +94,7 @@ async function withCopies(
 ): Promise<void> {
   const copies = Array.from(
     { length: options.concurrency ?? 2 },
-    () => new PackageCopy(options.package, options.nodeModules),
+    () => new PackageCopy(options.package, options.nodeModules, options.form ?? 'both'),
   );
   try {
     await work(copies);

@@ -101,6 +101,23 @@ export const mutators: readonly Mutator[] = [
   flags('no-follow flag', 'noFollow', /create: 'exclusive'/),
   flags('non-block flag', 'nonBlock'),
   calls('settle barrier', 'scenario', RESOLVED, 'TaskGroup.close'),
+  calls(
+    'kept failure',
+    'test',
+    'undefined',
+    'TaskFailures.add',
+    'TaskFailures.close',
+    'TaskFailures.refuseLate',
+  ),
+  {
+    kind: 'own lock',
+    noticedBy: 'test',
+    find: (node, syntax) =>
+      isGuard(node, syntax) &&
+      ['isHeldHere', 'isHeldByStarter'].some((each) => mentions(node.expression, syntax, each))
+        ? instead(node.expression, 'false')
+        : undefined,
+  },
   {
     kind: 'settle barrier',
     noticedBy: 'scenario',

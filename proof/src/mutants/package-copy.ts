@@ -14,6 +14,9 @@ import { twinOfText } from '@holdfast/tools/unasync';
 import type { Mutant } from './mutant-list.js';
 import { compile } from './syntax.js';
 
+/** The synchronous form alone, or both. */
+export type MutatedForm = 'both' | 'synchronous';
+
 export class PackageCopy {
   /**
    * A folder with `package.json`, `dist` and `dist-test`, in which the package finds itself by its
@@ -21,9 +24,14 @@ export class PackageCopy {
    */
   readonly folder: string;
   #undo: (() => void) | undefined;
+  readonly #form: MutatedForm;
 
-  /** @param nodeModules - where the package's dependencies are */
-  constructor(original: string, nodeModules: string) {
+  /**
+   * @param nodeModules - where the package's dependencies are
+   * @param form - what a mutant is put into
+   */
+  constructor(original: string, nodeModules: string, form: MutatedForm) {
+    this.#form = form;
     this.folder = mkdtempSync(join(tmpdir(), 'holdfast-mutant-'));
     cpSync(join(original, 'package.json'), join(this.folder, 'package.json'));
     const filter = (path: string): boolean => !/\.(map|d\.ts|tsbuildinfo)$/.test(path);
@@ -56,12 +64,13 @@ export class PackageCopy {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Also into the synchronous twin, where there is one. */
+  /** Into the module and its synchronous twin, where there is one; or into the twin alone. */
   #put(file: string, text: string): void {
     const dist = join(this.folder, 'dist');
     const module = `${file}.js`;
     const twin = twinOfText(dist, module, text);
-    const undo = [[module, text] as const, ...(twin ? [twin] : [])].map(([name, content]) => {
+    const asynchronous = this.#form === 'both' ? [[module, text] as const] : [];
+    const undo = [...asynchronous, ...(twin ? [twin] : [])].map(([name, content]) => {
       const path = join(dist, name);
       const before = readFileSync(path);
       writeFileSync(path, content);

@@ -2,11 +2,14 @@
  * What of this repository is mutated: the core, how a mosaic is written, and how an object is
  * committed.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readEvidence, type Evidence } from './evidence.js';
 import { testMutants, type MutantResult } from './mutant-engine.js';
+import { TWINS } from '@holdfast/tools/unasync';
+import { SYNCHRONOUS } from '../scenarios/api.js';
 import { listMutants, type Mutant } from './mutant-list.js';
+import type { MutatedForm } from './package-copy.js';
 
 /** A package, what things are taken out of, and the scenarios that must notice. */
 export interface Mutable {
@@ -39,6 +42,15 @@ export const mutable: readonly [Mutable, ...Mutable[]] = [
   },
 ];
 
+/**
+ * The synchronous calls of the core, in which a mutant of the asynchronous source is a mutant too:
+ * what a scenario notices in that form the same scenario notices in this one.
+ */
+const twins: Mutable = {
+  ...mutable[0],
+  scenarios: new URL('../scenarios/holdfast-sync.js', import.meta.url),
+};
+
 const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
 const listed = new Map<string, readonly Mutant[]>();
@@ -70,10 +82,47 @@ export interface RunOptions {
   readonly evidence?: Readonly<Record<string, Evidence>>;
 }
 
+/**
+ * Tries the mutants of the core that scenarios notice in its synchronous form, and in that alone.
+ * Tests of `test/sync` are tried where the scenario does not notice.
+ */
+export async function runTwins(options: RunOptions): Promise<readonly MutantResult[]> {
+  const known = Object.entries(readEvidence()[twins.package] ?? {});
+  const evidence = Object.fromEntries(
+    known.flatMap(([name, run]) =>
+      'scenario' in run && hasTwin(name)
+        ? [[name, { ...run, scenario: SYNCHRONOUS + run.scenario }] as const]
+        : [],
+    ),
+  );
+  return run(twins, {
+    ...options,
+    evidence: { [twins.package]: evidence },
+    isWanted: (name) => name in evidence && (options.isWanted?.(name) ?? true),
+    form: 'synchronous',
+  });
+}
+
+/** Whether the source of a mutant is what its twin is made of too. */
+function hasTwin(mutant: string): boolean {
+  const dist = `${repository}/${twins.package}/dist`;
+  const file = mutant.slice(0, mutant.indexOf(':'));
+  return existsSync(`${dist}/${TWINS}/${file}.js`) && !existsSync(`${dist}/${file}.sync.js`);
+}
+
 /** Tries the mutants of a package. */
-export async function runMutants(
+export function runMutants(part: Mutable, options: RunOptions): Promise<readonly MutantResult[]> {
+  return run(part, options);
+}
+
+async function run(
   part: Mutable,
-  { only, isWanted = () => true, evidence = readEvidence(), ...options }: RunOptions,
+  {
+    only,
+    isWanted = () => true,
+    evidence = readEvidence(),
+    ...options
+  }: RunOptions & { readonly form?: MutatedForm },
 ): Promise<readonly MutantResult[]> {
   const folder = `${repository}/${part.package}`;
   return testMutants(

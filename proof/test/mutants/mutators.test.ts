@@ -40,6 +40,10 @@ declare class Lock {
 declare class TaskGroup {
   close(): Promise<void>;
 }
+declare class TaskFailures {
+  add(error: unknown): void;
+}
+declare function isHeldHere(fs: Fs, lockPath: string): boolean;
 
 export async function save(fs: Fs, file: FsFile, piece: Uint8Array): Promise<void> {
   await file.stat('fresh');
@@ -61,9 +65,10 @@ export class Saver {
   }
 }
 
-export async function all(lock: Lock, group: TaskGroup, work: readonly Promise<void>[]) {
+export async function all(lock: Lock, group: TaskGroup, failures: TaskFailures, work: readonly Promise<void>[]) {
   await lock.assertHeld();
   await group.close();
+  failures.add(new Error('failed'));
   await Promise.allSettled(work);
   return withLock('a', () => 1);
 }
@@ -81,6 +86,7 @@ export function judge(found: FileStat, wanted: FileStat, own: number, text: stri
 
 export async function read(fs: Fs, { durability = 'durable' } = {}): Promise<FsFile> {
   await freshenNames(fs, '.');
+  if (isHeldHere(fs, 'a')) throw new Refusal('own');
   await askAgain(fs, 'a', () => fs.lstat('a'));
   await fs.open('b', { access: 'write', create: 'exclusive', noFollow: true });
   return fs.open('a', { access: 'read', noFollow: true, ...{ nonBlock: true } });
@@ -146,6 +152,7 @@ test('each thing that keeps data safe is taken out alone, and what is only spoke
       'sample: Saver.publish: pending commit',
       'sample: all: lock still held',
       'sample: all: settle barrier',
+      'sample: all: kept failure',
       'sample: all: settle barrier (2)',
       'sample: all: call under a lock',
       'sample: judge: file kind check',
@@ -158,6 +165,7 @@ test('each thing that keeps data safe is taken out alone, and what is only spoke
       'sample: judge: checksum',
       'sample: read: durability',
       'sample: read: look at names',
+      'sample: read: own lock',
       'sample: read: second look',
       // Not of the file that is made anew: that is never a symlink.
       'sample: read: no-follow flag',

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
-import { readJson, updateJson } from 'holdfast';
+import { lockEnvironment, readJson, updateJson, withLock } from 'holdfast';
 import type { LockTickets } from 'holdfast/os';
 import {
   acquireLockSync,
@@ -116,6 +116,21 @@ test('a wait ends with its time, and says who has the lock', async (t) => {
     });
   await holder.kill();
   acquireLockSync(path, { timeoutMs: 0 }).release();
+});
+
+test('what is started under a lock and waited for is not to wait for that lock', async (t) => {
+  const path = `${temporaryDirectory(t)}/a.json`;
+  await withLock(path, async () => {
+    const child = startScript(
+      t,
+      `import { acquireLockSync } from 'holdfast/sync';
+       Object.assign(process.env, JSON.parse(process.argv[2]));
+       try { acquireLockSync(process.argv[1], { timeoutMs: ${LONG_MS} }) }
+       catch ({ code, outcome }) { console.log(code, outcome) }`,
+      [path, JSON.stringify(await lockEnvironment())],
+    );
+    assert.equal(await child.nextLine(), 'LOCK_NESTED unchanged');
+  });
 });
 
 test('processes of both forms that count side by side lose nothing', async (t) => {
