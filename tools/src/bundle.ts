@@ -176,7 +176,9 @@ function inLayers(dist: string, { outputs }: Metafile, names: readonly string[])
   for (const name of names)
     for (const file of below(name)) if (!layerOf.has(file)) layerOf.set(file, name);
   const modulesOf = (layer: string): readonly string[] =>
-    [...layerOf].flatMap(([file, of]) => (of === layer ? Object.keys(outputs[file]?.inputs ?? {}) : []));
+    [...layerOf].flatMap(([file, of]) =>
+      of === layer ? Object.keys(outputs[file]?.inputs ?? {}) : [],
+    );
   const entries = new Map(
     Object.entries(outputs).map(([file, { entryPoint = '' }]) => {
       const name = file.replace(/^bundled\/|\.js$/g, '');
@@ -258,11 +260,7 @@ async function findImportedByCalls(options: BuildOptions): Promise<readonly stri
 }
 
 /** Puts one module in the place of all that calls import. */
-function callsOf(
-  dist: string,
-  modules: readonly string[],
-  layers: readonly string[] = [],
-): Plugin {
+function callsOf(dist: string, modules: readonly string[], layers: readonly string[] = []): Plugin {
   const exporting = modules.map((module) => `export * from './${module}';`).join('\n');
   const contents = importing(layers) + exporting;
   const place = { path: CALLS, namespace: CALLS };

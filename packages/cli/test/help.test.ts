@@ -28,7 +28,8 @@ test('a command is found in the group that names it, and anything else among all
   const all = commandGroups.flatMap(({ names }) => names);
   for (const { names } of commandGroups)
     for (const name of names) assert.deepEqual(await namesOf(name), names);
-  for (const other of [undefined, '--help', 'help', 'jsn']) assert.deepEqual(await namesOf(other), all);
+  for (const other of [undefined, '--help', 'help', 'jsn'])
+    assert.deepEqual(await namesOf(other), all);
 });
 
 test('one unit and one name: a time to wait is in seconds, a lock file is --lock-file', async () => {

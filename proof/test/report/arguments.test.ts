@@ -21,7 +21,7 @@ test('a report is kept only on request, and only a whole one', () => {
 test('an argument that means nothing is refused with what would mean something', () => {
   const refusals: readonly (readonly [string[], RegExp])[] = [
     [['--nope'], /--nope/],
-    [['--budget', 'x'], /one of quick, ci, release, not 'x'/],
+    [['--budget', 'x'], /one of quick, nightly, ci, release, not 'x'/],
     [['--engine', 'x'], /one of model, .*, not 'x'/],
     [['--show', 'x'], /a whole number, not 'x'/],
     [['quick'], /quick/],

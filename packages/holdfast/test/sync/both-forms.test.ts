@@ -364,6 +364,21 @@ inBothForms('a directory that could not be filled is not published', async (call
   assert.deepEqual(readdirSync(at), []);
 });
 
+inBothForms('what has ended takes no more', async (calls, at) => {
+  const late = { code: 'INVALID_ARGUMENT', message: /has gone on, or failed/ };
+  let stage: holdfast.Stage | undefined;
+  await calls.publishDirectory(`${at}/out`, (given) => {
+    stage = given;
+    void given.write('a', 'x');
+  });
+  await assert.rejects(async () => stage?.write('b', 'x'), late);
+  assert.throws(() => stage?.at('a'), late);
+  let transaction: holdfast.Transaction | undefined;
+  await calls.transaction(at, (given) => void (transaction = given));
+  await assert.rejects(async () => transaction?.replaceFile('b', 'x'), late);
+  assert.deepEqual(namesBelow(at), ['out', 'out/a']);
+});
+
 function ignoring(work: () => Promise<unknown>): void {
   try {
     // The synchronous form has thrown by now, and has no promise.
