@@ -196,6 +196,34 @@ test('bin-links, of npm: without room for the new script the old one stays whole
   assert.deepEqual(readdirSync(dirname(path)), ['p.js']);
 });
 
+test('bin-links, of npm: killed while it rewrites scripts, each is the old one or the new one', async (t) => {
+  const at = temporaryDirectory(t);
+  const count = 400;
+  const scripts = Array.from({ length: count }, (_, n) => binOf(`${at}/${n}`, 100_000));
+  const [before] = scripts.map((path) => readFileSync(path, 'utf8'));
+  const linkAll = `
+    import linkBins from 'bin-links';
+    const pkg = { name: 'p', version: '1.0.0', bin: { p: 'p.js' } };
+    for (let n = 0; n < ${count}; n += 1) {
+      await linkBins({ path: process.argv[1] + '/' + n + '/node_modules/p', pkg });
+      console.log(n + 1);
+    }`;
+  const program = start(t, linkAll, [at]);
+  let told = 0;
+  while (told < 25) told = Number(await program.nextLine());
+  await program.kill();
+  const after = before?.replace('\r\n', '\n');
+  for (const [n, path] of scripts.entries()) {
+    const text = readFileSync(path, 'utf8');
+    assert.ok(text === after || (n >= told && text === before), path);
+  }
+  assert.equal(run(linkAll, [at]).stderr, '');
+  for (const path of scripts) {
+    assert.equal(readFileSync(path, 'utf8'), after);
+    assert.deepEqual(readdirSync(dirname(path)), ['p.js']);
+  }
+});
+
 /** A program of Gatsby that has a service to itself, and tells. */
 const service = `
   import { createRequire } from 'node:module';
@@ -220,6 +248,29 @@ test('gatsby-core-utils: a service has one holder, also when that stands still; 
   makeOld();
   assert.equal(run(service, [], environment).stdout, 'held\n');
 });
+
+test('gatsby-core-utils: without room for a lock a service is refused, and has it when there is room again', (t) => {
+  const at = mountFilesystem(t, 'tmpfs', { sizeMb: 1, mountOptions: 'nr_inodes=64' });
+  const environment = { PATH: process.env['PATH'], HOME: at, XDG_CONFIG_HOME: at };
+  assert.equal(run(service, [], environment).stdout, 'held\n');
+  const site = `${at}/gatsby/sites/${readdirSync(`${at}/gatsby/sites`)[0]}`;
+  const names = readdirSync(site);
+  fill(at);
+  assert.equal(run(service, [], environment).stdout, 'refused\n');
+  assert.deepEqual(readdirSync(site), names);
+  rmSync(`${at}/1`);
+  assert.equal(run(service, [], environment).stdout, 'held\n');
+});
+
+/** Makes empty files until there is no room for one more. */
+function fill(at: string): void {
+  assert.throws(
+    () => {
+      for (let n = 1; ; n += 1) writeFileSync(`${at}/${n}`, '');
+    },
+    { code: 'ENOSPC' },
+  );
+}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
