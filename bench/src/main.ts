@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => 
   locks: async () => (await import('./locks.js')).benchLocks,
   files: async () => (await import('./files.js')).benchFiles,
   gpu: async () => (await import('./gpu.js')).benchGpu,
+  parts: async () => (await import('./parts.js')).benchParts,
   raster: async () => (await import('./raster.js')).benchRaster,
   records: async () => (await import('./records.js')).benchRecords,
   transaction: async () => (await import('./transaction.js')).benchTransaction,

@@ -103,7 +103,11 @@ async function printSpeed(
  * An uncompressed GeoTIFF of terrain: noise of four octaves, in centimetres, from a fixed seed, the
  * lowlands nodata.
  */
-function terrainOf(inputs: string, dataType: (typeof dataTypes)[number], sizePx: number): Terrain {
+export function terrainOf(
+  inputs: string,
+  dataType: (typeof dataTypes)[number],
+  sizePx: number,
+): Terrain {
   const terrain = { sizePx, sampleBytes: dataType === 'float32' ? 4 : 2 };
   const tiff = `${inputs}/terrain-${dataType}-${sizePx}.tif`;
   if (nodeFs.existsSync(tiff)) return { ...terrain, input: tiff };

@@ -267,7 +267,8 @@ export async function* readPieces(
   file: Readable,
   hintBytes: number = Number.MAX_SAFE_INTEGER,
 ): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(PIECE_BYTES);
+  // A byte more shows that there is more.
+  const buffer = new Uint8Array(Math.min(PIECE_BYTES, hintBytes + 1));
   for (let offsetBytes = 0; offsetBytes <= hintBytes;) {
     const count = await file.read(buffer, offsetBytes);
     if (count === 0) return;

@@ -158,7 +158,7 @@ async function digest(
     if (reading === 'size') return { sizeBytes: stat.sizeBytes, sha256: '' };
     const hash = crypto().createHash('sha256');
     let sizeBytes = 0;
-    for await (const piece of readPieces(handle)) {
+    for await (const piece of readPieces(handle, stat.sizeBytes)) {
       hash.update(piece);
       sizeBytes += piece.length;
     }
