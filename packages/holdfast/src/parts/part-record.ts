@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from '../json/json-value.js';
 import type { Fs, FsDirectory } from '../os/fs.js';
 import { closeQuietly, openOwn, readPieces } from '../os/handles.js';
 import { crypto } from '../os/lazy-modules.js';
-import { walkTree } from '../os/tree.js';
+import { type TreeVisitor, walkTree } from '../os/tree.js';
 import { checkedText, readChecked } from './checked-json.js';
 
 const VERSION = 1;
@@ -82,6 +82,9 @@ export function isSamePart(a: PartRecord, b: PartRecord): boolean {
 /** How thoroughly a tree is read: every byte, or no more than the sizes of the files. */
 export type Reading = 'checksum' | 'size';
 
+/** Files of a tree, of which each waits for a server, or a disk. */
+const READ_AT_ONCE = 8;
+
 /** Reads a tree from its open root. */
 export async function readEntriesOf(
   fs: Fs,
@@ -91,7 +94,7 @@ export async function readEntriesOf(
   const entries: PartEntry[] = [];
   const pathOf = (inside: FsDirectory, name: string): string =>
     inside === root ? name : `${inside.path.slice(root.path.length + 1)}/${name}`;
-  await walkTree(fs, root, {
+  const visitor: TreeVisitor = {
     entry: async (inside, name, kind) => {
       const path = pathOf(inside, name);
       if (kind === 'symlink') {
@@ -101,7 +104,8 @@ export async function readEntriesOf(
     left: async (inside, name) => {
       entries.push({ kind: 'directory', path: pathOf(inside, name) });
     },
-  });
+  };
+  await walkTree(fs, root, visitor, { concurrency: READ_AT_ONCE });
   return entries.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 

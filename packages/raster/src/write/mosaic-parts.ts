@@ -28,7 +28,15 @@ import {
   type WrittenPart,
 } from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
-import { closeQuietly, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
+import {
+  closeQuietly,
+  errnoOf,
+  type Fs,
+  type FsDirectory,
+  nodeFileSystem,
+  openOwn,
+  readPieces,
+} from 'holdfast/os';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
 import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
@@ -216,15 +224,12 @@ export async function joinMosaic(
     writePart: (part, { signal, onProgress } = {}) =>
       session.writePart(
         part,
-        (stage) =>
-          withPool(plan, threads, (pool) =>
-            writeTilesOf(plan, stage, { pool, part, partCount, onProgress }),
-          ),
+        (stage) => writeTilesOf(plan, stage, { threads, part, partCount, onProgress }),
         { signal },
       ),
     progress: () => session.progress(),
     commit: ({ signal, verify, timeoutMs } = {}) =>
-      withPool(plan, threads, async (pool) => {
+      withPool(plan, { threads, tileCount: 0 }, async (pool) => {
         const commit = (parts: CommittedParts) => publish({ ...plan, signal }, parts, pool);
         return asWritten(await session.commitWith(commit, { signal, verify, timeoutMs }));
       }),
@@ -322,14 +327,15 @@ async function refuseOther(plan: MosaicPlan, job: MosaicJob): Promise<void> {
   });
 }
 
+/** A pool for so many tiles; further ones start its threads when they come. */
 async function withPool<T>(
   plan: MosaicPlan,
-  threads: number | undefined,
+  { threads, tileCount }: { readonly threads: number | undefined; readonly tileCount: number },
   work: (pool: EncoderPool) => Promise<T>,
 ): Promise<T> {
   const pool = openEncoderPool({ threads });
   try {
-    pool.start(plan.tileCount);
+    pool.start(tileCount);
     await preparePool(plan, pool);
     return await work(pool);
   } finally {
@@ -338,7 +344,7 @@ async function withPool<T>(
 }
 
 interface PartOfMosaic {
-  readonly pool: EncoderPool;
+  readonly threads: number | undefined;
   readonly part: number;
   readonly partCount: number;
   readonly onProgress: MosaicCallOptions['onProgress'];
@@ -348,14 +354,16 @@ interface PartOfMosaic {
 async function writeTilesOf(
   plan: MosaicPlan,
   stage: Stage,
-  { pool, part, partCount, onProgress }: PartOfMosaic,
+  { threads, part, partCount, onProgress }: PartOfMosaic,
 ): Promise<JsonValue> {
   const failures: TileFailure[] = [];
   const range = [...cellsOf(plan, part, partCount)];
   const { signal } = stage;
   const ofPart = { ...plan, tileCount: range.length, signal, onProgress };
   try {
-    const tiles = await fillPart(ofPart, stage, { pool, failures, range });
+    const tiles = await withPool(plan, { threads, tileCount: range.length }, (pool) =>
+      fillPart(ofPart, stage, { pool, failures, range }),
+    );
     return asJson({ tiles });
   } catch (error) {
     throw (
@@ -437,6 +445,8 @@ class TilesOfParts implements TileStore {
   readonly #fs: Fs;
   readonly #parts: CommittedParts;
   readonly #tiles = new Map<string, { readonly tile: FinishedTile; readonly attempt: string }>();
+  /** The attempt that was asked for last: tiles come in their order, and so do their attempts. */
+  #open: OpenAttempt | undefined;
 
   constructor(fs: Fs, parts: CommittedParts) {
     this.#fs = fs;
@@ -462,18 +472,29 @@ class TilesOfParts implements TileStore {
   async take(name: string, stage: Stage): Promise<{ readonly tile: FinishedTile | undefined }> {
     const found = this.#tiles.get(name);
     if (!found) return { tile: undefined };
-    const attempt = await this.#parts.open(found.attempt);
-    try {
+    await this.#within(found.attempt, async (attempt) => {
       try {
         await this.#fs.link(attempt.at(name), stage.at(name));
       } catch (error) {
         if (errnoOf(error) === 'EEXIST' || isHoldfastError(error)) throw error;
         await this.#copy(attempt.at(name), name, stage);
       }
-    } finally {
-      await closeQuietly(attempt);
-    }
+    });
     return { tile: found.tile };
+  }
+
+  /** Works in the directory of an attempt, which is open for as long as somebody does, or it is the last. */
+  async #within(name: string, work: (attempt: FsDirectory) => Promise<void>): Promise<void> {
+    const last = this.#open;
+    const open = last?.name === name ? last : { name, directory: this.#parts.open(name), users: 1 };
+    open.users += 1;
+    this.#open = open;
+    if (last && last !== open) await leave(last);
+    try {
+      await work(await open.directory);
+    } finally {
+      await leave(open);
+    }
   }
 
   async #copy(from: string, name: string, stage: Stage): Promise<void> {
@@ -487,7 +508,25 @@ class TilesOfParts implements TileStore {
 
   async add(): Promise<void> {}
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    const last = this.#open;
+    this.#open = undefined;
+    if (last) await leave(last);
+  }
+}
+
+/** The directory of an attempt, and how many want it to be open. */
+interface OpenAttempt {
+  readonly name: string;
+  readonly directory: Promise<FsDirectory>;
+  users: number;
+}
+
+async function leave(attempt: OpenAttempt): Promise<void> {
+  attempt.users -= 1;
+  if (attempt.users > 0) return;
+  const directory = await attempt.directory.catch(() => undefined);
+  if (directory) await closeQuietly(directory);
 }
 
 function notAsWritten(path: string, name: string): HoldfastError {
