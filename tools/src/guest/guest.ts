@@ -23,7 +23,12 @@ import { createInterface } from 'node:readline';
 import { qemu } from './qemu.js';
 import { userMode } from './user-mode.js';
 
+export { serveByNfs } from './nfs-server.js';
+
 const BOOTS = 2;
+
+/** In place of the exit status of a guest that has lost its power. */
+export const POWER_LOST = -1;
 
 export interface Guest {
   /**
@@ -49,6 +54,11 @@ export interface Guest {
   readonly memoryMiB?: number;
   /** How long the guest may live, from the start of its script. */
   readonly timeLimitMs: number;
+  /**
+   * Ends the guest at once, as a loss of power does: its disks hold what had come to them. Its exit
+   * status is `POWER_LOST` then.
+   */
+  readonly powerLoss?: AbortSignal;
   /** Is given each line that the script writes, and what the kernel says. */
   readonly onLine: (line: string) => void;
 }
@@ -172,6 +182,11 @@ async function start(folder: string, guest: Guest): Promise<Ended> {
     killGroup(kernel);
   };
   let timer = setTimeout(kill, bootLimitMs, 'no script ran in time');
+  const losePower = (): void => {
+    status = POWER_LOST;
+    killGroup(kernel);
+  };
+  guest.powerLoss?.addEventListener('abort', losePower, { once: true });
   const onExit = (): void => {
     killGroup(kernel);
     rmSync(folder, { recursive: true, force: true });
@@ -192,6 +207,7 @@ async function start(folder: string, guest: Guest): Promise<Ended> {
     return { isUp, status, why };
   } finally {
     clearTimeout(timer);
+    guest.powerLoss?.removeEventListener('abort', losePower);
     process.off('exit', onExit);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);
     killGroup(kernel);
