@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import type { Written } from '../store/object-store.js';
-import { INCREMENTS, RACERS, type Trial } from './trial.js';
+import { RACERS, type Trial } from './trial.js';
 
 /** One thing that is tried. */
 export interface Check {

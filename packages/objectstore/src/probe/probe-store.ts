@@ -70,4 +70,3 @@ export async function probeStore(
   const losesUpdates = found.some(({ works, neededFor }) => !works && neededFor === 'updates');
   return { url, endpoint: store.endpoint, checks: found, losesUpdates };
 }
-

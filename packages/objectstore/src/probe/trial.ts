@@ -17,7 +17,7 @@ import type {
 export const RACERS = 16;
 
 /** How many updates each of them makes, where they count. */
-export const INCREMENTS = 10;
+const INCREMENTS = 10;
 
 /** After so many requests without an answer one who counts gives up. */
 const UNANSWERED = 10;
@@ -87,10 +87,10 @@ export class Trial {
    */
   async count(name: ObjectName): Promise<number> {
     let made = 0;
-    for (let unanswered = 0; made < INCREMENTS && unanswered < UNANSWERED;) {
+    for (let silent = 0; made < INCREMENTS && silent < UNANSWERED;) {
       const found = await this.store.get(name, this.options);
       if (found.outcome === 'unknown') {
-        unanswered += 1;
+        silent += 1;
         continue;
       }
       const value = this.read(found);
@@ -99,7 +99,7 @@ export class Trial {
       // The bytes tell: a number has one writer.
       const written = await this.swap(name, `${next}`, value.etag);
       if (written.outcome === 'committed') made += 1;
-      else if (written.outcome === 'unknown') unanswered += 1;
+      else if (written.outcome === 'unknown') silent += 1;
       else if (written.outcome !== 'precondition') throw this.failed(name, written);
     }
     return made;

@@ -9,7 +9,13 @@ import { credentials } from '../servers.js';
 import { fileNames, contentOf } from './labelled.js';
 
 const [endpoint, url, label] = process.argv.slice(2) as [string, string, string];
-const store = s3Store({ endpoint, credentials, allowHttp: true, trusted: true, requestTimeoutMs: 5000 });
+const store = s3Store({
+  endpoint,
+  credentials,
+  allowHttp: true,
+  trusted: true,
+  requestTimeoutMs: 5000,
+});
 await publishDirectory(
   url,
   async (stage) => {

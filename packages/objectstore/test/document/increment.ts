@@ -9,7 +9,13 @@ import { isHoldfastError } from 'holdfast';
 import { credentials } from '../servers.js';
 
 const [endpoint, url, member, times] = process.argv.slice(2) as [string, string, string, string];
-const store = s3Store({ endpoint, credentials, allowHttp: true, trusted: true, requestTimeoutMs: 2000 });
+const store = s3Store({
+  endpoint,
+  credentials,
+  allowHttp: true,
+  trusted: true,
+  requestTimeoutMs: 2000,
+});
 const outcomes = { acknowledged: 0, unchanged: 0, unknown: 0 };
 for (let made = 0; made < Number(times); made += 1) {
   try {

@@ -30,23 +30,23 @@ function counted(store: ModelStore): Map<string, number> {
 const faults: Readonly<Record<string, (store: ModelStore) => void>> = {
   'that ignores If-None-Match': (store) => {
     const put = store.put.bind(store);
-    store.put = (name, body, { condition, ...others } = {}) =>
-      put(name, body, condition?.ifMatch === undefined ? others : { ...others, condition });
+    store.put = (name, body, options) =>
+      put(name, body, options?.condition?.ifMatch === undefined ? {} : options);
   },
   'that ignores If-Match': (store) => {
     const put = store.put.bind(store);
-    store.put = (name, body, { condition, ...others } = {}) =>
-      put(name, body, condition?.ifNoneMatch === undefined ? others : { ...others, condition });
+    store.put = (name, body, options) =>
+      put(name, body, options?.condition?.ifNoneMatch === undefined ? {} : options);
   },
   'that looks first and writes later': (store) => {
     const put = store.put.bind(store);
-    store.put = async (name, body, { condition, ...others } = {}) => {
+    store.put = async (name, body, options) => {
       const there = await store.head(name);
       const etag = there.outcome === 'found' ? there.etag : undefined;
       await turnOfTheLoop();
-      if (condition !== undefined && etag !== condition.ifMatch)
-        return { outcome: 'precondition' };
-      return put(name, body, others);
+      const condition = options?.condition;
+      if (condition !== undefined && etag !== condition.ifMatch) return { outcome: 'precondition' };
+      return put(name, body, {});
     };
   },
 };
