@@ -11,6 +11,9 @@ export interface StoreFlags {
   readonly trustStore?: true;
 }
 
+/** What is named, of a command for a document of either kind. */
+export const fileHelp = 'the document; an object of a store is s3://bucket/key';
+
 const flagsOfStores: readonly (string | undefined)[] = [
   ...(['--endpoint', '--region', '--allow-http', '--trust-store'] as const),
 ];

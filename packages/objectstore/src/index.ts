@@ -9,6 +9,14 @@ export {
   type UpdateJsonOptions,
 } from './document/json.js';
 export {
+  readEnv,
+  readToml,
+  readYaml,
+  updateEnv,
+  updateToml,
+  updateYaml,
+} from './document/text.js';
+export {
   updateFile,
   type FileContent,
   type FileUpdater,

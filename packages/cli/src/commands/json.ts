@@ -33,6 +33,7 @@ import {
 import { jsonOf, print, resultOf } from '../outputs.js';
 import { readStandardInput } from '../standard-input.js';
 import {
+  fileHelp,
   isInStore,
   loadStores,
   whereIn,
@@ -63,8 +64,6 @@ const pointerHelp = "place in the document, a JSON Pointer: /users/0/name, '' fo
 
 /** What documents in stores have as well. */
 const alsoInStores = '--raw --string --initial --indent --jsonc --json --timeout'.split(' ');
-
-const fileHelp = 'the document; an object of a store is s3://bucket/key';
 
 const jsoncHelp =
   'the document may have comments and trailing commas; so may any file named .jsonc';

@@ -1,7 +1,8 @@
 /**
- * `holdfast env`, `toml`, `yaml`: read and change a document that has comments, under its lock,
- * from a shell.
+ * `holdfast env`, `toml`, `yaml`: read and change a document that has comments from a shell: a file,
+ * under its lock, or an object of a store.
  */
+import type { ObjectAccess, ObjectUpdater } from '@holdfast/objectstore';
 import type { Command } from 'commander';
 import {
   HoldfastError,
@@ -35,6 +36,15 @@ import {
   withLockFlags,
 } from '../flags.js';
 import { jsonOf, print, resultOf } from '../outputs.js';
+import {
+  fileHelp,
+  isInStore,
+  loadStores,
+  whereIn,
+  withStoreFlags,
+  withTrustFlag,
+  type StoreFlags,
+} from '../store-flags.js';
 
 interface DocumentCommand {
   readonly name: 'env' | 'toml' | 'yaml';
@@ -48,7 +58,21 @@ interface DocumentCommand {
     updater: Updater<unknown>,
     options: UpdateOptions<unknown>,
   ) => Promise<unknown>;
+  /** The same calls on a document of a store. */
+  readonly inStore: (stores: typeof import('@holdfast/objectstore')) => StoreCalls;
 }
+
+interface StoreCalls {
+  readonly read: (url: string, options: ObjectAccess) => Promise<unknown>;
+  readonly update: (
+    url: string,
+    updater: ObjectUpdater<unknown>,
+    options: ObjectAccess,
+  ) => Promise<unknown>;
+}
+
+/** What documents in stores have as well. */
+const alsoInStores = ['--raw', '--string', '--timeout'];
 
 const pointer = "place in the document, a JSON Pointer: /server/port, '' for the whole";
 
@@ -60,6 +84,10 @@ const documents: readonly DocumentCommand[] = [
     examples: ['get .env /DATABASE_URL --raw', 'set .env /PORT --string 8080', 'delete .env /OLD'],
     read: (path) => readEnv(path),
     update: updateEnv as DocumentCommand['update'],
+    inStore: (stores) => ({
+      read: stores.readEnv,
+      update: stores.updateEnv as StoreCalls['update'],
+    }),
   },
   {
     name: 'toml',
@@ -72,6 +100,7 @@ const documents: readonly DocumentCommand[] = [
     ],
     read: (path) => readToml(path),
     update: updateToml,
+    inStore: (stores) => ({ read: stores.readToml, update: stores.updateToml }),
   },
   {
     name: 'yaml',
@@ -84,10 +113,15 @@ const documents: readonly DocumentCommand[] = [
     ],
     read: (path) => readYaml(path),
     update: updateYaml,
+    inStore: (stores) => ({ read: stores.readYaml, update: stores.updateYaml }),
   },
 ];
 
-interface ChangeFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags {
+interface GetFlags extends StoreFlags {
+  readonly raw?: true;
+}
+
+interface ChangeFlags extends InPlaceFlag, LockFlags, KeepFlags, SetAsideFlags, StoreFlags {
   readonly onEmpty?: OnEmpty;
   readonly restore?: true;
   readonly secret?: true;
@@ -105,48 +139,55 @@ function addDocument(program: Command, document: DocumentCommand): void {
   const group = program
     .command(name)
     .description(`Read or change ${file}; comments and layout stay, no change is lost.`);
-  group
-    .command('get')
+  withStoreFlags(group.command('get'))
     .description('Print all of it, or a place in it, as JSON. Exit status 3 when it is not there.')
-    .argument('<file>')
+    .argument('<file>', fileHelp)
     .argument('[pointer]', place, '')
     .option('--raw', 'print a string as it is, without quotes')
     .addHelpText('after', example(0))
-    .action((path: string, at: string, flags: { readonly raw?: true }) =>
-      get(document, path, at, flags),
+    .action((path: string, at: string, _: GetFlags, command: Command) =>
+      get(document, path, at, command),
     );
   withChangeFlags(
     group
       .command('set')
       .description('Put a value at a place; a new one comes last. - appends to an array.')
-      .argument('<file>')
+      .argument('<file>', fileHelp)
       .argument('<pointer>', place)
       .argument('<value>', 'the value as JSON, or with --string as it is')
       .option('--string', 'take the value as a string')
       .option('--secret', 'a file of this user and for nobody else (mode 0600)'),
   )
     .addHelpText('after', example(1))
-    .action((path: string, at: string, given: string, flags: ChangeFlags & { string?: true }) => {
-      const value = flags.string ? given : parseJson(given, 'VALUE (--string takes it as it is)');
-      return change(document, path, flags, (whole) =>
-        setAt(whole, at, likeThere(whole, at, value)),
-      );
-    });
+    .action(
+      (
+        path: string,
+        at: string,
+        given: string,
+        flags: ChangeFlags & { string?: true },
+        command: Command,
+      ) => {
+        const value = flags.string ? given : parseJson(given, 'VALUE (--string takes it as it is)');
+        return change(document, path, command, (whole) =>
+          setAt(whole, at, likeThere(whole, at, value)),
+        );
+      },
+    );
   withChangeFlags(
     group
       .command('delete')
       .description('Take places out of the file. Exit status 3 when one is not there.')
-      .argument('<file>')
+      .argument('<file>', fileHelp)
       .argument('<pointer...>', place),
   )
     .addHelpText('after', example(2))
-    .action((path: string, pointers: readonly string[], flags: ChangeFlags) =>
-      change(document, path, flags, (whole) => pointers.reduce<JsonValue>(deleteAt, whole)),
+    .action((path: string, pointers: readonly string[], _: ChangeFlags, command: Command) =>
+      change(document, path, command, (whole) => pointers.reduce<JsonValue>(deleteAt, whole)),
     );
 }
 
 function withChangeFlags(command: Command): Command {
-  return withSetAsideFlags(withKeepFlags(withLockFlags(command)))
+  return withTrustFlag(withStoreFlags(withSetAsideFlags(withKeepFlags(withLockFlags(command)))))
     .addOption(onEmptyOption())
     .addOption(restoreOption())
     .addOption(inPlaceOption());
@@ -164,12 +205,13 @@ function likeThere(whole: JsonValue, at: string, value: JsonValue): JsonValue {
 }
 
 async function get(
-  { read }: DocumentCommand,
+  document: DocumentCommand,
   file: string,
   at: string,
-  flags: { readonly raw?: true },
+  command: Command,
 ): Promise<void> {
-  const value = getAt(asJson(await read(file)), at);
+  const flags = command.opts<GetFlags>();
+  const value = getAt(asJson(await read(document, file, command)), at);
   if (value === undefined) {
     throw new HoldfastError('NOT_FOUND', {
       message: `The file has nothing at '${at}'.`,
@@ -178,6 +220,13 @@ async function get(
     });
   }
   print(flags.raw && typeof value === 'string' ? resultOf(value) : jsonOf(value, 2));
+}
+
+async function read(document: DocumentCommand, file: string, command: Command): Promise<unknown> {
+  if (!isInStore(file, command, alsoInStores)) return document.read(file);
+  const stores = await loadStores('get', file);
+  const store = stores.s3Store(whereIn(command.opts<StoreFlags>()));
+  return document.inStore(stores).read(file, { store });
 }
 
 /** What JSON has no form for is a string in it: dates, NaN, infinities, integers past 2^53. */
@@ -190,13 +239,23 @@ function asJson(value: unknown): JsonValue {
 }
 
 async function change(
-  { update }: DocumentCommand,
+  document: DocumentCommand,
   file: string,
-  flags: ChangeFlags,
+  command: Command,
   updater: (whole: JsonValue) => JsonValue,
 ): Promise<void> {
-  await update(file, (whole) => updater(whole as JsonValue), {
-    ...lockOptions(flags),
+  const flags = command.opts<ChangeFlags>();
+  const make = (whole: unknown): JsonValue => updater(whole as JsonValue);
+  const { timeoutMs, ...lock } = lockOptions(flags);
+  if (isInStore(file, command, alsoInStores)) {
+    const stores = await loadStores('update', file);
+    const store = stores.s3Store(whereIn(flags));
+    await document.inStore(stores).update(file, make, { timeoutMs, store });
+    return;
+  }
+  await document.update(file, make, {
+    ...lock,
+    timeoutMs,
     ...keepOptions(flags),
     ...setAsideOptions(flags),
     onCorrupt: onCorruptOf(flags),

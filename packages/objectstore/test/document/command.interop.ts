@@ -55,3 +55,31 @@ test('a store that cannot be asked is an error that says what to do, without the
   assert.match(nobody.stderr, /Nothing listens at the endpoint.*STORE_FAILED/s);
   assert.ok(!nobody.stderr.includes(credentials.secretAccessKey));
 });
+
+test('holdfast toml, yaml and env read and change documents of a store, and make no file', async (t) => {
+  const { holdfast, cwd } = await commandLineBeside(t);
+  for (const [name, port] of [
+    ['toml', '8080\n'],
+    ['yaml', '8080\n'],
+    ['env', '"8080"\n'],
+  ] as const) {
+    const url = `s3://${bucket}/doc.${name}`;
+    const say = (...args: readonly string[]): Promise<Ended> =>
+      holdfast(name, ...args, '--allow-http');
+    assert.equal((await say('get', url)).code, 3);
+    const string = name === 'env' ? ['--string'] : [];
+    const set = await say('set', url, '/PORT', '8080', ...string, '--trust-store');
+    assert.equal(set.code, 0, set.stderr);
+    await say('set', url, '/HOST', '--string', 'here', '--trust-store');
+    assert.equal((await say('get', url, '/PORT')).stdout, port);
+    assert.equal((await say('get', url, '/HOST', '--raw')).stdout, 'here\n');
+    assert.equal((await say('delete', url, '/HOST', '--trust-store')).code, 0);
+    assert.equal((await say('get', url, '/HOST')).code, 3);
+    const wrong = await say('set', url, '/PORT', '1', '--keep', '3');
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /--keep is not for s3:/);
+  }
+  const file = await holdfast('toml', 'get', 'a.toml', '--endpoint', 'https://store.example');
+  assert.match(file.stderr, /--endpoint is for s3:\/\/ alone/);
+  assert.deepEqual(readdirSync(cwd), []);
+});
