@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<(options: BenchOptions) => 
   parts: async () => (await import('./parts.js')).benchParts,
   raster: async () => (await import('./raster.js')).benchRaster,
   records: async () => (await import('./records.js')).benchRecords,
+  stores: async () => (await import('./stores.js')).benchStores,
   transaction: async () => (await import('./transaction.js')).benchTransaction,
   peers: async () => (await import('./peers.js')).benchPeers,
   'peer-crashes': async () => (await import('./peer-crashes.js')).benchPeerCrashes,
