@@ -52,6 +52,8 @@ export interface FaultProxy {
   readonly counts: Map<string, number>;
   /** What becomes of the next requests. */
   choose: (request: ProxiedRequest) => Fault;
+  /** Once what has come is done. */
+  settled(): Promise<unknown>;
 }
 
 interface Answered {
@@ -63,11 +65,15 @@ interface Answered {
 export async function startFaultProxy(t: TestContext, target: string): Promise<FaultProxy> {
   let late: (() => Promise<unknown>)[] = [];
   const counts = new Map<string, number>();
-  const proxy = { endpoint: '', counts, choose: (): Fault => 'none' } as {
+  const running = new Set<Promise<unknown>>();
+  const settled = (): Promise<unknown> => Promise.all(running);
+  const proxy = { endpoint: '', counts, choose: (): Fault => 'none', settled } as {
     -readonly [Name in keyof FaultProxy]: FaultProxy[Name];
   };
   const server = createServer((incoming, outgoing) => {
-    void handle(incoming, outgoing).catch(() => incoming.socket.destroy());
+    const handled = handle(incoming, outgoing).catch(() => incoming.socket.destroy());
+    running.add(handled);
+    void handled.finally(() => running.delete(handled));
   });
 
   const handle = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {

@@ -3,7 +3,8 @@
  * killed.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { test } from 'node:test';
@@ -91,6 +92,36 @@ for (const name of serverNames) {
   });
 }
 
+test('a writer that is killed at a request leaves the old document or the new one, and the next goes on', async (t) => {
+  const server = await startServer(t, 'gofakes3');
+  const proxy = await startFaultProxy(t, server.endpoint);
+  const store = access(server.endpoint);
+  let written = 0;
+  // Reads and writes in turn, each before and after the store has done it.
+  for (const fault of ['refuse', 'drop'] as const) {
+    for (let last = 1; last <= 4; last += 1) {
+      const args = [program, proxy.endpoint, url, 'p0', '3'];
+      const child = spawn(process.execPath, [...ownArguments(), ...args], { stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      let requests = 0;
+      proxy.choose = () => {
+        requests += 1;
+        if (requests < last) return 'none';
+        child.kill('SIGKILL');
+        return fault;
+      };
+      const [, signal] = (await ended) as [number | null, string | null];
+      assert.equal(signal, 'SIGKILL');
+      written += Math.floor((fault === 'drop' ? last : last - 1) / 2);
+      await proxy.settled();
+      const value = await readJson<Counts>(url, { ...store, initial: { sum: 0 } });
+      assert.equal(value['sum'], written, `${fault} at request ${last}`);
+    }
+  }
+  await updateJson<Record<string, number>>(url, (value) => void (value['after'] = 1), store);
+  assert.equal((await readJson<Counts>(url, store))['sum'], written);
+});
+
 function access(endpoint: string): { readonly store: ReturnType<typeof s3Store> } {
   return { store: s3Store({ endpoint, credentials, allowHttp: true, trusted: true }) };
 }
@@ -98,14 +129,15 @@ function access(endpoint: string): { readonly store: ReturnType<typeof s3Store> 
 async function race(endpoint: string): Promise<readonly Outcomes[]> {
   const run = promisify(execFile);
   const each = Array.from({ length: PROCESSES }, async (_, index) => {
-    const args = [...process.execArgv, program, endpoint, url, `p${index}`, String(TIMES)];
-    const { stdout } = await run(
-      process.execPath,
-      args.filter((arg) => !arg.startsWith('--test')),
-    );
+    const args = [...ownArguments(), program, endpoint, url, `p${index}`, String(TIMES)];
+    const { stdout } = await run(process.execPath, args);
     return JSON.parse(stdout) as Outcomes;
   });
   return Promise.all(each);
+}
+
+function ownArguments(): readonly string[] {
+  return process.execArgv.filter((arg) => !arg.startsWith('--test'));
 }
 
 /** Until some updates more are there. */

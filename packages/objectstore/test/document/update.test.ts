@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'node:test';
 import { isHoldfastError, type ErrorCode, type Outcome } from 'holdfast';
-import { fileSyntax } from 'holdfast/syntaxes';
+import { fileSyntax, syntaxFor } from 'holdfast/syntaxes';
 import { readJson, updateFile, updateJson, type ObjectStore } from '@holdfast/objectstore';
 import { ObjectQueue } from '#src/document/object-queue.js';
 import { PendingUpdate } from '#src/document/pending-update.js';
@@ -175,6 +175,42 @@ test('a condition that no longer holds after a lost answer proves nothing by its
   const update = updateJson(url, () => ({ n: 1 }), { store });
   await assert.rejects(update, withCode('STORE_FAILED', 'unknown'));
 });
+
+for (const [commits, outcome] of [
+  [90, 'acknowledged'],
+  [120, 'unknown'],
+] as const) {
+  test(`after ${commits} commits of another while an answer was lost a call is ${outcome}`, async () => {
+    const store = await storeWith('{"n":0,"others":0}');
+    let others: Promise<unknown> | undefined;
+    const another = async (): Promise<void> => {
+      const queue = new ObjectQueue(store, name);
+      const syntax = syntaxFor(url, undefined);
+      const call = { syntax, nonce: 'blanks', contentType: undefined, timeoutMs: 1000 } as const;
+      for (let made = 0; made < commits; made += 1) {
+        const add = (value: { others: number }): void => void (value.others += 1);
+        await queue.enter(new PendingUpdate(url, add, call, queue.timing.now()));
+      }
+    };
+    store.onRequest = (request) => {
+      if (request.method !== 'put' || others !== undefined) return;
+      request.lose();
+      others = another();
+    };
+    const get = store.get.bind(store);
+    // What it reads after its doubt comes after them all.
+    const late: ObjectStore = Object.assign(Object.create(store) as ObjectStore, {
+      get: async (...args: Parameters<ObjectStore['get']>) => {
+        await others;
+        return get(...args);
+      },
+      put: store.put.bind(store),
+    });
+    const update = updateJson<{ n: number }>(url, (value) => void (value.n += 1), { store: late });
+    if (outcome === 'unknown') await assert.rejects(update, withCode('STORE_FAILED', 'unknown'));
+    else assert.deepEqual(await update, { n: 1, others: commits });
+  });
+}
 
 test('a store that loses metadata still tells, by the bytes', async () => {
   const store = await storeWith('{"n":0}');
