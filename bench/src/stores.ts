@@ -111,7 +111,7 @@ function printDirectory(root: string, endpoint: string, quick: boolean): void {
     way('published locally', ['local']),
     way('published to the store', ['publish']),
   ];
-  printUse(`a directory of ${fileCount} files of 4 MiB`, contenders, quick ? 1 : 5);
+  printUse(`a directory of ${fileCount} files of 4 MiB`, contenders, quick ? 1 : 3);
 }
 
 async function startStore(

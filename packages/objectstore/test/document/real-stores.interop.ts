@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { test } from 'node:test';
+import { runs } from '@holdfast/tools/testing';
 import { readJson, updateJson } from '#src/document/json.js';
 import { s3Store } from '#src/store/s3-store.js';
 import { startFaultProxy, faults, type Fault } from '../fault-proxy.js';
@@ -26,7 +27,7 @@ interface Outcomes {
 
 type Counts = Readonly<Record<string, number>>;
 
-for (const name of serverNames) {
+for (const name of serverNames.flatMap((each) => Array<typeof each>(runs).fill(each))) {
   test(`${name}: 16 processes with 20 updates each lose none, at 2.5 requests to write each at most`, async (t) => {
     const server = await startServer(t, name);
     const proxy = await startFaultProxy(t, server.endpoint);
