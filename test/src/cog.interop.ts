@@ -16,9 +16,8 @@ import {
   type RasterSource,
   writeCog,
 } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 import { fromFile } from 'geotiff';
-import { pythonWith } from './python-environment.js';
 
 const judge = fileURLToPath(new URL('../python/cog_judge.py', import.meta.url));
 const WIDTH = 1237;

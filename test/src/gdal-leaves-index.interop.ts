@@ -17,8 +17,7 @@ import {
   type WrittenMosaic,
   writeTiledVrt,
 } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
-import { rasterioPython } from './newest-gdal.js';
+import { rasterioPython, temporaryDirectory } from '@holdfast/tools/testing';
 
 const reader = fileURLToPath(new URL('../python/statistics_reader.py', import.meta.url));
 const pixels = { length: 96 * 96 };

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
+import { pythonWith, startScript, temporaryDirectory } from '@holdfast/tools/testing';
 import {
   acquireLock,
   isHoldfastError,
@@ -22,7 +22,6 @@ import {
   type LockOptions,
 } from 'holdfast';
 import { compileAddons, lockerPrograms, source } from './locker-programs.js';
-import { pythonWith } from './python-environment.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const pythonPackages = [

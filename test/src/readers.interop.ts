@@ -9,8 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type BandInfo, fromArray, type RasterArray, writeTiledVrt } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
-import { pythonWith } from './python-environment.js';
+import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 
 const packages = ['pillow==13.0.0', 'tifffile==2026.3.3', 'imagecodecs==2026.3.6'];
 const judge = fileURLToPath(new URL('../python/readers_judge.py', import.meta.url));

@@ -17,9 +17,10 @@ const source = raster.fromArray({ data: new Uint8Array(4), width: 2, height: 2 }
 const session = '0123456789abcdef0123';
 const nothing = (): void => undefined;
 
-/** Those that read from far away too. */
-const readingFar: Readonly<Record<string, Call>> = {
+/** Those that reach far away too. */
+const reachingFar: Readonly<Record<string, Call>> = {
   openVrt: (url) => raster.openVrt(url),
+  writeTiledVrt: (url) => raster.writeTiledVrt(url, source),
 };
 
 /** Every other call with a path, by its name. */
@@ -68,7 +69,6 @@ const calls: Readonly<Record<string, Call>> = {
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
   writeCog: (url) => raster.writeCog(url, source),
-  writeTiledVrt: (url) => raster.writeTiledVrt(url, source),
 };
 
 const withoutPath = [
@@ -87,7 +87,7 @@ const withoutPath = [
 
 test('every export is among the calls, or takes no path', () => {
   const exported = [holdfast, metaflow, raster].flatMap((names) => Object.keys(names));
-  const known = [...Object.keys({ ...calls, ...readingFar }), ...withoutPath];
+  const known = [...Object.keys({ ...calls, ...reachingFar }), ...withoutPath];
   assert.deepEqual(exported.toSorted(), known.toSorted());
 });
 
@@ -123,9 +123,12 @@ test('a URL is refused as a path by every call, with what to do, and nothing is 
   assert.deepEqual(readdirSync(directory), []);
 });
 
-test('a call that reads from far away refuses what is no address that it knows', async () => {
+test('a call that reaches far away refuses what is no address that it knows, and makes nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  process.chdir(directory);
+  t.after(() => process.chdir('/'));
   const addresses = ['file://bucket/a.vrt', 'ftp://bucket/a.vrt', 's3://bucket', 'https://host/'];
-  for (const [name, call] of Object.entries(readingFar)) {
+  for (const [name, call] of Object.entries(reachingFar)) {
     for (const url of addresses) {
       await assert.rejects(
         async () => {
@@ -136,6 +139,11 @@ test('a call that reads from far away refuses what is no address that it knows',
       );
     }
   }
+  await assert.rejects(raster.writeTiledVrt('https://host/a.vrt', source), (error: Error) => {
+    assert.match(error.message, /no https:\/\/ address/);
+    return holdfast.isHoldfastError(error, 'INVALID_ARGUMENT');
+  });
+  assert.deepEqual(readdirSync(directory), []);
 });
 
 test('a path that a call is told beside its own is refused as well', async (t) => {

@@ -18,8 +18,7 @@ import {
   openVrt,
   writeTiledVrt,
 } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
-import { pythonWith } from './python-environment.js';
+import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 
 const VERSION = '0.10.20';
 const packages = [`xarray-spatial==${VERSION}`, 'dask[array]', 'pyproj', 'zstandard'];

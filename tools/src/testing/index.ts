@@ -1,6 +1,8 @@
 /** What tests of every package share. */
 export { temporaryDirectory } from './temporary-directory.js';
 export { repository } from './repository.js';
+export { pythonWith } from './python-environment.js';
+export { rasterioPython } from './newest-gdal.js';
 export { sharedData } from './shared-data.js';
 export { mountFilesystem, type MountableFilesystem } from './mount-filesystem.js';
 export { twoUsers, type TestUser, type TwoUsers } from './two-users.js';

@@ -2,10 +2,12 @@
 import { type WriteOptions, type WrittenMosaic, writeTiledVrt } from '@holdfast/raster';
 import type { Command } from 'commander';
 import { isHoldfastError, type JsonObject } from 'holdfast';
+import { invalidArgument } from 'holdfast/options';
 import { interruptible } from '../interrupt.js';
 import { wholeNumber } from '../flags.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
+import { loadStores, type StoreFlags, whereIn, withStoreFlags } from '../store-flags.js';
 import { addRasterCogCommand } from './raster-cog.js';
 import {
   addFormatFlags,
@@ -26,7 +28,7 @@ import { addRasterOverviewsCommand } from './raster-overviews.js';
 import { addRasterPartsCommands } from './raster-parts.js';
 import { addRasterRecoverCommand } from './raster-recover.js';
 
-interface TileFlags extends InputFlags, FormatFlags {
+interface TileFlags extends InputFlags, FormatFlags, StoreFlags {
   readonly output?: string;
   readonly tileSize?: number;
   readonly histogram?: boolean;
@@ -54,6 +56,8 @@ Examples:
       and keeps the old ones for a week, for programs that hold dem.vrt open
   holdfast raster tile dem.tif dem.vrt --resume
       after Ctrl-C, a failure or a kill, the same line again makes only what is missing
+  holdfast raster tile dem.tif s3://bucket/maps/dem.vrt --region eu-central-1 --replace --keep-for 7d
+      to a bucket: the tiles are made in the temporary directory, and sent below a name that nobody has used
   holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
 
 Ctrl-C leaves nothing behind, and neither does a run that fails; one that is killed leaves what the next one sweeps.
@@ -71,7 +75,7 @@ export function addRasterCommands(program: Command): void {
       '[more...]',
       'further inputs on the same grid, and OUTPUT.vrt last unless --output names it',
     )
-    .option('-o, --output <path>', 'the index to make, SOMETHING.vrt')
+    .option('-o, --output <path>', 'the index to make, SOMETHING.vrt or s3://bucket/SOMETHING.vrt')
     .option('--tile-size <px>', 'width and height of a tile, a multiple of 16 (512)', wholeNumber);
   addFormatFlags(command)
     .option('--histogram', 'put a histogram of each band into the index')
@@ -82,9 +86,8 @@ export function addRasterCommands(program: Command): void {
     .option('--keep-for <time>', 'how long to keep further ones: 90s, 15m, 12h, 7d (0s)', duration)
     .option('--resume', 'keep what was finished when this run ends early, and go on from there')
     .option('--json', 'print the result as one JSON object')
-    .option('--quiet', 'show no progress')
-    .addHelpText('after', TILE_EXAMPLES)
-    .action(tile);
+    .option('--quiet', 'show no progress');
+  withStoreFlags(command).addHelpText('after', TILE_EXAMPLES).action(tile);
   addRasterCogCommand(raster);
   addRasterIndexCommand(raster);
   addRasterOverviewsCommand(raster);
@@ -154,6 +157,7 @@ async function tileFiles(
   try {
     return await writeTiledVrt(output, source, {
       ...writeOptions(flags),
+      ...(await storeOf(output, flags)),
       signal,
       ...(bar && { onProgress: (progress) => bar.update(progress) }),
     });
@@ -165,6 +169,19 @@ async function tileFiles(
     bar?.end();
     await source.close?.();
   }
+}
+
+/** The store of an output in a bucket; what else is a flag of stores is refused. */
+async function storeOf(output: string, flags: TileFlags): Promise<Pick<WriteOptions, 'store'>> {
+  if (output.startsWith('s3://')) {
+    const { s3Store } = await loadStores('tile', output);
+    return { store: s3Store(whereIn(flags)) };
+  }
+  const { endpoint, region, allowHttp } = flags;
+  const wrong = { '--endpoint': endpoint, '--region': region, '--allow-http': allowHttp };
+  for (const [flag, value] of Object.entries(wrong))
+    if (value !== undefined) throw invalidArgument('tile', `${flag} is for s3:// alone`, output);
+  return {};
 }
 
 function writeOptions(flags: TileFlags): WriteOptions {

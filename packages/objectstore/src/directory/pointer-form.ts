@@ -47,9 +47,9 @@ export interface PointerForm {
   /** Whether it is a text that has to be given with each generation. */
   readonly isIndex: boolean;
   /** The facts in what was read, which nobody has judged yet; an empty object where nothing is. */
-  factsIn(value: unknown): unknown;
+  readonly factsIn: (value: unknown) => unknown;
   /** What is to be written. */
-  withFacts(value: unknown, facts: PointerFacts): unknown;
+  readonly withFacts: (value: unknown, facts: PointerFacts) => unknown;
 }
 
 /** @throws HoldfastError INVALID_ARGUMENT */

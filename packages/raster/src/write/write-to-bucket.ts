@@ -57,7 +57,11 @@ export async function writeToBucket(
     {
       store: store ?? stores.s3Store({ allowHttp }),
       index: place.index,
-      ...{ keepForMs, keepPrevious, ifExists, timeoutMs, signal },
+      keepForMs,
+      keepPrevious,
+      ifExists,
+      timeoutMs,
+      signal,
     },
   );
   const { tiles, generation, tileCount, averagedClasses } = published.value;

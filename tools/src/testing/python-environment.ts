@@ -5,9 +5,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { repository } from './repository.js';
 
-const cache = fileURLToPath(new URL('../../.cache', import.meta.url));
+const cache = join(repository, '.cache');
 
 /** The Python of an environment with these packages, which is made on first use. */
 export function pythonWith(
