@@ -29,7 +29,7 @@ interface LookFlags {
   readonly json?: boolean;
 }
 
-interface VerifyFlags extends LookFlags {
+interface VerifyFlags extends LookFlags, StoreFlags {
   readonly deep?: boolean;
   readonly quiet?: boolean;
 }
@@ -60,14 +60,19 @@ export function addRasterLookCommands(raster: Command): void {
   )
     .addHelpText('after', INFO_HELP)
     .action(info);
-  raster
-    .command('verify')
-    .description('Find missing, cut, changed, swapped or foreign tiles and a damaged index')
-    .argument('<vrt>', 'the index of the mosaic, ours or one of GDAL')
-    .option('--deep', 'decode every tile as well')
-    .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
-    .option('--json', 'print the report as one JSON object')
-    .option('--quiet', 'show no progress')
+  withStoreFlags(
+    raster
+      .command('verify')
+      .description('Find missing, cut, changed, swapped or foreign tiles and a damaged index')
+      .argument(
+        '<vrt>',
+        'the index of the mosaic, ours or one of GDAL; or one of ours in a bucket, s3://bucket/…',
+      )
+      .option('--deep', 'decode every tile as well; in a bucket compare every checksum')
+      .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
+      .option('--json', 'print the report as one JSON object')
+      .option('--quiet', 'show no progress'),
+  )
     .addHelpText('after', VERIFY_HELP)
     .action(verify);
   withStoreFlags(
@@ -108,7 +113,8 @@ that were written with them; for those of other programs only the presence, size
 
 Examples:
   holdfast raster verify dem.vrt
-  holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'`;
+  holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'
+  holdfast raster verify s3://bucket/dem.vrt --deep`;
 
 async function withMosaic<T>(
   path: string,
@@ -205,7 +211,8 @@ async function verify(path: string, flags: VerifyFlags): Promise<void> {
   const bar = flags.quiet ? undefined : new ProgressBar(process.stderr);
   const onProgress = ({ done, total }: { done: number; total: number }): void =>
     bar?.update({ tilesDone: done, tileCount: total });
-  const options = { deep: flags.deep ?? false, outside: outsideOf(flags), onProgress };
+  const access = await accessOf(path, flags);
+  const options = { deep: flags.deep ?? false, outside: outsideOf(flags), onProgress, ...access };
   const report = await interruptible((signal) => verifyVrt(path, { ...options, signal })).finally(
     () => bar?.end(),
   );

@@ -157,6 +157,9 @@ test('holdfast raster tile writes to a bucket, over what is there when told to',
   const { path, tileCount } = JSON.parse(made.stdout) as Record<string, unknown>;
   assert.deepEqual([path, tileCount], [index, 6], made.stderr);
   assert.equal(await labelIn(storeAt(endpoint)), 1);
+  const verify = () => holdfast('raster', 'verify', index, '--deep', '--allow-http');
+  const { stdout, stderr } = await verify();
+  assert.match(stdout, /nothing wrong with 6 tiles/, stderr);
   assert.equal((await tile('--allow-http')).code, 4);
   assert.equal((await tile('--allow-http', '--replace', '--keep-for', '7d')).code, 0);
   assert.match((await tile('--allow-http', '--resume')).stderr, /resume is for mosaics on disk/);

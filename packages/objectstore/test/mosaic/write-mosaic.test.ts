@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isHoldfastError, type ErrorCode } from 'holdfast';
-import { fromArray, openVrt, writeTiledVrt, type RasterSource } from '@holdfast/raster';
+import { fromArray, openVrt, verifyVrt, writeTiledVrt, type RasterSource } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { ModelStore } from '#src/store/model-store.js';
 
@@ -187,4 +187,36 @@ test('what has no meaning in a bucket is refused before anything is asked of it'
   await refused('s3://bucket/', {}, /names no object/);
   await refused('https://host/dem.vrt', { store: undefined }, /store|https:\/\//);
   assert.deepEqual(await keysIn(store), []);
+});
+
+test('verify finds what is missing, changed or foreign, and an index that was put back', async () => {
+  const store = new ModelStore();
+  const bucket = 'bucket';
+  const kinds = async (deep: boolean): Promise<readonly string[]> => {
+    const { problems, ok, tiles, evidence } = await verifyVrt(index, { store, deep });
+    assert.equal(ok, problems.length === 0);
+    assert.deepEqual([tiles, evidence], [20, 'checksums']);
+    return problems.map(({ kind, path }) => `${kind} ${path.split('/').at(-1)}`);
+  };
+  await failsWith('NOT_FOUND', verifyVrt(index, { store }));
+  const { tilesPath } = await writeTiledVrt(index, sourceOf(1), { ...options, store });
+  assert.deepEqual([...(await kinds(false)), ...(await kinds(true))], []);
+  const key = (name: string) => `${tilesPath.slice('s3://bucket/'.length)}/${name}`;
+  await store.delete({ bucket, key: key('tile_00_00.tif') });
+  await store.put({ bucket, key: key('tile_00_01.tif') }, Buffer.from('x'));
+  await store.put({ bucket, key: key('other.tif') }, Buffer.from('x'));
+  const bad = ['missing tile_00_00.tif', 'changed tile_00_01.tif', 'foreign other.tif'];
+  assert.deepEqual((await kinds(true)).toSorted(), bad.toSorted());
+
+  const old = textOf(store);
+  await writeTiledVrt(index, sourceOf(2), { ...options, store, ifExists: 'replace' });
+  assert.deepEqual(await kinds(true), []);
+  await store.put({ bucket, key: 'some folder/dem.vrt' }, Buffer.from(old));
+  assert.ok((await kinds(false)).includes('lost index dem.vrt'));
+  // An index that names other tiles than those that were published with it.
+  const third = await writeTiledVrt(index, sourceOf(3), { ...options, store, ifExists: 'replace' });
+  const text = textOf(store).replace('/tile_00_00.tif<', '/tile_77_00.tif<');
+  assert.ok(text.includes(third.tilesPath.split('/').at(-1) ?? ''));
+  await store.put({ bucket, key: 'some folder/dem.vrt' }, Buffer.from(text));
+  assert.deepEqual(await kinds(false), ['other generation tile_77_00.tif']);
 });

@@ -48,7 +48,11 @@ export interface Stores {
   openDirectory(
     url: string,
     options: BucketAccess,
-  ): Promise<{ readonly url: string; readonly files: ReadonlyMap<string, unknown> }>;
+  ): Promise<{
+    readonly generation: string;
+    readonly url: string;
+    readonly files: ReadonlyMap<string, unknown>;
+  }>;
   verifyDirectory(
     url: string,
     options: BucketAccess & { readonly deep?: boolean | undefined },

@@ -14,6 +14,7 @@ import { errnoOf, freshenWay, nodeFileSystem, type Fs } from 'holdfast/os';
 import { indexBehind } from '../mosaic-place.js';
 import { dataTypes, type Window } from '../model.js';
 import { openInside } from '../read/inside.js';
+import { isAddress } from '../remote/address.js';
 import { indexLimits, openVrt, type Mosaic, type OpenVrtOptions } from '../read/open-vrt.js';
 import { UnsupportedFeature } from '../read/parse-vrt.js';
 import { inOrder } from '../read/read-ahead.js';
@@ -84,9 +85,19 @@ export interface VerifyNote {
 /** How thoroughly a mosaic is checked. */
 export interface VerifyOptions extends Pick<
   OpenVrtOptions,
-  'outside' | 'maxIndexBytes' | 'maxBands' | 'maxSources' | 'maxBlockBytes' | 'fs'
+  | 'outside'
+  | 'maxIndexBytes'
+  | 'maxBands'
+  | 'maxSources'
+  | 'maxBlockBytes'
+  | 'fs'
+  | 'store'
+  | 'allowHttp'
 > {
-  /** Decodes every tile as well; `false` by default. */
+  /**
+   * Decodes every tile as well; in a bucket, reads every tile and compares its checksum. `false` by
+   * default.
+   */
   readonly deep?: boolean | undefined;
   /**
    * The most bytes that are read of one tile, and that `deep` decodes of it; 64 GiB by default. A
@@ -133,10 +144,17 @@ const DECODE_SAMPLES = 2 ** 24;
  * Checks a mosaic. What is wrong is in the report; only what keeps it from looking at all is an
  * error.
  *
- * @throws HoldfastError NOT_FOUND without an index; PATH_ESCAPES; ABORTED; IO
+ * @param path - of the index, or the address of one that `writeTiledVrt` has written,
+ *   `s3://bucket/dem.vrt`
+ * @throws HoldfastError NOT_FOUND without an index; PATH_ESCAPES; ABORTED; IO; in a bucket
+ *   STORE_FAILED, and CORRUPT_DOCUMENT for an index that `writeTiledVrt` has not written there
  */
 export async function verifyVrt(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   checkOptions('verifyVrt', options, optionNames);
+  if (/^s3:/u.test(path) && isAddress(path)) {
+    const { verifyInBucket } = await import('./verify-bucket.js');
+    return verifyInBucket(path, options);
+  }
   const fs = options.fs ?? nodeFileSystem;
   const check: Check = { fs, options, problems: [], notes: [] };
   const { problems } = check;
@@ -180,6 +198,8 @@ const optionNames = [
   'signal',
   'onProgress',
   'fs',
+  'store',
+  'allowHttp',
 ] as const;
 
 /** Tiles of a mosaic are a thousandth of that. */
