@@ -12,6 +12,7 @@ import { withoutNonce } from '#src/document/nonce.js';
 import type { Timing } from '#src/document/timing.js';
 import { makeClaim } from '#src/directory/claim.js';
 import { fileName, newGeneration, placeOf, type DirectoryPlace } from '#src/directory/place.js';
+import type { DirectoryIndex } from '#src/directory/pointer-form.js';
 import type { Pointer } from '#src/directory/pointer.js';
 import { commitDirectory, type PublishDirectoryOptions } from '#src/directory/publish-directory.js';
 import { sweepAt, type KeepOptions } from '#src/directory/sweep-directory.js';
@@ -36,7 +37,19 @@ interface Scenario {
   readonly timeoutMs?: number;
   /** Whether a publisher died before it published. */
   readonly isOneDead?: boolean;
+  /** Whether an index stands in place of `current.json`. */
+  readonly hasIndex?: boolean;
 }
+
+/** A text with a line for what Holdfast has to know. */
+const withIndex: { readonly index: DirectoryIndex } = {
+  index: {
+    url: 's3://bucket/site.txt',
+    factsIn: (text) => /^facts (.*)$/m.exec(text)?.[1],
+    withFacts: (text, facts) => `${text.replace(/^facts .*\n/m, '')}facts ${facts}\n`,
+  },
+};
+const withPointer: { readonly index?: undefined } = {};
 
 const replaces = { publishes: { ifExists: 'replace' } } as const;
 const creates = { publishes: { ifExists: 'fail' } } as const;
@@ -53,6 +66,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'one publishes the first, one sweeps': { clients: [replaces, sweeps], faults: 1 },
   'one replaces, one sweeps': { clients: [replaces, sweeps], faults: 1, isThere: true },
+  'one replaces an index, one sweeps': {
+    clients: [replaces, sweeps],
+    faults: 1,
+    isThere: true,
+    hasIndex: true,
+  },
   'two sweep what one left who died': {
     clients: [sweeps, sweeps],
     faults: 1,
@@ -71,19 +90,20 @@ for (const [title, scenario] of Object.entries(scenarios)) {
     const seen = new Set<string>();
     const runs = await forEveryChoice(async (choose) => {
       const store = new ModelStore();
-      if (scenario.isThere) await run(store, replaces);
+      const { index } = scenario.hasIndex ? withIndex : withPointer;
+      if (scenario.isThere) await run(store, replaces, index);
       if (scenario.isOneDead) await leaveDead(store);
       const told: Told[] = [];
       const failed: unknown[] = [];
       for (const client of scenario.clients)
-        run(viewOf(store, client), client, scenario.timeoutMs).then(
+        run(viewOf(store, client), client, index, scenario.timeoutMs).then(
           (each) => told.push(each),
           (error: unknown) => failed.push(error),
         );
       const named = new Set<string | null>();
       const look = (done: readonly string[]): void => {
         assert.deepEqual(failed, [], done.join(', '));
-        const pointer = pointerIn(store);
+        const pointer = pointerIn(store, index);
         named.add(pointer?.generation ?? null);
         assertWhole(store, pointer, done);
       };
@@ -115,7 +135,7 @@ function viewOf(store: ModelStore, { publishes }: Client): ModelStore {
   let pointers = 0;
   const isHeld = (method: string, { key = '' }: Partial<ObjectName>, body: unknown): boolean => {
     // What a publisher reads at its beginning decides nothing here.
-    if (key === 'site/current.json') return !publishes || (pointers += 1) > 1;
+    if (key === 'site/current.json' || key === 'site.txt') return !publishes || (pointers += 1) > 1;
     if (!key.startsWith('site/claims/')) return false;
     if (publishes) return method === 'get';
     return method === 'put' && String(body).includes('"dead"');
@@ -135,9 +155,10 @@ function viewOf(store: ModelStore, { publishes }: Client): ModelStore {
 async function run(
   store: ModelStore,
   { publishes, sweeps: swept }: Client,
+  index: DirectoryIndex | undefined,
   timeoutMs = 60_000,
 ): Promise<Told> {
-  const place = ofOwnProcess(store, timeoutMs);
+  const place = ofOwnProcess(store, timeoutMs, index);
   let generation: string | undefined;
   try {
     if (swept) {
@@ -148,6 +169,7 @@ async function run(
         async (stage) => {
           generation = stage.url.split('/').at(-1);
           await stage.write('file', 'content');
+          if (index) stage.setIndex(`read ${stage.url}\n`);
         },
         publishes,
       );
@@ -160,8 +182,12 @@ async function run(
 }
 
 /** A place whose commits share nothing with those of others. */
-function ofOwnProcess(store: ModelStore, timeoutMs: number): DirectoryPlace {
-  const place = placeOf('test', url, { store, timeoutMs });
+function ofOwnProcess(
+  store: ModelStore,
+  timeoutMs: number,
+  index?: DirectoryIndex,
+): DirectoryPlace {
+  const place = placeOf('test', url, { store, timeoutMs, index });
   const queues = new Map<string, ObjectQueue>();
   return {
     ...place,
@@ -183,11 +209,17 @@ async function leaveDead(store: ModelStore): Promise<void> {
   await store.put(fileName(place, generation, 'file'), Buffer.from('content'));
 }
 
-function pointerIn(store: ModelStore): Pointer | undefined {
-  const body = store.bodyOf({ bucket: 'bucket', key: 'site/current.json' });
+function pointerIn(store: ModelStore, index: DirectoryIndex | undefined): Pointer | undefined {
+  const key = index ? 'site.txt' : 'site/current.json';
+  const body = store.bodyOf({ bucket: 'bucket', key });
   if (body === undefined) return undefined;
   const { content } = withoutNonce('blanks', Buffer.from(body));
-  return JSON.parse(content.toString()) as Pointer;
+  const text = content.toString();
+  if (!index) return JSON.parse(text) as Pointer;
+  // What it leads to, and what is known of that, are one.
+  const [, generation = ''] = /generations\/(\S+)/.exec(text) ?? [];
+  assert.ok(index.factsIn(text)?.split(' ')[1] === generation, text);
+  return { generation, previous: [], revision: 0 };
 }
 
 function assertWhole(
