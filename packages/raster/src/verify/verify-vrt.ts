@@ -151,7 +151,7 @@ const DECODE_SAMPLES = 2 ** 24;
  */
 export async function verifyVrt(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   checkOptions('verifyVrt', options, optionNames);
-  if (/^s3:/u.test(path) && isAddress(path)) {
+  if (isAddress(path) && path.startsWith('s3:')) {
     const { verifyInBucket } = await import('./verify-bucket.js');
     return verifyInBucket(path, options);
   }
