@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { verifyVrt } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
+import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 import { startDaemon, type Daemon } from './daemon.js';
 import {
   bytesBelow,
@@ -19,7 +19,6 @@ import {
   tileFlags,
   whole,
 } from './mosaic-in-parts.js';
-import { pythonWith } from './python-environment.js';
 
 const python = pythonWith('dask-venv', ['dask==2026.7.1', 'distributed==2026.7.1']);
 
