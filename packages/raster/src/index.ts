@@ -62,6 +62,7 @@ export type { RasterProfile } from './source/profile.js';
 export type { RasterSource } from './source/raster-source.js';
 export { compressionNames } from './codec/compressions.js';
 export type { CompressionName, CompressionOptions, Predictor } from './codec/compressions.js';
+export type { StacOptions } from './stac/stac-options.js';
 export type { TileOptions } from './tiff/tile-format.js';
 export { overviewMethods } from './overview/taps.js';
 export type { OverviewMethod } from './overview/taps.js';

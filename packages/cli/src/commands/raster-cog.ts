@@ -30,6 +30,8 @@ Examples:
       writes dem-cog.tif with overviews inside, or nothing at all
   holdfast raster cog dem.vrt dem-cog.tif --compress zstd --level 9 --block-size 256
   holdfast raster cog north.tif south.tif -o all.tif --replace
+  holdfast raster cog dem.tif dem-cog.tif --stac
+      and its STAC item, dem-cog.tif.stac.json
   holdfast raster cog classes.tif classes-cog.tif --resampling mode --json --quiet | jq .overviews
 
 A run that fails, or is ended by Ctrl-C or a kill, leaves the file that was there before, or none.`;

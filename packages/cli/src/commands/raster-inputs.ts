@@ -45,6 +45,8 @@ export interface FormatFlags {
   readonly skipEmpty?: boolean;
   readonly mask?: 'band' | 'alpha';
   readonly statistics?: boolean;
+  readonly stac?: boolean;
+  readonly datetime?: string;
   readonly overviews?: 'auto' | readonly number[];
   readonly resampling?: OverviewMethod;
 }
@@ -81,6 +83,13 @@ export function addFormatFlags(command: Command): Command {
       ]),
     )
     .option('--no-statistics', 'write no statistics of the bands')
+    .option('--stac', 'write a STAC item too')
+    .addOption(
+      new Option(
+        '--datetime <when>',
+        'when the raster was taken, for its STAC item: 2024-06-01T10:20:30Z, or two of these with / (its DateTime tag)',
+      ).implies({ stac: true }),
+    )
     .addOption(
       new Option('--resampling <name>', 'how overviews are made (average)').choices(
         overviewMethods,
@@ -101,6 +110,7 @@ export function formatOptions(
   | 'skipEmpty'
   | 'mask'
   | 'statistics'
+  | 'stac'
   | 'overviews'
   | 'resampling'
 > {
@@ -113,6 +123,7 @@ export function formatOptions(
     skipEmpty: flags.skipEmpty,
     mask: flags.mask,
     statistics: flags.statistics,
+    stac: flags.stac && { datetime: flags.datetime },
     overviews: flags.overviews,
     resampling: flags.resampling,
   };

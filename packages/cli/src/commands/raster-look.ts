@@ -166,6 +166,7 @@ function factsOf({
   notCarried,
 }: Mosaic): Record<string, unknown> {
   const { widthPx, heightPx, dataType, bands, nodata, georeferencing } = raster;
+  const own = document.metadata.get('HOLDFAST');
   return {
     path,
     widthPx,
@@ -181,7 +182,8 @@ function factsOf({
     gcps: raster.gcps?.points,
     tileCount: tilePaths.length,
     overviews: overviewSizes(document),
-    generation: document.metadata.get('HOLDFAST')?.['GENERATION'],
+    generation: own?.['GENERATION'],
+    stac: own?.['STAC'] && `${own['TILES']}/${own['STAC']}`,
     metadata: raster.metadata,
     domains: raster.domains,
     notCarried,

@@ -54,6 +54,8 @@ Examples:
       swings dem.vrt to new tiles; programs that read the old ones read on
   holdfast raster tile dem.tif dem.vrt --replace --keep-for 7d
       and keeps the old ones for a week, for programs that hold dem.vrt open
+  holdfast raster tile dem.tif dem.vrt --stac --datetime 2024-06-01T10:20:30Z
+      and its STAC item, dem_tiles/dem.vrt.stac.json
   holdfast raster tile dem.tif dem.vrt --resume
       after Ctrl-C, a failure or a kill, the same line again makes only what is missing
   holdfast raster tile dem.tif s3://bucket/maps/dem.vrt --region eu-central-1 --replace --keep-for 7d

@@ -10,6 +10,7 @@ import type { OverviewMethod } from '../overview/taps.js';
 import { columnCount, type Grid, regularGrid, rowCount } from '../source/grid.js';
 import { asAlpha } from '../source/mask.js';
 import type { RasterSource } from '../source/raster-source.js';
+import { type StacOptions, wantedItem, type WantedItem } from '../stac/stac-options.js';
 import {
   tileFormat,
   type TileFormat,
@@ -50,6 +51,11 @@ export interface CogOptions extends Omit<TileOptions, 'blockSizePx'>, OverviewOp
    * `true` by default.
    */
   readonly statistics?: boolean | undefined;
+  /**
+   * Writes a STAC item beside the file, `<file>.stac.json`, in the same commit. `true` where the
+   * raster says when it was taken; `false` by default.
+   */
+  readonly stac?: boolean | StacOptions | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
   /**
@@ -77,6 +83,7 @@ const ownOptionNames = [
   'mask',
   'skipEmpty',
   'statistics',
+  'stac',
   'threads',
   'concurrency',
   'signal',
@@ -116,6 +123,8 @@ export interface CogPlan {
   readonly ifExists: 'fail' | 'replace';
   readonly skipEmpty: boolean;
   readonly statistics: boolean;
+  /** What its STAC item is to say of it, if there is to be one. */
+  readonly item: WantedItem | undefined;
   readonly durability: Durability;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: CogOptions['onProgress'];
@@ -165,6 +174,7 @@ export function planCog(path: string, given: RasterSource, options: CogOptions):
     ifExists: options.ifExists ?? 'fail',
     skipEmpty,
     statistics: options.statistics ?? true,
+    item: wantedItem(CALL, options.stac, { info, stem: stemOf(path) }),
     durability: options.durability ?? 'durable',
     signal: options.signal,
     onProgress: options.onProgress,
@@ -178,6 +188,10 @@ export function checkName(path: string): void {
   const name = basename(path);
   if (/^.+\.tiff?$/isu.test(name)) return;
   throw invalidArgument(CALL, `the file must be named SOMETHING.tif, not '${name}'`, path);
+}
+
+function stemOf(path: string): string {
+  return basename(path).replace(/\.tiff?$/iu, '');
 }
 
 function checkCount(name: string, count: number | undefined): void {

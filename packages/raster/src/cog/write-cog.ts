@@ -7,7 +7,7 @@
  *    is is known last
  * 3. stage the file beside the target, of its header and the scratch files one after another; sync
  *    it and rename it (the core's replaceFile, or its transaction where files beside the target
- *    spoke of what it replaces): the commit point
+ *    spoke of what it replaces, or a STAC item goes with it): the commit point
  *
  * Invariant: the path names the old file, or nothing, or the new one whole. A crash before the
  * rename leaves at most an orphan beside it, which the next write sweeps.
@@ -22,11 +22,21 @@ import { openCodec } from '../codec/open-codec.js';
 import { crsNotCarried } from '../crs/crs.js';
 import type { MadeBlock } from '../encode/block-task.js';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
-import { dataTypes, imageBands, type NotCarried, type Pixels, type Window } from '../model.js';
+import {
+  dataTypes,
+  imageBands,
+  type NotCarried,
+  type Pixels,
+  type RasterInfo,
+  type Window,
+} from '../model.js';
 import { isMean } from '../overview/pyramid.js';
 import { columnCount, rowCount } from '../source/grid.js';
 import { splitMask } from '../source/mask.js';
 import type { RasterSource } from '../source/raster-source.js';
+import type { MadeItem } from '../stac/item.js';
+import { ITEM_ENDING } from '../stac/item-names.js';
+import type { WantedItem } from '../stac/stac-options.js';
 import {
   type BandStatistics,
   joinStatistics,
@@ -74,6 +84,8 @@ export interface WrittenCog {
    * means all the same: these mean nothing, and `resampling` is better `mode` or `nearest`.
    */
   readonly averagedClasses: readonly number[];
+  /** The STAC item, if there is one. */
+  readonly stacPath: string | undefined;
 }
 
 /**
@@ -144,7 +156,7 @@ interface Place {
   readonly companions: readonly string[];
 }
 
-const COMPANIONS = ['.ovr', '.aux.xml', '.msk'] as const;
+const COMPANIONS = ['.ovr', '.aux.xml', '.msk', ITEM_ENDING] as const;
 
 /** Step 1. */
 async function placeOf({ fs, path: given, ifExists }: CogPlan): Promise<Place> {
@@ -463,13 +475,18 @@ async function publish(
   const content = filler.content();
   const { header, sizeBytes, isBigTiff } = headerOf(content);
   const data = wholeFile(header, content);
-  if (companions.length === 0) await replaceFile(path, data, { fs, signal, durability, ifExists });
+  const item = plan.item && (await makeItem(source.info, plan.item, basename(path)));
+  const stacPath = item && `${path}${ITEM_ENDING}`;
+  const removed = companions.filter((companion) => companion !== stacPath);
+  if (!item && companions.length === 0)
+    await replaceFile(path, data, { fs, signal, durability, ifExists });
   else
     await transaction(
       directory,
       async (all) => {
-        await all.replaceFile(path, data);
-        for (const companion of companions) await all.remove(companion);
+        await all.replaceFile(path, data, { ifExists });
+        if (item) await all.replaceFile(`${path}${ITEM_ENDING}`, item.bytes, { ifExists });
+        for (const companion of removed) await all.remove(companion);
       },
       { fs, signal },
     );
@@ -480,13 +497,20 @@ async function publish(
     overviews: levels.slice(1).map(({ factor }) => factor),
     blockCount: filler.blockCount,
     isBigTiff,
-    removedCompanions: companions.map((companion) => basename(companion)),
+    removedCompanions: removed.map((companion) => basename(companion)),
+    stacPath,
     notCarried: [
       ...(source.notCarried ?? crsNotCarried(source.info.georeferencing.crs)),
       ...leftOut(source.info),
+      ...(item?.notCarried ?? []),
     ],
     averagedClasses: filler.averagedClasses,
   };
+}
+
+async function makeItem(info: RasterInfo, wanted: WantedItem, name: string): Promise<MadeItem> {
+  const { COG_TYPE, hrefOf, itemOf } = await import('../stac/item.js');
+  return itemOf(info, wanted, { href: hrefOf(name), type: COG_TYPE, title: name });
 }
 
 /** Classic TIFF where the file fits into it, whose exact size is known now. */

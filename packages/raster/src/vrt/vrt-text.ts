@@ -55,6 +55,9 @@ export interface IndexedOverview {
   readonly path: string;
 }
 
+/** The item of a catalogue. */
+export type FileBeside = 'STAC';
+
 /** What an index says. */
 export interface VrtIndex {
   readonly info: RasterInfo;
@@ -67,6 +70,8 @@ export interface VrtIndex {
     readonly tilesName: string;
     /** By ascending factor. */
     readonly overviews?: readonly IndexedOverview[];
+    /** Names of files among the tiles that say of the mosaic what it does, for other readers. */
+    readonly beside?: Readonly<Partial<Record<FileBeside, string>>>;
   };
   /** What is known of the files that it names, where these are not a mosaic's own tiles. */
   readonly files?: readonly IndexedFile[] | undefined;
@@ -152,10 +157,11 @@ function ownFacts({
   generation,
   tilesName,
   overviews = [],
+  beside = {},
 }: NonNullable<VrtIndex['own']>): Readonly<Record<string, string>> {
   const factors = overviews.map(({ factor }) => factor).join(',');
   const facts = { GENERATION: generation, TILES: tilesName };
-  return overviews.length > 0 ? { ...facts, OVERVIEWS: factors } : facts;
+  return { ...facts, ...(overviews.length > 0 && { OVERVIEWS: factors }), ...beside };
 }
 
 function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generator<string> {

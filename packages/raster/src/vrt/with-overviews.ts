@@ -45,15 +45,20 @@ function* changedLines(text: string, facts: NewFacts): Generator<string> {
   let inside: 'facts' | 'document' | 'overview' | undefined;
   let band: number | undefined;
   let bands = 0;
+  const kept: string[] = [];
   const lines = [...linesOf(text)];
   for (const [index, line] of lines.entries()) {
     if (inside === 'document') {
       if (line.endsWith('</Metadata>')) inside = undefined;
       yield line;
     } else if (inside === 'facts') {
-      if (line !== '  </Metadata>') continue;
+      if (line !== '  </Metadata>') {
+        if (!/<MDI key="(?:GENERATION|TILES|OVERVIEWS)">/u.test(line)) kept.push(line);
+        continue;
+      }
       inside = undefined;
       yield* factLines(facts);
+      yield* kept;
       yield line;
     } else if (inside === 'overview') {
       if (line === '    </Overview>') inside = undefined;

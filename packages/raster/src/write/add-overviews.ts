@@ -19,6 +19,7 @@ import { fromVrt } from '../read/from-vrt.js';
 import { openVrt } from '../read/open-vrt.js';
 import type { Cell, Grid } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
+import { ITEM_ENDING } from '../stac/item-names.js';
 import { checkIndexDigest } from '../vrt/index-digest.js';
 import { withOverviews } from '../vrt/with-overviews.js';
 import { digestFile, readOwnText, readText } from './file-digest.js';
@@ -191,7 +192,9 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
       tiles.push(await linkTile(plan, stage, { name, ...old }));
     }
     const overviews = await writeOverviews({ plan, stage, pool }, undefined, new Set(names));
-    const files = [...tiles, ...overviews];
+    const item = [...old.byName.keys()].find((name) => name.endsWith(ITEM_ENDING));
+    const others = item === undefined ? [] : [await linkTile(plan, stage, { name: item, ...old })];
+    const files = [...tiles, ...overviews, ...others];
     const generation = generationOf(files);
     await stage.write(manifestName, manifestBytes({ generation, tiles: files }));
     const tilesName = basename(plan.tilesPath);
@@ -206,7 +209,7 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
     };
     await stage.write(keptIndexName, withOverviews(old.text, facts));
     const told = { resumedTileCount: 0, tileCount: tiles.length, averagedClasses: [] };
-    return { generation, tiles: files, ...told };
+    return { generation, tiles: files, ...told, stacName: item, notCarried: [] };
   };
 }
 

@@ -11,7 +11,7 @@ import { basename, join } from 'node:path';
 import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
 import { codeOfFailure } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
-import { type BandInfo, dataTypes, imageBands } from '../model.js';
+import { type BandInfo, dataTypes, imageBands, type NotCarried } from '../model.js';
 import { isAddress } from '../remote/address.js';
 import { type Cell, cells } from '../source/grid.js';
 import {
@@ -29,7 +29,9 @@ import type { KeptWork } from './kept-work.js';
 import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import type { FinishedTile } from './resume-record.js';
+import { ITEM_ENDING } from '../stac/item-names.js';
 import { untilEnded } from './until-ended.js';
+import { writeItem } from './write-item.js';
 import { MergedOverview, overviewFiles, writeOverviews } from './write-overviews.js';
 
 /** A tile that failed: while the source was read, or while the file was encoded and written. */
@@ -46,6 +48,9 @@ export interface FilledStage extends Manifest {
   readonly tileCount: number;
   /** See `WrittenMosaic`. */
   readonly averagedClasses: readonly number[];
+  readonly stacName: string | undefined;
+  /** What files beside the tiles do not say. */
+  readonly notCarried: readonly NotCarried[];
 }
 
 /** What a stage is filled by, and what becomes known of it. */
@@ -95,13 +100,15 @@ export async function fillStage(
     const tiles = inOrder(plan, written);
     const names = new Set(written.keys());
     const overviews = await writeOverviews(writer, merged, names);
-    const files = [...tiles, ...overviews];
+    const item = await writeItem(plan, stage);
+    const files = [...tiles, ...overviews, ...item.files];
     const manifest = { generation: generationOf(files), tiles: files };
     const overwrite = stage.resumed;
     await stage.write(manifestName, manifestBytes(manifest), { overwrite });
     await stage.write(keptIndexName, indexBytes(plan, manifest, tiles), { overwrite });
     const averagedClasses = averaged(plan, values);
-    return { ...manifest, resumedTileCount, tileCount: tiles.length, averagedClasses };
+    const told = { averagedClasses, stacName: item.files[0]?.name, notCarried: item.notCarried };
+    return { ...manifest, resumedTileCount, tileCount: tiles.length, ...told };
   } finally {
     await finished?.close();
   }
@@ -160,7 +167,7 @@ function indexBytes(
   return vrtBytes({
     info: source.info,
     srs,
-    own: { generation: manifest.generation, tilesName, overviews },
+    own: { generation: manifest.generation, tilesName, overviews, beside: besideOf(manifest) },
     tiles: { [Symbol.iterator]: () => indexedTiles(plan, manifest) },
     statistics: plan.statistics === 'none' ? undefined : joined(plan, tiles),
   });
@@ -169,6 +176,11 @@ function indexBytes(
 /** As the index has it. */
 function nameOfTiles({ tilesName, tilesPath }: MosaicPlan): string {
   return tilesName ?? basename(tilesPath);
+}
+
+function besideOf({ tiles }: Manifest): { readonly STAC?: string } {
+  const item = tiles.find(({ name }) => name.endsWith(ITEM_ENDING));
+  return item ? { STAC: item.name } : {};
 }
 
 function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedTile> {

@@ -41,11 +41,12 @@ import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
 import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
+import { ITEM_ENDING } from '../stac/item-names.js';
 import { readOwnText } from './file-digest.js';
 import { fillPart, isIndexOf, tileError, type TileFailure, type TileStore } from './fill-stage.js';
 import { tilesNamedBy } from './index-with-tiles.js';
 import { differences, jobOf, type Job } from './job.js';
-import { manifestName, MOST_MANIFEST_BYTES, parseManifest } from './manifest.js';
+import { type Manifest, manifestName, MOST_MANIFEST_BYTES, parseManifest } from './manifest.js';
 import { type MosaicPlan, planAt, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import type { FinishedTile } from './resume-record.js';
 import { preparePool, writeLocked, type WrittenMosaic } from './write-mosaic.js';
@@ -401,7 +402,7 @@ async function publish(
 }
 
 function asWritten(value: JsonValue): WrittenMosaic {
-  return { lostIndexOf: undefined, ...(value as object) } as WrittenMosaic;
+  return { lostIndexOf: undefined, stacPath: undefined, ...(value as object) } as WrittenMosaic;
 }
 
 /**
@@ -433,8 +434,14 @@ async function findWritten(
     lostIndexOf: undefined,
     retiredCompanions: [],
     averagedClasses: [],
+    stacPath: stacPathIn(tilesPath, manifest),
     notCarried: toldOf(source),
   };
+}
+
+function stacPathIn(tilesPath: string, { tiles }: Manifest): string | undefined {
+  const item = tiles.find(({ name }) => name.endsWith(ITEM_ENDING));
+  return item && join(tilesPath, item.name);
 }
 
 /**

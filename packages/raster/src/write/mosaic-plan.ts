@@ -12,6 +12,7 @@ import { type Cell, columnCount, type Grid, largestCell, rowCount } from '../sou
 import { type OverviewOptions, planPyramid, type Pyramid } from '../overview/pyramid.js';
 import { asAlpha } from '../source/mask.js';
 import type { RasterSource } from '../source/raster-source.js';
+import { type StacOptions, wantedItem, type WantedItem } from '../stac/stac-options.js';
 import type { WantedStatistics } from '../statistics/band-statistics.js';
 import {
   tileFormat,
@@ -85,6 +86,12 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
   readonly statistics?: boolean | undefined;
   /** Puts a histogram of each band there as well; `false` by default. */
   readonly histogram?: boolean | undefined;
+  /**
+   * Writes a STAC item of the mosaic into its tiles directory, as `<index>.stac.json`: part of the
+   * same commit, and gone with its tiles. `true` where the raster says when it was taken; `false`
+   * by default.
+   */
+  readonly stac?: boolean | StacOptions | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
   /**
@@ -127,6 +134,7 @@ const ownOptionNames = [
   'mask',
   'statistics',
   'histogram',
+  'stac',
   'overviews',
   'resampling',
   'threads',
@@ -161,6 +169,8 @@ export interface MosaicPlan extends Settled {
   readonly srs: string | undefined;
   readonly pyramid: Pyramid | undefined;
   readonly statistics: WantedStatistics;
+  /** What its STAC item is to say of it, if there is to be one. */
+  readonly item: WantedItem | undefined;
   /** The name of a tile's file. */
   tileName(cell: Cell): string;
   /** The geotransform of a tile, if the mosaic has one. */
@@ -209,6 +219,7 @@ export function planMosaic(
     srs,
     pyramid: planPyramid(call, source.info, grid, options),
     statistics: wantedStatistics(call, options),
+    item: wantedItem(call, options.stac, { info: source.info, stem }),
     tileName: ({ row, column }) =>
       `tile_${String(row).padStart(digits, '0')}_${String(column).padStart(digits, '0')}.tif`,
     tileTransform: (window) => movedTo(source.info.georeferencing.transform, window),

@@ -108,6 +108,8 @@ export interface WrittenMosaic {
    * for in some samples of each tile that this run wrote.
    */
   readonly averagedClasses: readonly number[];
+  /** The STAC item, if there is one. */
+  readonly stacPath: string | undefined;
 }
 
 /** Fills a stage as `fillStage` does. */
@@ -161,7 +163,7 @@ export async function writeLocked(
   const retired = await record(plan, placed.tilesPath, manifest, before);
   await retire(plan, placed.tilesPath, retired, before);
   const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
-  const { generation, tileCount, resumedTileCount, averagedClasses } = manifest;
+  const { generation, tileCount, resumedTileCount, averagedClasses, stacName } = manifest;
   return {
     path: plan.indexPath,
     tilesPath: placed.tilesPath,
@@ -172,7 +174,8 @@ export async function writeLocked(
     lostIndexOf: before.lostIndexOf,
     retiredCompanions,
     averagedClasses,
-    notCarried: toldOf(plan.source),
+    stacPath: stacName === undefined ? undefined : join(placed.tilesPath, stacName),
+    notCarried: [...toldOf(plan.source), ...manifest.notCarried],
   };
 }
 
