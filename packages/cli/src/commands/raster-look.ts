@@ -184,6 +184,7 @@ function factsOf({
     overviews: overviewSizes(document),
     generation: own?.['GENERATION'],
     stac: own?.['STAC'] && `${own['TILES']}/${own['STAC']}`,
+    gti: own?.['GTI'] && `${own['TILES']}/${own['GTI']}`,
     metadata: raster.metadata,
     domains: raster.domains,
     notCarried,

@@ -32,6 +32,7 @@ interface TileFlags extends InputFlags, FormatFlags, StoreFlags {
   readonly output?: string;
   readonly tileSize?: number;
   readonly histogram?: boolean;
+  readonly gti?: boolean;
   readonly replace?: boolean;
   readonly keepPrevious?: number;
   readonly keepFor?: number;
@@ -81,6 +82,7 @@ export function addRasterCommands(program: Command): void {
     .option('--tile-size <px>', 'width and height of a tile, a multiple of 16 (512)', wholeNumber);
   addFormatFlags(command)
     .option('--histogram', 'put a histogram of each band into the index')
+    .option('--gti', 'write an index as GTI too, which GDAL 3.9 reads (needs the package sql.js)')
     .option('--overviews <factors>', 'overviews by these factors (2,4,8) or auto', factors);
   addInputFlags(command)
     .option('--replace', 'replace a mosaic that is there, while its readers read on')
@@ -191,6 +193,7 @@ function writeOptions(flags: TileFlags): WriteOptions {
     tileSizePx: flags.tileSize,
     ...formatOptions(flags),
     histogram: flags.histogram,
+    gti: flags.gti,
     ifExists: flags.replace ? 'replace' : 'fail',
     keepPrevious: flags.keepPrevious,
     keepForMs: flags.keepFor,

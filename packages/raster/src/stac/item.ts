@@ -3,8 +3,8 @@
  * and the raster extension 2.0. Nothing in it is of the moment or the place of its writing, so that
  * the same raster has the same item.
  */
-import { codeIn } from './to-degrees.js';
 import { srsText } from '../crs/crs.js';
+import { codeIn } from '../crs/definition-of-text.js';
 import { type BandInfo, imageBands, type NotCarried, type RasterInfo } from '../model.js';
 import { boundsOf, cornersOf, footprintOf } from './footprint.js';
 import type { WantedItem } from './stac-options.js';

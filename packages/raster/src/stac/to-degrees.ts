@@ -6,13 +6,9 @@
  */
 import type { Crs } from '../model.js';
 import { srsText } from '../crs/crs.js';
-import { projectedCode, projectionOfConversion, lengthUnit } from '../crs/conversion-of-code.js';
-import { datumOfGeographic } from '../crs/datum-of-code.js';
-import type { Definition, Geographic, Projection } from '../crs/definition.js';
-import { compoundParts, epsgKind } from '../crs/epsg.js';
-import { definitionOfProj, projOptions } from '../crs/proj-string.js';
-import { epsgCodeOf, parseWkt, type WktNode } from '../crs/wkt.js';
-import { definitionOfWkt, unbound, wktKind } from '../crs/wkt-definition.js';
+import type { Geographic, Projection } from '../crs/definition.js';
+import { codeIn, definitionOfText } from '../crs/definition-of-text.js';
+import { projOptions } from '../crs/proj-string.js';
 
 /** Longitude and latitude in degrees, or any other pair. */
 export type Point = readonly [x: number, y: number];
@@ -30,23 +26,16 @@ export interface DegreesOfSystem {
 export async function degreesOf(crs: Crs): Promise<DegreesOfSystem | undefined> {
   const text = srsText(crs);
   if (text === undefined) return undefined;
-  if (codeIn(text) === WEB_MERCATOR) return projected(WEB_MERCATOR_PROJ, 0);
-  const definition = definitionOf(text);
+  const code = codeIn(text);
+  if (code === WEB_MERCATOR) return projected(WEB_MERCATOR_PROJ, 0);
+  const isAmbiguous = code !== undefined && hasTwoMeanings(code);
+  const definition = isAmbiguous ? undefined : definitionOfText(text);
   if (!definition) return undefined;
   const { kind, geographic, projection } = definition;
   if (kind === 'geographic')
     return { toDegrees: (point) => fromAngles(point, geographic), isGeographic: true };
   const proj = projection && projText(geographic, projection);
   return proj === undefined ? undefined : projected(proj, geographic.primeMeridianDegrees);
-}
-
-/** The horizontal code that a text of `srsText` names. */
-export function codeIn(text: string): number | undefined {
-  const [, code] = /^EPSG:(\d+)(?:\+\d+)?$/u.exec(text) ?? [];
-  if (code !== undefined) return Number(code);
-  const root = text.startsWith('+') ? undefined : horizontalOf(text);
-  const own = root && epsgCodeOf(root);
-  return own !== undefined && root && epsgKind(own) === wktKind(root) ? own : undefined;
 }
 
 const WEB_MERCATOR = 3857;
@@ -69,38 +58,6 @@ function hasTwoMeanings(code: number): boolean {
     const [from = '', to = from] = run.split('-');
     return Number(from) <= code && code <= Number(to);
   });
-}
-
-function horizontalOf(text: string): WktNode | undefined {
-  const root = parseWkt(text);
-  const node = root && unbound(root);
-  if (!node || wktKind(node) !== 'compound') return node;
-  const [first] = node.children;
-  return first && unbound(first);
-}
-
-function definitionOf(text: string): Definition | undefined {
-  const code = codeIn(text);
-  if (code !== undefined) return definitionOfCode(code);
-  if (text.startsWith('+'))
-    return projOptions(text)?.has('axis') ? undefined : definitionOfProj(text);
-  const node = horizontalOf(text);
-  return node && definitionOfWkt(node);
-}
-
-function definitionOfCode(given: number): Definition | undefined {
-  const code = compoundParts(given)?.horizontal ?? given;
-  if (hasTwoMeanings(code)) return undefined;
-  const known = projectedCode(code);
-  const datum = datumOfGeographic(known?.geographic ?? code);
-  if (!datum) return undefined;
-  const geographic = { ...datum, name: datum.datumName, code: known?.geographic ?? code };
-  if (!known) return { kind: 'geographic', geographic, projection: undefined };
-  const metresPerUnit = lengthUnit(known.unit)?.metres;
-  if (metresPerUnit === undefined) return undefined;
-  const { radiansPerUnit } = datum;
-  const projection = projectionOfConversion(known.conversion, { radiansPerUnit, metresPerUnit });
-  return projection && { kind: 'projected', geographic, projection };
 }
 
 function degreesPerUnit({ radiansPerUnit }: Geographic): number {

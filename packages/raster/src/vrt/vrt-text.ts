@@ -55,8 +55,8 @@ export interface IndexedOverview {
   readonly path: string;
 }
 
-/** The item of a catalogue. */
-export type FileBeside = 'STAC';
+/** The item of a catalogue, and GDAL's tile index. */
+export type FileBeside = 'STAC' | 'GTI';
 
 /** What an index says. */
 export interface VrtIndex {

@@ -31,9 +31,11 @@ import {
   manifestName,
   type ManifestTile,
   MOST_MANIFEST_BYTES,
+  nameEnding,
   parseManifest,
 } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
+import { GTI_ENDING } from './write-gti.js';
 import { overviewFiles, writeOverviews } from './write-overviews.js';
 import { type Filler, writeMosaic, type WrittenMosaic } from './write-mosaic.js';
 
@@ -192,8 +194,11 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
       tiles.push(await linkTile(plan, stage, { name, ...old }));
     }
     const overviews = await writeOverviews({ plan, stage, pool }, undefined, new Set(names));
-    const item = [...old.byName.keys()].find((name) => name.endsWith(ITEM_ENDING));
-    const others = item === undefined ? [] : [await linkTile(plan, stage, { name: item, ...old })];
+    // They say nothing of these overviews.
+    const others: ManifestTile[] = [];
+    for (const name of old.byName.keys())
+      if (name.endsWith(ITEM_ENDING) || name.endsWith(GTI_ENDING))
+        others.push(await linkTile(plan, stage, { name, ...old }));
     const files = [...tiles, ...overviews, ...others];
     const generation = generationOf(files);
     await stage.write(manifestName, manifestBytes({ generation, tiles: files }));
@@ -209,7 +214,10 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
     };
     await stage.write(keptIndexName, withOverviews(old.text, facts));
     const told = { resumedTileCount: 0, tileCount: tiles.length, averagedClasses: [] };
-    return { generation, tiles: files, ...told, stacName: item, notCarried: [] };
+    const [stacName, gtiName] = [ITEM_ENDING, GTI_ENDING].map((ending) =>
+      nameEnding({ generation, tiles: others }, ending),
+    );
+    return { generation, tiles: files, ...told, stacName, gtiName, notCarried: [] };
   };
 }
 

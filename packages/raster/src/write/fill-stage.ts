@@ -22,15 +22,22 @@ import {
 import { isMean } from '../overview/pyramid.js';
 import { ValueTally } from '../statistics/few-values.js';
 import { blockGrid } from '../tiff/block-grid.js';
-import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
+import { type FileBeside, type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
 import { digestFile } from './file-digest.js';
 import { keptIndexName } from './index-with-tiles.js';
 import type { KeptWork } from './kept-work.js';
-import { generationOf, type Manifest, manifestBytes, manifestName } from './manifest.js';
+import {
+  generationOf,
+  type Manifest,
+  manifestBytes,
+  manifestName,
+  nameEnding,
+} from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import type { FinishedTile } from './resume-record.js';
 import { ITEM_ENDING } from '../stac/item-names.js';
 import { untilEnded } from './until-ended.js';
+import { GTI_ENDING, writeGti } from './write-gti.js';
 import { writeItem } from './write-item.js';
 import { MergedOverview, overviewFiles, writeOverviews } from './write-overviews.js';
 
@@ -49,6 +56,7 @@ export interface FilledStage extends Manifest {
   /** See `WrittenMosaic`. */
   readonly averagedClasses: readonly number[];
   readonly stacName: string | undefined;
+  readonly gtiName: string | undefined;
   /** What files beside the tiles do not say. */
   readonly notCarried: readonly NotCarried[];
 }
@@ -101,13 +109,19 @@ export async function fillStage(
     const names = new Set(written.keys());
     const overviews = await writeOverviews(writer, merged, names);
     const item = await writeItem(plan, stage);
-    const files = [...tiles, ...overviews, ...item.files];
+    const gti = await writeGti(plan, stage, names);
+    const files = [...tiles, ...overviews, ...item.files, ...gti];
     const manifest = { generation: generationOf(files), tiles: files };
     const overwrite = stage.resumed;
     await stage.write(manifestName, manifestBytes(manifest), { overwrite });
     await stage.write(keptIndexName, indexBytes(plan, manifest, tiles), { overwrite });
     const averagedClasses = averaged(plan, values);
-    const told = { averagedClasses, stacName: item.files[0]?.name, notCarried: item.notCarried };
+    const told = {
+      averagedClasses,
+      stacName: item.files[0]?.name,
+      gtiName: gti[0]?.name,
+      notCarried: item.notCarried,
+    };
     return { ...manifest, resumedTileCount, tileCount: tiles.length, ...told };
   } finally {
     await finished?.close();
@@ -178,9 +192,9 @@ function nameOfTiles({ tilesName, tilesPath }: MosaicPlan): string {
   return tilesName ?? basename(tilesPath);
 }
 
-function besideOf({ tiles }: Manifest): { readonly STAC?: string } {
-  const item = tiles.find(({ name }) => name.endsWith(ITEM_ENDING));
-  return item ? { STAC: item.name } : {};
+function besideOf(manifest: Manifest): Readonly<Partial<Record<FileBeside, string>>> {
+  const [STAC, GTI] = [nameEnding(manifest, ITEM_ENDING), nameEnding(manifest, GTI_ENDING)];
+  return { ...(STAC !== undefined && { STAC }), ...(GTI !== undefined && { GTI }) };
 }
 
 function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedTile> {

@@ -31,10 +31,20 @@ const { version } = createRequire(import.meta.url)('@holdfast/raster/package.jso
 
 /** The job of a plan with `resume`. The fingerprint may read the whole source. */
 export async function jobOf(plan: MosaicPlan): Promise<Job> {
-  const { source, format, grid, srs, pyramid, statistics, skipEmpty, item } = plan;
+  const { source, format, grid, srs, pyramid, statistics, skipEmpty, item, gti } = plan;
   return {
     source: digest(await fingerprintOf(plan)),
-    options: digest({ info: source.info, format, grid, srs, pyramid, skipEmpty, statistics, item }),
+    options: digest({
+      info: source.info,
+      format,
+      grid,
+      srs,
+      pyramid,
+      skipEmpty,
+      statistics,
+      item,
+      gti,
+    }),
     writer: version,
   };
 }

@@ -39,6 +39,11 @@ export function generationOf(tiles: Iterable<ManifestTile>): string {
   return hash.digest('hex').slice(0, GENERATION_DIGITS);
 }
 
+/** The name of the file that ends in this way. */
+export function nameEnding({ tiles }: Manifest, ending: string): string | undefined {
+  return tiles.find(({ name }) => name.endsWith(ending))?.name;
+}
+
 /** The manifest as UTF-8, in pieces. */
 export async function* manifestBytes(manifest: Manifest): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();

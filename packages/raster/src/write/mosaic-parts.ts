@@ -46,8 +46,15 @@ import { readOwnText } from './file-digest.js';
 import { fillPart, isIndexOf, tileError, type TileFailure, type TileStore } from './fill-stage.js';
 import { tilesNamedBy } from './index-with-tiles.js';
 import { differences, jobOf, type Job } from './job.js';
-import { type Manifest, manifestName, MOST_MANIFEST_BYTES, parseManifest } from './manifest.js';
+import {
+  type Manifest,
+  manifestName,
+  MOST_MANIFEST_BYTES,
+  nameEnding,
+  parseManifest,
+} from './manifest.js';
 import { type MosaicPlan, planAt, planMosaic, type WriteOptions } from './mosaic-plan.js';
+import { GTI_ENDING } from './write-gti.js';
 import type { FinishedTile } from './resume-record.js';
 import { preparePool, writeLocked, type WrittenMosaic } from './write-mosaic.js';
 import { toldOf } from '../source/told.js';
@@ -402,7 +409,12 @@ async function publish(
 }
 
 function asWritten(value: JsonValue): WrittenMosaic {
-  return { lostIndexOf: undefined, stacPath: undefined, ...(value as object) } as WrittenMosaic;
+  return {
+    lostIndexOf: undefined,
+    stacPath: undefined,
+    gtiPath: undefined,
+    ...(value as object),
+  } as WrittenMosaic;
 }
 
 /**
@@ -434,14 +446,15 @@ async function findWritten(
     lostIndexOf: undefined,
     retiredCompanions: [],
     averagedClasses: [],
-    stacPath: stacPathIn(tilesPath, manifest),
+    stacPath: pathEnding(tilesPath, manifest, ITEM_ENDING),
+    gtiPath: pathEnding(tilesPath, manifest, GTI_ENDING),
     notCarried: toldOf(source),
   };
 }
 
-function stacPathIn(tilesPath: string, { tiles }: Manifest): string | undefined {
-  const item = tiles.find(({ name }) => name.endsWith(ITEM_ENDING));
-  return item && join(tilesPath, item.name);
+function pathEnding(tilesPath: string, manifest: Manifest, ending: string): string | undefined {
+  const name = nameEnding(manifest, ending);
+  return name === undefined ? undefined : join(tilesPath, name);
 }
 
 /**

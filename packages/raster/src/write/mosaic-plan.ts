@@ -25,6 +25,7 @@ import { vrtLines } from '../vrt/vrt-text.js';
 import type { MosaicPlace } from '../mosaic-place.js';
 import { tileGrid } from './tile-grid.js';
 import { firstTilesPath } from './tiles-directory.js';
+import { wantsGti } from './write-gti.js';
 
 /** How far a write has come. */
 export interface WriteProgress {
@@ -92,6 +93,12 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
    * by default.
    */
   readonly stac?: boolean | StacOptions | undefined;
+  /**
+   * Writes GDAL's tile index as well (GTI, read from 3.9 on), for mosaics of very many tiles:
+   * `<name>.gti.gpkg` in the tiles directory, part of the same commit, and gone with its tiles.
+   * Needs the package sql.js; `false` by default.
+   */
+  readonly gti?: boolean | undefined;
   /** Threads that encode, one a processor by default; 0 encodes on the calling thread. */
   readonly threads?: number | undefined;
   /**
@@ -135,6 +142,7 @@ const ownOptionNames = [
   'statistics',
   'histogram',
   'stac',
+  'gti',
   'overviews',
   'resampling',
   'threads',
@@ -171,6 +179,7 @@ export interface MosaicPlan extends Settled {
   readonly statistics: WantedStatistics;
   /** What its STAC item is to say of it, if there is to be one. */
   readonly item: WantedItem | undefined;
+  readonly gti: boolean;
   /** The name of a tile's file. */
   tileName(cell: Cell): string;
   /** The geotransform of a tile, if the mosaic has one. */
@@ -220,6 +229,7 @@ export function planMosaic(
     pyramid: planPyramid(call, source.info, grid, options),
     statistics: wantedStatistics(call, options),
     item: wantedItem(call, options.stac, { info: source.info, stem }),
+    gti: wantsGti(call, options.gti, { info: source.info, path }),
     tileName: ({ row, column }) =>
       `tile_${String(row).padStart(digits, '0')}_${String(column).padStart(digits, '0')}.tif`,
     tileTransform: (window) => movedTo(source.info.georeferencing.transform, window),

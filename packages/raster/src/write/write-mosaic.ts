@@ -110,6 +110,8 @@ export interface WrittenMosaic {
   readonly averagedClasses: readonly number[];
   /** The STAC item, if there is one. */
   readonly stacPath: string | undefined;
+  /** GDAL's tile index, if there is one. */
+  readonly gtiPath: string | undefined;
 }
 
 /** Fills a stage as `fillStage` does. */
@@ -163,7 +165,7 @@ export async function writeLocked(
   const retired = await record(plan, placed.tilesPath, manifest, before);
   await retire(plan, placed.tilesPath, retired, before);
   const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
-  const { generation, tileCount, resumedTileCount, averagedClasses, stacName } = manifest;
+  const { generation, tileCount, resumedTileCount, averagedClasses, stacName, gtiName } = manifest;
   return {
     path: plan.indexPath,
     tilesPath: placed.tilesPath,
@@ -175,6 +177,7 @@ export async function writeLocked(
     retiredCompanions,
     averagedClasses,
     stacPath: stacName === undefined ? undefined : join(placed.tilesPath, stacName),
+    gtiPath: gtiName === undefined ? undefined : join(placed.tilesPath, gtiName),
     notCarried: [...toldOf(plan.source), ...manifest.notCarried],
   };
 }
