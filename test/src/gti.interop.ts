@@ -18,7 +18,9 @@ const WIDTH = 700;
 const HEIGHT = 500;
 
 const place = { crs: 32633, transform: [500_000, 10, 0, 6_000_000, 0, -10] } as const;
-const cases: Readonly<Record<string, [Partial<ArrayRaster>, WriteOptions]>> = {
+type Options = Omit<WriteOptions, 'overviews'> & { readonly overviews?: readonly number[] };
+
+const cases: Readonly<Record<string, [Partial<ArrayRaster>, Options]>> = {
   plain: [place, {}],
   nodata: [{ ...place, nodata: 0 }, {}],
   holes: [{ ...place, nodata: 0 }, { skipEmpty: true }],
@@ -72,7 +74,7 @@ test('GDAL reads by the GTI what it reads by the VRT', async (t) => {
         driver: 'GTI',
         different: [],
         // Those inside of tiles.
-        overviews: overviews.includes(2 as never) ? [2] : [],
+        overviews: overviews.includes(2) ? [2] : [],
         vrtOverviews: [...overviews],
         check: 'ok',
       },

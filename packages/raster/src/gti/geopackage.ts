@@ -103,13 +103,11 @@ const WGS_84 = 4326;
 const WGS_84_WKT =
   'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],AXIS["Latitude",NORTH],AXIS["Longitude",EAST],AUTHORITY["EPSG","4326"]]';
 
-function addLayer(database: SqlDatabase, srsId: number, [minX, minY, maxX, maxY]: Box): void {
-  database.run("INSERT INTO gpkg_contents VALUES (?, 'features', ?, '', ?, ?, ?, ?, ?, ?)", [
-    ...[LAYER, LAYER, TIME],
-    ...[minX, minY, maxX, maxY, srsId],
-  ]);
-  const sql = "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POLYGON', ?, 0, 0)";
-  database.run(sql, [LAYER, srsId]);
+function addLayer(database: SqlDatabase, srsId: number, box: Box): void {
+  const contents = "INSERT INTO gpkg_contents VALUES (?, 'features', ?, '', ?, ?, ?, ?, ?, ?)";
+  database.run(contents, [LAYER, LAYER, TIME, ...box, srsId]);
+  const columns = "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POLYGON', ?, 0, 0)";
+  database.run(columns, [LAYER, srsId]);
 }
 
 /** Metadata of the layer, as GDAL writes and reads it (requirement class 8, Metadata). */

@@ -9,6 +9,7 @@ import {
   fromArray,
   openVrt,
   type RasterSource,
+  type StacOptions,
   verifyVrt,
   writeCog,
   writeTiledVrt,
@@ -75,7 +76,7 @@ test('the item of a mosaic lies among its tiles, names the index, and verify kno
   const mosaic = await openVrt(path);
   assert.equal(mosaic.document.metadata.get('HOLDFAST')?.['STAC'], 'dem.vrt.stac.json');
   await mosaic.close();
-  writeFileSync(written.stacPath as string, '{}\n');
+  writeFileSync(written.stacPath, '{}\n');
   const { problems } = await verifyVrt(path);
   assert.deepEqual(
     problems.map(({ kind, path: where }) => [kind, where]),
@@ -146,15 +147,7 @@ test('the item of a single file lies beside it, and goes when that is replaced w
 test('the time is what the caller says, or the DateTime tag; without one nothing is written', async (t) => {
   const directory = temporaryDirectory(t);
   const timed = { metadata: { TIFFTAG_DATETIME: '2023:01:02 03:04:05' } };
-  const write = async (
-    name: string,
-    stac: Parameters<typeof writeCog>[2] extends infer O | undefined
-      ? O extends { readonly stac?: infer S }
-        ? S
-        : never
-      : never,
-    more = {},
-  ) => {
+  const write = async (name: string, stac: true | StacOptions, more = {}) => {
     const { stacPath } = await writeCog(join(directory, name), source(more), { threads: 0, stac });
     return itemAt(stacPath).properties;
   };
