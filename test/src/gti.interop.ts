@@ -10,8 +10,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ArrayRaster, fromArray, type WriteOptions, writeTiledVrt } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
-import { pythonWith } from './python-environment.js';
+import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 
 const judge = fileURLToPath(new URL('../python/gti_judge.py', import.meta.url));
 const WIDTH = 700;

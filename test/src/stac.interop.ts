@@ -9,8 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ArrayRaster, fromArray, writeCog, writeTiledVrt } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
-import { pythonWith } from './python-environment.js';
+import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 
 const judge = (name: string): string =>
   fileURLToPath(new URL(`../python/${name}.py`, import.meta.url));

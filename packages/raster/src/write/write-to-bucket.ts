@@ -75,12 +75,18 @@ export async function writeToBucket(
     lostIndexOf: undefined,
     retiredCompanions: [],
     averagedClasses,
+    stacPath: undefined,
+    gtiPath: undefined,
     notCarried: toldOf(source),
   };
 }
 
-function refuseOfFiles({ resume, durability }: WriteOptions, url: string): void {
-  const what = resume ? 'resume' : durability === undefined ? undefined : 'durability';
+function refuseOfFiles(options: WriteOptions, url: string): void {
+  const { resume, durability, stac, gti } = options;
+  const given = { resume, durability, stac, gti };
+  const what = Object.entries(given).find(
+    ([, value]) => value !== undefined && value !== false,
+  )?.[0];
   if (what === undefined) return;
   throw invalidArgument('writeTiledVrt', `${what} is for mosaics on disk, not for s3://`, url);
 }
