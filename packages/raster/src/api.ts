@@ -12,4 +12,5 @@ export { renderPreview } from './preview/preview.js';
 export { addOverviews } from './write/add-overviews.js';
 export { abandonMosaic, beginMosaic, joinMosaic, mosaicProgress } from './write/mosaic-parts.js';
 export { recoverVrt } from './write/recover-vrt.js';
+export { serveRaster } from './serve/serve-raster.js';
 export { verifyVrt } from './verify/verify-vrt.js';

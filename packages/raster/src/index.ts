@@ -88,6 +88,7 @@ export type { WrittenMosaic } from './write/write-mosaic.js';
 export type { WriteOptions, WriteProgress } from './write/mosaic-plan.js';
 export type { Mosaic, OpenVrtOptions, ReadOptions } from './read/open-vrt.js';
 export type { ReadableStore } from './remote/store-ranges.js';
+export type { RasterServer, ServeOptions } from './serve/serve-raster.js';
 export type { Preview, PreviewOptions, PreviewStyle } from './preview/preview.js';
 export type {
   Problem,
@@ -121,6 +122,8 @@ export const renderPreview: typeof import('./preview/preview.js').renderPreview 
   (await import('./preview/preview.js')).renderPreview(...args);
 export const recoverVrt: typeof import('./write/recover-vrt.js').recoverVrt = async (...args) =>
   (await import('./write/recover-vrt.js')).recoverVrt(...args);
+export const serveRaster: typeof import('./serve/serve-raster.js').serveRaster = async (...args) =>
+  (await import('./serve/serve-raster.js')).serveRaster(...args);
 export const verifyVrt: typeof import('./verify/verify-vrt.js').verifyVrt = async (...args) =>
   (await import('./verify/verify-vrt.js')).verifyVrt(...args);
 export const writeCog: typeof import('./cog/write-cog.js').writeCog = async (...args) =>
