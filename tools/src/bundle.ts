@@ -5,7 +5,8 @@
  *
  *   node tools/dist/bundle.js
  *
- * Into `dist/bundled/` go a file for each name that a package exports, `calls.js` with everything
+ * Into `dist/page/` goes what a browser is given, with the notices of the libraries in it. Into
+ * `dist/bundled/` go a file for each name that a package exports, `calls.js` with everything
  * that is imported by a call, what these share, and a file for each kind of worker thread. They are
  * published as one directory, by Holdfast itself (its modules, which are compiled by then): a
  * program that uses the checkout meanwhile finds the old build or the new one. One that has read
@@ -13,7 +14,7 @@
  * Where nothing has changed nothing is published.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join, posix, relative } from 'node:path';
+import { basename, join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type BuildResult, type Metafile, type Plugin } from 'esbuild';
 import { TWINS, twinsOf } from './unasync.js';
@@ -77,6 +78,9 @@ for (const { name, synchronous, layers, threads } of packages) {
     made.push(await bundleThread(dist, file, module));
   await publish(`${dist}/bundled`, new Map(made.flatMap((files) => [...files])));
 }
+
+const raster = fileURLToPath(new URL('../../packages/raster', import.meta.url));
+await publish(`${raster}/dist/page`, await bundlePage(`${raster}/page`));
 
 for (const name of typed) {
   const dist = fileURLToPath(new URL(`../../packages/${name}/dist`, import.meta.url));
@@ -293,6 +297,45 @@ async function bundleThread(dist: string, file: string, module: string): Promise
     define: { 'import.meta.url': '__filename' },
   });
   return filesOf(dist, made);
+}
+
+/** The page that `serveRaster` serves: its text, one script, one sheet of styles. */
+async function bundlePage(page: string): Promise<Files> {
+  const { outputFiles, metafile } = await build({
+    write: false,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2023',
+    logLevel: 'warning',
+    metafile: true,
+    absWorkingDir: page,
+    outdir: 'out',
+    entryPoints: ['page.ts', 'page.css'],
+  });
+  const made = outputFiles.map(({ path, contents }): [string, Uint8Array] => [
+    basename(path),
+    contents,
+  ]);
+  const text = readFileSync(`${page}/index.html`);
+  const notices = Buffer.from(noticesOf(page, Object.keys(metafile.inputs)));
+  return new Map([...made, ['index.html', text], ['notices.txt', notices]]);
+}
+
+/** The licences of the libraries that the page is made of, as these want it. */
+function noticesOf(page: string, inputs: readonly string[]): string {
+  const folders = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+  const notices = [...new Set(folders)].toSorted().map((folder) => {
+    const at = join(page, folder);
+    const { name, version } = JSON.parse(readFileSync(`${at}/package.json`, 'utf8')) as {
+      name: string;
+      version: string;
+    };
+    const file = readdirSync(at).find((each) => /^licen[cs]e/i.test(each));
+    if (file === undefined) throw new Error(`${name} has no licence to show`);
+    return `${name} ${version}\n\n${readFileSync(`${at}/${file}`, 'utf8').trim()}\n`;
+  });
+  return `The page holds parts of these libraries.\n\n${notices.join(`\n${'-'.repeat(72)}\n\n`)}`;
 }
 
 function filesOf(dist: string, { outputFiles = [] }: BuildResult): Files {

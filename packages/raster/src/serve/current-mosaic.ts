@@ -1,6 +1,7 @@
 /**
  * The mosaic that is served now. Its index is watched: each new one is opened, looked at, and then
- * takes the place of the one before. What cannot be opened or read changes nothing but
+ * takes the place of the one before,
+ * which stays for a minute for those who have not heard of it. What cannot be opened or read changes nothing but
  * {@link CurrentMosaic.trouble}: the one before goes on, its tiles kept, and the new one is tried
  * again.
  */
@@ -12,6 +13,8 @@ import { openServed, type ServedMosaic } from './served-mosaic.js';
 
 /** Tiles that come after their index change nothing in it: it is tried again after so long. */
 const AGAIN_MS = 1000;
+/** A page that has not heard yet of a new mosaic still asks for the one before, for so long. */
+const GRACE_MS = 60_000;
 
 export class CurrentMosaic {
   readonly #path: string;
@@ -20,6 +23,7 @@ export class CurrentMosaic {
   readonly #end = new AbortController();
   readonly #following: Promise<void>;
   #served: ServedMosaic;
+  #before: { readonly served: ServedMosaic; readonly timer: NodeJS.Timeout } | undefined;
   #trouble: string | undefined;
 
   private constructor(
@@ -53,6 +57,11 @@ export class CurrentMosaic {
     return this.#served;
   }
 
+  /** The one with this id: the one that is served now, or the one before. */
+  withId(id: string): ServedMosaic | undefined {
+    return [this.#served, this.#before?.served].find((each) => each?.id === id);
+  }
+
   /** Why the index as it is now is not what is served. */
   get trouble(): string | undefined {
     return this.#trouble;
@@ -61,6 +70,7 @@ export class CurrentMosaic {
   async close(): Promise<void> {
     this.#end.abort();
     await this.#following;
+    await this.#retireBefore();
     await this.#served.retire();
   }
 
@@ -110,14 +120,22 @@ export class CurrentMosaic {
         await next.retire();
         return this.#tell(failure);
       }
-      const before = this.#served;
+      await this.#retireBefore();
+      const timer = setTimeout(() => void this.#retireBefore(), GRACE_MS).unref();
+      this.#before = { served: this.#served, timer };
       this.#served = next;
       this.#trouble = undefined;
       this.#changed();
-      await before.retire();
     } catch (error) {
       this.#tell(messageOf(error));
     }
+  }
+
+  async #retireBefore(): Promise<void> {
+    const before = this.#before;
+    this.#before = undefined;
+    clearTimeout(before?.timer);
+    await before?.served.retire();
   }
 
   #tell(trouble: string | undefined): void {

@@ -61,8 +61,8 @@ const COMMON_HEADERS = {
  * and its tiles with what `verifyVrt` says of them. Nothing is written, and nothing but the mosaic
  * and the page is served.
  *
- * When the mosaic is replaced, the new one is shown; each answer is of one of them, and a request
- * for another than the one that is served now (`g=` of its id) gets none. An index that is broken or
+ * When the mosaic is replaced, the new one is shown; each answer is of one of them. One that is asked
+ * for by its id (`g=`) is given for a minute after it was replaced, and then not found. An index that is broken or
  * gone, or names tiles that cannot be read, changes nothing but a line on the page: what was served
  * before goes on, and its tiles are kept.
  *
@@ -186,7 +186,11 @@ class MosaicServer implements RasterServer {
       return this.#events.add(response, this.#told());
     }
     if (this.#turns.isFull) return send(request, response, busy());
-    return send(request, response, await this.#turns.use(() => this.#answer(asked, response)));
+    return send(
+      request,
+      response,
+      await this.#turns.use(() => this.#answer(asked, request, response)),
+    );
   }
 
   /** Against names that lead here though they are others': a page of theirs could read the answers. */
@@ -196,7 +200,7 @@ class MosaicServer implements RasterServer {
     return this.#names.includes(name);
   }
 
-  async #answer(asked: Asked, response: ServerResponse): Promise<Answer> {
+  async #answer(asked: Asked, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     const gone = new AbortController();
     const leave = (): void => gone.abort();
     response.once('close', leave);
@@ -207,11 +211,15 @@ class MosaicServer implements RasterServer {
         const { bytes, id } = await readPageFile(asked.file);
         return { status: 200, type: asked.file.type, body: bytes, etag: id };
       }
-      return await this.#current.served.use(async (served) => {
-        if (asked.of !== undefined && asked.of !== served.id)
-          return textAnswer(404, 'Another generation of the mosaic is served now.');
-        return this.#answerOf(served, asked, gone.signal);
-      });
+      const { of } = asked;
+      const meant = of === undefined ? this.#current.served : this.#current.withId(of);
+      if (!meant) return textAnswer(404, 'Another generation of the mosaic is served now.');
+      const known = request.headers['if-none-match'];
+      return await meant.use(async (served) =>
+        isKnown(known, served.id) && asked.what === 'square'
+          ? { status: 304, type: '', body: Buffer.from(''), etag: served.id }
+          : this.#answerOf(served, asked, gone.signal),
+      );
     } catch (error) {
       const status = isHoldfastError(error, 'NOT_FOUND') ? 404 : 500;
       return textAnswer(status, messageOf(error));
