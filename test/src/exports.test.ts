@@ -165,6 +165,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'overviewMethods',
     'recoverVrt',
     'renderPreview',
+    'serveRaster',
     'verifyVrt',
     'writeCog',
     'writeTiledVrt',

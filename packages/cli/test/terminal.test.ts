@@ -61,6 +61,7 @@ const commands: Readonly<Record<string, { readonly args: string[]; readonly inpu
   'raster overviews': { args: [`${NAME}.vrt`] },
   'raster info': { args: [`${NAME}.vrt`] },
   'raster verify': { args: [`${NAME}.vrt`] },
+  'raster serve': { args: [`${NAME}.vrt`] },
   'raster preview': { args: [`${NAME}.vrt`, `${NAME}.png`] },
   'raster begin': { args: [NAME, `${NAME}.vrt`, '--parts', '1'] },
   'raster part': { args: [`${NAME}.vrt`, 'f'.repeat(20), '0'] },

@@ -128,7 +128,10 @@ function showPixel({ xPx, yPx, values }: PixelValue, of: Description, places: Pl
   const rows = values.map(({ band, value, scaled, isValid }) => {
     const { name = `Band ${band}`, unit = '', categories } = of.raster.bands[band - 1] ?? {};
     const category = typeof value === 'number' ? categories?.[value] : undefined;
-    const said = scaled === undefined ? value : `${numberText(scaled)} (${value})`;
+    // The digits that a float32 has not come from its being told as a float64.
+    const own =
+      typeof value === 'number' && of.raster.dataType === 'float32' ? numberText(value) : value;
+    const said = scaled === undefined ? own : `${numberText(scaled)} (${own})`;
     const words = [String(said), unit, category ?? '', isValid ? '' : '(no data)'];
     return [name, words.filter((word) => word !== '').join(' ')] as const;
   });

@@ -27,6 +27,7 @@ import { addRasterLookCommands } from './raster-look.js';
 import { addRasterOverviewsCommand } from './raster-overviews.js';
 import { addRasterPartsCommands } from './raster-parts.js';
 import { addRasterRecoverCommand } from './raster-recover.js';
+import { addRasterServeCommand } from './raster-serve.js';
 
 interface TileFlags extends InputFlags, FormatFlags, StoreFlags {
   readonly output?: string;
@@ -96,6 +97,7 @@ export function addRasterCommands(program: Command): void {
   addRasterIndexCommand(raster);
   addRasterOverviewsCommand(raster);
   addRasterLookCommands(raster);
+  addRasterServeCommand(raster);
   addRasterRecoverCommand(raster);
   addRasterPartsCommands<TileFlags>(raster, {
     command,

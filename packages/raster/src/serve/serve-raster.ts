@@ -109,7 +109,9 @@ class MosaicServer implements RasterServer {
   constructor(path: string, options: Pick<OpenVrtOptions, 'outside'>) {
     this.#path = path;
     this.#options = options;
-    this.#server = createServer((request, response) => void this.#receive(request, response));
+    this.#server = createServer((request, response) => {
+      this.#receive(request, response).catch(() => response.destroy());
+    });
     this.#server.maxConnections = MOST_CONNECTIONS;
   }
 
