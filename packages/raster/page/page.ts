@@ -49,7 +49,8 @@ for (const choice of styleChoices)
     if (shown) map.show(shown.description, shown.places, style);
   });
 bandChoice.addEventListener('change', () => void showStatistics());
-showTiles.addEventListener('change', () => void showTileStates());
+// Who takes the mark away and sets it again wants to know how things stand now.
+showTiles.addEventListener('change', () => void showTileStates({ again: 1 }));
 
 async function follow(told: Told | undefined): Promise<void> {
   if (!told) return showTrouble('The server is not reached. What is shown is what it last told.');
@@ -181,10 +182,10 @@ function drawHistogram({ histogram, lookedAt }: BandSummary): void {
   byId('range').textContent = text;
 }
 
-async function showTileStates(): Promise<void> {
+async function showTileStates(words: Readonly<Record<string, number>> = {}): Promise<void> {
   if (!shown) return;
   const states = showTiles.checked
-    ? await ask('tiles.json', { g: shown.description.raster.id })
+    ? await ask('tiles.json', { g: shown.description.raster.id, ...words })
     : undefined;
   map.showTiles(states?.cells);
   byId('check').textContent = states ? checkText(states) : '';

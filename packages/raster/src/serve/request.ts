@@ -16,7 +16,8 @@ export type PageFile = (typeof pageFiles)[keyof typeof pageFiles];
 export type Asked =
   | { readonly what: 'file'; readonly file: PageFile }
   | { readonly what: 'events' }
-  | { readonly what: 'description' | 'tiles'; readonly of: string | undefined }
+  | { readonly what: 'description'; readonly of: string | undefined }
+  | { readonly what: 'tiles'; readonly isAgain: boolean; readonly of: string | undefined }
   | { readonly what: 'statistics'; readonly band: number; readonly of: string | undefined }
   | {
       readonly what: 'value';
@@ -56,7 +57,7 @@ export function askedFor(target: string): Asked | 'unknown' | 'malformed' {
     case '/tilejson.json':
       return { what: 'description', of };
     case '/tiles.json':
-      return { what: 'tiles', of };
+      return { what: 'tiles', isAgain: words.has('again'), of };
     case '/statistics.json': {
       const band = numberOf(words.get('band') ?? '1');
       return band === undefined ? 'malformed' : { what: 'statistics', band, of };

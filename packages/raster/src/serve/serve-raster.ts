@@ -240,7 +240,7 @@ class MosaicServer implements RasterServer {
       case 'description':
         return jsonAnswer(describe(served), id);
       case 'tiles': {
-        const check = this.#checkOf(served);
+        const check = this.#checkOf(served, asked.isAgain);
         return jsonAnswer(check.states(), `${id}-${check.stamp}`);
       }
       case 'statistics': {
@@ -263,8 +263,9 @@ class MosaicServer implements RasterServer {
     }
   }
 
-  #checkOf(served: ServedMosaic): TileCheck {
-    if (this.#check?.of === served) return this.#check.check;
+  #checkOf(served: ServedMosaic, isAgain: boolean): TileCheck {
+    const known = this.#check?.of === served ? this.#check.check : undefined;
+    if (known && !(isAgain && known.hasEnded)) return known;
     const check = new TileCheck(served, this.#options, () => this.#events.tell(this.#told()));
     // A request that began with the mosaic before is not to end the check of this one.
     if (served === this.#current.served) this.#check = { of: served, check };

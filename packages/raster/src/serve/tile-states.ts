@@ -1,6 +1,6 @@
 /**
- * The tiles of a mosaic on the map, each with what `verifyVrt` says of it. It is verified once, in
- * the background, when somebody first asks.
+ * The tiles of a mosaic on the map, each with what `verifyVrt` says of it. It is verified in
+ * the background, when somebody first asks, and again when somebody wants that.
  */
 import { dirname, relative } from 'node:path';
 import { messageOf } from 'holdfast/errors';
@@ -46,7 +46,10 @@ interface Placed {
   readonly place: PixelRectangle;
 }
 
+let runs = 0;
+
 export class TileCheck {
+  readonly #run = (runs += 1);
   readonly #served: ServedMosaic;
   readonly #end = new AbortController();
   readonly #finished: Promise<void>;
@@ -67,7 +70,11 @@ export class TileCheck {
 
   /** Changes when what is known does. */
   get stamp(): string {
-    return `${this.#checking[0]}${this.#done}`;
+    return `${this.#run}-${this.#checking[0]}-${this.#done}`;
+  }
+
+  get hasEnded(): boolean {
+    return this.#checking !== 'under way';
   }
 
   /** Ends it. */
