@@ -10,13 +10,13 @@ import { ask, listen } from './server.js';
 const MOST_VERIFIED_UNASKED = 2000;
 const SVG = 'http://www.w3.org/2000/svg';
 
-function byId<T extends Element = HTMLElement>(id: string): T {
-  return document.querySelector(`#${id}`) as T;
+function byId(id: string): HTMLElement {
+  return document.querySelector<HTMLElement>(`#${id}`)!;
 }
 
 const trouble = byId('trouble');
-const bandChoice = byId<HTMLSelectElement>('band');
-const showTiles = byId<HTMLInputElement>('show-tiles');
+const bandChoice = byId('band') as HTMLSelectElement;
+const showTiles = byId('show-tiles') as HTMLInputElement;
 const styleChoices = document.querySelectorAll<HTMLInputElement>('input[name=style]');
 
 let shown: { readonly description: Description; readonly places: Places } | undefined;
@@ -101,20 +101,13 @@ async function showMosaic(): Promise<void> {
 
 /** One question at a time: what was pointed at meanwhile is asked next. */
 async function showValue(): Promise<void> {
-  if (isAskingValue) return;
+  if (isAskingValue || !shown || !pointed) return;
+  const [of, [x, y], at] = [shown, pointed, pointed];
   isAskingValue = true;
-  try {
-    let last: typeof pointed;
-    while (shown && pointed && pointed !== last) {
-      last = pointed;
-      const [x, y] = last;
-      const { description, places } = shown;
-      const value = await ask('value.json', { x, y, g: description.raster.id });
-      if (value) showPixel(value, description, places);
-    }
-  } finally {
-    isAskingValue = false;
-  }
+  const value = await ask('value.json', { x, y, g: of.description.raster.id });
+  isAskingValue = false;
+  if (of !== shown || at !== pointed) return showValue();
+  if (value) showPixel(value, of.description, of.places);
 }
 
 function showPixel({ xPx, yPx, values }: PixelValue, of: Description, places: Places): void {
@@ -136,7 +129,7 @@ function showPixel({ xPx, yPx, values }: PixelValue, of: Description, places: Pl
     const words = [String(said), unit, category ?? '', isValid ? '' : '(no data)'];
     return [name, words.filter((word) => word !== '').join(' ')] as const;
   });
-  fill(byId<HTMLTableElement>('values'), rows);
+  fill(byId('values'), rows);
 }
 
 async function showStatistics(): Promise<void> {
@@ -145,7 +138,7 @@ async function showStatistics(): Promise<void> {
   const band = bandChoice.value;
   const summary = await ask('statistics.json', { band, g: id });
   if (!summary || id !== shown.description.raster.id || band !== bandChoice.value) return;
-  fill(byId<HTMLTableElement>('figures'), figureRows(summary));
+  fill(byId('figures'), figureRows(summary));
   drawHistogram(summary);
 }
 
@@ -164,7 +157,7 @@ function figureRows(summary: BandSummary): readonly (readonly [string, string])[
 }
 
 function drawHistogram({ histogram, lookedAt }: BandSummary): void {
-  const picture = byId<SVGSVGElement>('histogram');
+  const picture = byId('histogram');
   const counts = histogram?.counts ?? [];
   const most = Math.max(1, ...counts);
   picture.replaceChildren(
@@ -204,7 +197,7 @@ function checkText({ checking, done, tileCount, problemCount }: TileStates): str
   return `${problemCount} of ${tileCount} tiles or files are not as they should be:`;
 }
 
-function fill(table: HTMLTableElement, rows: readonly (readonly [string, string])[]): void {
+function fill(table: HTMLElement, rows: readonly (readonly [string, string])[]): void {
   table.replaceChildren(
     ...rows.map(([name, value]) => {
       const row = document.createElement('tr');

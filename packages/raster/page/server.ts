@@ -11,7 +11,7 @@ interface Answers {
   readonly 'tiles.json': TileStates;
 }
 
-/** `undefined` where there is no answer, as of a mosaic that was replaced long ago. */
+/** `undefined` where there is no answer: of a mosaic that was replaced long ago, or none any more. */
 export async function ask<Name extends keyof Answers>(
   name: Name,
   words: Readonly<Record<string, string | number>> = {},
@@ -19,8 +19,12 @@ export async function ask<Name extends keyof Answers>(
   const query = new URLSearchParams(
     Object.entries(words).map(([key, value]) => [key, String(value)]),
   );
-  const response = await fetch(`${name}?${query}`).catch(() => undefined);
-  return response?.ok ? ((await response.json()) as Answers[Name]) : undefined;
+  try {
+    const response = await fetch(`${name}?${query}`);
+    return response.ok ? ((await response.json()) as Answers[Name]) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param told - of each change; `undefined` while the server is not reached */

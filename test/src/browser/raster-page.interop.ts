@@ -110,7 +110,7 @@ async function colourAt(page: Page, x: number, y: number): Promise<Rgb> {
 }
 
 async function drawn(page: Page, name: string, value: string): Promise<void> {
-  await page.waitForFunction(([key, wanted]) => document.body.dataset[key!] === wanted, [
+  await page.waitForFunction(([key, wanted]) => document.body.dataset[key] === wanted, [
     name,
     value,
   ] as const);
@@ -208,7 +208,7 @@ test('what lies under the pointer, figures and the state of each tile are told',
   assert.equal(await page.locator('#histogram rect').count(), 64);
   assert.match((await page.getAttribute('#histogram', 'aria-label')) ?? '', /^Histogram of /);
   await page.waitForFunction(() =>
-    /Nothing wrong with 12/.test(document.querySelector('#check')!.textContent!),
+    /Nothing wrong with 12/.test(document.querySelector('#check')!.textContent),
   );
   truncateSync(join(dirname(path), 'map_tiles', 'tile_00_00.tif'), 9);
   await page.uncheck('#show-tiles');

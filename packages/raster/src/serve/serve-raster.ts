@@ -236,31 +236,26 @@ class MosaicServer implements RasterServer {
     signal: AbortSignal,
   ): Promise<Answer> {
     const { mosaic, grid, id } = served;
-    switch (asked.what) {
-      case 'description':
-        return jsonAnswer(describe(served), id);
-      case 'tiles': {
-        const check = this.#checkOf(served, asked.isAgain);
-        return jsonAnswer(check.states(), `${id}-${check.stamp}`);
-      }
-      case 'statistics': {
-        if (asked.band < 1 || asked.band > mosaic.info.bands.length)
-          return textAnswer(404, 'There is no such band.');
-        return jsonAnswer(await served.summary(asked.band), id);
-      }
-      case 'value': {
-        if (asked.xPx >= grid.widthPx || asked.yPx >= grid.heightPx)
-          return textAnswer(404, 'Outside of the raster.');
-        return jsonAnswer(await valueAt(served, asked.xPx, asked.yPx, signal), id);
-      }
-      case 'square': {
-        const { square, style } = asked;
-        if (!hasSquare(grid, square)) return textAnswer(404, 'There is no such square.');
-        const { range } = await served.summary(1);
-        const body = await drawSquare({ mosaic, grid, range, style }, square, signal);
-        return { status: 200, type: 'image/png', body, etag: id };
-      }
+    if (asked.what === 'description') return jsonAnswer(describe(served), id);
+    if (asked.what === 'tiles') {
+      const check = this.#checkOf(served, asked.isAgain);
+      return jsonAnswer(check.states(), `${id}-${check.stamp}`);
     }
+    if (asked.what === 'statistics') {
+      if (asked.band < 1 || asked.band > mosaic.info.bands.length)
+        return textAnswer(404, 'There is no such band.');
+      return jsonAnswer(await served.summary(asked.band), id);
+    }
+    if (asked.what === 'value') {
+      if (asked.xPx >= grid.widthPx || asked.yPx >= grid.heightPx)
+        return textAnswer(404, 'Outside of the raster.');
+      return jsonAnswer(await valueAt(served, asked.xPx, asked.yPx, signal), id);
+    }
+    const { square, style } = asked;
+    if (!hasSquare(grid, square)) return textAnswer(404, 'There is no such square.');
+    const { range } = await served.summary(1);
+    const body = await drawSquare({ mosaic, grid, range, style }, square, signal);
+    return { status: 200, type: 'image/png', body, etag: id };
   }
 
   #checkOf(served: ServedMosaic, isAgain: boolean): TileCheck {
