@@ -1,8 +1,8 @@
 /** Tries the mutants, and keeps what notices each. */
 import { parseArgs } from 'node:util';
-import { readEvidence, textOf, writeEvidence, type Evidence } from './evidence.js';
+import { readEvidence, textOf, writeEvidence, type Evidence, type Notice } from './evidence.js';
 import type { MutantResult } from './mutant-engine.js';
-import { mutable, mutantsOfPackage, runMutants, runTwins } from './packages.js';
+import { SYNCHRONOUS_FORM, mutable, mutantsOfPackage, runMutants, runTwins } from './packages.js';
 
 const help = `npm run mutants -- [options]
 
@@ -13,8 +13,7 @@ evidence does not know is searched for among all scenarios and tests.
   --open        only mutants that nothing is known to notice
   --try TEXT    search first in the tests whose path contains this
   --near        search only in scenarios that call the function, and in tests of its folder
-  --synchronous only mutants of the core that scenarios notice, in its synchronous form and by the same scenarios there;
-                with --write nothing is kept
+  --synchronous only mutants of the core that scenarios notice, in its synchronous form and by the same scenarios there
   --jobs N      how many processes run at a time; 2 by default
   --write       keep what was found in proof/evidence.json
   --list        only print the names
@@ -53,16 +52,31 @@ function list(only: string): void {
 
 async function tryTwins({
   only,
+  try: tryFirst,
+  write: keeps,
   near,
   jobs,
-}: {
+}: Wishes): Promise<number> {
+  const known = readEvidence();
+  const own: Record<string, Notice> = { ...known[SYNCHRONOUS_FORM] };
+  const onResult = (result: MutantResult): void => {
+    announce(result);
+    if (!keeps || !result.killedBy || result.isExpected) return;
+    own[result.name] = result.killedBy.run;
+    writeEvidence({ ...known, [SYNCHRONOUS_FORM]: own });
+  };
+  const search = near ? 'near' : 'nothing';
+  const concurrency = Number(jobs);
+  return verdictOn(await runTwins({ only, tryFirst, search, concurrency, onResult }));
+}
+
+/** What both ways to try have in common. */
+interface Wishes {
   readonly only: string;
+  readonly try?: string | undefined;
+  readonly write: boolean;
   readonly near: boolean;
   readonly jobs: string;
-}): Promise<number> {
-  const search = near ? 'near' : 'nothing';
-  const options = { only, search, concurrency: Number(jobs), onResult: announce } as const;
-  return verdictOn(await runTwins(options));
 }
 
 async function tryAll({
@@ -72,14 +86,7 @@ async function tryAll({
   open: isOpen,
   near,
   jobs,
-}: {
-  readonly only: string;
-  readonly try?: string | undefined;
-  readonly write: boolean;
-  readonly open: boolean;
-  readonly near: boolean;
-  readonly jobs: string;
-}): Promise<number> {
+}: Wishes & { readonly open: boolean }): Promise<number> {
   const known = readEvidence();
   const evidence: Record<string, Evidence> = { ...known };
   const results: MutantResult[] = [];

@@ -82,24 +82,30 @@ export interface RunOptions {
   readonly evidence?: Readonly<Record<string, Evidence>>;
 }
 
+/** The key of the evidence for what the same scenario does not notice in that form. */
+export const SYNCHRONOUS_FORM = 'packages/holdfast, synchronous';
+
 /**
- * What only calls come to that have no synchronous form (sweepOrphans, recover), and barriers: what
+ * What only calls come to that have no synchronous form (sweepOrphans, recover,
+ * compactRecords), and barriers: what
  * has begun in a synchronous group of tasks has ended.
  */
-const ofOneForm = /^directory\/orphans: |^journal\/pending: finish: |: settle barrier/;
+const ofOneForm =
+  /^directory\/orphans: |^journal\/pending: finish: |^records\/rewrite-log: |: settle barrier/;
 
 /**
  * Tries the mutants of the core that scenarios notice in its synchronous form, and in that alone.
  */
 export async function runTwins(options: RunOptions): Promise<readonly MutantResult[]> {
-  const known = Object.entries(readEvidence()[twins.package] ?? {});
-  const evidence = Object.fromEntries(
-    known.flatMap(([name, notice]) =>
+  const all = options.evidence ?? readEvidence();
+  const derived = Object.fromEntries(
+    Object.entries(all[twins.package] ?? {}).flatMap(([name, notice]) =>
       'scenario' in notice && hasTwin(name) && !ofOneForm.test(name)
         ? [[name, { ...notice, scenario: SYNCHRONOUS + notice.scenario }] as const]
         : [],
     ),
   );
+  const evidence: Evidence = { ...derived, ...all[SYNCHRONOUS_FORM] };
   return run(twins, {
     ...options,
     evidence: { [twins.package]: evidence },

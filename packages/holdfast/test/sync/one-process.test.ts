@@ -149,6 +149,32 @@ test('a call works on the filesystem that it is given', (t) => {
   assert.equal(renames.length, 1);
 });
 
+test('where other machines may change names, the lock file is looked up anew when it is locked', (t) => {
+  const at = temporaryDirectory(t);
+  writeFileSync(`${at}/before`, '');
+  // Someone here looked while the lock was waited for, and what was seen is remembered until the
+  // directory is opened.
+  let remembers = false;
+  const fs: SynchronousFs = {
+    ...synchronousFileSystem,
+    open(path, flags, mode) {
+      remembers ||= path.endsWith('a.lock');
+      return synchronousFileSystem.open(path, flags, mode);
+    },
+    lstat: (path) =>
+      synchronousFileSystem.lstat(remembers && path === `${at}/a.lock` ? `${at}/before` : path),
+    openDirectory(path, options) {
+      remembers &&= path !== at;
+      return synchronousFileSystem.openDirectory(path, options);
+    },
+    statFilesystem: (path) => ({ ...synchronousFileSystem.statFilesystem(path), type: NFS }),
+  };
+  acquireLockSync(`${at}/a`, { fs, lockPath: `${at}/a.lock` }).release();
+});
+
+/** <linux/magic.h> */
+const NFS = 0x6969;
+
 /** As a filesystem without it answers (renameat2(2)). */
 const noExchange = (): never => {
   throw Object.assign(new Error('no exchange'), { code: 'EINVAL' });
