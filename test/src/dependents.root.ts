@@ -212,14 +212,14 @@ test('bin-links, of npm: killed while it rewrites scripts, each is the old one o
   let told = 0;
   while (told < 25) told = Number(await program.nextLine());
   await program.kill();
-  const after = before?.replace('\r\n', '\n');
+  const rewritten = before?.replace('\r\n', '\n');
   for (const [n, path] of scripts.entries()) {
     const text = readFileSync(path, 'utf8');
-    assert.ok(text === after || (n >= told && text === before), path);
+    assert.ok(text === rewritten || (n >= told && text === before), path);
   }
   assert.equal(run(linkAll, [at]).stderr, '');
   for (const path of scripts) {
-    assert.equal(readFileSync(path, 'utf8'), after);
+    assert.equal(readFileSync(path, 'utf8'), rewritten);
     assert.deepEqual(readdirSync(dirname(path)), ['p.js']);
   }
 });
