@@ -95,6 +95,7 @@ export async function commitGroup(
       await place.pace.wait();
       const waiting = group.filter(({ isSettled }) => !isSettled);
       if (waiting.length === 0) return;
+      const beganMs = place.timing.now();
       const base = await readBase(place, waiting).catch((error: unknown) => {
         throw late === undefined ? error : inDoubt(url, 'the object cannot be read', error);
       });
@@ -103,7 +104,7 @@ export async function commitGroup(
       if (late !== undefined) giveBack(place, late);
       late = await commitOnce(place, base, group);
       if (late === undefined) return;
-      place.pace.lost();
+      place.pace.lost(place.timing.now() - beganMs);
     }
   } catch (error) {
     for (const update of group) update.reject(error);

@@ -18,10 +18,14 @@ export const machineTiming: Timing = {
 
 const SHORTEST_MS = 20;
 const LONGEST_MS = 1000;
+/** A window has room for the attempts of so many, one after another. */
+const CROWD = 16;
+const LONGEST_OF_ALL_MS = 15_000;
 
 /**
  * Full jitter that remembers: a writer waits for a part of a window before it reads, and the window
- * grows when another was first. The window stays for the commits that follow, since those who have
+ * grows when another was first, the further the longer an attempt takes: what is short beside an
+ * attempt keeps nobody apart. The window stays for the commits that follow, since those who have
  * met once will meet again; it shrinks with each that succeeds.
  */
 export class Pace {
@@ -36,8 +40,11 @@ export class Pace {
     if (this.#windowMs > 0) await this.#timing.sleep(this.#timing.random() * this.#windowMs);
   }
 
-  lost(): void {
-    this.#windowMs = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, this.#windowMs * 2));
+  /** @param tookMs - how long the attempt took that came too late */
+  lost(tookMs: number): void {
+    const longestMs = Math.min(LONGEST_OF_ALL_MS, Math.max(LONGEST_MS, tookMs * CROWD));
+    const shortestMs = Math.max(SHORTEST_MS, tookMs);
+    this.#windowMs = Math.min(longestMs, Math.max(shortestMs, this.#windowMs * 2));
   }
 
   won(): void {

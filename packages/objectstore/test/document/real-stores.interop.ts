@@ -28,7 +28,7 @@ interface Outcomes {
 type Counts = Readonly<Record<string, number>>;
 
 for (const name of serverNames.flatMap((each) => Array<typeof each>(runs).fill(each))) {
-  test(`${name}: 16 processes with 20 updates each lose none, at 2.5 requests to write each at most`, async (t) => {
+  test(`${name}: 16 processes with 20 updates each lose none`, async (t) => {
     const server = await startServer(t, name);
     const proxy = await startFaultProxy(t, server.endpoint);
     const all = await race(proxy.endpoint);
@@ -36,8 +36,8 @@ for (const name of serverNames.flatMap((each) => Array<typeof each>(runs).fill(e
     assert.equal(sumOf(all, 'acknowledged'), PROCESSES * TIMES);
     assert.equal(value['sum'], PROCESSES * TIMES);
     const puts = proxy.counts.get('PUT') ?? 0;
+    // pace.test.ts has the bound, by a clock that no machine disturbs.
     t.diagnostic(`${puts / (PROCESSES * TIMES)} PUTs an update`);
-    assert.ok(puts <= 2.5 * PROCESSES * TIMES, `${puts} PUTs`);
   });
 
   test(`${name}: the same through every fault of a network`, async (t) => {
