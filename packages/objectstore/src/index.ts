@@ -8,14 +8,7 @@ export {
   type ReadJsonOptions,
   type UpdateJsonOptions,
 } from './document/json.js';
-export {
-  readEnv,
-  readToml,
-  readYaml,
-  updateEnv,
-  updateToml,
-  updateYaml,
-} from './document/text.js';
+export { readEnv, readToml, readYaml, updateEnv, updateToml, updateYaml } from './document/text.js';
 export {
   updateFile,
   type FileContent,

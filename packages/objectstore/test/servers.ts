@@ -26,12 +26,7 @@ export const convictedNames: readonly ServerName[] = [
   ...(process.env['HOLDFAST_NIGHTLY'] ? (['s3mock', 's3s-fs'] as const) : []),
 ];
 
-export type ServerName =
-  | (typeof serverNames)[number]
-  | 's3proxy'
-  | 's3mock'
-  | 'moto'
-  | 's3s-fs';
+export type ServerName = (typeof serverNames)[number] | 's3proxy' | 's3mock' | 'moto' | 's3s-fs';
 
 export interface StoreServer {
   readonly name: ServerName;
