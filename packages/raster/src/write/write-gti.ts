@@ -46,7 +46,7 @@ export function wantsGti(
     );
   if (!hasSql())
     throw new HoldfastError('UNSUPPORTED_PLATFORM', {
-      message: `A GTI is a GeoPackage, which the package ${SQL_PACKAGE} writes, and that is not here: npm install ${SQL_PACKAGE}, or leave out gti (--gti). Nothing was written.`,
+      message: `A GTI is a GeoPackage, which the package ${SQL_PACKAGE} writes, and that is not here: npm install ${SQL_PACKAGE}, or leave out gti (--gti).`,
       step: 'load',
       path,
     });

@@ -81,7 +81,7 @@ export interface WrittenMosaic {
   readonly tilesPath: string;
   /** Tile files; fewer than the grid has cells when empty tiles were left out. */
   readonly tileCount: number;
-  /** Bytes of all tile files and overviews. */
+  /** Bytes of all tile files and overviews, and of what `stac` and `gti` add. */
   readonly sizeBytes: number;
   /** Names these tiles: the same tiles always have the same generation. */
   readonly generation: string;
