@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { startScript, temporaryDirectory } from '@holdfast/tools/testing';
-import { lockEnvironment, readJson, updateJson, withLock } from 'holdfast';
+import { readJson, updateJson } from 'holdfast';
 import type { LockTickets } from 'holdfast/os';
 import {
   acquireLockSync,
@@ -120,17 +120,23 @@ test('a wait ends with its time, and says who has the lock', async (t) => {
 
 test('what is started under a lock and waited for is not to wait for that lock', async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
-  await withLock(path, async () => {
-    const child = startScript(
-      t,
-      `import { acquireLockSync } from 'holdfast/sync';
-       Object.assign(process.env, JSON.parse(process.argv[2]));
-       try { acquireLockSync(process.argv[1], { timeoutMs: ${LONG_MS} }) }
-       catch ({ code, outcome }) { console.log(code, outcome) }`,
-      [path, JSON.stringify(await lockEnvironment())],
-    );
-    assert.equal(await child.nextLine(), 'LOCK_NESTED unchanged');
-  });
+  const starter = startScript(
+    t,
+    `import { lockEnvironment, withLock } from 'holdfast';
+     await withLock(process.argv[1], async () => {
+       console.log(JSON.stringify(await lockEnvironment()));
+       await new Promise(() => setInterval(() => {}, 1000));
+     });`,
+    [path],
+  );
+  const given = JSON.parse((await starter.nextLine()) ?? '') as Record<string, string>;
+  t.after(() => Object.keys(given).forEach((name) => delete process.env[name]));
+  Object.assign(process.env, given);
+  for (const timeoutMs of [0, LONG_MS])
+    assert.throws(() => acquireLockSync(path, { timeoutMs }), {
+      code: 'LOCK_NESTED',
+      outcome: 'unchanged',
+    });
 });
 
 test('processes of both forms that count side by side lose nothing', async (t) => {
