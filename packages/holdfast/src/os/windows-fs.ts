@@ -43,7 +43,8 @@ const SMB = 0xfe534d42;
 const NAME_MAX = 255;
 
 /** Names of devices, with any ending (learn.microsoft.com/windows/win32/fileio/naming-a-file). */
-const reserved = /^(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)(\.|$)/i;
+const reserved =
+  /^(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)(\.|$)/i;
 // oxlint-disable-next-line no-control-regex -- Windows refuses exactly these characters
 const forbidden = /[<>:"|?*\u0000-\u001f]|[. ]$/;
 
