@@ -118,26 +118,30 @@ test('a wait ends with its time, and says who has the lock', async (t) => {
   acquireLockSync(path, { timeoutMs: 0 }).release();
 });
 
-test('what is started under a lock and waited for is not to wait for that lock', async (t) => {
-  const path = `${temporaryDirectory(t)}/a.json`;
-  const starter = startScript(
-    t,
-    `import { lockEnvironment, withLock } from 'holdfast';
+test(
+  'what is started under a lock and waited for is not to wait for that lock',
+  onLinux,
+  async (t) => {
+    const path = `${temporaryDirectory(t)}/a.json`;
+    const starter = startScript(
+      t,
+      `import { lockEnvironment, withLock } from 'holdfast';
      await withLock(process.argv[1], async () => {
        console.log(JSON.stringify(await lockEnvironment()));
        await new Promise(() => setInterval(() => {}, 1000));
      });`,
-    [path],
-  );
-  const given = JSON.parse((await starter.nextLine()) ?? '') as Record<string, string>;
-  t.after(() => Object.keys(given).forEach((name) => delete process.env[name]));
-  Object.assign(process.env, given);
-  for (const timeoutMs of [0, LONG_MS])
-    assert.throws(() => acquireLockSync(path, { timeoutMs }), {
-      code: 'LOCK_NESTED',
-      outcome: 'unchanged',
-    });
-});
+      [path],
+    );
+    const given = JSON.parse((await starter.nextLine()) ?? '') as Record<string, string>;
+    t.after(() => Object.keys(given).forEach((name) => delete process.env[name]));
+    Object.assign(process.env, given);
+    for (const timeoutMs of [0, LONG_MS])
+      assert.throws(() => acquireLockSync(path, { timeoutMs }), {
+        code: 'LOCK_NESTED',
+        outcome: 'unchanged',
+      });
+  },
+);
 
 test('processes of both forms that count side by side lose nothing', async (t) => {
   const path = `${temporaryDirectory(t)}/a.json`;
