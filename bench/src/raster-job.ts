@@ -9,6 +9,8 @@ import {
   fromGeoTiff,
   type Mosaic,
   openVrt,
+  type PreviewStyle,
+  serveRaster,
   type Window,
   writeCog,
   type WriteOptions,
@@ -40,12 +42,20 @@ export type RasterJob =
       readonly how: 'sequential' | 'random' | 'scale';
       readonly count: number;
     }
+  | {
+      readonly do: 'serve';
+      readonly path: string;
+      readonly style: PreviewStyle;
+      readonly count: number;
+    }
   | { readonly do: 'lazy'; readonly path: string; readonly sizePx: number }
   | { readonly do: 'many'; readonly path: string; readonly tileCount: number };
 
 export interface RasterJobResult {
   readonly timeMs: number;
   readonly peakBytes: number;
+  /** Of all threads. */
+  readonly processorMs: number;
 }
 
 const SEED = 20_260_722;
@@ -165,6 +175,34 @@ async function read({ path, how, count }: RasterJob & { do: 'read' }): Promise<v
   await mosaic.close();
 }
 
+/** Asks for map squares anywhere, of all levels alike, as a page does. */
+async function serve({ path, style, count }: RasterJob & { do: 'serve' }): Promise<void> {
+  const server = await serveRaster(path, { port: 0 });
+  const description = await fetch(`${server.url}tilejson.json`);
+  const { maxzoom, raster } = (await description.json()) as {
+    maxzoom: number;
+    raster: { widthPx: number; heightPx: number; squarePx: number };
+  };
+  const random = randomNumbers(1);
+  const along = (lengthPx: number, z: number): number => {
+    const squares = Math.ceil(lengthPx / (raster.squarePx * 2 ** (maxzoom - z)));
+    return Math.floor(random() * squares);
+  };
+  let left = count;
+  const ask = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const z = left % (maxzoom + 1);
+      const place = `${z}/${along(raster.widthPx, z)}/${along(raster.heightPx, z)}`;
+      const response = await fetch(`${server.url}tiles/${place}.png?style=${style}`);
+      if (!response.ok) throw new Error(await response.text());
+      await response.arrayBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, ask));
+  await server.close();
+}
+
 function* windowsOf({ info: { widthPx, heightPx } }: Mosaic): Generator<Window> {
   for (let yPx = 0; yPx < heightPx; yPx += WINDOW_PX)
     for (let xPx = 0; xPx < widthPx; xPx += WINDOW_PX)
@@ -193,8 +231,14 @@ if (job.do === 'terrain') makeTerrain(job.path, job.dataType, job.sizePx);
 if (job.do === 'tile') await tile(job.input, job.path, job.options);
 if (job.do === 'cog') await cog(job.input, job.path, job.options);
 if (job.do === 'read') await read(job);
+if (job.do === 'serve') await serve(job);
 if (job.do === 'lazy') await lazy(job.path, job.sizePx);
 if (job.do === 'many') await manyTiles(job.path, job.tileCount);
 const timeMs = performance.now() - startMs;
-const result: RasterJobResult = { timeMs, peakBytes: process.resourceUsage().maxRSS * 1024 };
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+const result: RasterJobResult = {
+  timeMs,
+  peakBytes: maxRSS * 1024,
+  processorMs: (userCPUTime + systemCPUTime) / 1000,
+};
 process.stdout.write(JSON.stringify(result));

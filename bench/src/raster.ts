@@ -9,7 +9,7 @@
  * same samples read, compressed and written. HOLDFAST_BENCH_DIRECTORY names the directory to work
  * in, where the terrain stays for the next run; the default is a temporary one; HOLDFAST_BENCH_SIZE
  * another size than 8192. `--only TEXT` picks tables by their title, such as 'float32, 512 px,
- * lzw', 'compressed', 'read', 'memory' or 'tiles'.
+ * lzw', 'compressed', 'read', 'serve', 'memory' or 'tiles'.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -83,6 +83,10 @@ function tables(inputs: string, quick: boolean): readonly Table[] {
   return [
     ...speed,
     ...compressedTables({ inputs, terrain, sizePx, rounds: quick ? 1 : ROUNDS }),
+    {
+      title: `serve: map squares of ${sizePx} x ${sizePx} float32, deflate, with overviews`,
+      print: (root, title) => printSquares(root, title, terrain(), quick ? 100 : 1000),
+    },
     { title: memory, print: (root, title) => printMemory(root, title, quick) },
     { title: tiles, print: (root, title) => printManyTiles(root, title, quick) },
   ];
@@ -246,6 +250,24 @@ function printMemory(root: string, title: string, quick: boolean): void {
       `  ${`${sizePx} x ${sizePx}`.padEnd(44)}${(peakBytes / 1e6).toFixed(0).padStart(10)} MB${seconds} s`,
     );
     nodeFs.rmSync(`${root}/lazy-${sizePx}_tiles`, { recursive: true });
+  }
+}
+
+/** The server and who asks it, in one process. */
+function printSquares(root: string, title: string, input: string, count: number): void {
+  const path = `${root}/served.vrt`;
+  const options = { compression: 'deflate', level: 6, overviews: 'auto' } as const;
+  runJob({ do: 'tile', input, path, options });
+  console.log(`\n${title}, ${count} of all levels`);
+  for (const style of ['auto', 'hillshade', 'ramp'] as const) {
+    const { timeMs, processorMs, peakBytes } = runJob({ do: 'serve', path, style, count });
+    const [byClock, byProcessor] = [timeMs, processorMs].map((ms) =>
+      ((1000 * count) / ms).toFixed(0),
+    );
+    const memory = (peakBytes / 1e6).toFixed(0);
+    console.log(
+      `  ${style.padEnd(10)} ${byClock} a second, ${byProcessor} a second of processor time, ${memory} MB`,
+    );
   }
 }
 
