@@ -25,8 +25,7 @@ export function terrainColour(share: number): Rgb {
   const low = terrainStops[upper - 1] ?? high;
   const span = high.at - low.at;
   const part = span === 0 ? 0 : (at - low.at) / span;
-  return [0, 1, 2].map((channel) => {
-    const from = low.colour[channel] as number;
-    return Math.round(from + part * ((high.colour[channel] as number) - from));
-  }) as unknown as Rgb;
+  const between = (channel: 0 | 1 | 2): number =>
+    Math.round(low.colour[channel] + part * (high.colour[channel] - low.colour[channel]));
+  return [between(0), between(1), between(2)];
 }

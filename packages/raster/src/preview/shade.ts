@@ -28,40 +28,39 @@ const northWestLight: Light = { azimuthDegrees: 315, altitudeDegrees: 45 };
  * no height. A neighbour without a height, or outside, counts as being as high as the cell itself.
  */
 export function hillshade(heights: Heights, light: Light = northWestLight): Float64Array {
-  const { widthPx, heightPx, cellWidth, cellHeight } = heights;
+  const { values, widthPx, heightPx, cellWidth, cellHeight } = heights;
   const zenith = ((90 - light.altitudeDegrees) * Math.PI) / 180;
   // Azimuth as a mathematical angle: anticlockwise from east.
   const azimuth = ((450 - light.azimuthDegrees) * Math.PI) / 180;
+  // Where the light is, as a vector towards east, north and up.
+  const lightEast = Math.sin(zenith) * Math.cos(azimuth);
+  const lightNorth = Math.sin(zenith) * Math.sin(azimuth);
+  const lightUp = Math.cos(zenith);
   const shade = new Float64Array(widthPx * heightPx);
   for (let y = 0; y < heightPx; y += 1) {
+    const above = y === 0 ? -1 : (y - 1) * widthPx;
+    const row = y * widthPx;
+    const below = y === heightPx - 1 ? -1 : (y + 1) * widthPx;
     for (let x = 0; x < widthPx; x += 1) {
-      const [east, north] = slopeAt(heights, x, y);
-      const slope = Math.atan(Math.hypot(east / (8 * cellWidth), north / (8 * cellHeight)));
-      // The direction in which the ground falls.
-      const aspect = Math.atan2(-north / cellHeight, -east / cellWidth);
-      const cosine =
-        Math.cos(zenith) * Math.cos(slope) +
-        Math.sin(zenith) * Math.sin(slope) * Math.cos(azimuth - aspect);
-      const missing = Number.isNaN(heights.values[y * widthPx + x]);
-      shade[y * widthPx + x] = missing ? Number.NaN : Math.max(0, cosine);
+      const own = values[row + x] as number;
+      const [west, east] = [x > 0, x < widthPx - 1];
+      const at = (start: number, dx: number, isThere: boolean): number => {
+        if (start < 0 || !isThere) return own;
+        const value = values[start + x + dx] as number;
+        return Number.isNaN(value) ? own : value;
+      };
+      const [nw, n, ne] = [at(above, -1, west), at(above, 0, true), at(above, 1, east)];
+      const [w, e] = [at(row, -1, west), at(row, 1, east)];
+      const [sw, s, se] = [at(below, -1, west), at(below, 0, true), at(below, 1, east)];
+      // How much the ground rises towards the east and the north.
+      const toEast = (ne + 2 * e + se - (nw + 2 * w + sw)) / (8 * cellWidth);
+      const toNorth = (nw + 2 * n + ne - (sw + 2 * s + se)) / (8 * cellHeight);
+      // The cosine of the angle between the light and what stands square on the ground, which leans
+      // to where that falls.
+      const facing = lightUp - lightEast * toEast - lightNorth * toNorth;
+      const cosine = facing / Math.sqrt(1 + toEast * toEast + toNorth * toNorth);
+      shade[row + x] = Number.isNaN(own) ? Number.NaN : Math.max(0, cosine);
     }
   }
   return shade;
-}
-
-/** Eight times the rise of a cell's neighbourhood towards the east and the north, per cell. */
-function slopeAt(heights: Heights, x: number, y: number): [east: number, north: number] {
-  const own = heights.values[y * heights.widthPx + x] as number;
-  const at = (dx: number, dy: number): number => heightAt(heights, x + dx, y + dy, own);
-  const [nw, n, ne] = [at(-1, -1), at(0, -1), at(1, -1)];
-  const [w, e] = [at(-1, 0), at(1, 0)];
-  const [sw, s, se] = [at(-1, 1), at(0, 1), at(1, 1)];
-  return [ne + 2 * e + se - (nw + 2 * w + sw), nw + 2 * n + ne - (sw + 2 * s + se)];
-}
-
-function heightAt(heights: Heights, x: number, y: number, own: number): number {
-  const { values, widthPx, heightPx } = heights;
-  if (x < 0 || y < 0 || x >= widthPx || y >= heightPx) return own;
-  const value = values[y * widthPx + x] as number;
-  return Number.isNaN(value) ? own : value;
 }
