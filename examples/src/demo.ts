@@ -22,6 +22,7 @@ import { decode as decodeJpeg } from 'jpeg-js';
 import { images, relief, wholeEarth } from './relief.js';
 
 const output = fileURLToPath(new URL('../../demo-output', import.meta.url));
+const commandLine = new URL('bin/holdfast.js', import.meta.resolve('@holdfast/cli/package.json'));
 
 function blueMarble(): ArrayRaster {
   const { data, width, height } = decodeJpeg(readFileSync(join(images, 'earth-blue-marble.jpg')), {
@@ -58,6 +59,9 @@ async function main(): Promise<void> {
   say('\n3. Pictures to look at.');
   await picture('blue-marble.vrt', 'blue-marble.png', 'auto');
   await picture('relief.vrt', 'relief.png', 'hillshade');
+  const command = relative(process.cwd(), fileURLToPath(commandLine));
+  const mosaic = relative(process.cwd(), join(output, 'relief.vrt'));
+  say(`\nLook at it in a browser: node ${command} raster serve ${mosaic} --open`);
 }
 
 async function tile(name: string, source: RasterSource): Promise<void> {

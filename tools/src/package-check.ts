@@ -39,7 +39,7 @@ import { HoldfastError } from 'holdfast/errors';
 import { mergePatch } from 'holdfast/json';
 import { inlineFileSystem } from 'holdfast/os';
 import { appendRecordsSync, readJsonSync, updateJsonSync } from 'holdfast/sync';
-import { fromArray, fromGeoTiff, openVrt, renderPreview, verifyVrt, writeTiledVrt } from '@holdfast/raster';
+import { fromArray, fromGeoTiff, openVrt, renderPreview, serveRaster, verifyVrt, writeTiledVrt } from '@holdfast/raster';
 import { EnvironmentManifest } from '@holdfast/metaflow';
 import { ModelDisk } from '@holdfast/crashkit';
 import lockfile from '@holdfast/proper-lockfile';
@@ -93,6 +93,10 @@ for (const compression of ['none', 'deflate', 'lzw']) {
   await writeTiledVrt('again-' + path, tile, { tileSizePx: 16 });
   await tile.close();
 }
+const server = await serveRaster('deflate.vrt', { port: 0 });
+for (const part of ['', 'page.js', 'page.css', 'notices.txt', 'tiles/0/0/0.png'])
+  assert.ok((await (await fetch(server.url + part)).arrayBuffer()).byteLength > 100, part);
+await server.close();
 assert.ok(EnvironmentManifest && ModelDisk);
 `;
 
