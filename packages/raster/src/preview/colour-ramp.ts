@@ -19,7 +19,18 @@ const terrainStops: readonly Stop[] = [
 
 /** The colour of a share of the range; shares outside 0 to 1 take the colour of the nearer end. */
 export function terrainColour(share: number): Rgb {
-  const at = Math.min(1, Math.max(0, share));
+  const step = Math.round(Math.min(1, Math.max(0, share)) * STEP_COUNT);
+  // Not-a-number is the share of an infinite value among equal ones.
+  return (steps[step] ?? steps[0]) as Rgb;
+}
+
+/** So many that one differs from the next by a tone of a channel at most. */
+const STEP_COUNT = 1000;
+const steps: readonly Rgb[] = Array.from({ length: STEP_COUNT + 1 }, (_, step) =>
+  colourAt(step / STEP_COUNT),
+);
+
+function colourAt(at: number): Rgb {
   const upper = terrainStops.findIndex((stop) => stop.at >= at);
   const high = terrainStops[upper] as Stop;
   const low = terrainStops[upper - 1] ?? high;

@@ -28,7 +28,7 @@ const northWestLight: Light = { azimuthDegrees: 315, altitudeDegrees: 45 };
  * no height. A neighbour without a height, or outside, counts as being as high as the cell itself.
  */
 export function hillshade(heights: Heights, light: Light = northWestLight): Float64Array {
-  const { values, widthPx, heightPx, cellWidth, cellHeight } = heights;
+  const { widthPx, heightPx, cellWidth, cellHeight } = heights;
   const zenith = ((90 - light.altitudeDegrees) * Math.PI) / 180;
   // Azimuth as a mathematical angle: anticlockwise from east.
   const azimuth = ((450 - light.azimuthDegrees) * Math.PI) / 180;
@@ -37,21 +37,21 @@ export function hillshade(heights: Heights, light: Light = northWestLight): Floa
   const lightNorth = Math.sin(zenith) * Math.sin(azimuth);
   const lightUp = Math.cos(zenith);
   const shade = new Float64Array(widthPx * heightPx);
+  // Nothing is made for a pixel, of which there are millions.
+  const around = framed(heights);
+  const stride = widthPx + 2;
   for (let y = 0; y < heightPx; y += 1) {
-    const above = y === 0 ? -1 : (y - 1) * widthPx;
-    const row = y * widthPx;
-    const below = y === heightPx - 1 ? -1 : (y + 1) * widthPx;
     for (let x = 0; x < widthPx; x += 1) {
-      const own = values[row + x] as number;
-      const [west, east] = [x > 0, x < widthPx - 1];
-      const at = (start: number, dx: number, isThere: boolean): number => {
-        if (start < 0 || !isThere) return own;
-        const value = values[start + x + dx] as number;
-        return Number.isNaN(value) ? own : value;
-      };
-      const [nw, n, ne] = [at(above, -1, west), at(above, 0, true), at(above, 1, east)];
-      const [w, e] = [at(row, -1, west), at(row, 1, east)];
-      const [sw, s, se] = [at(below, -1, west), at(below, 0, true), at(below, 1, east)];
+      const at = (y + 1) * stride + x + 1;
+      const own = around[at] as number;
+      const nw = orOwn(around[at - stride - 1], own);
+      const n = orOwn(around[at - stride], own);
+      const ne = orOwn(around[at - stride + 1], own);
+      const w = orOwn(around[at - 1], own);
+      const e = orOwn(around[at + 1], own);
+      const sw = orOwn(around[at + stride - 1], own);
+      const s = orOwn(around[at + stride], own);
+      const se = orOwn(around[at + stride + 1], own);
       // How much the ground rises towards the east and the north.
       const toEast = (ne + 2 * e + se - (nw + 2 * w + sw)) / (8 * cellWidth);
       const toNorth = (nw + 2 * n + ne - (sw + 2 * s + se)) / (8 * cellHeight);
@@ -59,8 +59,20 @@ export function hillshade(heights: Heights, light: Light = northWestLight): Floa
       // to where that falls.
       const facing = lightUp - lightEast * toEast - lightNorth * toNorth;
       const cosine = facing / Math.sqrt(1 + toEast * toEast + toNorth * toNorth);
-      shade[row + x] = Number.isNaN(own) ? Number.NaN : Math.max(0, cosine);
+      shade[y * widthPx + x] = Number.isNaN(own) ? Number.NaN : Math.max(0, cosine);
     }
   }
   return shade;
+}
+
+/** The heights in a frame of cells without one. */
+function framed({ values, widthPx, heightPx }: Heights): Float64Array {
+  const frame = new Float64Array((widthPx + 2) * (heightPx + 2)).fill(Number.NaN);
+  for (let y = 0; y < heightPx; y += 1)
+    frame.set(values.subarray(y * widthPx, (y + 1) * widthPx), (y + 1) * (widthPx + 2) + 1);
+  return frame;
+}
+
+function orOwn(value: number | undefined, own: number): number {
+  return Number.isNaN(value) ? own : (value as number);
 }

@@ -38,4 +38,5 @@ test('colours run from green to white and stay there outside the range', () => {
   assert.deepEqual(terrainColour(-1), terrainColour(0));
   assert.deepEqual(terrainColour(2), [250, 250, 250]);
   assert.deepEqual(terrainColour(0.2), [102, 141, 78]);
+  assert.deepEqual(terrainColour(Number.NaN), terrainColour(0));
 });
