@@ -179,6 +179,7 @@ test('squares of every level have the samples that the reader gives for them', a
       assert.deepEqual(square(at % widthPx, Math.floor(at / widthPx)), [...expected, 255]);
     }
     if (widthPx < 256) assert.equal(square(widthPx, 0)[3], 0);
+    if (heightPx < 256) assert.equal(square(0, heightPx)[3], 0);
   }
 });
 
