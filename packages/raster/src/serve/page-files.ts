@@ -1,5 +1,6 @@
 /** The files of the page, which the build puts beside the modules. Each is read once. */
 import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeFileSystem, openGiven, readFully } from 'holdfast/os';
 import type { PageFile } from './request.js';
@@ -20,7 +21,8 @@ export async function readPageFile({ name }: PageFile): Promise<ReadFile> {
 }
 
 async function read(name: string): Promise<ReadFile> {
-  const path = fileURLToPath(new URL(`../page/${name}`, import.meta.url));
+  // Beside the modules, and beside the bundles of them.
+  const path = join(dirname(fileURLToPath(import.meta.url)), '..', 'page', name);
   const { handle } = await openGiven(nodeFileSystem, path);
   try {
     const bytes = new Uint8Array((await handle.stat()).sizeBytes);
