@@ -77,7 +77,8 @@ async function showMosaic(): Promise<void> {
   byId('name').textContent = name;
   const size = `${raster.widthPx} × ${raster.heightPx} pixels of ${raster.dataType}`;
   const tiles = `${raster.tileCount} ${raster.tileCount === 1 ? 'tile' : 'tiles'}`;
-  byId('about').textContent = `${size}, ${tiles}, generation ${raster.generation}`;
+  const limit = description.minzoom > 0 ? '; without overviews it is not drawn as a whole' : '';
+  byId('about').textContent = `${size}, ${tiles}, generation ${raster.generation}${limit}`;
   if (isFirst) {
     ({ style } = raster);
     showTiles.checked = raster.tileCount <= MOST_VERIFIED_UNASKED;

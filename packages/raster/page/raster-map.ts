@@ -5,6 +5,7 @@
 import Feature from 'ol/Feature.js';
 import OlMap from 'ol/Map.js';
 import View from 'ol/View.js';
+import type Control from 'ol/control/Control.js';
 import ScaleLine from 'ol/control/ScaleLine.js';
 import { defaults as defaultControls } from 'ol/control/defaults.js';
 import ZoomToExtent from 'ol/control/ZoomToExtent.js';
@@ -53,14 +54,15 @@ export class RasterMap {
   readonly #squares = new TileLayer<TileImage>();
   readonly #tiles = new VectorLayer({ source: new VectorSource() });
   #description: Description | undefined;
-  #control: ZoomToExtent | undefined;
+  /** Those that depend on what is shown. */
+  #controls: readonly Control[] = [];
 
   /** @param pointed - told the pixel that is pointed at */
   constructor(target: HTMLElement, pointed: (xPx: number, yPx: number) => void) {
     this.#map = new OlMap({
       target,
       layers: [this.#squares, this.#tiles],
-      controls: defaultControls({ attribution: false, rotate: false }).extend([new ScaleLine()]),
+      controls: defaultControls({ attribution: false, rotate: false }),
     });
     this.#tiles.setVisible(false);
     const point = ([x = -1, y = 1]: readonly number[]): void => this.#point(x, -y, pointed);
@@ -80,7 +82,8 @@ export class RasterMap {
     const { widthPx, heightPx, squarePx } = raster;
     this.#description = description;
     const extent = [0, -heightPx, widthPx, 0];
-    const projection = projectionOf(extent, places);
+    const isOnEarth = places.onEarth(widthPx / 2, heightPx / 2) !== undefined;
+    const projection = projectionOf(extent, isOnEarth ? places : undefined);
     const levels = Array.from({ length: maxzoom + 1 }, (_, level) => 2 ** (maxzoom - level));
     const grid = { extent, origin: [0, 0], resolutions: levels, minZoom: minzoom };
     const url = (tiles[0] ?? '').replace(/^\//u, '');
@@ -98,7 +101,8 @@ export class RasterMap {
     const isSame =
       before?.widthPx === widthPx &&
       before.heightPx === heightPx &&
-      String(before.transform) === String(raster.transform);
+      String(before.transform) === String(raster.transform) &&
+      before.crs === raster.crs;
     if (isSame) return;
     const closer = Array.from({ length: DOUBLINGS }, (_, index) => 2 ** -(index + 1));
     const resolutions = [...levels.slice(minzoom), ...closer];
@@ -114,9 +118,10 @@ export class RasterMap {
         resolution: levels[minzoom] ?? 1,
       }),
     );
-    if (this.#control) this.#map.removeControl(this.#control);
-    this.#control = new ZoomToExtent({ extent, tipLabel: 'Whole raster', label: '▣' });
-    this.#map.addControl(this.#control);
+    for (const control of this.#controls) this.#map.removeControl(control);
+    const whole = new ZoomToExtent({ extent, tipLabel: 'Whole raster', label: '▣' });
+    this.#controls = [whole, ...(isOnEarth ? [new ScaleLine()] : [])];
+    for (const control of this.#controls) this.#map.addControl(control);
     this.#map.getView().fit(extent);
   }
 
@@ -150,18 +155,16 @@ export class RasterMap {
   }
 }
 
-/** The raster's pixels, with their size on the earth for the scale. */
-function projectionOf(extent: number[], places: Places): Projection {
+/** The raster's pixels, with their size on the earth where that is known. */
+function projectionOf(extent: number[], places: Places | undefined): Projection {
   const metres = ([x = 0, y = 0]: readonly number[]): number => {
-    const [here, next] = [places.onEarth(x, -y), places.onEarth(x + 1, -y)];
-    return here && next ? getDistance([...here], [...next]) : Number.NaN;
+    const [here, next] = [places?.onEarth(x, -y), places?.onEarth(x + 1, -y)];
+    return here && next ? getDistance([...here], [...next]) : 1;
   };
-  const isOnEarth = places.onEarth((extent[2] ?? 0) / 2, -(extent[1] ?? 0) / 2) !== undefined;
   return new Projection({
     code: 'pixels',
     extent,
-    units: isOnEarth ? 'm' : 'pixels',
-    getPointResolution: (resolution, point) =>
-      isOnEarth ? resolution * metres(point) || resolution : resolution,
+    units: places ? 'm' : 'pixels',
+    getPointResolution: (resolution, point) => (places ? resolution * metres(point) : resolution),
   });
 }

@@ -66,6 +66,15 @@ interface Shown {
 async function show(t: TestContext, widthPx = 1000, heightPx = 700): Promise<Shown> {
   const path = join(temporaryDirectory(t), 'map.vrt');
   await writeQuarters(path, [RED, GREEN, BLUE, YELLOW]);
+  return showMosaic(t, path, widthPx, heightPx);
+}
+
+async function showMosaic(
+  t: TestContext,
+  path: string,
+  widthPx = 1000,
+  heightPx = 700,
+): Promise<Shown> {
   const server = await serveRaster(path, { port: 0 });
   t.after(() => server.close());
   const page = await browser.newPage({ viewport: { width: widthPx, height: heightPx } });
@@ -204,6 +213,8 @@ test('what lies under the pointer, figures and the state of each tile are told',
   await page.mouse.move(box!.x + box!.width / 2 + 100, box!.y + box!.height / 2 - 60);
   await page.waitForSelector('#values td');
   assert.equal(await textOf(page, '#values td'), '1 north-east');
+  // 2 x 10 m a pixel of the screen.
+  assert.equal(await textOf(page, '.ol-scale-line-inner'), '2 km');
   assert.match(await textOf(page, '#figures'), /Minimum0Maximum3/);
   assert.equal(await page.locator('#histogram rect').count(), 64);
   assert.match((await page.getAttribute('#histogram', 'aria-label')) ?? '', /^Histogram of /);
@@ -217,6 +228,19 @@ test('what lies under the pointer, figures and the state of each tile are told',
   assert.match(await textOf(page, '#problems'), /^truncated: .*tile_00_00/);
   // Drawn with the next frame.
   while (String(await colourAt(page, 5, 250)) === String(RED)) await page.waitForTimeout(50);
+  assert.deepEqual(complaints, []);
+});
+
+test('of a raster whose place is not known none is told, and no scale', async (t) => {
+  const path = join(temporaryDirectory(t), 'plain.vrt');
+  const data = Float32Array.from({ length: 100 * 100 }, (_, index) => index);
+  await writeTiledVrt(path, fromArray({ data, width: 100, height: 100 }));
+  const { page, complaints } = await showMosaic(t, path);
+  await page.focus('#map');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#values td');
+  assert.equal(await textOf(page, '#place'), 'column 50, row 50');
+  assert.equal(await page.locator('.ol-scale-line').count(), 0);
   assert.deepEqual(complaints, []);
 });
 
