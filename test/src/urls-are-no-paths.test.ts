@@ -68,6 +68,7 @@ const calls: Readonly<Record<string, Call>> = {
   joinMosaic: (url) => raster.joinMosaic(url, session, source),
   mosaicProgress: (url) => raster.mosaicProgress(url, session),
   recoverVrt: (url) => raster.recoverVrt(url),
+  serveRaster: (url) => raster.serveRaster(url),
   writeCog: (url) => raster.writeCog(url, source),
 };
 

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { errnoOf, messageOf } from 'holdfast/errors';
-import { checkOptions, invalidArgument } from 'holdfast/options';
+import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import type { OpenVrtOptions } from '../read/open-vrt.js';
 import { CurrentMosaic } from './current-mosaic.js';
 import { describe, type Told, valueAt } from './description.js';
@@ -74,6 +74,7 @@ const COMMON_HEADERS = {
  */
 export async function serveRaster(path: string, options: ServeOptions = {}): Promise<RasterServer> {
   checkOptions('serveRaster', options, ['outside', 'host', 'port']);
+  checkPath('serveRaster', path);
   const { host = DEFAULT_HOST, port, outside } = options;
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536))
     throw invalidArgument('serveRaster', `port must be 0 to 65535, not ${port}`);
