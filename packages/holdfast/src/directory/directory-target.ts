@@ -6,6 +6,7 @@ import { settledName } from '../journal/settled-name.js';
 import { nameOfDirectory, noteFreed, noteTaken } from '../lock/held-here.js';
 import { followSymlinks, type ResolvedName } from '../os/follow-symlinks.js';
 import { invalidArgument } from '../options.js';
+import { unlessStale } from '../os/ask-again.js';
 import type { FileStat, Fs, FsDirectory } from '../os/fs.js';
 import { freshenNames } from '../os/freshen.js';
 import { closeQuietly, isSameFile, lookAt, openCanonical } from '../os/handles.js';
@@ -149,7 +150,8 @@ async function openParent(fs: Fs, path: string): Promise<FsDirectory> {
 
 /**
  * The directory of this name, held open; `undefined` when it is empty, or not there for a moment
- * (two renames).
+ * (two renames). Of another machine's tree that was removed as it was opened, the name is asked
+ * again.
  */
 async function openFullTree(
   fs: Fs,
@@ -157,7 +159,7 @@ async function openFullTree(
   name: string,
 ): Promise<OpenedTree | undefined> {
   try {
-    return await openIfFull(fs, parent, name);
+    return await unlessStale(() => openIfFull(fs, parent, name));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -187,7 +187,8 @@ async function gaveAttributes(
     return true;
   } catch (error) {
     const named = await lookAt(fs, parent.at(name));
-    if (errnoOf(error) !== 'ENOENT' || (named && isSameFile(named, existing))) throw error;
+    const isGone = ['ENOENT', 'ESTALE'].includes(errnoOf(error) ?? '');
+    if (!isGone || (named && isSameFile(named, existing))) throw error;
     return false;
   }
 }

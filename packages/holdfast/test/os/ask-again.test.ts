@@ -4,11 +4,13 @@ import { dirname } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import {
   appendRecords,
+  publishDirectory,
   readJson,
   readRecords,
   updateJson,
   isHoldfastError,
   type Fs,
+  type Stage,
 } from 'holdfast';
 import { nodeFileSystem, openGiven, systemError } from 'holdfast/os';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -17,7 +19,7 @@ const ENOENT = 2;
 const ESTALE = 116;
 
 /** The calls that lead from a name to what it names. */
-const lookingCalls = ['open', 'lstat', 'readlink', 'realpath'] as const;
+const lookingCalls = ['open', 'openDirectory', 'lstat', 'readlink', 'realpath'] as const;
 type Look = (typeof lookingCalls)[number];
 
 /**
@@ -132,6 +134,7 @@ const alone: readonly [string, Look, string, number, (path: string, fs: Fs) => P
     ['a lock file', 'open', 'a.json.lock', ESTALE, updateDocument],
     ['a lock file that is locked', 'lstat', 'a.json.lock', ESTALE, updateDocument],
     ['a file that a caller has named', 'open', 'a.json', ESTALE, openAsGiven],
+    ['a tree to be replaced', 'openDirectory', 'tree', ESTALE, publishTree],
   ];
 
 async function readDocument(path: string, fs: Fs): Promise<unknown> {
@@ -151,6 +154,15 @@ async function openAsGiven(path: string, fs: Fs): Promise<unknown> {
   const { handle } = await openGiven(fs, path);
   await handle.close();
   return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+async function publishTree(path: string, fs: Fs): Promise<unknown> {
+  const target = `${dirname(path)}/tree`;
+  mkdirSync(target);
+  writeFileSync(`${target}/old`, '');
+  const fill = (stage: Stage): Promise<void> => stage.write('copy', readFileSync(path));
+  await publishDirectory(target, fill, { ifExists: 'replace', fs });
+  return JSON.parse(readFileSync(`${target}/copy`, 'utf8'));
 }
 
 for (const [what, call, name, errno, work] of alone) {
