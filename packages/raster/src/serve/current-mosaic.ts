@@ -1,9 +1,8 @@
 /**
  * The mosaic that is served now. Its index is watched: each new one is opened, looked at, and then
- * takes the place of the one before,
- * which stays for a minute for those who have not heard of it. What cannot be opened or read changes nothing but
- * {@link CurrentMosaic.trouble}: the one before goes on, its tiles kept, and the new one is tried
- * again.
+ * takes the place of the one before, which stays for a minute for those who have not heard of it.
+ * What cannot be opened or read changes nothing but {@link CurrentMosaic.trouble}: the one before
+ * goes on, its tiles kept, and the new one is tried again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { watchFile } from 'holdfast';

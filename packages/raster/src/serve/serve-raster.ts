@@ -61,10 +61,10 @@ const COMMON_HEADERS = {
  * and its tiles with what `verifyVrt` says of them. Nothing is written, and nothing but the mosaic
  * and the page is served.
  *
- * When the mosaic is replaced, the new one is shown; each answer is of one of them. One that is asked
- * for by its id (`g=`) is given for a minute after it was replaced, and then not found. An index that is broken or
- * gone, or names tiles that cannot be read, changes nothing but a line on the page: what was served
- * before goes on, and its tiles are kept.
+ * When the mosaic is replaced, the new one is shown; each answer is of one of them. One that is
+ * asked for by its id (`g=`) is given for a minute after it was replaced, and then not found. An
+ * index that is broken or gone, or names tiles that cannot be read, changes nothing but a line on
+ * the page: what was served before goes on, and its tiles are kept.
  *
  * Not promised: tiles of an index that is not Holdfast's, which another program may overwrite in
  * place; that pages of other machines may not look, where `host` lets them.
@@ -196,7 +196,7 @@ class MosaicServer implements RasterServer {
     );
   }
 
-  /** Against names that lead here though they are others': a page of theirs could read the answers. */
+  /** Names of others may lead here (DNS rebinding): a page of theirs could read the answers. */
   #isCalledRightly(host: string | undefined): boolean {
     if (this.#names === undefined) return true;
     const name = host?.replace(/:\d+$/u, '').toLowerCase() ?? '';
