@@ -86,12 +86,11 @@ export interface RunOptions {
 export const SYNCHRONOUS_FORM = 'packages/holdfast, synchronous';
 
 /**
- * What only calls come to that have no synchronous form (sweepOrphans, recover, compactRecords);
- * barriers, since what has begun in a synchronous group of tasks has ended; and the sync after an
- * extension that failed, which its scenario does not notice in that form.
+ * What only calls come to that have no synchronous form (sweepOrphans, recover, compactRecords); and
+ * barriers, since what has begun in a synchronous group of tasks has ended.
  */
 const ofOneForm =
-  /^directory\/orphans: |^journal\/pending: finish: |^records\/rewrite-log: |^file\/in-place: extend: |: settle barrier/;
+  /^directory\/orphans: |^journal\/pending: finish: |^records\/rewrite-log: |: settle barrier/;
 
 /**
  * Tries the mutants of the core that scenarios notice in its synchronous form, and in that alone.
