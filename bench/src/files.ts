@@ -1,23 +1,25 @@
 /**
  * Replacing files: one after the other, and 16 in flight, by Holdfast, by write-file-atomic (which
  * does not sync the directory), by the two together, and by bare synchronous system calls (the
- * floor). Then what whole programs take.
+ * floor). Then the same by synchronous calls, and what whole programs take (cold-start.ts).
  *
  * HOLDFAST_BENCH_DIRECTORY names the directory to work in, and with it the filesystem; the default
  * is a temporary one.
  */
-import { execFileSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { replaceFile } from 'holdfast';
+import { replaceFileSync } from 'holdfast/sync';
 import type { BenchOptions } from './bench-options.js';
+import { printColdStart } from './cold-start.js';
+import { callForReplacement } from './file-calls.js';
 import { writeFileAtomic } from './peer-packages.js';
 import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 const FILE_BYTES = 4096;
 const ROUNDS = 7;
+const ONE_BY_ONE_MS = 40_000;
 
 type Write = (path: string, data: Uint8Array) => void | Promise<void>;
 
@@ -29,6 +31,13 @@ const ways: Readonly<Record<string, Write>> = {
     await writeFileAtomic(path, data);
     await syncDirectoryOf(path);
   },
+};
+
+const synchronousWays: Readonly<Record<string, Write>> = {
+  'floor: bare calls': replaceByBareCalls,
+  'holdfast/sync': (path, data) => replaceFileSync(path, data),
+  'its system calls alone': callForReplacement,
+  'write-file-atomic (no directory sync)': (path, data) => writeFileAtomic.sync(path, data),
 };
 
 /** Runs the benchmark and prints its tables. */
@@ -43,18 +52,25 @@ export async function benchFiles({ quick, only = '' }: BenchOptions): Promise<vo
         const what = fresh ? 'new files' : 'existing files';
         const title = `${count} ${what} of ${FILE_BYTES} bytes, ${inFlight} in flight`;
         if (!title.includes(only)) continue;
-        const contenders = contendersOf(root, count, inFlight, fresh);
+        const contenders = contendersOf(ways, root, count, inFlight, fresh);
         const timesMs = await medianTimesMs(contenders, rounds);
         printTimes(title, contenders, timesMs);
       }
     }
-    if ('cold start'.includes(only)) await printColdStart(root, quick ? 3 : 21);
+    for (const fresh of [true, false]) {
+      const title = `${count} ${fresh ? 'new' : 'existing'} files of ${FILE_BYTES} bytes, synchronous`;
+      if (!title.includes(only)) continue;
+      const contenders = contendersOf(synchronousWays, root, count, 1, fresh);
+      printTimes(title, contenders, await medianTimesMs(contenders, rounds, ONE_BY_ONE_MS));
+    }
+    if ('cold start'.includes(only)) printColdStart(root, quick ? 3 : 21);
   } finally {
     nodeFs.rmSync(root, { recursive: true, force: true });
   }
 }
 
 function contendersOf(
+  by: typeof ways,
   root: string,
   count: number,
   inFlight: number,
@@ -62,7 +78,7 @@ function contendersOf(
 ): readonly Contender[] {
   const directory = `${root}/files`;
   const data = new Uint8Array(FILE_BYTES).fill(7);
-  return Object.entries(ways).map(([name, write]) => ({
+  return Object.entries(by).map(([name, write]) => ({
     name,
     prepare() {
       nodeFs.rmSync(directory, { recursive: true, force: true });
@@ -122,54 +138,4 @@ async function syncDirectoryOf(path: string): Promise<void> {
 
 function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
-}
-
-/**
- * What programs take that start, do one thing and end: from the bundles that users get, and from
- * their modules.
- */
-const programs: Readonly<Record<string, string>> = {
-  "import('holdfast')": "await import('holdfast');",
-  'one updateJson': `
-    const { updateJson } = await import('holdfast');
-    await updateJson('count.json', ({ count }) => ({ count: count + 1 }), { initial: { count: 0 } });`,
-  'one updateJsonSync': `
-    const { updateJsonSync } = await import('holdfast/sync');
-    updateJsonSync('count.json', ({ count }) => ({ count: count + 1 }), { initial: { count: 0 } });`,
-  'a mosaic of four tiles': `
-    const { fromArray, writeTiledVrt } = await import('@holdfast/raster');
-    const source = fromArray({ data: new Float32Array(1024 * 1024), width: 1024, height: 1024 });
-    await writeTiledVrt('mosaic.vrt', source, { compression: 'none', ifExists: 'replace' });`,
-};
-
-async function printColdStart(root: string, rounds: number): Promise<void> {
-  const contenders: Contender[] = [{ name: 'bare Node', run: () => runProgram(root, '', {}) }];
-  const modules = { NODE_OPTIONS: '--conditions=holdfast-modules' };
-  for (const [name, script] of Object.entries(programs)) {
-    contenders.push({ name, run: () => runProgram(root, script, {}) });
-    contenders.push({
-      name: `${name}, not bundled`,
-      run: () => runProgram(root, script, modules),
-    });
-  }
-  const commandLine = fileURLToPath(new URL('../../packages/cli/bin/holdfast.js', import.meta.url));
-  contenders.push({
-    name: 'holdfast json set',
-    run: () => runNode([commandLine, 'json', 'set', `${root}/count.json`, '/count', '1'], {}),
-  });
-  printTimes('cold start', contenders, await medianTimesMs(contenders, rounds));
-}
-
-function runProgram(directory: string, script: string, environment: NodeJS.ProcessEnv): void {
-  const text = `process.chdir(${JSON.stringify(directory)});${script}`;
-  runNode(['--input-type=module', '--eval', text], environment);
-}
-
-function runNode(parameters: readonly string[], environment: NodeJS.ProcessEnv): void {
-  // Packages are found from here; certificates of the machine's own, which Node would parse at
-  // every start, are no part of it.
-  execFileSync(process.execPath, parameters, {
-    cwd: import.meta.dirname,
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...environment },
-  });
 }

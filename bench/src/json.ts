@@ -24,6 +24,9 @@ import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 const ROUNDS = 7;
 const UPDATES = 1000;
+/** The pair takes 15 times the floor for each, so that 1,000 of them would take two minutes. */
+const SEQUENTIAL_UPDATES = 250;
+const SEQUENTIAL_MS = 60_000;
 const WRITERS = 50;
 const PROCESSES = 8;
 const FEW_WAITING = 4;
@@ -48,7 +51,7 @@ export async function benchJson({ quick, only = '' }: BenchOptions): Promise<voi
   const updates = quick ? 40 : UPDATES;
   const rounds = quick ? 1 : ROUNDS;
   const tables: Readonly<Record<string, () => Promise<void>>> = {
-    sequential: () => benchSequential(path, updates, rounds),
+    sequential: () => benchSequential(path, quick ? updates : SEQUENTIAL_UPDATES, rounds),
     burst: () => benchBurst(path, updates, rounds),
     contention: () => benchContention(path, updates, rounds),
     waiting: () => benchWaiting(path, quick ? 1 : ROUNDS),
@@ -82,7 +85,7 @@ async function benchSequential(path: string, updates: number, rounds: number): P
     contender(path, "holdfast's system calls alone", bySystemCalls(nodeFileSystem)),
     contender(path, 'the same on inlineFileSystem', bySystemCalls(inlineFileSystem)),
   ];
-  const timesMs = await medianTimesMs(contenders, rounds);
+  const timesMs = await medianTimesMs(contenders, rounds, SEQUENTIAL_MS);
   printTimes(
     `sequential: ${updates} awaited updates, one key each, one process`,
     contenders,

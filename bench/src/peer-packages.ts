@@ -3,8 +3,12 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-export const writeFileAtomic: (path: string, data: string | Uint8Array) => Promise<void> =
-  require('write-file-atomic') as never;
+interface WriteFileAtomic {
+  (path: string, data: string | Uint8Array): Promise<void>;
+  sync(path: string, data: string | Uint8Array): void;
+}
+
+export const writeFileAtomic: WriteFileAtomic = require('write-file-atomic') as never;
 
 export interface ProperLockfile {
   lock(
