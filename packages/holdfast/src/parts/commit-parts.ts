@@ -4,7 +4,8 @@
  * 1. answer from `.NAME.session.json` where it was done
  * 2. rename the session away, `.committing`: from here on no part finds it by its name
  * 3. read every record, and every file that it names, again. Of one that is not as it was, the
- *    record goes; where parts are missing, the session gets its name back
+ *    record goes; where parts are missing, the session gets its name back. What is kept of a record
+ *    is its attempt, which no other record ever names: it is read once more where it is used
  * 4. publish (publish-parts.ts, or what the caller gives)
  * 5. say what was done in `.NAME.session.json`
  * 6. remove the session, its own file first
@@ -25,10 +26,10 @@ import { errnoOf } from '../errors.js';
 import { removeOpenTree } from '../os/tree.js';
 import {
   holdsAll,
+  PathOwners,
   readEntriesOf,
   readRecord,
   recordName,
-  refuseConflicts,
   type PartRecord,
   type Reading,
 } from './part-record.js';
@@ -70,8 +71,13 @@ export interface CommittedParts {
   /** The target, with symlinks resolved. */
   readonly path: string;
   readonly facts: SessionFacts;
-  /** In the order of the parts. */
-  readonly records: readonly PartRecord[];
+  /**
+   * In the order of the parts. Each is read when it is asked for, and again when it is asked for
+   * again: of a large tree they are not held together.
+   *
+   * @throws HoldfastError TARGET_CHANGED for one that is not what was checked
+   */
+  readonly records: () => AsyncIterable<PartRecord>;
   readonly lock: Lock;
   /** Opens the directory of an attempt; to be closed. */
   readonly open: (attempt: string) => Promise<FsDirectory>;
@@ -106,8 +112,9 @@ export async function commitSession<T extends JsonValue>(
         if (!session) throw sessionGone(place.path, id);
         const { facts } = session;
         const result = await orGivenBack(fs, place, id, async () => {
-          const records = await collect(fs, session, place, verify, signal);
+          const attempts = await check(fs, session, place, verify, signal);
           if (signal?.aborted) throw aborted('commit', place.path, signal);
+          const records = () => recordsOf(fs, session, attempts);
           const open = (attempt: string) => openAttempt(fs, session, attempt);
           return publish({ path: place.path, facts, records, lock, open });
         });
@@ -167,34 +174,63 @@ async function orGivenBack<T>(
   }
 }
 
-/** Step 3. */
-async function collect(
+/** Step 3; which attempt at each part counts. */
+async function check(
   fs: Fs,
   session: FoundSession,
   place: SessionPlace,
   reading: Reading,
   signal: AbortSignal | undefined,
-): Promise<readonly PartRecord[]> {
+): Promise<readonly string[]> {
   const parts = await openIn(fs, session.handle, PARTS);
   try {
-    const records: PartRecord[] = [];
+    const attempts: string[] = [];
     const missing: number[] = [];
+    const owners = new PathOwners();
     for (let part = 0; part < session.facts.partCount; part += 1) {
       if (signal?.aborted) throw aborted('commit', place.path, signal);
       const record = await typed('read', parts.path, () => readRecord(fs, parts, part));
-      if (record && record !== 'damaged' && (await isWhole(fs, session, record, reading)))
-        records.push(record);
-      else {
+      if (record && record !== 'damaged' && (await isWhole(fs, session, record, reading))) {
+        attempts.push(record.attempt);
+        owners.add(record);
+      } else {
         missing.push(part);
         if (record) await unlinkIfThere(fs, parts.at(recordName(part)));
       }
     }
     if (missing.length > 0) throw partsMissing(place.path, session.facts, missing);
-    refuseConflicts(place.path, records);
-    return records;
+    owners.refuseConflicts(place.path);
+    return attempts;
   } finally {
     await closeQuietly(parts);
   }
+}
+
+/** The records that were checked, from the disk once more. */
+async function* recordsOf(
+  fs: Fs,
+  session: FoundSession,
+  attempts: readonly string[],
+): AsyncGenerator<PartRecord> {
+  const parts = await openIn(fs, session.handle, PARTS);
+  try {
+    for (const [part, attempt] of attempts.entries()) {
+      const record = await typed('read', parts.path, () => readRecord(fs, parts, part));
+      if (!record || record === 'damaged' || record.attempt !== attempt)
+        throw recordChanged(parts, part);
+      yield record;
+    }
+  } finally {
+    await closeQuietly(parts);
+  }
+}
+
+function recordChanged(parts: FsDirectory, part: number): HoldfastError {
+  return new HoldfastError('TARGET_CHANGED', {
+    message: `The record of part ${part} was changed or removed while its session was committed. Nothing is published. Commit again: what is missing then is named.`,
+    step: 'commit',
+    path: pathIn(parts, recordName(part)),
+  });
 }
 
 async function isWhole(

@@ -128,24 +128,33 @@ function told(entry: PartEntry, reading: Reading): string {
   return `file ${entry.sizeBytes} ${reading === 'size' ? '' : entry.sha256}`;
 }
 
-/**
- * Refuses two parts that have made the same file.
- *
- * @throws HoldfastError PATH_CONFLICT
- */
-export function refuseConflicts(path: string, records: readonly PartRecord[]): void {
-  const ownerOf = new Map<string, number>();
-  for (const { part, entries } of records) {
-    for (const entry of entries) {
-      const other = ownerOf.get(entry.path);
-      ownerOf.set(entry.path, entry.kind === 'directory' ? SHARED : part);
-      if (other === undefined || (other === SHARED && entry.kind === 'directory')) continue;
-      throw new HoldfastError('PATH_CONFLICT', {
-        message: `Part ${part} and another one have both made '${entry.path}'. Each file belongs to one part: mend the command that makes them, abandon the session and begin again.`,
-        step: 'commit',
-        path,
-      });
+/** Whose each file is: two parts that have made the same one are in conflict. */
+export class PathOwners {
+  readonly #ownerOf = new Map<string, number>();
+  #conflict: { readonly part: number; readonly path: string } | undefined;
+
+  /** Takes what a part has made. */
+  add({ part, entries }: PartRecord): void {
+    for (const { path, kind } of entries) {
+      const other = this.#ownerOf.get(path);
+      this.#ownerOf.set(path, kind === 'directory' ? SHARED : part);
+      if (other === undefined || (other === SHARED && kind === 'directory')) continue;
+      this.#conflict ??= { part, path };
     }
+  }
+
+  /**
+   * @param target - what the error names
+   * @throws HoldfastError PATH_CONFLICT for the first conflict
+   */
+  refuseConflicts(target: string): void {
+    if (!this.#conflict) return;
+    const { part, path } = this.#conflict;
+    throw new HoldfastError('PATH_CONFLICT', {
+      message: `Part ${part} and another one have both made '${path}'. Each file belongs to one part: mend the command that makes them, abandon the session and begin again.`,
+      step: 'commit',
+      path: target,
+    });
   }
 }
 

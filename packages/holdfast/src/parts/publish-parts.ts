@@ -25,12 +25,16 @@ export interface PublishedParts {
 }
 
 export async function publishParts(fs: Fs, parts: CommittedParts): Promise<JsonObject> {
-  const { path, records, facts } = parts;
-  const entries = records.flatMap((record) => record.entries);
-  const files = entries.filter(({ kind }) => kind !== 'directory');
-  const sizeBytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-  const published = { path, fileCount: files.length, sizeBytes };
-  if (await isPublished(fs, path, entries)) return { ...published, previousPath: null };
+  const { path, facts } = parts;
+  let [fileCount, sizeBytes] = [0, 0];
+  for await (const { entries } of parts.records()) {
+    for (const entry of entries) {
+      if (entry.kind !== 'directory') fileCount += 1;
+      if (entry.kind === 'file') sizeBytes += entry.sizeBytes;
+    }
+  }
+  const published = { path, fileCount, sizeBytes };
+  if (await isPublished(fs, parts)) return { ...published, previousPath: null };
   const { previousPath } = await publishDirectory(path, (stage) => fill(fs, stage, parts), {
     fs,
     ...facts.publishing,
@@ -38,13 +42,11 @@ export async function publishParts(fs: Fs, parts: CommittedParts): Promise<JsonO
   return { ...published, previousPath: previousPath ?? null };
 }
 
-function sizeOf(entry: PartEntry): number {
-  return entry.kind === 'file' ? entry.sizeBytes : 0;
-}
-
 /** Whether a commit that died had published: the target is this very tree. */
-async function isPublished(fs: Fs, path: string, entries: readonly PartEntry[]): Promise<boolean> {
+async function isPublished(fs: Fs, { path, records }: CommittedParts): Promise<boolean> {
   if ((await lookAt(fs, path))?.kind !== 'directory') return false;
+  const entries: PartEntry[] = [];
+  for await (const record of records()) for (const entry of record.entries) entries.push(entry);
   const root = await openCanonical(fs, path);
   try {
     for (const reading of ['size', 'checksum'] as const) {
@@ -64,7 +66,7 @@ async function fill(fs: Fs, stage: Stage, { records, open }: CommittedParts): Pr
   const root = await fs.openDirectory(stage.at('.'));
   try {
     const directories = new StagedSubdirectories(fs, root);
-    for (const { attempt, entries } of records) {
+    for await (const { attempt, entries } of records()) {
       const from = await open(attempt);
       try {
         for (const entry of entries) {

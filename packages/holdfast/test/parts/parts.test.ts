@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -17,6 +19,7 @@ import {
   abandonParts,
   acquireLock,
   beginParts,
+  type CommittedParts,
   isHoldfastError,
   joinParts,
   publishDirectory,
@@ -75,6 +78,12 @@ const whole = (count: number): Record<string, string> =>
       [`deep/${letter(part)}/x`, String(part)],
     ]).flat(),
   );
+
+async function partsOf(records: CommittedParts['records']): Promise<number[]> {
+  const parts: number[] = [];
+  for await (const { part } of records()) parts.push(part);
+  return parts;
+}
 
 /** What may lie beside a target that was committed. */
 const AFTER_COMMIT = ['.out.session.json', 'out', 'out.lock'];
@@ -217,10 +226,38 @@ test('what fill returns belongs to a part, and is compared', async (t) => {
   );
   assert.ok(second?.status === 'rejected');
   failsWith('PART_DIFFERS')(second.reason);
-  const values = await session.commitWith(async ({ records }) =>
-    records.map((record) => JSON.stringify(record.value)),
-  );
+  const values = await session.commitWith(async ({ records }) => {
+    const found: string[] = [];
+    for await (const record of records()) found.push(JSON.stringify(record.value));
+    return found;
+  });
   assert.match(String(values), /^\{"value":[12]\}$/u);
+});
+
+test('a record that is exchanged after the commit has checked it is not published', async (t) => {
+  const { root, id, session } = await begun(t, 2);
+  for (const part of [0, 1]) await writePart(session, part);
+  const record = `${root}/.out.session-${id}.committing/parts/1.json`;
+  const meanwhile = [
+    () => rmSync(record),
+    () => writeFileSync(record, readFileSync(record, 'utf8').replace('b.txt', 'c.txt')),
+    () => cpSync(`${root}/of-another-attempt.json`, record),
+  ];
+  cpSync(record.replace('.committing', ''), `${root}/kept.json`);
+  const another = JSON.parse(readFileSync(`${root}/kept.json`, 'utf8')) as Record<string, unknown>;
+  delete another['check'];
+  another['attempt'] = '1-0123456789abcdef';
+  const check = createHash('sha256').update(JSON.stringify(another)).digest('hex');
+  writeFileSync(`${root}/of-another-attempt.json`, JSON.stringify({ ...another, check }));
+  for (const happens of meanwhile) {
+    const commit = session.commitWith(async ({ records }) => {
+      happens();
+      return partsOf(records);
+    });
+    await assert.rejects(commit, failsWith('TARGET_CHANGED', /part 1/u));
+    cpSync(`${root}/kept.json`, record.replace('.committing', ''));
+  }
+  await session.commit();
 });
 
 test('a part that fails leaves nothing and can be made again', async (t) => {
@@ -476,9 +513,9 @@ test('while it is committed nobody finds a session by its name, and its parts ar
     assert.equal(existsSync(`${root}/.out.session-${id}`), false);
     assert.equal((await session.progress()).state, 'committing');
     assert.deepEqual(await writePart(session, 0), { part: 0, wasDone: true });
-    return records.length;
+    return partsOf(records);
   });
-  assert.equal(answer, 1);
+  assert.deepEqual(answer, [0]);
   assert.equal((await joinParts(path, id)).id, id);
 });
 

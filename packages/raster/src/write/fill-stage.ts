@@ -11,14 +11,9 @@ import { basename, join } from 'node:path';
 import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
 import { codeOfFailure } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
-import { type BandInfo, dataTypes, imageBands, type NotCarried } from '../model.js';
+import { type BandInfo, dataTypes, type NotCarried } from '../model.js';
 import { isAddress } from '../remote/address.js';
 import { type Cell, cells } from '../source/grid.js';
-import {
-  type BandStatistics,
-  joinStatistics,
-  noStatistics,
-} from '../statistics/band-statistics.js';
 import { isMean } from '../overview/pyramid.js';
 import { ValueTally } from '../statistics/few-values.js';
 import { blockGrid } from '../tiff/block-grid.js';
@@ -34,6 +29,7 @@ import {
   nameEnding,
 } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
+import { MosaicStatistics } from './mosaic-statistics.js';
 import type { FinishedTile } from './resume-record.js';
 import { ITEM_ENDING } from '../stac/item-names.js';
 import { untilEnded } from './until-ended.js';
@@ -68,8 +64,7 @@ interface FillingOptions {
   readonly failures: TileFailure[];
   /** What an earlier run has finished. */
   readonly kept?: KeptWork | undefined;
-  /** Tiles that were made elsewhere. */
-  readonly made?: TileStore | undefined;
+  readonly made?: MadeTiles | undefined;
 }
 
 /** Tiles that need not be made. */
@@ -85,6 +80,12 @@ export interface TileStore {
   /** Told of each tile that was just made; without one, that it is empty and left out. */
   add(name: string, tile: FinishedTile | undefined): Promise<void>;
   close(): Promise<void>;
+}
+
+/** All tiles of a mosaic, made elsewhere. */
+export interface MadeTiles extends TileStore {
+  /** Of all of them: what each is made of is not held. */
+  readonly statistics: MosaicStatistics;
 }
 
 /**
@@ -114,7 +115,8 @@ export async function fillStage(
     const manifest = { generation: generationOf(files), tiles: files };
     const overwrite = stage.resumed;
     await stage.write(manifestName, manifestBytes(manifest), { overwrite });
-    await stage.write(keptIndexName, indexBytes(plan, manifest, tiles), { overwrite });
+    const { bands } = made?.statistics ?? MosaicStatistics.of(plan, tiles);
+    await stage.write(keptIndexName, indexBytes(plan, manifest, bands), { overwrite });
     const averagedClasses = averaged(plan, values);
     const told = {
       averagedClasses,
@@ -146,10 +148,10 @@ export async function fillPart(
 export async function isIndexOf(
   plan: MosaicPlan,
   manifest: Manifest,
-  tiles: readonly FinishedTile[],
+  { bands }: MosaicStatistics,
 ): Promise<boolean> {
   const hash = createHash('sha256');
-  for await (const piece of indexBytes(plan, manifest, tiles)) hash.update(piece);
+  for await (const piece of indexBytes(plan, manifest, bands)) hash.update(piece);
   const found = await digestFile(plan.fs, plan.indexPath, {
     isWorthReading: () => true,
     owner: 'anyone',
@@ -170,7 +172,7 @@ function averaged({ pyramid, source }: MosaicPlan, values: ValueTally): readonly
 function indexBytes(
   plan: MosaicPlan,
   manifest: Manifest,
-  tiles: readonly FinishedTile[],
+  statistics: MosaicStatistics['bands'],
 ): AsyncGenerator<Uint8Array> {
   const { source, srs, pyramid } = plan;
   const tilesName = nameOfTiles(plan);
@@ -183,7 +185,7 @@ function indexBytes(
     srs,
     own: { generation: manifest.generation, tilesName, overviews, beside: besideOf(manifest) },
     tiles: { [Symbol.iterator]: () => indexedTiles(plan, manifest) },
-    statistics: plan.statistics === 'none' ? undefined : joined(plan, tiles),
+    statistics,
   });
 }
 
@@ -227,16 +229,6 @@ async function openFinished(
 ): Promise<TileStore> {
   const { FinishedTiles: Finished } = await import('./finished-tiles.js');
   return Finished.open(...about);
-}
-
-/** Joined in the order of the grid, so that the same samples give the same digits. */
-function joined({ source }: MosaicPlan, tiles: readonly FinishedTile[]): readonly BandStatistics[] {
-  const { widthPx, heightPx } = source.info;
-  return imageBands(source.info).map((_, band) => {
-    const found = tiles.map(({ statistics }) => statistics?.[band] ?? noStatistics);
-    // Tiles that were left out as empty count too, as pixels that are not valid.
-    return { ...found.reduce(joinStatistics, noStatistics), pixels: widthPx * heightPx };
-  });
 }
 
 /** What the tiles of a stage are written with. */

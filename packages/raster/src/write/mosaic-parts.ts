@@ -22,6 +22,7 @@ import {
   isHoldfastError,
   joinParts,
   type JsonValue,
+  type PartRecord,
   type PartsProgress,
   type PartsSession,
   type Stage,
@@ -43,7 +44,7 @@ import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { ITEM_ENDING } from '../stac/item-names.js';
 import { readOwnText } from './file-digest.js';
-import { fillPart, isIndexOf, tileError, type TileFailure, type TileStore } from './fill-stage.js';
+import { fillPart, isIndexOf, type MadeTiles, tileError, type TileFailure } from './fill-stage.js';
 import { tilesNamedBy } from './index-with-tiles.js';
 import { differences, jobOf, type Job } from './job.js';
 import {
@@ -54,6 +55,7 @@ import {
   parseManifest,
 } from './manifest.js';
 import { type MosaicPlan, planAt, planMosaic, type WriteOptions } from './mosaic-plan.js';
+import { MosaicStatistics } from './mosaic-statistics.js';
 import { GTI_ENDING } from './write-gti.js';
 import type { FinishedTile } from './resume-record.js';
 import { preparePool, writeLocked, type WrittenMosaic } from './write-mosaic.js';
@@ -403,7 +405,7 @@ async function publish(
 ): Promise<JsonValue> {
   const place = await lockedPlaceOf(given.fs, parts.lock);
   const plan = planAt(given, place);
-  const made = new TilesOfParts(plan.fs, parts);
+  const made = await TilesOfParts.of(plan, parts);
   const written = (await findWritten(plan, made)) ?? (await writeLocked(plan, pool, { made }));
   return asJson(written);
 }
@@ -435,7 +437,8 @@ async function findWritten(
   const byName = new Map(manifest.tiles.map((tile) => [tile.name, tile]));
   const tiles = made.inOrder(plan);
   const isSame = tiles.every(({ name, sha256 }) => byName.get(name)?.sha256 === sha256);
-  if (!isSame || !(await isIndexOf({ ...plan, tilesPath }, manifest, tiles))) return undefined;
+  if (!isSame || !(await isIndexOf({ ...plan, tilesPath }, manifest, made.statistics)))
+    return undefined;
   return {
     path: indexPath,
     tilesPath,
@@ -457,42 +460,57 @@ function pathEnding(tilesPath: string, manifest: Manifest, ending: string): stri
   return name === undefined ? undefined : join(tilesPath, name);
 }
 
+/** A tile, and the attempt in whose directory it lies. */
+interface MadeTile extends FinishedTile {
+  readonly attempt: string;
+}
+
 /**
  * The tiles of all parts, each of which gets a second name in the stage: its session loses nothing
- * before the end.
+ * before the end. Of a tile no more is held than the manifest says.
  */
-class TilesOfParts implements TileStore {
+class TilesOfParts implements MadeTiles {
+  readonly statistics: MosaicStatistics;
   readonly #fs: Fs;
   readonly #parts: CommittedParts;
-  readonly #tiles = new Map<string, { readonly tile: FinishedTile; readonly attempt: string }>();
+  readonly #tiles = new Map<string, MadeTile>();
   /** The attempt that was asked for last: tiles come in their order, and so do their attempts. */
   #open: OpenAttempt | undefined;
 
-  constructor(fs: Fs, parts: CommittedParts) {
-    this.#fs = fs;
+  private constructor(plan: MosaicPlan, parts: CommittedParts) {
+    this.#fs = plan.fs;
     this.#parts = parts;
-    for (const { attempt, value, entries } of parts.records) {
-      const checksums = new Map(
-        entries.map((entry) => [entry.path, entry.kind === 'file' ? entry.sha256 : undefined]),
-      );
-      const { tiles } = value as unknown as { readonly tiles: readonly FinishedTile[] };
-      for (const tile of tiles) {
-        if (checksums.get(tile.name) !== tile.sha256) throw notAsWritten(parts.path, tile.name);
-        this.#tiles.set(tile.name, { tile, attempt });
-      }
+    this.statistics = new MosaicStatistics(plan);
+  }
+
+  static async of(plan: MosaicPlan, parts: CommittedParts): Promise<TilesOfParts> {
+    const tiles = new TilesOfParts(plan, parts);
+    for await (const record of parts.records()) tiles.#add(record);
+    return tiles;
+  }
+
+  /** Parts come in the order of the grid, and so do the tiles of each. */
+  #add({ attempt, value, entries }: PartRecord): void {
+    const checksums = new Map(
+      entries.map((entry) => [entry.path, entry.kind === 'file' ? entry.sha256 : undefined]),
+    );
+    const { tiles } = value as unknown as { readonly tiles: readonly FinishedTile[] };
+    for (const tile of tiles) {
+      const { name, sizeBytes, sha256 } = tile;
+      if (checksums.get(name) !== sha256) throw notAsWritten(this.#parts.path, name);
+      this.statistics.add(tile);
+      this.#tiles.set(name, { name, sizeBytes, sha256, statistics: undefined, attempt });
     }
   }
 
   inOrder(plan: MosaicPlan): readonly FinishedTile[] {
-    return [...cells(plan.grid)].flatMap(
-      (cell) => this.#tiles.get(plan.tileName(cell))?.tile ?? [],
-    );
+    return [...cells(plan.grid)].flatMap((cell) => this.#tiles.get(plan.tileName(cell)) ?? []);
   }
 
   async take(name: string, stage: Stage): Promise<{ readonly tile: FinishedTile | undefined }> {
-    const found = this.#tiles.get(name);
-    if (!found) return { tile: undefined };
-    await this.#within(found.attempt, async (attempt) => {
+    const tile = this.#tiles.get(name);
+    if (!tile) return { tile: undefined };
+    await this.#within(tile.attempt, async (attempt) => {
       try {
         await this.#fs.link(attempt.at(name), stage.at(name));
       } catch (error) {
@@ -500,7 +518,7 @@ class TilesOfParts implements TileStore {
         await this.#copy(attempt.at(name), name, stage);
       }
     });
-    return { tile: found.tile };
+    return { tile };
   }
 
   /** Works in the directory of an attempt, which is open for as long as somebody does, or it is the last. */

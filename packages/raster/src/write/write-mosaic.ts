@@ -43,8 +43,8 @@ import {
   type FilledStage,
   fillStage,
   tileError,
+  type MadeTiles,
   type TileFailure,
-  type TileStore,
 } from './fill-stage.js';
 import {
   type Generations,
@@ -142,7 +142,7 @@ export async function writeMosaic(
 interface TilesFrom {
   readonly fill?: Filler | undefined;
   /** Tiles that were made elsewhere, in parts (mosaic-parts.ts). */
-  readonly made?: TileStore | undefined;
+  readonly made?: MadeTiles | undefined;
 }
 
 /** Tells the encoder what it is to make of samples. */
