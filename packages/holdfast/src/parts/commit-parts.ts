@@ -112,7 +112,7 @@ export async function commitSession<T extends JsonValue>(
         if (!session) throw sessionGone(place.path, id);
         const { facts } = session;
         const result = await orGivenBack(fs, place, id, async () => {
-          const attempts = await check(fs, session, place, verify, signal);
+          const attempts = await collect(fs, session, place, verify, signal);
           if (signal?.aborted) throw aborted('commit', place.path, signal);
           const records = () => recordsOf(fs, session, attempts);
           const open = (attempt: string) => openAttempt(fs, session, attempt);
@@ -175,7 +175,7 @@ async function orGivenBack<T>(
 }
 
 /** Step 3; which attempt at each part counts. */
-async function check(
+async function collect(
   fs: Fs,
   session: FoundSession,
   place: SessionPlace,
