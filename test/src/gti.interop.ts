@@ -5,11 +5,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type ArrayRaster, fromArray, type WriteOptions, writeTiledVrt } from '@holdfast/raster';
+import {
+  type ArrayRaster,
+  fromArray,
+  indexTiles,
+  type WriteOptions,
+  writeCog,
+  writeTiledVrt,
+} from '@holdfast/raster';
 import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 
 const judge = fileURLToPath(new URL('../python/gti_judge.py', import.meta.url));
@@ -80,6 +87,31 @@ test('GDAL reads by the GTI what it reads by the VRT', async (t) => {
     ]),
   );
   assert.deepEqual(found, expected);
+});
+
+test('GDAL reads by the GTI of an index over files what it reads by the index', async (t) => {
+  const directory = temporaryDirectory(t);
+  const folder = join(directory, 'tiles & höhen');
+  mkdirSync(folder);
+  const tiles: string[] = [];
+  for (const [name, xPx] of Object.entries({ left: 0, middle: 1, right: 3 })) {
+    const path = join(folder, `${name}.tif`);
+    const transform = [500_000 + xPx * WIDTH * 10, 10, 0, 6_000_000, 0, -10] as const;
+    await writeCog(path, source({ ...place, transform, nodata: 0 }), { threads: 0 });
+    tiles.push(path);
+  }
+  const pairs: string[] = [];
+  for (const [name, given] of Object.entries({ whole: tiles.slice(0, 2), holes: tiles })) {
+    const path = join(directory, `${name}.vrt`);
+    const { gtiPath } = await indexTiles(path, given, { gti: true, allowHoles: true });
+    pairs.push(gtiPath as string, path);
+  }
+  const python = pythonWith('rasterio-1.4.4', ['rasterio==1.4.4']);
+  const verdicts = execFileSync(python, [judge, ...pairs], { encoding: 'utf8', cwd: '/' });
+  for (const verdict of verdicts.trim().split('\n')) {
+    const { driver, different, check } = JSON.parse(verdict) as Readonly<Record<string, unknown>>;
+    assert.deepEqual({ driver, different, check }, { driver: 'GTI', different: [], check: 'ok' });
+  }
 });
 
 test('the same mosaic has the same GTI, byte for byte', async (t) => {

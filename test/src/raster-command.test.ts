@@ -311,6 +311,13 @@ test('tiles that are there are indexed by arguments, directories and lists, and 
   const refused = run('raster', 'index', index, tiles, '--recursive', '--replace', '--quiet');
   assert.notEqual(refused.status, 0);
   assert.match(refused.stderr, /wide\.tif: it shares pixels with .*left\.tif/u);
+  const more = ['--stac', '--datetime', '2024-06-01T10:20:30Z', '--gti', '--replace', '--quiet'];
+  const catalogued = run('raster', 'index', index, left, right, ...more);
+  assert.equal(catalogued.status, 0, catalogued.stderr);
+  const info = JSON.parse(run('raster', 'info', index, '--json').stdout) as Record<string, unknown>;
+  assert.deepEqual([info['stac'], info['gti']], ['all.vrt.stac.json', 'all.gti.gpkg']);
+  const plain = run('raster', 'index', index, left, right, '--replace', '--quiet');
+  assert.match(plain.stderr, /all\.vrt\.stac\.json: it spoke of the old pixels and was removed/u);
   assert.deepEqual((await verifyVrt(index)).tiles, 2);
 });
 

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type ArrayRaster, fromArray, writeCog, writeTiledVrt } from '@holdfast/raster';
+import { type ArrayRaster, fromArray, indexTiles, writeCog, writeTiledVrt } from '@holdfast/raster';
 import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 
 const judge = (name: string): string =>
@@ -65,6 +65,9 @@ test('every judge accepts the item of every raster, and loads its pixels by it',
     });
     pairs.push(mosaic.stacPath as string, mosaic.path, file.stacPath as string, file.path);
     names.push(`the mosaic ${name}`, `the file ${name}`);
+    const index = await indexTiles(join(directory, `${name}-all.vrt`), [file.path], { stac });
+    pairs.push(index.stacPath as string, index.path);
+    names.push(`the index ${name}`);
   }
   const verdicts = execFileSync(python, [judge('stac_judge'), ...pairs], { encoding: 'utf8' })
     .trim()

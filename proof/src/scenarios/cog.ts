@@ -1,7 +1,9 @@
 /** What is explored of writeCog and indexTiles: a first write, and some that replace. */
 import { type ScenarioAt, scenarioOfSteps } from '@holdfast/crashkit';
 import type * as raster from '@holdfast/raster';
+import { recover } from 'holdfast';
 import type { Fs } from 'holdfast/os';
+import { seeFile } from './reading.js';
 
 const SIDE_PX = 32;
 
@@ -58,6 +60,7 @@ export function cogScenarios(
     'writeCog: first': writes([], [1]),
     'writeCog: replace twice': writes([1], [2, 3]),
     'indexTiles: replace': (name) => indexes(api, name),
+    'indexTiles: replace with its item': (name) => indexesWithItem(api, name),
   };
 }
 
@@ -75,14 +78,48 @@ function indexes(api: typeof raster, name: string): ScenarioAt {
         await index(fs, 1);
       },
       steps: [2, 3].map((value) => ({ label: `index ${value}`, call: (fs) => index(fs, value) })),
+      observe: (fs) => seeIndex(api, fs, path),
+      nextRun: async (fs) => {
+        await index(fs, 1);
+      },
+    });
+  };
+}
+
+async function seeIndex(api: typeof raster, fs: Fs, path: string): Promise<string> {
+  const mosaic = await api.openVrt(path, { fs });
+  try {
+    const { data } = await mosaic.read();
+    return [...new Set(data as Uint8Array)].join(' and ');
+  } finally {
+    await mosaic.close();
+  }
+}
+
+/** An index of one tile with its item becomes that of another. */
+function indexesWithItem(api: typeof raster, name: string): ScenarioAt {
+  return (root) => {
+    const path = `${root}/all.vrt`;
+    const index = (fs: Fs, value: number): Promise<unknown> => {
+      const stac = { id: `item ${value}`, datetime: new Date(0) };
+      return api.indexTiles(path, [`${root}/${value}.tif`], { ifExists: 'replace', stac, fs });
+    };
+    return scenarioOfSteps({
+      name,
+      root,
+      setup: async (fs) => {
+        for (const value of [1, 2]) await write(api, fs, `${root}/${value}.tif`, value);
+        await index(fs, 1);
+      },
+      steps: [{ label: 'index 2', call: (fs) => index(fs, 2) }],
+      recover: async (fs) => {
+        await recover(root, { fs });
+      },
       observe: async (fs) => {
-        const mosaic = await api.openVrt(path, { fs });
-        try {
-          const { data } = await mosaic.read();
-          return [...new Set(data as Uint8Array)].join(' and ');
-        } finally {
-          await mosaic.close();
-        }
+        const { problems } = await api.verifyVrt(path, { fs });
+        const told = problems.map(({ kind }) => kind);
+        const item = /item \d/u.exec(await seeFile(fs, `${path}.stac.json`))?.[0];
+        return [await seeIndex(api, fs, path), item, ...told].join(', ');
       },
       nextRun: async (fs) => {
         await index(fs, 1);

@@ -7,15 +7,16 @@ import { interruptible } from '../interrupt.js';
 import { jsonOf, print, shown, type Shown, tell } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
 import { readStandardInput } from '../standard-input.js';
-import { noteOf } from './raster-inputs.js';
+import { addStacFlags, noteOf, type StacFlags, stacOption } from './raster-inputs.js';
 
-interface IndexFlags {
+interface IndexFlags extends StacFlags {
   readonly fromFile?: string;
   readonly recursive?: boolean;
   readonly allowHoles?: boolean;
   readonly allowOverlaps?: boolean;
   readonly skipUnreadable?: boolean;
   readonly checksums?: boolean;
+  readonly gti?: boolean;
   readonly replace?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -30,10 +31,12 @@ Examples:
   holdfast raster index dem.vrt tiles/*.tif
   holdfast raster index dem.vrt tiles --recursive --allow-holes
   find tiles -name '*.tif' | sort | holdfast raster index dem.vrt --from-file - --replace
+  holdfast raster index dem.vrt tiles/*.tif --gti --stac --datetime 2024-06-01T10:20:30Z
+      and beside it, in the same commit, dem.gti.gpkg and dem.vrt.stac.json
   holdfast raster verify dem.vrt`;
 
 export function addRasterIndexCommand(raster: Command): void {
-  raster
+  const command = raster
     .command('index')
     .description('Write a VRT index over GeoTIFFs that are there, or say why they make none')
     .argument('<vrt>', 'the index to make, SOMETHING.vrt')
@@ -49,7 +52,9 @@ export function addRasterIndexCommand(raster: Command): void {
     .option(
       '--no-checksums',
       'do not read the tiles for their checksums; verify then knows their sizes',
-    )
+    );
+  addStacFlags(command)
+    .option('--gti', 'write an index as GTI too, which GDAL 3.9 reads (needs the package sql.js)')
     .option('--replace', 'replace an index that is there')
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress')
@@ -67,6 +72,8 @@ async function index(path: string, tiles: readonly string[], flags: IndexFlags):
     allowOverlaps: flags.allowOverlaps,
     skipUnreadable: flags.skipUnreadable,
     checksums: flags.checksums,
+    stac: stacOption(flags),
+    gti: flags.gti,
     ifExists: flags.replace ? 'replace' : 'fail',
     ...(bar && {
       onProgress: ({ done, total }) => bar.update({ tilesDone: done, tileCount: total }),
@@ -99,6 +106,7 @@ function notes({
   holes,
   overlapCount,
   retiredCompanions,
+  removed,
   notCarried,
 }: WrittenIndex): readonly Shown[] {
   return [
@@ -108,6 +116,7 @@ function notes({
     ...retiredCompanions.map(
       (name) => shown`${name}: it spoke of the old pixels and has another name now`,
     ),
+    ...removed.map((name) => shown`${name}: it spoke of the old pixels and was removed`),
     ...notCarried.map(noteOf),
   ];
 }

@@ -36,7 +36,7 @@ export interface InputFlags {
 }
 
 /** How samples are stored. */
-export interface FormatFlags {
+export interface FormatFlags extends StacFlags {
   readonly compress?: CompressionName;
   readonly level?: number;
   readonly predictor?: Predictor;
@@ -45,8 +45,6 @@ export interface FormatFlags {
   readonly skipEmpty?: boolean;
   readonly mask?: 'band' | 'alpha';
   readonly statistics?: boolean;
-  readonly stac?: boolean;
-  readonly datetime?: string;
   readonly overviews?: 'auto' | readonly number[];
   readonly resampling?: OverviewMethod;
 }
@@ -68,8 +66,28 @@ export function addInputFlags(command: Command): Command {
     .option('--outside', 'follow an input VRT that names files outside its own folder');
 }
 
-export function addFormatFlags(command: Command): Command {
+export interface StacFlags {
+  readonly stac?: boolean;
+  readonly datetime?: string;
+}
+
+export function addStacFlags(command: Command): Command {
   return command
+    .option('--stac', 'write a STAC item too')
+    .addOption(
+      new Option(
+        '--datetime <when>',
+        'when the raster was taken, for its STAC item: 2024-06-01T10:20:30Z, or two of these with / (its DateTime tag)',
+      ).implies({ stac: true }),
+    );
+}
+
+export function stacOption({ stac, datetime }: StacFlags): WriteOptions['stac'] {
+  return stac && { datetime };
+}
+
+export function addFormatFlags(command: Command): Command {
+  command
     .addOption(new Option('--compress <name>', 'compression (deflate)').choices(compressionNames))
     .option('--level <n>', 'level of the compression', wholeNumber)
     .option('--predictor <n>', 'TIFF predictor: 1, 2, 3 or auto (auto)', predictor)
@@ -82,19 +100,10 @@ export function addFormatFlags(command: Command): Command {
         'alpha',
       ]),
     )
-    .option('--no-statistics', 'write no statistics of the bands')
-    .option('--stac', 'write a STAC item too')
-    .addOption(
-      new Option(
-        '--datetime <when>',
-        'when the raster was taken, for its STAC item: 2024-06-01T10:20:30Z, or two of these with / (its DateTime tag)',
-      ).implies({ stac: true }),
-    )
-    .addOption(
-      new Option('--resampling <name>', 'how overviews are made (average)').choices(
-        overviewMethods,
-      ),
-    );
+    .option('--no-statistics', 'write no statistics of the bands');
+  return addStacFlags(command).addOption(
+    new Option('--resampling <name>', 'how overviews are made (average)').choices(overviewMethods),
+  );
 }
 
 /** The flags of how samples are stored, as options. */
@@ -123,7 +132,7 @@ export function formatOptions(
     skipEmpty: flags.skipEmpty,
     mask: flags.mask,
     statistics: flags.statistics,
-    stac: flags.stac && { datetime: flags.datetime },
+    stac: stacOption(flags),
     overviews: flags.overviews,
     resampling: flags.resampling,
   };

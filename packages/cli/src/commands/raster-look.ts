@@ -183,8 +183,8 @@ function factsOf({
     tileCount: tilePaths.length,
     overviews: overviewSizes(document),
     generation: own?.['GENERATION'],
-    stac: own?.['STAC'] && `${own['TILES']}/${own['STAC']}`,
-    gti: own?.['GTI'] && `${own['TILES']}/${own['GTI']}`,
+    stac: besideOf(own, 'STAC'),
+    gti: besideOf(own, 'GTI'),
     metadata: raster.metadata,
     domains: raster.domains,
     notCarried,
@@ -194,6 +194,15 @@ function factsOf({
       ...metadata,
     })),
   };
+}
+
+/** Among the tiles of a mosaic, beside the index of other files. */
+function besideOf(
+  own: Readonly<Record<string, string>> | undefined,
+  kind: string,
+): string | undefined {
+  const [name, tiles] = [own?.[kind], own?.['TILES']];
+  return name === undefined || tiles === undefined ? name : `${tiles}/${name}`;
 }
 
 /** The factors of the overviews, or how many there are in a mosaic that does not say them. */

@@ -6,14 +6,23 @@
  * 2. compare: all must be alike and lie on one grid, without overlaps and holes unless these are
  *    allowed. Every difference is told, and nothing is left out without a word
  * 3. lock `<index>.lock`; refuse what is in the way; companions of an old index get another name
- * 4. put the index in place (the core's replaceFile): the commit point
+ * 4. put the index in place (the core's replaceFile): the commit point. Where a STAC item or a GTI
+ *    goes with it, or those of the old index go, that is one transaction, and 3 is done within it
  *
  * Invariant: the index that exists is whole, the old one or the new one. The tiles are never
- * changed. Sizes and checksums stand in the index itself, so that no second file can be of another
- * time.
+ * changed. Sizes and checksums, also of what goes with the index, stand in the index itself, so
+ * that no second file can be of another time without being noticed.
  */
-import { basename, dirname, isAbsolute, relative, sep } from 'node:path';
-import { type Durability, HoldfastError, isHoldfastError, replaceFile, withLock } from 'holdfast';
+import { createHash } from 'node:crypto';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import {
+  type Durability,
+  HoldfastError,
+  isHoldfastError,
+  replaceFile,
+  transaction,
+  withLock,
+} from 'holdfast';
 import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
 import { codeOfFailure, type Fs, nodeFileSystem } from 'holdfast/os';
 import { srsText } from '../crs/crs.js';
@@ -24,7 +33,7 @@ import {
   type Transform,
   type Window,
 } from '../model.js';
-import { lockedPlaceOf, placeOf } from '../mosaic-place.js';
+import { lockedPlaceOf, type MosaicPlace, placeOf } from '../mosaic-place.js';
 import { inOrder } from '../read/read-ahead.js';
 import {
   commonWords,
@@ -33,9 +42,11 @@ import {
   wholeOf,
   windowOn,
 } from '../source/alike.js';
+import type { StacOptions } from '../stac/stac-options.js';
 import { type IndexedFile, type IndexedTile, vrtBytes, type VrtIndex } from '../vrt/vrt-text.js';
 import { restoreCompanions, retireCompanions, tilesNamedBy } from '../write/index-with-tiles.js';
 import { arrangementOf } from './arrangement.js';
+import { makeBeside, ownBeside, wantsBeside } from './beside.js';
 import { findTiles } from './find-tiles.js';
 import { lookAtTile, type SeenTile, type UnreadableTile } from './look-at-tile.js';
 
@@ -71,6 +82,18 @@ export interface IndexTilesOptions {
   readonly onProgress?:
     ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
   /**
+   * Writes a STAC item of the whole beside the index, as `<index>.stac.json`, in the same commit:
+   * both are there or neither. `true` where the tiles say when they were taken, all the same;
+   * `false` by default.
+   */
+  readonly stac?: boolean | StacOptions | undefined;
+  /**
+   * Writes GDAL's tile index as well (GTI, read from 3.9 on), for very many tiles:
+   * `<name>.gti.gpkg` beside the index, in the same commit. Needs the package sql.js; refused for
+   * tiles that share pixels, of which GDAL shows others. `false` by default.
+   */
+  readonly gti?: boolean | undefined;
+  /**
    * How long to wait for another writer of the same index, in milliseconds; without end by default.
    */
   readonly timeoutMs?: number | undefined;
@@ -103,7 +126,13 @@ export interface WrittenIndex {
    * names now.
    */
   readonly retiredCompanions: readonly string[];
-  /** What the tiles say and the index does not. */
+  /** The STAC item, if there is one. */
+  readonly stacPath: string | undefined;
+  /** GDAL's tile index, if there is one. */
+  readonly gtiPath: string | undefined;
+  /** Names of what the old index had beside it (`stac`, `gti`) and this one has not. */
+  readonly removed: readonly string[];
+  /** What the tiles say and the index, or its item, does not. */
   readonly notCarried: readonly NotCarried[];
 }
 
@@ -115,6 +144,8 @@ const optionNames = [
   'skipUnreadable',
   'checksums',
   'ifExists',
+  'stac',
+  'gti',
   'signal',
   'onProgress',
   'timeoutMs',
@@ -133,16 +164,19 @@ const MOST_NAMED = 20;
  * After success the index is in place and durable; its lock file stays. It names the tiles by paths
  * relative to itself, with their sizes and checksums, which `verifyVrt` holds them against. After
  * an error of outcome `unchanged` what was there is as it was. The tiles themselves are never
- * written to.
+ * written to. With `stac` or `gti`, and where the old index has such files, all that is written or
+ * removed is one `transaction`, which is always durable.
  *
- * Not promised: that the tiles stay as they were while they are looked at, and later.
+ * Not promised: that the tiles stay as they were while they are looked at, and later; that a reader
+ * without the lock sees index, item and GTI change at one instant.
  *
  * @param path - the index, `SOMETHING.vrt`; its directory must exist
  * @param tiles - paths of GeoTIFFs; with `recursive` of directories too. Where tiles overlap, later
  *   ones count
  * @throws HoldfastError INVALID_ARGUMENT for tiles that make no index, each difference in the
- *   message (up to 20) and in `others`; ALREADY_EXISTS; NOT_FOUND; ABORTED; LOCK_TIMEOUT; IO; and
- *   what replaceFile throws
+ *   message (up to 20) and in `others`; ALREADY_EXISTS; NOT_FOUND; ABORTED; LOCK_TIMEOUT; IO;
+ *   UNSUPPORTED_PLATFORM for `gti` without sql.js; TARGET_CHANGED when another writer has changed
+ *   what goes with the old index meanwhile; and what replaceFile and transaction throw
  */
 export async function indexTiles(
   path: string,
@@ -153,14 +187,19 @@ export async function indexTiles(
   checkWords(CALL, '', options, { ifExists: ['fail', 'replace'] });
   checkName(path);
   const { fs = nodeFileSystem, signal, timeoutMs } = options;
-  await refuseInTheWay(fs, (await placeOf(fs, path)).indexPath, options);
+  const before = await placeOf(fs, path);
+  await refuseInTheWay(fs, before.indexPath, options);
   const names = await findTiles(fs, tiles, options.recursive ?? false);
   const seen = await lookAtAll(fs, names, path, options);
+  const old = await ownBeside(before.fs, before.indexPath);
+  if (wantsBeside(options) || old.length > 0)
+    return publishTogether(before, plan(before.indexPath, seen, options), old, options);
   return withLock(
     path,
     async (lock) => {
       const place = await lockedPlaceOf(fs, lock);
       await refuseInTheWay(place.fs, place.indexPath, options);
+      checkSame(place.indexPath, await ownBeside(place.fs, place.indexPath), old);
       return publish(place, plan(place.indexPath, seen, options), options);
     },
     { fs, signal, timeoutMs },
@@ -221,7 +260,10 @@ async function lookAtAll(
 }
 
 /** What is to be written, and told. */
-type IndexPlan = Omit<WrittenIndex, 'path' | 'retiredCompanions'> & { readonly index: VrtIndex };
+type IndexPlan = Omit<WrittenIndex, 'path' | 'retiredCompanions' | NameBeside> & {
+  readonly index: VrtIndex;
+};
+type NameBeside = 'stacPath' | 'gtiPath' | 'removed';
 
 /** Step 2. */
 function plan(
@@ -376,24 +418,90 @@ async function publish(
   { index, ...told }: IndexPlan,
   { ifExists = 'fail', durability, signal }: IndexTilesOptions,
 ): Promise<WrittenIndex> {
-  const retiredCompanions = await retireCompanions(fs, indexPath, undefined).catch(
-    (cause: unknown) => {
-      const message =
-        'Files beside the old index, which speak of its pixels, could not be renamed.';
-      throw new HoldfastError(codeOfFailure(cause), {
-        message,
-        step: 'check',
-        path: indexPath,
-        cause,
-      });
-    },
-  );
+  const retiredCompanions = await retired(fs, indexPath);
   try {
     await replaceFile(indexPath, vrtBytes(index), { fs, ifExists, durability, signal });
   } catch (error) {
-    if (isHoldfastError(error) && error.outcome === 'unchanged')
-      await restoreCompanions(fs, indexPath, undefined).catch(() => undefined);
+    await restoreAfter(error, fs, indexPath);
     throw error;
   }
-  return { path: indexPath, ...told, retiredCompanions };
+  const none = { stacPath: undefined, gtiPath: undefined, removed: [] };
+  return { path: indexPath, ...told, ...none, retiredCompanions };
+}
+
+async function retired(fs: Fs, path: string): Promise<readonly string[]> {
+  try {
+    return await retireCompanions(fs, path, undefined);
+  } catch (cause) {
+    const message = 'Files beside the old index, which speak of its pixels, could not be renamed.';
+    throw new HoldfastError(codeOfFailure(cause), { message, step: 'check', path, cause });
+  }
+}
+
+async function restoreAfter(error: unknown, fs: Fs, indexPath: string): Promise<void> {
+  if (isHoldfastError(error) && error.outcome === 'unchanged')
+    await restoreCompanions(fs, indexPath, undefined).catch(() => undefined);
+}
+
+/** Steps 3 and 4 where files go with the index, or go with the old one. */
+async function publishTogether(
+  { fs, indexPath }: MosaicPlace,
+  { index, notCarried, ...told }: IndexPlan,
+  old: readonly string[],
+  options: IndexTilesOptions,
+): Promise<WrittenIndex> {
+  const { ifExists = 'fail', checksums = true, signal, timeoutMs } = options;
+  const made = await makeBeside({ index, indexPath, overlapCount: told.overlapCount }, options);
+  const { stacPath, gtiPath } = made;
+  const removed = old.filter((name) => !made.files.some((file) => file.name === name));
+  const files = made.files.map(({ name, bytes }) => entryOf(name, bytes, checksums));
+  const whole = { ...index, beside: made.beside, files: [...(index.files ?? []), ...files] };
+  const text = await bytesOf(vrtBytes(whole));
+  const directory = dirname(indexPath);
+  let retiredCompanions: readonly string[] = [];
+  // Under all locks, which a transaction takes when it knows all its paths.
+  const update = async (): Promise<Uint8Array> => {
+    await refuseInTheWay(fs, indexPath, options);
+    checkSame(indexPath, await ownBeside(fs, indexPath), old);
+    retiredCompanions = await retired(fs, indexPath);
+    return text;
+  };
+  try {
+    await transaction(
+      directory,
+      async (all) => {
+        for (const { name, bytes } of made.files)
+          await all.replaceFile(join(directory, name), bytes, { ifExists });
+        for (const name of removed) await all.remove(join(directory, name));
+        await all.updateFile(indexPath, update);
+      },
+      { fs: options.fs, signal, timeoutMs },
+    );
+  } catch (error) {
+    await restoreAfter(error, fs, indexPath);
+    throw error;
+  }
+  const found = { ...told, notCarried: [...notCarried, ...made.notCarried] };
+  return { path: indexPath, ...found, stacPath, gtiPath, removed, retiredCompanions };
+}
+
+function entryOf(path: string, bytes: Uint8Array, checksums: boolean): IndexedFile {
+  const sha256 = checksums ? createHash('sha256').update(bytes).digest('hex') : undefined;
+  return { path, sizeBytes: bytes.length, sha256 };
+}
+
+async function bytesOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
+}
+
+/** Only then is known what of the old index goes with it. */
+function checkSame(path: string, found: readonly string[], old: readonly string[]): void {
+  if (found.join('/') === old.join('/')) return;
+  throw new HoldfastError('TARGET_CHANGED', {
+    message: 'Another writer has changed what goes with the index meanwhile. Try again.',
+    step: 'lock',
+    path,
+  });
 }

@@ -272,11 +272,14 @@ async function judgeRewritten(
  */
 function judgeRewrittenList(
   { problems, notes }: Check,
-  { path, tilePaths }: Mosaic,
+  { path, tilePaths, document }: Mosaic,
   files: readonly IndexedFile[],
 ): void {
   const named = new Set(tilePaths);
-  const gone = files.find((file) => !named.has(resolve(dirname(path), file.path)));
+  const beside = new Set(Object.values(document.metadata.get('HOLDFAST') ?? {}));
+  const gone = files.find(
+    (file) => !beside.has(file.path) && !named.has(resolve(dirname(path), file.path)),
+  );
   const message = 'another program wrote it anew, with the same tiles';
   if (gone) problems.push(problem('damaged index', path, `it does not name ${gone.path} any more`));
   else notes.push({ kind: 'rewritten', path, message });

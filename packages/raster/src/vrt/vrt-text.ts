@@ -56,7 +56,8 @@ export interface IndexedOverview {
 }
 
 /** The item of a catalogue, and GDAL's tile index. */
-export type FileBeside = 'STAC' | 'GTI';
+const filesBeside = ['STAC', 'GTI'] as const;
+export type FilesBeside = Readonly<Partial<Record<(typeof filesBeside)[number], string>>>;
 
 /** What an index says. */
 export interface VrtIndex {
@@ -70,9 +71,12 @@ export interface VrtIndex {
     readonly tilesName: string;
     /** By ascending factor. */
     readonly overviews?: readonly IndexedOverview[];
-    /** Names of files among the tiles that say of the mosaic what it does, for other readers. */
-    readonly beside?: Readonly<Partial<Record<FileBeside, string>>>;
   };
+  /**
+   * Names of files that say of the raster what the index does, for other readers: among the tiles
+   * of a mosaic, beside the index of other files.
+   */
+  readonly beside?: FilesBeside | undefined;
   /** What is known of the files that it names, where these are not a mosaic's own tiles. */
   readonly files?: readonly IndexedFile[] | undefined;
   /** Of each band, when there are some. */
@@ -114,10 +118,10 @@ function* vrtPieces(index: VrtIndex): Generator<Uint8Array> {
 
 /** The text of an index, line by line. */
 export function* vrtLines(index: VrtIndex): Generator<string> {
-  const { info, srs, own } = index;
+  const { info, srs, own, beside } = index;
   yield `<VRTDataset rasterXSize="${info.widthPx}" rasterYSize="${info.heightPx}">`;
   // First, so that it is found without reading the whole index.
-  yield* metadata(own ? ownFacts(own) : {}, '  ', vrtDomain);
+  yield* metadata({ ...(own && ownFacts(own)), ...beside }, '  ', vrtDomain);
   const epoch = coordinateEpoch(info.georeferencing.crs);
   const at = epoch === undefined ? '' : ` coordinateEpoch="${epoch}"`;
   if (srs !== undefined) yield `  <SRS${at}>${escapeXml(srs)}</SRS>`;
@@ -157,11 +161,10 @@ function ownFacts({
   generation,
   tilesName,
   overviews = [],
-  beside = {},
 }: NonNullable<VrtIndex['own']>): Readonly<Record<string, string>> {
   const factors = overviews.map(({ factor }) => factor).join(',');
   const facts = { GENERATION: generation, TILES: tilesName };
-  return { ...facts, ...(overviews.length > 0 && { OVERVIEWS: factors }), ...beside };
+  return { ...facts, ...(overviews.length > 0 && { OVERVIEWS: factors }) };
 }
 
 function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generator<string> {
@@ -305,11 +308,26 @@ export function numberText(value: number | bigint): string {
  * wrote it anew.
  */
 export function tilesInHead(head: string): { generation: string; tilesName: string } | undefined {
-  const start = head.indexOf('<Metadata domain="HOLDFAST">');
-  const end = start === -1 ? -1 : head.indexOf('</Metadata>', start);
-  const items = end === -1 ? '' : head.slice(start, end);
+  const items = ownItemsIn(head);
   const generation = /<MDI key="GENERATION">([0-9a-f]+)<\/MDI>/u.exec(items)?.[1];
   const escapedName = /<MDI key="TILES">([^<]+)<\/MDI>/u.exec(items)?.[1];
   if (generation === undefined || escapedName === undefined) return undefined;
   return { generation, tilesName: unescapeXml(escapedName) };
+}
+
+/** The files beside it that the beginning of an index names. */
+export function besideInHead(head: string): FilesBeside {
+  const items = ownItemsIn(head);
+  return Object.fromEntries(
+    filesBeside.flatMap((kind) => {
+      const name = new RegExp(`<MDI key="${kind}">([^<]+)</MDI>`, 'u').exec(items)?.[1];
+      return name === undefined ? [] : [[kind, unescapeXml(name)]];
+    }),
+  );
+}
+
+function ownItemsIn(head: string): string {
+  const start = head.indexOf('<Metadata domain="HOLDFAST">');
+  const end = start === -1 ? -1 : head.indexOf('</Metadata>', start);
+  return end === -1 ? '' : head.slice(start, end);
 }

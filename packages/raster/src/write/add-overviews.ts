@@ -13,6 +13,7 @@ import { HoldfastError, isHoldfastError, type Stage } from 'holdfast';
 import { messageOf } from 'holdfast/errors';
 import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { codeOfFailure, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
+import { GTI_ENDING } from '../gti/gti.js';
 import { openEncoderPool } from '../encode/encoder-pool.js';
 import { withoutParts } from '../overview/pyramid.js';
 import { fromVrt } from '../read/from-vrt.js';
@@ -35,7 +36,6 @@ import {
   parseManifest,
 } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
-import { GTI_ENDING } from './write-gti.js';
 import { overviewFiles, writeOverviews } from './write-overviews.js';
 import { type Filler, writeMosaic, type WrittenMosaic } from './write-mosaic.js';
 

@@ -11,13 +11,14 @@ import { basename, join } from 'node:path';
 import { type ErrorCode, HoldfastError, isHoldfastError, type Stage } from 'holdfast';
 import { codeOfFailure } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
+import { GTI_ENDING } from '../gti/gti.js';
 import { type BandInfo, dataTypes, type NotCarried } from '../model.js';
 import { isAddress } from '../remote/address.js';
 import { type Cell, cells } from '../source/grid.js';
 import { isMean } from '../overview/pyramid.js';
 import { ValueTally } from '../statistics/few-values.js';
 import { blockGrid } from '../tiff/block-grid.js';
-import { type FileBeside, type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
+import { type FilesBeside, type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
 import { digestFile } from './file-digest.js';
 import { keptIndexName } from './index-with-tiles.js';
 import type { KeptWork } from './kept-work.js';
@@ -33,7 +34,7 @@ import { MosaicStatistics } from './mosaic-statistics.js';
 import type { FinishedTile } from './resume-record.js';
 import { ITEM_ENDING } from '../stac/item-names.js';
 import { untilEnded } from './until-ended.js';
-import { GTI_ENDING, writeGti } from './write-gti.js';
+import { writeGti } from './write-gti.js';
 import { writeItem } from './write-item.js';
 import { MergedOverview, overviewFiles, writeOverviews } from './write-overviews.js';
 
@@ -183,7 +184,8 @@ function indexBytes(
   return vrtBytes({
     info: source.info,
     srs,
-    own: { generation: manifest.generation, tilesName, overviews, beside: besideOf(manifest) },
+    own: { generation: manifest.generation, tilesName, overviews },
+    beside: besideOf(manifest),
     tiles: { [Symbol.iterator]: () => indexedTiles(plan, manifest) },
     statistics,
   });
@@ -194,7 +196,7 @@ function nameOfTiles({ tilesName, tilesPath }: MosaicPlan): string {
   return tilesName ?? basename(tilesPath);
 }
 
-function besideOf(manifest: Manifest): Readonly<Partial<Record<FileBeside, string>>> {
+function besideOf(manifest: Manifest): FilesBeside {
   const [STAC, GTI] = [nameEnding(manifest, ITEM_ENDING), nameEnding(manifest, GTI_ENDING)];
   return { ...(STAC !== undefined && { STAC }), ...(GTI !== undefined && { GTI }) };
 }

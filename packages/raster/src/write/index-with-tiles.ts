@@ -17,7 +17,7 @@ import {
   readPieces,
 } from 'holdfast/os';
 import { checkIndexDigest } from '../vrt/index-digest.js';
-import { tilesInHead } from '../vrt/vrt-text.js';
+import { besideInHead, type FilesBeside, tilesInHead } from '../vrt/vrt-text.js';
 import { inItsDirectory } from './beside.js';
 import { readText } from './file-digest.js';
 import type { NamedTiles } from './generations.js';
@@ -42,12 +42,30 @@ const MOST_COMPANION_BYTES = 16 * 1024 * 1024;
  * `undefined` for any other, for one that is cut before it says so, and where there is none.
  */
 export async function tilesNamedBy(fs: Fs, indexPath: string): Promise<NamedTiles | undefined> {
-  for (const mostBytes of [FIRST_HEAD_BYTES, MOST_HEAD_BYTES]) {
-    const head = await readText(fs, indexPath, mostBytes);
-    const named = head === undefined ? undefined : tilesInHead(head);
-    if (named || !head || head.includes('<VRTRasterBand')) return named;
+  for await (const head of headsOf(fs, indexPath)) {
+    const named = tilesInHead(head);
+    if (named) return named;
   }
   return undefined;
+}
+
+/** The files beside an index that it names for other readers; none where it names tiles of ours. */
+export async function besideNamedBy(fs: Fs, indexPath: string): Promise<FilesBeside> {
+  for await (const head of headsOf(fs, indexPath)) {
+    if (tilesInHead(head)) return {};
+    const named = besideInHead(head);
+    if (Object.keys(named).length > 0) return named;
+  }
+  return {};
+}
+
+/** Its beginning, and if that ends before its bands, more of it. */
+async function* headsOf(fs: Fs, indexPath: string): AsyncGenerator<string> {
+  for (const mostBytes of [FIRST_HEAD_BYTES, MOST_HEAD_BYTES]) {
+    const head = await readText(fs, indexPath, mostBytes);
+    if (head) yield head;
+    if (!head || head.includes('<VRTRasterBand')) return;
+  }
 }
 
 /**

@@ -38,6 +38,7 @@ import {
   openOwn,
   readPieces,
 } from 'holdfast/os';
+import { GTI_ENDING } from '../gti/gti.js';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
 import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
@@ -56,7 +57,6 @@ import {
 } from './manifest.js';
 import { type MosaicPlan, planAt, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import { MosaicStatistics } from './mosaic-statistics.js';
-import { GTI_ENDING } from './write-gti.js';
 import type { FinishedTile } from './resume-record.js';
 import { preparePool, writeLocked, type WrittenMosaic } from './write-mosaic.js';
 import { toldOf } from '../source/told.js';

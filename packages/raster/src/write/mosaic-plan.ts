@@ -7,6 +7,7 @@ import type { Durability } from 'holdfast';
 import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
 import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { srsText } from '../crs/crs.js';
+import { wantsGti } from '../gti/gti.js';
 import { dataTypes, hasMask, type Transform, type Window } from '../model.js';
 import { type Cell, columnCount, type Grid, largestCell, rowCount } from '../source/grid.js';
 import { type OverviewOptions, planPyramid, type Pyramid } from '../overview/pyramid.js';
@@ -25,7 +26,6 @@ import { vrtLines } from '../vrt/vrt-text.js';
 import type { MosaicPlace } from '../mosaic-place.js';
 import { tileGrid } from './tile-grid.js';
 import { firstTilesPath } from './tiles-directory.js';
-import { wantsGti } from './write-gti.js';
 
 /** How far a write has come. */
 export interface WriteProgress {

@@ -325,3 +325,102 @@ test('overlaps and holes are found however tiles lie', () => {
       );
   }
 });
+
+const told = { stac: { datetime: '2024-06-01T10:20:30Z' }, gti: true } as const;
+
+test('an item and a GTI are beside the index, named and verified by it, and go when a later one has none', async (t) => {
+  const { directory, index, tiles } = await makeTiles(t);
+  const written = await indexTiles(index, tiles, told);
+  const [stacPath, gtiPath] = [`${index}.stac.json`, join(directory, 'all.gti.gpkg')];
+  assert.deepEqual([written.stacPath, written.gtiPath, written.removed], [stacPath, gtiPath, []]);
+  const item = JSON.parse(readFileSync(stacPath, 'utf8')) as {
+    readonly id: string;
+    readonly assets: { readonly data: { readonly href: string } };
+    readonly properties: Readonly<Record<string, unknown>>;
+  };
+  assert.deepEqual([item.id, item.assets.data.href], ['all', 'all.vrt']);
+  assert.deepEqual(item.properties['proj:shape'], [64, 96]);
+  const mosaic = await openVrt(index);
+  const own = mosaic.document.metadata.get('HOLDFAST');
+  await mosaic.close();
+  assert.deepEqual(own, { STAC: 'all.vrt.stac.json', GTI: 'all.gti.gpkg' });
+  assert.deepEqual((await verifyVrt(index)).problems, []);
+  // Another program writes the index anew.
+  writeFileSync(index, readFileSync(index, 'utf8').replace(/<!--.*-->\n$/u, ''));
+  const { problems, notes } = await verifyVrt(index);
+  assert.deepEqual([problems, notes.map(({ kind }) => kind)], [[], ['rewritten']]);
+  const again = await indexTiles(index, tiles, { ...told, ifExists: 'replace' });
+  assert.equal(again.stacPath, stacPath);
+  appendFileSync(stacPath, ' ');
+  const changed = await verifyVrt(index);
+  assert.deepEqual(
+    changed.problems.map(({ kind, path }) => [kind, path]),
+    [['too long', stacPath]],
+  );
+  const { removed } = await indexTiles(index, tiles, { gti: true, ifExists: 'replace' });
+  assert.deepEqual(removed, ['all.vrt.stac.json']);
+  const last = await indexTiles(index, tiles, { ifExists: 'replace' });
+  assert.deepEqual([last.removed, last.gtiPath], [['all.gti.gpkg'], undefined]);
+  const left = readdirSync(directory).filter((name) => !name.endsWith('.lock'));
+  assert.deepEqual(left.toSorted(), ['all.vrt', 'tiles & more']);
+  assert.deepEqual((await verifyVrt(index)).problems, []);
+});
+
+test('what is not the index’s own is not removed, nor replaced unless that was asked for', async (t) => {
+  const { directory, index, tiles } = await makeTiles(t);
+  const foreign = join(directory, 'all.gti.gpkg');
+  writeFileSync(foreign, 'of somebody else');
+  await assert.rejects(indexTiles(index, tiles, told), (error) => {
+    assert.ok(isHoldfastError(error, 'ALREADY_EXISTS'));
+    return error.path === foreign && error.outcome === 'unchanged';
+  });
+  const names = (): readonly string[] =>
+    readdirSync(directory).filter((name) => !name.endsWith('.lock'));
+  assert.deepEqual(names().toSorted(), ['all.gti.gpkg', 'tiles & more']);
+  const { removed } = await indexTiles(index, tiles);
+  assert.deepEqual(removed, []);
+  await indexTiles(index, tiles, { ifExists: 'replace' });
+  assert.equal(readFileSync(foreign, 'utf8'), 'of somebody else');
+  const without = await indexTiles(index, tiles, { stac: told.stac, ifExists: 'replace' });
+  assert.deepEqual(without.removed, []);
+  assert.equal(readFileSync(foreign, 'utf8'), 'of somebody else');
+  await indexTiles(index, tiles, { ...told, ifExists: 'replace' });
+  assert.deepEqual((await verifyVrt(index)).problems, []);
+});
+
+test('an index with an item is no mosaic’s either, and one that fails leaves all as it was', async (t) => {
+  const { directory, index, tiles } = await makeTiles(t);
+  await indexTiles(index, tiles, told);
+  writeFileSync(`${index}.aux.xml`, 'of the old pixels');
+  const before = readdirSync(directory).toSorted();
+  const files = before.filter((name) => /^all\.[^ ]*(?:vrt|json|gpkg)$/u.test(name));
+  const contents = (): readonly string[] =>
+    files.map((name) => readFileSync(join(directory, name), 'latin1'));
+  const was = contents();
+  const failing = [
+    [{ stac: true }, /must say when the raster was taken/u],
+    [{ ...told, signal: AbortSignal.abort(new Error('enough')) }, /cancelled/u],
+  ] as const;
+  for (const [options, message] of failing)
+    await assert.rejects(indexTiles(index, tiles, { ...options, ifExists: 'replace' }), message);
+  await assert.rejects(indexTiles(index, tiles, told), (error) =>
+    isHoldfastError(error, 'ALREADY_EXISTS'),
+  );
+  assert.deepEqual([readdirSync(directory).toSorted(), contents()], [before, was]);
+  const { retiredCompanions } = await indexTiles(index, tiles, { ...told, ifExists: 'replace' });
+  assert.deepEqual(retiredCompanions, ['all.vrt.aux.xml']);
+  const own = join(directory, 'own.vrt');
+  const source = await fromVrt(index);
+  await writeTiledVrt(own, source, { threads: 0 });
+  await source.close();
+  await assert.rejects(
+    indexTiles(own, tiles, { ...told, ifExists: 'replace' }),
+    /index of a mosaic/u,
+  );
+  const overlapping = [
+    ...tiles,
+    await makeTile(directory, [0.5, 0], { data: new Uint8Array(SIDE * SIDE) }),
+  ];
+  const gti = { ...told, allowOverlaps: true, ifExists: 'replace' } as const;
+  await assert.rejects(indexTiles(index, overlapping, gti), /GDAL shows by a GTI/u);
+});
