@@ -268,9 +268,11 @@ export async function* readPieces(
   hintBytes: number = Number.MAX_SAFE_INTEGER,
 ): AsyncGenerator<Uint8Array> {
   // A byte more shows that there is more.
-  const buffer = new Uint8Array(Math.min(PIECE_BYTES, hintBytes + 1));
+  const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, hintBytes + 1));
   for (let offsetBytes = 0; offsetBytes <= hintBytes;) {
-    const count = await file.read(buffer, offsetBytes);
+    // Towards the end no more than there may be: so little is read without a thread.
+    const piece = buffer.subarray(0, hintBytes + 1 - offsetBytes);
+    const count = await file.read(piece, offsetBytes);
     if (count === 0) return;
     yield buffer.subarray(0, count);
     offsetBytes += count;

@@ -33,7 +33,7 @@ export function localFiles(
   return {
     pathOf: (index, named) => insidePath(index, named, outside),
     open,
-    sidecars: (path) => readSidecars(fs, path, open),
+    sidecars: (path) => readSidecars(fs, path, { open }),
     readIndex: (path) => readIndex(path, settings, () => open(path)),
     close: async () => undefined,
   };

@@ -49,6 +49,7 @@ import { arrangementOf } from './arrangement.js';
 import { makeBeside, ownBeside, wantsBeside } from './beside.js';
 import { findTiles } from './find-tiles.js';
 import { lookAtTile, type SeenTile, type UnreadableTile } from './look-at-tile.js';
+import { Neighbours } from './neighbours.js';
 
 /** How an index over tiles is made. */
 export interface IndexTilesOptions {
@@ -245,7 +246,8 @@ async function lookAtAll(
 ): Promise<readonly (SeenTile | UnreadableTile)[]> {
   const { signal = new AbortController().signal, checksums = true, onProgress } = options;
   const found: (SeenTile | UnreadableTile)[] = [];
-  const look = async (name: string) => lookAtTile(fs, name, { takesChecksums: checksums, signal });
+  const how = { takesChecksums: checksums, neighbours: new Neighbours(fs), signal };
+  const look = async (name: string) => lookAtTile(fs, name, how);
   try {
     await inOrder(names, TILES_AT_ONCE, look, async (_, tile) => {
       found.push(tile);

@@ -9,6 +9,7 @@ import type { NotCarried, RasterInfo } from '../model.js';
 import { readGeoTiff } from '../source/geotiff/from-geotiff.js';
 import { readSidecars } from '../source/geotiff/sidecars.js';
 import { manifestName } from '../write/manifest.js';
+import type { Neighbours } from './neighbours.js';
 
 /** A tile that can be read. */
 export interface SeenTile {
@@ -33,6 +34,7 @@ export interface UnreadableTile {
 
 interface LookOptions {
   readonly takesChecksums: boolean;
+  readonly neighbours: Neighbours;
   readonly signal: AbortSignal;
 }
 
@@ -40,11 +42,12 @@ interface LookOptions {
 export async function lookAtTile(
   fs: Fs,
   name: string,
-  { takesChecksums, signal }: LookOptions,
+  { takesChecksums, neighbours, signal }: LookOptions,
 ): Promise<SeenTile | UnreadableTile> {
   try {
     const path = await fs.realpath(name);
-    if (await fs.exists(join(dirname(path), manifestName))) {
+    const mayBeThere = await neighbours.beside(path);
+    if (mayBeThere(manifestName) && (await fs.exists(join(dirname(path), manifestName)))) {
       const why =
         'it is a tile of a mosaic, and goes when that is replaced; tile or index the rasters that the mosaic was made of, or make the mosaic an input of raster tile';
       return { name, why, error: undefined };
@@ -55,7 +58,7 @@ export async function lookAtTile(
       path,
       { fs },
       async () => handle,
-      () => readSidecars(fs, path),
+      () => readSidecars(fs, path, { mayBeThere }),
     );
     try {
       const { info, storedBlock, notCarried = [] } = tile;

@@ -11,9 +11,10 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { type HoldfastError, isHoldfastError } from 'holdfast';
+import { type Fs, nodeFileSystem } from 'holdfast/os';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import {
   fromArray,
@@ -244,6 +245,49 @@ test('directories are gone through when that is asked for, and symlinks lead to 
   await indexTiles(index, [links], { recursive: true, ifExists: 'replace' });
   assert.match(readFileSync(index, 'utf8'), /tiles &amp; more\/1_2\.tif/u);
   assert.ok((await verifyVrt(index)).ok);
+});
+
+test('what lies beside one of many tiles is found, in any letter case, and a listing is not asked for more', async (t) => {
+  const directory = temporaryDirectory(t);
+  const first = await makeTile(directory, [0, 0]);
+  const tiles: string[] = [];
+  // Copies of one tile, which world files would place if the tile did not.
+  for (let column = 0; column < 40; column += 1) {
+    tiles.push(join(directory, `Tile_é_${column}.tif`));
+    writeFileSync(tiles[column] as string, readFileSync(first));
+  }
+  const names = new Map<string, number>();
+  const fs: Fs = {
+    ...nodeFileSystem,
+    exists: async (path) => {
+      names.set(basename(path), (names.get(basename(path)) ?? 0) + 1);
+      return nodeFileSystem.exists(path);
+    },
+  };
+  const told = async (): Promise<string> => {
+    const { others } = await refusal(join(directory, 'all.vrt'), tiles, { fs });
+    const each = others as readonly HoldfastError[];
+    return each.map(({ path, message }) => `${basename(path)}: ${message}`).join('\n');
+  };
+  assert.doesNotMatch(await told(), /NaN|no TIFF/u);
+  assert.equal(names.get('Tile_é_0.tfw'), 1);
+  assert.deepEqual(
+    [...names.keys()].filter((name) => name.startsWith('Tile_é_39')),
+    [],
+  );
+  // The listing has a name that may be the same on some filesystem, so it is asked for.
+  writeFileSync(join(directory, 'TILE_É_39.TIF.AUX.XML'), 'nothing');
+  await told();
+  assert.equal(names.get('Tile_é_39.tif.aux.xml'), 1);
+  writeFileSync(
+    join(directory, 'Tile_é_39.tif.aux.xml'),
+    '<PAMDataset><PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>',
+  );
+  assert.match(await told(), /Tile_é_39\.tif: .* nodata/u);
+  assert.doesNotMatch(await told(), /Tile_é_38\.tif: .* nodata/u);
+  // Those of a mosaic are known by what lies beside them too.
+  writeFileSync(join(directory, 'holdfast-tiles.json'), '{}');
+  assert.match(await told(), /Tile_é_39\.tif: .*a tile of a mosaic/u);
 });
 
 test('an index is replaced whole; that of a mosaic is not, and its tiles are not for another index', async (t) => {

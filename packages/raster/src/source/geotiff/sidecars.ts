@@ -50,11 +50,22 @@ const rpcEndings = ['.RPB', '.rpb', '_RPC.TXT', '_rpc.txt'] as const;
 
 type OpenBeside = (path: string) => Promise<ReadableFile>;
 
-/** @param open - how they are opened, where that is not just by their path */
+/** How files beside another are found and opened. */
+interface Beside {
+  /** Where that is not just by their path. */
+  readonly open?: OpenBeside | undefined;
+  /** Of a name: `false` where it is known not to be there, and need not be asked for. */
+  readonly mayBeThere?: ((name: string) => boolean) | undefined;
+}
+
+/** Reads what lies beside a file. Errors of the system pass as they are. */
 export async function readSidecars(
   fs: Fs,
   path: string,
-  open: OpenBeside = async (name) => (await openGiven(fs, name)).handle,
+  {
+    open = async (name) => (await openGiven(fs, name)).handle,
+    mayBeThere = () => true,
+  }: Beside = {},
 ): Promise<Sidecars> {
   const folder = dirname(path);
   const name = basename(path);
@@ -65,18 +76,19 @@ export async function readSidecars(
   const worlds = worldEndings.flatMap((ending) => [ending.toLowerCase(), ending.toUpperCase()]);
   const there = async (names: readonly string[]): Promise<readonly string[]> => {
     const found: string[] = [];
-    for (const each of new Set(names)) if (await fs.exists(join(folder, each))) found.push(each);
+    for (const each of new Set(names.filter(mayBeThere)))
+      if (await fs.exists(join(folder, each))) found.push(each);
     return found;
   };
   const firstText = async (names: readonly string[]) => {
-    for (const each of names)
+    for (const each of names.filter(mayBeThere))
       if (await fs.exists(join(folder, each)))
         return { name: each, text: await textOf(join(folder, each), open) };
     return undefined;
   };
   const [rpc, ...otherRpc] = await there(rpcEndings.map((ending) => `${stem}${ending}`));
   const { placing, telling } = unreadNames(name, stem);
-  const hasMask = await fs.exists(`${path}.msk`);
+  const hasMask = (await there([`${name}.msk`])).length > 0;
   return {
     aux: await firstText([`${name}.aux.xml`]),
     world: await firstText(worlds.map((ending) => `${stem}.${ending}`)),
