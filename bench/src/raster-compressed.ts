@@ -177,7 +177,7 @@ function printCog(
   title: string,
 ): void {
   const input = inputOf(bench, 'none');
-  const path = `${root}/out.tif`;
+  const [path, theirs] = [`${root}/holdfast.tif`, `${root}/gdal.tif`];
   const level = { none: undefined, deflate: 6, zstd: 1 }[compression];
   const isPlain = compression === 'none';
   const made = creation(
@@ -186,10 +186,11 @@ function printCog(
     'NUM_THREADS=ALL_CPUS',
     'OVERVIEW_RESAMPLING=AVERAGE',
   );
-  const prepare = (): void => {
-    nodeFs.rmSync(path, { force: true });
+  const prepareFor = (own: string) => (): void => {
+    nodeFs.rmSync(own, { force: true });
     spawnSync('sync');
   };
+  const prepare = prepareFor(path);
   const write = (durability: 'durable' | 'atomic'): readonly [string, ...string[]] => {
     const predictor = isPlain ? 1 : 3;
     // As GDAL, which finds no statistics.
@@ -199,15 +200,36 @@ function printCog(
   const contenders: readonly ProgramContender[] = [
     {
       name: 'gdal_translate -of COG, ALL_CPUS',
-      prepare,
-      command: () => ['gdal_translate', '-q', '-of', 'COG', ...made, input, path],
+      prepare: prepareFor(theirs),
+      command: () => ['gdal_translate', '-q', '-of', 'COG', ...made, input, theirs],
       environment: THREADS,
     },
     { name: 'holdfast, durable', prepare, command: () => write('durable') },
     { name: 'holdfast, not synced', prepare, command: () => write('atomic') },
   ];
   printUse(title, contenders, bench.rounds);
+  const compared = execFileSync('/usr/bin/python3', ['-c', COMPARE, path, theirs, input], {
+    encoding: 'utf8',
+  });
+  console.log(`  ${compared.trim()}`);
 }
+
+/** Says whether files show the same pixels, the last one in its raster alone. */
+const COMPARE = `
+import sys
+from osgeo import gdal
+gdal.UseExceptions()
+def pictures(path):
+    dataset = gdal.Open(path)
+    band = dataset.GetRasterBand(1)
+    levels = [band] + [band.GetOverview(index) for index in range(band.GetOverviewCount())]
+    return {"%dx%d" % (level.XSize, level.YSize): level.Checksum() for level in levels}
+own, theirs, given = [pictures(path) for path in sys.argv[1:]]
+sizes = [size for size in own if size in theirs]
+differing = [size for size in sizes if own[size] != theirs[size]]
+differing += [size + " (input)" for size in given if own[size] != given[size]]
+print("pixels by GDAL's checksums, %s: %s" % (", ".join(sizes), "differ at " + ", ".join(differing) if differing else "equal"))
+`;
 
 type Codec = 'zstd' | 'deflate' | 'lzw';
 

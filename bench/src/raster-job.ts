@@ -49,7 +49,13 @@ export type RasterJob =
       readonly count: number;
     }
   | { readonly do: 'lazy'; readonly path: string; readonly sizePx: number }
-  | { readonly do: 'many'; readonly path: string; readonly tileCount: number };
+  | {
+      readonly do: 'many';
+      readonly path: string;
+      readonly tileCount: number;
+      /** 16 by default; larger ones say where they lie. */
+      readonly tilePx?: number;
+    };
 
 export interface RasterJobResult {
   readonly timeMs: number;
@@ -144,15 +150,17 @@ async function lazy(path: string, sizePx: number): Promise<void> {
   await writeTiledVrt(path, source, { compression: 'deflate', skipEmpty: true });
 }
 
-async function manyTiles(path: string, tileCount: number): Promise<void> {
+async function manyTiles({ path, tileCount, tilePx = 16 }: RasterJob & { do: 'many' }) {
   const columns = Math.round(Math.sqrt(tileCount));
   const rows = Math.round(tileCount / columns);
+  const place = { crs: 32632, transform: [500_000, 1, 0, 5_000_000, 0, -1] } as const;
   const source = fromChunks({
-    width: columns * 16,
-    height: rows * 16,
+    width: columns * tilePx,
+    height: rows * tilePx,
     dataType: 'uint8',
-    chunks: { width: 16, height: 16 },
-    compute: ({ row, column }) => new Uint8Array(256).fill(row * 7 + column),
+    chunks: { width: tilePx, height: tilePx },
+    compute: ({ row, column }) => new Uint8Array(tilePx ** 2).fill(row * 7 + column),
+    ...(tilePx > 16 && place),
   });
   await writeTiledVrt(path, source, { compression: 'none' });
 }
@@ -233,7 +241,7 @@ if (job.do === 'cog') await cog(job.input, job.path, job.options);
 if (job.do === 'read') await read(job);
 if (job.do === 'serve') await serve(job);
 if (job.do === 'lazy') await lazy(job.path, job.sizePx);
-if (job.do === 'many') await manyTiles(job.path, job.tileCount);
+if (job.do === 'many') await manyTiles(job);
 const timeMs = performance.now() - startMs;
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
 const result: RasterJobResult = {

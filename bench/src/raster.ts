@@ -9,7 +9,7 @@
  * same samples read, compressed and written. HOLDFAST_BENCH_DIRECTORY names the directory to work
  * in, where the terrain stays for the next run; the default is a temporary one; HOLDFAST_BENCH_SIZE
  * another size than 8192. `--only TEXT` picks tables by their title, such as 'float32, 512 px,
- * lzw', 'compressed', 'read', 'serve', 'memory' or 'tiles'.
+ * lzw', 'compressed', 'cog', 'read', 'serve', 'memory', 'tiles' or 'index' (of HOLDFAST_BENCH_TILES, 10000).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as nodeFs from 'node:fs';
@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { BenchOptions } from './bench-options.js';
 import { compressedTables } from './raster-compressed.js';
+import { printIndex } from './raster-index.js';
 import type { RasterFloor } from './raster-floor.js';
 import type { RasterJob, RasterJobResult } from './raster-job.js';
 import { type Contender, medianTimesMs, printTimes } from './rounds.js';
@@ -79,6 +80,7 @@ function tables(inputs: string, quick: boolean): readonly Table[] {
   );
   const memory = 'peak memory from a lazy source of float32, 512 px, deflate 6';
   const tiles = 'cost of a tile of 16 x 16 bytes, uncompressed and durable, among many tiles';
+  const tileCount = quick ? 100 : Number(process.env['HOLDFAST_BENCH_TILES'] ?? 10_000);
   const terrain = (): string => terrainOf(inputs, 'float32', sizePx).input;
   return [
     ...speed,
@@ -89,6 +91,11 @@ function tables(inputs: string, quick: boolean): readonly Table[] {
     },
     { title: memory, print: (root, title) => printMemory(root, title, quick) },
     { title: tiles, print: (root, title) => printManyTiles(root, title, quick) },
+    {
+      title: `index: over ${tileCount} GeoTIFFs of 64 KiB in one directory`,
+      print: (root, title) =>
+        printIndex({ inputs, tileCount, rounds: quick ? 1 : ROUNDS }, root, title),
+    },
   ];
 }
 
