@@ -11,6 +11,9 @@
  * is about to replace. A sweeper makes a claim `dead`, and *then* replaces the pointer: whoever had
  * looked before has read the pointer of before, and its request no longer finds it.
  *
+ * One publish at a time fills a generation. Another may take the claim over from it, to go on where
+ * it stopped: as a sweeper does, it changes the claim and *then* replaces the pointer.
+ *
  * Every state but the first is written on the condition that the claim is the one that was read,
  * with bytes that no other claim has: so an ETag that is gone does not come back.
  */
@@ -27,16 +30,30 @@ export type ClaimState = (typeof states)[number];
 
 export interface Claim {
   readonly generation: string;
+  /** Of a claim in the state `filling`: who fills it. */
+  readonly filler: Filler | undefined;
   readonly state: ClaimState;
   readonly etag: string;
   /** When the store says that it came into this state. */
   readonly modifiedMs: number;
 }
 
+/** Who fills a generation: one publish, and no other at the same time. */
+export interface Filler {
+  /** Of this publish alone. */
+  readonly by: string;
+  /** What it publishes, so that another publish of the same may go on where it stopped. */
+  readonly job?: string | undefined;
+}
+
 /** Begins a generation. Its name is of this process alone, so whatever has it is its own. */
-export async function makeClaim(place: DirectoryPlace, generation: string): Promise<void> {
+export async function makeClaim(
+  place: DirectoryPlace,
+  generation: string,
+  filler: Filler = { by: newCommitId() },
+): Promise<void> {
   const name = claimName(place, generation);
-  const body = bodyOf(generation, 'filling');
+  const body = bodyOf(generation, 'filling', filler);
   await insist(place, { step: 'claim', name }, (signal) =>
     place.store.put(name, body, { condition: { ifNoneMatch: '*' }, headers, signal }),
   );
@@ -53,9 +70,9 @@ export async function readClaim(
 ): Promise<Claim | undefined> {
   const found = await readBytes(place, generation);
   if (found === undefined) return undefined;
-  const state = stateOf(found.body);
+  const { state, filler } = contentOf(found.body);
   if (state === undefined) throw noClaim(place, generation);
-  return { generation, state, etag: found.etag, modifiedMs: found.modifiedMs ?? 0 };
+  return { generation, state, filler, etag: found.etag, modifiedMs: found.modifiedMs ?? 0 };
 }
 
 /**
@@ -67,10 +84,11 @@ export async function changeClaim(
   place: DirectoryPlace,
   { generation, etag }: Claim,
   state: ClaimState,
+  filler: Filler = { by: newCommitId() },
 ): Promise<boolean> {
   const { store, timing, timeoutMs, signal } = place;
   const name = claimName(place, generation);
-  const body = bodyOf(generation, state, newCommitId());
+  const body = bodyOf(generation, state, filler);
   const deadlineMs = timing.now() + timeoutMs;
   for (const pause of pauses(timing)) {
     const condition = { ifMatch: etag };
@@ -90,16 +108,23 @@ export async function changeClaim(
 
 const headers = { contentType: 'application/json' };
 
-function bodyOf(generation: string, state: ClaimState, by?: string): Buffer {
-  return Buffer.from(`${JSON.stringify({ generation, state, by })}\n`);
+function bodyOf(generation: string, state: ClaimState, { by, job }: Filler): Buffer {
+  return Buffer.from(`${JSON.stringify({ generation, state, by, job })}\n`);
 }
 
-function stateOf(body: Uint8Array): ClaimState | undefined {
+function contentOf(body: Uint8Array): {
+  readonly state?: ClaimState | undefined;
+  readonly filler?: Filler | undefined;
+} {
   try {
-    const { state } = JSON.parse(Buffer.from(body).toString()) as { readonly state?: unknown };
-    return states.find((each) => each === state);
+    const { state, by, job } = JSON.parse(Buffer.from(body).toString()) as Partial<
+      Record<string, unknown>
+    >;
+    const isFilled = state === 'filling' && typeof by === 'string';
+    const filler = isFilled ? { by, job: typeof job === 'string' ? job : undefined } : undefined;
+    return { state: states.find((each) => each === state), filler };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -51,7 +51,7 @@ export async function listFiles(
   return files;
 }
 
-/** Its name is of this process alone, so whatever has it is its own. */
+/** Whatever is there lists the same files: it is of the publish that this one goes on with. */
 export async function writeManifest(
   place: DirectoryPlace,
   generation: string,
@@ -62,10 +62,7 @@ export async function writeManifest(
   const body = Buffer.from(
     `${JSON.stringify({ generation, files: Object.fromEntries(sorted) })}\n`,
   );
-  const options = {
-    condition: { ifNoneMatch: '*' },
-    headers: { contentType: 'application/json' },
-  } as const;
+  const options = { headers: { contentType: 'application/json' } } as const;
   await insist(place, { step: 'manifest', name }, (signal) =>
     place.store.put(name, body, { ...options, signal }),
   );

@@ -3,7 +3,8 @@
  * never to a part of either.
  *
  * 1. read the pointer, and refuse early what would be refused at the end
- * 2. claim a generation: a name that nobody has used
+ * 2. claim a generation: a name that nobody has used, or the claim of a publish of the same that has
+ *    not ended (begin-generation.ts)
  * 3. write the files below it, several at a time, each whole; a lost answer is asked for again
  * 4. take stock: all files are there, as they were written
  * 5. write the manifest
@@ -15,18 +16,26 @@
  * no pointer names, which a sweep removes when it is old enough; a request of 6 that is under way
  * then may still arrive, and then it publishes, whole, what it was to publish.
  */
+import { types } from 'node:util';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
 import { TaskGroup } from 'holdfast/syntaxes';
 import { aborted } from '../document/store-errors.js';
 import { refuseConvicted } from '../probe/first-use.js';
-import { changeClaim, makeClaim, readClaim } from './claim.js';
+import { beginGeneration, type BegunGeneration } from './begin-generation.js';
+import { changeClaim, readClaim } from './claim.js';
 import { takeStock, writeManifest, type Manifest } from './manifest.js';
-import { fileName, newGeneration, placeOf, type DirectoryPlace } from './place.js';
+import { fileName, placeOf, type DirectoryPlace } from './place.js';
 import { changePointer, readPointer, type Pointer } from './pointer.js';
 import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 import { checkKeep, sweepAt, type KeepOptions, type SweptDirectory } from './sweep-directory.js';
-import { writeObject, type ObjectData, type WrittenObject } from './write-object.js';
+import {
+  isThere,
+  writeObject,
+  type ObjectData,
+  type ObjectFacts,
+  type WrittenObject,
+} from './write-object.js';
 
 /** The directory to fill, before anybody can be led to it. */
 export interface ObjectStage {
@@ -63,6 +72,11 @@ export interface ObjectStage {
 export interface ObjectStageWriteOptions {
   /** Its `Content-Type`. */
   readonly contentType?: string | undefined;
+  /**
+   * The SHA-256 of its bytes, in hexadecimal digits, where that is known before: data that has
+   * another is refused, and with `resume` a file that is there with it is not written again.
+   */
+  readonly sha256?: string | undefined;
 }
 
 /** How a directory is published. */
@@ -76,6 +90,14 @@ export interface PublishDirectoryOptions extends DirectoryAccess, KeepOptions {
   readonly ifChanged?: 'replace' | 'fail' | undefined;
   /** How many tasks of `spawn` run at once; 8 by default. */
   readonly concurrency?: number | undefined;
+  /**
+   * Names what is published, so that a publish goes on where one of the same name has failed or was
+   * killed: files of which `write` is told the `sha256`, and that are there, are not written again.
+   * What a failed publish has written stays for that, until a sweep finds it old enough. One that
+   * is still at work is taken over: it fails with TARGET_CHANGED, unless it has published already.
+   * The same name has to mean the same files with the same bytes.
+   */
+  readonly resume?: string | undefined;
 }
 
 /** What a publish did. */
@@ -84,6 +106,8 @@ export interface PublishedObjects<T> {
   readonly value: T;
   readonly generation: string;
   readonly files: Manifest;
+  /** The paths of files that an earlier publish had written, with `resume`. */
+  readonly resumed: readonly string[];
   /** What the sweep at its end did; `undefined` when that failed. */
   readonly swept: SweptDirectory | undefined;
   /** Why the sweep failed: what was published is not touched by that, and the next one sweeps. */
@@ -119,7 +143,8 @@ export async function publishDirectory<T>(
   fill: (stage: ObjectStage) => Promise<T> | T,
   options: PublishDirectoryOptions = {},
 ): Promise<PublishedObjects<T>> {
-  const own = ['ifExists', 'ifChanged', 'concurrency', 'keepForMs', 'keepPrevious'] as const;
+  const keep = ['keepForMs', 'keepPrevious'] as const;
+  const own = ['ifExists', 'ifChanged', 'concurrency', 'resume', ...keep] as const;
   checkOptions('publishDirectory', options, [...own, ...directoryAccessNames]);
   const words = { ifExists: ['fail', 'replace'], ifChanged: ['replace', 'fail'] };
   checkWords('publishDirectory', url, options, words);
@@ -127,6 +152,8 @@ export async function publishDirectory<T>(
   const { concurrency = CONCURRENCY } = options;
   if (!Number.isSafeInteger(concurrency) || concurrency < 1)
     throw invalidArgument('publishDirectory', 'concurrency is a whole number of 1 or more', url);
+  if (!['string', 'undefined'].includes(typeof options.resume))
+    throw invalidArgument('publishDirectory', 'resume is a text that names what is published', url);
   if (typeof fill !== 'function')
     throw invalidArgument('publishDirectory', 'fill is a function that fills the stage', url);
   return publishAt(placeOf('publishDirectory', url, options), fill, options);
@@ -152,21 +179,22 @@ export async function commitDirectory<T>(
   place: DirectoryPlace,
   fill: (stage: ObjectStage) => Promise<T> | T,
   options: PublishDirectoryOptions,
-): Promise<Pick<PublishedObjects<T>, 'value' | 'generation' | 'files'>> {
+): Promise<Pick<PublishedObjects<T>, 'value' | 'generation' | 'files' | 'resumed'>> {
   if (place.signal?.aborted) throw aborted('publish', place.url, place.signal);
   await refuseConvicted(place.store, place.pointer.name);
   const before = await readPointer(place);
   refuse(place, before, before, options);
-  const generation = newGeneration();
-  await makeClaim(place, generation);
+  const begun = await beginGeneration(place, before, options.resume);
+  const { generation } = begun;
   try {
-    const { value, written, index } = await fillStage(place, generation, fill, options);
+    const { value, written, index, resumed } = await fillStage(place, begun, fill, options);
     const files = await takeStock(place, generation, written);
     await writeManifest(place, generation, files);
-    await publish(place, { generation, before, index }, options);
-    return { value, generation, files };
+    await publish(place, { begun, before, index }, options);
+    return { value, generation, files, resumed };
   } catch (error) {
-    if (isHoldfastError(error) && error.outcome === 'unchanged') await giveUp(place, generation);
+    const isOver = isHoldfastError(error) && error.outcome === 'unchanged';
+    if (isOver && options.resume === undefined) await giveUp(place, begun);
     throw error;
   }
 }
@@ -174,24 +202,36 @@ export async function commitDirectory<T>(
 /** Step 3. */
 async function fillStage<T>(
   place: DirectoryPlace,
-  generation: string,
+  { generation, there }: BegunGeneration,
   fill: (stage: ObjectStage) => Promise<T> | T,
   { concurrency = CONCURRENCY }: PublishDirectoryOptions,
 ): Promise<{
   readonly value: T;
   readonly written: ReadonlyMap<string, WrittenObject>;
+  readonly resumed: readonly string[];
   readonly index: string | undefined;
 }> {
   const group = new TaskGroup(concurrency, place.signal);
   const within = { ...place, signal: group.signal };
   const written = new Map<string, WrittenObject>();
   const taken = new Set<string>();
-  const write: ObjectStage['write'] = (path, data, { contentType } = {}) =>
+  const resumed: string[] = [];
+  const fileOf = async (path: string, data: ObjectData, facts: ObjectFacts) => {
+    const name = fileName(place, generation, path);
+    const [listed, { sha256 }] = [there.get(path), facts];
+    const found = listed && sha256 !== undefined ? { ...listed, sha256 } : undefined;
+    if (!found || !(await isThere(within, name, found)))
+      return writeObject(within, name, data, facts);
+    resumed.push(path);
+    await letGoOf(data);
+    return found;
+  };
+  const write: ObjectStage['write'] = (path, data, facts = {}) =>
     group.run(async () => {
-      const name = fileName(place, generation, path);
+      fileName(place, generation, path);
       if (taken.has(path)) throw writtenTwice(place, path);
       taken.add(path);
-      written.set(path, await writeObject(within, name, data, contentType));
+      written.set(path, await fileOf(path, data, facts));
     });
   const url = `${place.url}/generations/${generation}`;
   let index: string | undefined;
@@ -208,23 +248,33 @@ async function fillStage<T>(
   if (error !== undefined) throw fillFailed(place, error, others);
   if (place.pointer.isIndex && index === undefined)
     throw invalidArgument('publishDirectory', 'fill has not said the text of the index', url);
-  return { value: await filled, written, index };
+  return { value: await filled, written, index, resumed };
+}
+
+/** Of data that is not read: a stream is closed. */
+async function letGoOf(data: ObjectData): Promise<void> {
+  if (typeof data !== 'string' && !types.isUint8Array(data))
+    await data[Symbol.asyncIterator]().return?.();
+}
+
+/** What is ready to be published. */
+interface Ready {
+  readonly begun: BegunGeneration;
+  readonly before: Pointer;
+  readonly index: string | undefined;
 }
 
 /** Step 6. */
 async function publish(
   place: DirectoryPlace,
-  {
-    generation,
-    before,
-    index,
-  }: { readonly generation: string; readonly before: Pointer; readonly index: string | undefined },
+  { begun: { generation, filler }, before, index }: Ready,
   options: PublishDirectoryOptions,
 ): Promise<void> {
   const next = async (now: Pointer): Promise<Omit<Pointer, 'revision'>> => {
     refuse(place, before, now, options);
     const claim = await readClaim(place, generation);
     if (claim?.state !== 'filling') throw wasFenced(place);
+    if (claim.filler?.by !== filler.by) throw wasTakenOver(place);
     const previous = now.generation === null ? now.previous : [now.generation, ...now.previous];
     return { generation, previous };
   };
@@ -259,11 +309,14 @@ function refuse(
  * The claim of what is not published, and never will be. The next sweep removes the rest; without
  * this it does when the claim is old enough.
  */
-async function giveUp(place: DirectoryPlace, generation: string): Promise<void> {
+async function giveUp(
+  place: DirectoryPlace,
+  { generation, filler }: BegunGeneration,
+): Promise<void> {
   const last = { ...place, signal: undefined, timeoutMs: 0 };
   try {
     const claim = await readClaim(last, generation);
-    if (claim?.state === 'filling') await changeClaim(last, claim, 'dead');
+    if (claim?.filler?.by === filler.by) await changeClaim(last, claim, 'dead');
   } catch {
     // What the caller is told has happened before.
   }
@@ -274,6 +327,15 @@ function wasFenced({ url }: DirectoryPlace): HoldfastError {
     message:
       'A sweep has taken this publish for one that has died, since it began longer ago than keepForMs of that sweep. ' +
       'Publish again, and let sweeps keep for longer.',
+    step: 'publish',
+    path: url,
+  });
+}
+
+function wasTakenOver({ url }: DirectoryPlace): HoldfastError {
+  return new HoldfastError('TARGET_CHANGED', {
+    message:
+      'Another publish of the same goes on with what this one has written, since it was told to (resume). Wait for that one.',
     step: 'publish',
     path: url,
   });

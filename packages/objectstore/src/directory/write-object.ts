@@ -9,7 +9,7 @@ import { types } from 'node:util';
 import { HoldfastError } from 'holdfast';
 import { unanswered } from '../document/store-errors.js';
 import { urlOf } from '../s3-url.js';
-import type { ObjectName, UploadedPart } from '../store/object-store.js';
+import type { ObjectName, PutOptions, UploadedPart } from '../store/object-store.js';
 import { insist, type DirectoryPlace } from './place.js';
 
 /** What a file holds. */
@@ -31,12 +31,45 @@ export interface WrittenObject {
 const PART_BYTES = 8 * 2 ** 20;
 const PARTS_OF_A_SIZE = 1000;
 
-/** @throws HoldfastError STORE_FAILED, ABORTED; what the data throws, as it is */
+/** What is said of a file beside its bytes. */
+export interface ObjectFacts {
+  readonly contentType?: string | undefined;
+  /** What its bytes must have; then the object says so too. */
+  readonly sha256?: string | undefined;
+}
+
+/**
+ * The metadata by which an object says the checksum of its bytes. It is of the same request as
+ * these, so whoever writes other bytes does not keep it.
+ */
+const CHECKSUM = 'holdfast-sha256';
+
+/**
+ * Whether what is there has these bytes, by what it says itself; `etag` is that by which it was
+ * listed.
+ *
+ * @throws HoldfastError STORE_FAILED, ABORTED
+ */
+export async function isThere(
+  place: DirectoryPlace,
+  name: ObjectName,
+  { etag, sha256 }: { readonly etag: string; readonly sha256: string },
+): Promise<boolean> {
+  const found = await insist(place, { step: 'resume', name }, (signal) =>
+    place.store.head(name, { signal }),
+  );
+  return found.outcome === 'found' && found.etag === etag && found.metadata[CHECKSUM] === sha256;
+}
+
+/**
+ * @throws HoldfastError STORE_FAILED, ABORTED; CORRUPT_DOCUMENT for data that has not the checksum,
+ *   of which no object is made; what the data throws, as it is
+ */
 export async function writeObject(
   place: DirectoryPlace,
   name: ObjectName,
   data: ObjectData,
-  contentType?: string,
+  facts: ObjectFacts = {},
 ): Promise<WrittenObject> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -46,29 +79,45 @@ export async function writeObject(
       hash.update(bytes);
       sizeBytes += bytes.length;
       if (isLast && upload === undefined) {
-        const etag = await putWhole(place, name, bytes, contentType);
-        return { sizeBytes, sha256: hash.digest('hex'), etag };
+        const sha256 = checked(name, hash.digest('hex'), facts);
+        return { sizeBytes, sha256, etag: await putWhole(place, name, bytes, facts) };
       }
-      upload ??= await Upload.begin(place, name, contentType);
+      upload ??= await Upload.begin(place, name, facts);
       await upload.put(bytes);
     }
+    const sha256 = checked(name, hash.digest('hex'), facts);
     await upload?.complete(sizeBytes);
-    return { sizeBytes, sha256: hash.digest('hex'), etag: undefined };
+    return { sizeBytes, sha256, etag: undefined };
   } catch (error) {
     await upload?.abort();
     throw error;
   }
 }
 
+function checked(name: ObjectName, found: string, { sha256 = found }: ObjectFacts): string {
+  if (found === sha256) return found;
+  throw new HoldfastError('CORRUPT_DOCUMENT', {
+    message: `The data of the file has another checksum than it was said to have. Make it again. Said: ${sha256}, found: ${found}.`,
+    step: 'write',
+    path: urlOf(name),
+  });
+}
+
+function toldOf({ contentType, sha256 }: ObjectFacts): Pick<PutOptions, 'headers' | 'metadata'> {
+  return {
+    headers: { contentType },
+    ...(sha256 !== undefined && { metadata: { [CHECKSUM]: sha256 } }),
+  };
+}
+
 async function putWhole(
   place: DirectoryPlace,
   name: ObjectName,
   bytes: Buffer,
-  contentType: string | undefined,
+  facts: ObjectFacts,
 ): Promise<string | undefined> {
-  const headers = { contentType };
   const written = await insist(place, { step: 'write', name }, (signal) =>
-    place.store.put(name, bytes, { headers, signal }),
+    place.store.put(name, bytes, { ...toldOf(facts), signal }),
   );
   return written.outcome === 'committed' ? written.etag : undefined;
 }
@@ -86,14 +135,9 @@ class Upload {
     this.#uploadId = uploadId;
   }
 
-  static async begin(
-    place: DirectoryPlace,
-    name: ObjectName,
-    contentType: string | undefined,
-  ): Promise<Upload> {
-    const headers = { contentType };
+  static async begin(place: DirectoryPlace, name: ObjectName, facts: ObjectFacts): Promise<Upload> {
     const { uploadId } = await insist(place, { step: 'write', name }, (signal) =>
-      place.store.createUpload(name, { headers, signal }),
+      place.store.createUpload(name, { ...toldOf(facts), signal }),
     );
     return new Upload(place, name, uploadId);
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { openVrt, writeCog, writeTiledVrt } from '@holdfast/raster';
+import { openVrt, verifyVrt, writeCog, writeTiledVrt } from '@holdfast/raster';
 import { rasterioPython, temporaryDirectory } from '@holdfast/tools/testing';
 import { s3Store } from '#src/store/s3-store.js';
 import type { ObjectStore } from '#src/store/object-store.js';
@@ -124,29 +124,53 @@ test('a writer that is killed at a request leaves the old mosaic or the new one,
   assert.equal(new Set(listed.objects.map(({ key }) => key.split('/')[3])).size, 1);
 });
 
-/** Kills the writer when it makes its n-th request. */
+/** Kills the writer when it makes its n-th request. Gives the files that it has sent before. */
 async function writeAndDie(
   t: TestContext,
   proxy: Awaited<ReturnType<typeof startFaultProxy>>,
   label: number,
   at: number,
-): Promise<void> {
+  ...more: readonly string[]
+): Promise<readonly string[]> {
   const args = process.execArgv.filter((arg) => !arg.startsWith('--test'));
-  const child = spawn(process.execPath, [...args, program, proxy.endpoint, `${label}`], {
+  const child = spawn(process.execPath, [...args, program, proxy.endpoint, `${label}`, ...more], {
     stdio: ['ignore', 'ignore', 'inherit'],
     // What it leaves on this machine goes with the test.
     env: { ...process.env, TMPDIR: temporaryDirectory(t) },
   });
   let made = 0;
-  proxy.choose = () => {
+  const files: string[] = [];
+  proxy.choose = ({ method, path }) => {
     made += 1;
+    const file = /\/generations\/[^/]+\/([^?]*)/.exec(path)?.[1];
+    if (made !== at && method === 'PUT' && file !== undefined) files.push(file);
     if (made !== at) return 'none';
     child.kill('SIGKILL');
     return 'refuse';
   };
   await once(child, 'exit');
   proxy.choose = () => 'none';
+  return files;
 }
+
+test('what a killed writer has sent with resume is not sent again, and the mosaic is the same', async (t) => {
+  const { endpoint } = await startServer(t, 'gofakes3');
+  const store = storeAt(endpoint);
+  const proxy = await startFaultProxy(t, endpoint);
+  const all = await writeAndDie(t, proxy, 1, 0);
+  // So that the next one has others to send before it is killed.
+  let at = 1;
+  const sent: string[] = [];
+  while (sent.length < 3) sent.push(...(await writeAndDie(t, proxy, 2, (at += 12), 'resume')));
+  assert.equal(await labelIn(store), 1);
+  const rest = await writeAndDie(t, proxy, 2, 0, 'resume');
+  assert.ok(rest.length < all.length, `${rest.length} of ${all.length}`);
+  // Some of those under way at the death may have arrived, and none of the others is sent twice.
+  assert.ok(rest.length >= all.length - sent.length - 8, `${rest.length}, ${sent.length}`);
+  assert.deepEqual([...new Set(rest)].length, rest.length);
+  assert.equal(await labelIn(store), 2);
+  assert.ok((await verifyVrt(index, { store, deep: true })).ok);
+});
 
 test('holdfast raster tile writes to a bucket, over what is there when told to', async (t) => {
   const { holdfast, cwd, endpoint } = await commandLineBeside(t);
@@ -162,7 +186,8 @@ test('holdfast raster tile writes to a bucket, over what is there when told to',
   assert.match(stdout, /nothing wrong with 6 tiles/, stderr);
   assert.equal((await tile('--allow-http')).code, 4);
   assert.equal((await tile('--allow-http', '--replace', '--keep-for', '7d')).code, 0);
-  assert.match((await tile('--allow-http', '--resume')).stderr, /resume is for mosaics on disk/);
+  const again = await tile('--allow-http', '--replace', '--resume');
+  assert.equal((JSON.parse(again.stdout) as { resumedTileCount: number }).resumedTileCount, 0);
   assert.match((await tile()).stderr, /--allow-http/);
   writeFileSync(join(cwd, 'x'), '');
   const local = await holdfast('raster', 'tile', 'dem.tif', 'dem.vrt', '--region', 'x');

@@ -148,6 +148,104 @@ test('what fails leaves the mosaic that was there, and nothing on this machine',
   assert.deepEqual(readdirSync(temporary), []);
 });
 
+/** The store as one writer has it, whose files are counted, and some of them refused. */
+function counting(
+  store: ModelStore,
+  fails: (name: string) => boolean = () => false,
+): { readonly store: ModelStore; readonly written: string[] } {
+  const written: string[] = [];
+  const put: ModelStore['put'] = async (name, body, more) => {
+    const file = /generations\/[^/]+\/(.*)$/.exec(name.key)?.[1];
+    if (file !== undefined && fails(file)) {
+      const refusal = { status: 403, code: 'AccessDenied', message: 'no', isTransient: false };
+      return { outcome: 'refused', refusal };
+    }
+    if (file !== undefined) written.push(file);
+    return store.put(name, body, more);
+  };
+  return { store: new Proxy(store, { get: (of, name) => got(of, name, put) }), written };
+}
+
+function got(store: ModelStore, name: string | symbol, put: ModelStore['put']): unknown {
+  if (name === 'put') return put;
+  const value: unknown = Reflect.get(store, name, store);
+  return typeof value === 'function' ? value.bind(store) : value;
+}
+
+const resuming = { ...options, resume: true, ifExists: 'replace' } as const;
+
+test('with resume a write sends what the one that failed before it has not sent', async () => {
+  const store = new ModelStore();
+  const failing = counting(store, (name) => name === 'tile_02_03.tif');
+  await failsWith(
+    'STORE_FAILED',
+    writeTiledVrt(index, sourceOf(1), { ...resuming, store: failing.store }),
+  );
+  assert.ok(failing.written.length > 5, failing.written.join(' '));
+  // One of them is not what was sent any more.
+  const [first = ''] = failing.written;
+  const key = (await keysIn(store)).find((each) => each.endsWith(`/${first}`)) ?? '';
+  await store.put({ bucket: 'bucket', key }, Buffer.from('something else'));
+  const second = counting(store);
+  const written = await writeTiledVrt(index, sourceOf(1), { ...resuming, store: second.store });
+  const all = new Set([...failing.written, ...second.written]);
+  assert.equal(second.written.length, all.size - failing.written.length + 1);
+  const made = second.written.filter((name) => name.startsWith('tile_'));
+  assert.equal(written.resumedTileCount, written.tileCount - made.length);
+  assert.ok(second.written.includes(first));
+  assert.equal(await labelIn(store), 1);
+  assert.deepEqual((await verifyVrt(index, { store, deep: true })).problems, []);
+  const anew = new ModelStore();
+  const { generation } = await writeTiledVrt(index, sourceOf(1), { ...options, store: anew });
+  assert.equal(written.generation, generation);
+});
+
+test('what was sent of other samples, or with other options, or was published, is not taken', async () => {
+  const store = new ModelStore();
+  const fails = (name: string) => name === 'tile_02_03.tif';
+  const failing = () => counting(store, fails).store;
+  await failsWith(
+    'STORE_FAILED',
+    writeTiledVrt(index, sourceOf(1), { ...resuming, store: failing() }),
+  );
+  const write = (label: number, more: object) =>
+    writeTiledVrt(index, sourceOf(label), { ...resuming, ...more, store });
+  assert.equal((await write(2, {})).resumedTileCount, 0);
+  assert.equal((await write(1, { level: 1 })).resumedTileCount, 0);
+  // Without the word nothing is looked for.
+  assert.equal((await write(1, { resume: false })).resumedTileCount, 0);
+  assert.ok((await write(1, {})).resumedTileCount > 5);
+  assert.equal((await write(1, {})).resumedTileCount, 0);
+  assert.equal(await labelIn(store), 1);
+});
+
+test('a writer whose work another has taken over publishes nothing', async () => {
+  const store = new ModelStore();
+  let [held, goOn] = [(): void => undefined, (): void => undefined];
+  const isHeld = new Promise<void>((resolve) => (held = resolve));
+  const goesOn = new Promise<void>((resolve) => (goOn = resolve));
+  const slow = new Proxy(store, {
+    get: (of, name) =>
+      got(of, name, async (object, body, more) => {
+        if (object.key.endsWith('/tile_01_01.tif')) {
+          held();
+          await goesOn;
+        }
+        return store.put(object, body, more);
+      }),
+  });
+  const first = writeTiledVrt(index, sourceOf(1), { ...resuming, store: slow });
+  await isHeld;
+  const second = await writeTiledVrt(index, sourceOf(1), { ...resuming, store });
+  goOn();
+  await failsWith('TARGET_CHANGED', first, /Another publish of the same goes on/);
+  assert.equal(await labelIn(store), 1);
+  // What it gave up was not its own any more.
+  const { ok } = await verifyVrt(index, { store, deep: true });
+  assert.ok(ok);
+  assert.match(textOf(store), new RegExp(second.tilesPath.split('/').at(-1) ?? '-'));
+});
+
 test('an index that a reader has put back leads to what it led to, and the next write replaces it', async () => {
   const store = new ModelStore();
   await writeTiledVrt(index, sourceOf(1), { ...options, store });
@@ -181,7 +279,6 @@ test('what has no meaning in a bucket is refused before anything is asked of it'
       writeTiledVrt(address, sourceOf(1), { ...options, store, ...more }),
       said,
     );
-  await refused(index, { resume: true }, /resume is for mosaics on disk/);
   await refused(index, { durability: 'durable' }, /durability/);
   await refused('s3://bucket/dem.tif', {}, /SOMETHING\.vrt/);
   await refused('s3://bucket/', {}, /names no object/);

@@ -26,7 +26,7 @@ export interface BucketStage {
   write(
     path: string,
     data: AsyncIterable<Uint8Array>,
-    options?: { readonly contentType?: string },
+    options?: { readonly contentType?: string; readonly sha256?: string },
   ): Promise<void>;
   spawn(task: () => Promise<unknown>): Promise<void>;
   setIndex(text: string): void;
@@ -43,8 +43,13 @@ export interface Stores {
       readonly keepForMs?: number | undefined;
       readonly keepPrevious?: number | undefined;
       readonly concurrency?: number | undefined;
+      readonly resume?: string | undefined;
     },
-  ): Promise<{ readonly value: T; readonly generation: string }>;
+  ): Promise<{
+    readonly value: T;
+    readonly generation: string;
+    readonly resumed: readonly string[];
+  }>;
   openDirectory(
     url: string,
     options: BucketAccess,

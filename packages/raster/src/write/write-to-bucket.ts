@@ -10,7 +10,8 @@
  * 5. remove the scratch directory; sweep generations that are old enough
  *
  * A writer that dies before 4 leaves the mosaic that was there, objects that a later sweep removes,
- * and its scratch directory.
+ * and its scratch directory. With `resume` the next one of the same job makes the files again, and
+ * sends those that are not there yet: each object says the checksum of its bytes.
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ import { basename, join } from 'node:path';
 import { publishDirectory, type Stage } from 'holdfast';
 import { invalidArgument } from 'holdfast/options';
 import { type Fs, openOwn, readAll, readPieces, removeTree } from 'holdfast/os';
+import { systemLibrary } from '../codec/system-library.js';
 import type { EncoderPool } from '../encode/encoder-pool.js';
 import { bucketPlaceOf, type BucketPlace } from '../remote/bucket-index.js';
 import { type BucketStage, loadStores } from '../remote/stores.js';
@@ -26,8 +28,10 @@ import type { RasterSource } from '../source/raster-source.js';
 import { toldOf } from '../source/told.js';
 import { type FilledStage, fillStage, tileError, type TileFailure } from './fill-stage.js';
 import { keptIndexName } from './index-with-tiles.js';
+import { jobOf } from './job.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import { preparePool, type WrittenMosaic } from './write-mosaic.js';
+import { overviewNames } from './write-overviews.js';
 
 /** What a write to a bucket is asked for. */
 interface BucketWrite {
@@ -62,16 +66,18 @@ export async function writeToBucket(
       ifExists,
       timeoutMs,
       signal,
+      resume: plan.resume ? await jobText(plan) : undefined,
     },
   );
   const { tiles, generation, tileCount, averagedClasses } = published.value;
+  const isTile = nameTest(plan);
   return {
     path: place.indexUrl,
     tilesPath: `${place.tilesUrl}/generations/${published.generation}`,
     tileCount,
     sizeBytes: tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0),
     generation,
-    resumedTileCount: 0,
+    resumedTileCount: published.resumed.filter(isTile).length,
     lostIndexOf: undefined,
     retiredCompanions: [],
     averagedClasses,
@@ -82,13 +88,25 @@ export async function writeToBucket(
 }
 
 function refuseOfFiles(options: WriteOptions, url: string): void {
-  const { resume, durability, stac, gti } = options;
-  const given = { resume, durability, stac, gti };
+  const { durability, stac, gti } = options;
+  const given = { durability, stac, gti };
   const what = Object.entries(given).find(
     ([, value]) => value !== undefined && value !== false,
   )?.[0];
   if (what === undefined) return;
   throw invalidArgument('writeTiledVrt', `${what} is for mosaics on disk, not for s3://`, url);
+}
+
+/** What decides about the bytes of the files. */
+async function jobText(plan: MosaicPlan): Promise<string> {
+  const job = await jobOf(plan);
+  // Another machine may have another library, which makes other bytes of the same samples.
+  return JSON.stringify({ ...job, libdeflate: systemLibrary('libdeflate') !== undefined });
+}
+
+function nameTest(plan: MosaicPlan): (name: string) => boolean {
+  const overviews = new Set(overviewNames(plan));
+  return (name) => name.endsWith('.tif') && !overviews.has(name);
 }
 
 const PRIVATE_MODE = 0o700;
@@ -114,10 +132,11 @@ async function fill(
   // What encodes is not needed any more, and its memory is.
   await pool.close();
   const { fs, tilesPath } = plan;
-  for (const { name } of made.tiles)
-    await stage.spawn(() =>
-      stage.write(name, contentOf(fs, join(tilesPath, name)), { contentType: typeOf(name) }),
-    );
+  for (const { name, sha256 } of made.tiles)
+    await stage.spawn(() => {
+      const content = contentOf(fs, join(tilesPath, name));
+      return stage.write(name, content, { contentType: typeOf(name), sha256 });
+    });
   stage.setIndex(await textOf(fs, join(tilesPath, keptIndexName)));
   return made;
 }
