@@ -33,7 +33,8 @@ for (const name of serverNames.flatMap((each) => Array<typeof each>(runs).fill(e
     const proxy = await startFaultProxy(t, server.endpoint);
     const all = await race(proxy.endpoint);
     const value = await readJson<Counts>(url, access(server.endpoint));
-    assert.equal(sumOf(all, 'acknowledged'), PROCESSES * TIMES);
+    check(value, all);
+    assert.equal(sumOf(all, 'acknowledged'), PROCESSES * TIMES, JSON.stringify(all));
     assert.equal(value['sum'], PROCESSES * TIMES);
     const puts = proxy.counts.get('PUT') ?? 0;
     // pace.test.ts has the bound, by a clock that no machine disturbs.
