@@ -204,6 +204,19 @@ export const mutators: readonly Mutator[] = [
   },
   calls('history', 'test', 'true', 'History.has'),
   calls('own commit', 'test', 'false', 'isMadeBy'),
+  calls('first use', 'test', RESOLVED, 'refuseConvicted'),
+  calls('two winners', 'test', `{ outcome: 'passed' }`, 'twoWinners'),
+  calls('end of a trial', 'test', RESOLVED, 'Trial.removeAll'),
+  {
+    kind: 'verdict',
+    noticedBy: 'test',
+    find: (node, syntax) =>
+      ts.isBinaryExpression(node) &&
+      isEquality(node) &&
+      syntax.memberOf(node.left) === 'Verdict.outcome'
+        ? instead(node, 'false')
+        : undefined,
+  },
   {
     kind: 'order',
     noticedBy: 'scenario',

@@ -28,13 +28,15 @@ const BODY_BYTES = 4096;
 const PATIENCE_MS = 10_000;
 
 /** What is known of an endpoint. */
-type Verdict =
-  /** Nothing against it; */
-  | { readonly outcome: 'passed' }
-  /** it said that it did what it did not; */
-  | { readonly outcome: 'convicted'; readonly what: string }
-  /** nothing: it was not to be reached, and may be next time. */
-  | { readonly outcome: 'unheard' };
+interface Verdict {
+  /**
+   * Nothing against it; it said that it did what it did not; nothing, since it was not to be
+   * reached, and may be next time.
+   */
+  readonly outcome: 'passed' | 'convicted' | 'unheard';
+  /** What it said. */
+  readonly what?: string;
+}
 
 const verdicts = new Map<string, Promise<Verdict>>();
 
@@ -50,7 +52,7 @@ export async function refuseConvicted(store: ObjectStore, name: ObjectName): Pro
   const trying = verdicts.get(endpoint) ?? judge(store, name);
   verdicts.set(endpoint, trying);
   const verdict = await trying;
-  if (verdict.outcome === 'convicted') throw convicted(endpoint, urlOf(name), verdict.what);
+  if (verdict.outcome === 'convicted') throw convicted(endpoint, urlOf(name), verdict);
   if (verdict.outcome === 'unheard') verdicts.delete(endpoint);
 }
 
@@ -65,9 +67,9 @@ async function judge(store: ObjectStore, name: ObjectName): Promise<Verdict> {
     for (let race = 0; race < RACES; race += RACES_AT_ONCE) {
       const names = Array.from({ length: RACES_AT_ONCE }, (_, at) => trial.name(`${race + at}`));
       const held = await Promise.all(names.map((each) => raceFor(trial, each)));
-      const lost = held.find(({ outcome }) => outcome === 'convicted');
+      const lost = held.find((each) => each.outcome === 'convicted');
       if (lost !== undefined) return lost;
-      isHeard ||= held.some(({ outcome }) => outcome === 'passed');
+      isHeard ||= held.some((each) => each.outcome === 'passed');
     }
     return { outcome: isHeard ? 'passed' : 'unheard' };
   } finally {
@@ -79,9 +81,9 @@ async function judge(store: ObjectStore, name: ObjectName): Promise<Verdict> {
 async function raceFor(trial: Trial, name: ObjectName): Promise<Verdict> {
   const [created, ...others] = await winners((body) => trial.create(name, body));
   if (created === undefined) return { outcome: 'unheard' };
-  if (others.length > 0) return told(1 + others.length, 'created an object');
+  if (others.length > 0) return twoWinners(1 + others.length, 'created an object');
   const replaced = await winners((body) => trial.swap(name, body, created));
-  if (replaced.length > 1) return told(replaced.length, 'replaced an object');
+  if (replaced.length > 1) return twoWinners(replaced.length, 'replaced an object');
   return { outcome: replaced.length === 1 ? 'passed' : 'unheard' };
 }
 
@@ -94,12 +96,12 @@ async function winners(write: (body: string) => Promise<Written>): Promise<reado
   return written.flatMap((each) => (each.outcome === 'committed' ? [each.etag] : []));
 }
 
-function told(count: number, did: string): Verdict {
+function twoWinners(count: number, did: string): Verdict {
   const what = `${count} of ${RACERS} that ${did} at once, where one can, were told that they had`;
   return { outcome: 'convicted', what };
 }
 
-function convicted(endpoint: string, url: string, what: string): HoldfastError {
+function convicted(endpoint: string, url: string, { what }: Verdict): HoldfastError {
   return new HoldfastError('UNSUPPORTED_PLATFORM', {
     message:
       `The store at ${endpoint} loses updates: ${what}. Keep the object in another store. \`holdfast doctor ${url}\` says more. ` +

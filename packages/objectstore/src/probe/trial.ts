@@ -63,7 +63,8 @@ export class Trial {
   }
 
   swap(name: ObjectName, body: string, ifMatch: string): Promise<Written> {
-    return this.store.put(name, Buffer.from(body), { ...this.options, condition: { ifMatch } });
+    const condition = { ifMatch };
+    return this.store.put(name, Buffer.from(body), { ...this.options, condition });
   }
 
   /** Some races of some writers, of which one each may succeed. */

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { publishDirectory, readJson, updateFile, updateJson } from '@holdfast/objectstore';
+import {
+  publishDirectory,
+  readJson,
+  sweepDirectory,
+  updateFile,
+  updateJson,
+} from '@holdfast/objectstore';
 import { isHoldfastError } from 'holdfast';
 import { ModelStore } from '#src/store/model-store.js';
 
@@ -67,6 +73,7 @@ for (const [fault, change] of Object.entries(faults)) {
       publishDirectory(site, (stage) => stage.write('a', 'a'), { store }),
       isRefused,
     );
+    await assert.rejects(sweepDirectory(site, { store }), isRefused);
     assert.deepEqual([...counts], [], 'the verdict is remembered');
     assert.deepEqual(await store.list('bucket', ''), { outcome: 'found', objects: [] });
     store.isTrusted = true;
@@ -110,6 +117,20 @@ test('a trial without an answer convicts nobody, and is held at the next use', a
   store.delete = async () => ({ outcome: 'unknown', cause: new Error('no answer') });
   assert.deepEqual(await updateJson(url, () => ({ a: 1 }), { store }), { a: 1 });
   store.delete = remove;
+  const counts = counted(store);
+  await updateJson(url, () => ({ a: 2 }), { store });
+  assert.equal(counts.get('put'), 96);
+});
+
+test('a trial of which no race was answered is held at the next use', async () => {
+  const store = new UntriedStore();
+  const put = store.put.bind(store);
+  store.put = async (name, ...more) =>
+    name.key.includes('.holdfast-probe-')
+      ? { outcome: 'unknown', cause: new Error('no answer') }
+      : put(name, ...more);
+  assert.deepEqual(await updateJson(url, () => ({ a: 1 }), { store }), { a: 1 });
+  store.put = put;
   const counts = counted(store);
   await updateJson(url, () => ({ a: 2 }), { store });
   assert.equal(counts.get('put'), 96);
