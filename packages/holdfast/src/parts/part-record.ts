@@ -85,11 +85,26 @@ export type Reading = 'checksum' | 'size';
 /** Files of a tree, of which each waits for a server, or a disk. */
 const READ_AT_ONCE = 8;
 
-/** Reads a tree from its open root. */
+/** What a file holds, in two facts. */
+interface Digest {
+  readonly sizeBytes: number;
+  /** In hexadecimal; empty where its size told enough. */
+  readonly sha256: string;
+}
+
+/** Digests that were taken of bytes on their way to a tree, by the paths of their files. */
+export type Digests = ReadonlyMap<string, Digest>;
+
+/**
+ * Reads a tree from its open root.
+ *
+ * @param known - a file that has the size of its digest here is not read
+ */
 export async function readEntriesOf(
   fs: Fs,
   root: FsDirectory,
   reading: Reading,
+  known?: Digests,
 ): Promise<readonly PartEntry[]> {
   const entries: PartEntry[] = [];
   const pathOf = (inside: FsDirectory, name: string): string =>
@@ -99,7 +114,10 @@ export async function readEntriesOf(
       const path = pathOf(inside, name);
       if (kind === 'symlink') {
         entries.push({ kind, path, target: await fs.readlink(inside.at(name)) });
-      } else entries.push({ kind: 'file', path, ...(await digest(fs, inside.at(name), reading)) });
+        return;
+      }
+      const { sizeBytes, sha256 } = await digest(fs, inside.at(name), reading, known?.get(path));
+      entries.push({ kind: 'file', path, sizeBytes, sha256 });
     },
     left: async (inside, name) => {
       entries.push({ kind: 'directory', path: pathOf(inside, name) });
@@ -161,14 +179,18 @@ export class PathOwners {
 /** In place of a part, for a directory: several may have it. */
 const SHARED = -1;
 
+const SHA256 = /^[0-9a-f]{64}$/u;
+
 async function digest(
   fs: Fs,
   path: string,
   reading: Reading,
-): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  known: Digest | undefined,
+): Promise<Digest> {
   const { handle, stat } = await openOwn(fs, path, { access: 'read' });
   try {
     if (reading === 'size') return { sizeBytes: stat.sizeBytes, sha256: '' };
+    if (known?.sizeBytes === stat.sizeBytes && SHA256.test(known.sha256)) return known;
     const hash = crypto().createHash('sha256');
     let sizeBytes = 0;
     for await (const piece of readPieces(handle, stat.sizeBytes)) {

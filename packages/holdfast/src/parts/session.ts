@@ -9,7 +9,8 @@
  * 1. find the session; a part that has a record whose files are there is done
  * 2. make a tree in `attempts/`, under a name that no other call has, whole and durable
  *    (directory/prepare-tree.ts)
- * 3. read it: its files' sizes and checksums
+ * 3. look at it: its files' sizes, and their checksums, which are read where the caller did not take
+ *    them of the bytes that it wrote
  * 4. sync `attempts/`, then make the record of the part, durably, onto nothing: of several attempts
  *    the kernel lets one succeed. One that comes second and made the same is done as well; one that
  *    made something else is an error
@@ -64,7 +65,16 @@ import {
 export interface WritePartOptions extends Pick<
   FillOptions,
   'signal' | 'onProgress' | 'concurrency'
-> {}
+> {
+  /**
+   * Checksums that `fill` takes of bytes on their way to files, and puts in here before it is done,
+   * by the paths of these files: SHA-256 in hexadecimal, and the size in bytes. A file that has
+   * this size then is not read for its checksum. The commit reads it, and takes it for damaged
+   * where the checksum is another.
+   */
+  readonly digests?:
+    ReadonlyMap<string, { readonly sizeBytes: number; readonly sha256: string }> | undefined;
+}
 
 /** What became of a part. */
 export interface WrittenPart {
@@ -204,7 +214,7 @@ async function writePart(
   fill: Fill<JsonValue | void>,
   options: WritePartOptions,
 ): Promise<WrittenPart> {
-  checkOptions('writePart', options, ['signal', 'onProgress', 'concurrency']);
+  checkOptions('writePart', options, ['signal', 'onProgress', 'concurrency', 'digests']);
   return atPlace(fs, path, (place) =>
     withSession(fs, place, id, async (session) => {
       if (!session || session.state === 'committing') {
@@ -273,7 +283,7 @@ async function writeInto(
       const attempt = basename(stage.path);
       try {
         const entries = await typed('read', stage.path, () =>
-          readEntriesOf(fs, stage.handle, 'checksum'),
+          readEntriesOf(fs, stage.handle, 'checksum', options.digests),
         );
         const record = { part, attempt, value: asJson(value), entries };
         await syncDirectory(fs, attempts);

@@ -234,6 +234,50 @@ test('what fill returns belongs to a part, and is compared', async (t) => {
   assert.match(String(values), /^\{"value":[12]\}$/u);
 });
 
+const digestOf = (text: string) => ({
+  sizeBytes: text.length,
+  sha256: createHash('sha256').update(text).digest('hex'),
+});
+
+test('a file whose checksum was taken while it was written is read by the commit alone', async (t) => {
+  const { path, id } = await begun(t, 1);
+  const looks: string[] = [];
+  const fs = interceptFs(nodeFileSystem, {
+    before: ({ name, path: at }) => {
+      if (name === 'read') looks.push(at.replace(/.*[/\\]/u, ''));
+      return undefined;
+    },
+  });
+  const session = await joinParts(path, id, { fs });
+  const digests = new Map<string, { sizeBytes: number; sha256: string }>();
+  await session.writePart(
+    0,
+    async (stage) => {
+      for (const name of ['known', 'deep/known', 'longer', 'no-checksum', 'unknown'])
+        await stage.write(name, name);
+      for (const name of ['known', 'deep/known', 'no-checksum']) digests.set(name, digestOf(name));
+      digests.set('longer', digestOf('short'));
+      digests.set('no-checksum', { sizeBytes: 'no-checksum'.length, sha256: '' });
+    },
+    { digests },
+  );
+  const ofParts = (): string[] => [...new Set(looks)].filter((name) => !name.endsWith('.json'));
+  assert.deepEqual(ofParts().toSorted(), ['longer', 'no-checksum', 'unknown']);
+  await session.commit();
+  assert.ok(ofParts().includes('known'));
+  assert.equal(treeOf(path)['deep/known'], 'deep/known');
+});
+
+test('a checksum that is not that of the file is found by the commit', async (t) => {
+  const { session } = await begun(t, 1);
+  const write = (digests: ReadonlyMap<string, ReturnType<typeof digestOf>>) =>
+    session.writePart(0, (stage) => stage.write('f', 'this'), { digests });
+  await write(new Map([['f', digestOf('that')]]));
+  await assert.rejects(session.commit(), failsWith('PARTS_MISSING', /: 0\./u));
+  await write(new Map([['f', digestOf('this')]]));
+  await session.commit();
+});
+
 test('a record that is exchanged after the commit has checked it is not published', async (t) => {
   const { root, id, session } = await begun(t, 2);
   for (const part of [0, 1]) await writePart(session, part);

@@ -231,12 +231,13 @@ export async function joinMosaic(
   return {
     id,
     partCount,
-    writePart: (part, { signal, onProgress } = {}) =>
-      session.writePart(
-        part,
-        (stage) => writeTilesOf(plan, stage, { threads, part, partCount, onProgress }),
-        { signal },
-      ),
+    writePart: (part, { signal, onProgress } = {}) => {
+      // Of the bytes that were encoded, by the threads that write them.
+      const digests = new Map<string, FinishedTile>();
+      const fill = (stage: Stage) =>
+        writeTilesOf(plan, stage, { threads, part, partCount, onProgress, digests });
+      return session.writePart(part, fill, { signal, digests });
+    },
     progress: () => session.progress(),
     commit: ({ signal, verify, timeoutMs } = {}) =>
       withPool(plan, { threads, tileCount: 0 }, async (pool) => {
@@ -358,13 +359,15 @@ interface PartOfMosaic {
   readonly part: number;
   readonly partCount: number;
   readonly onProgress: MosaicCallOptions['onProgress'];
+  /** Gets those of all tiles. */
+  readonly digests: Map<string, FinishedTile>;
 }
 
 /** The tiles of a part, as its record keeps them. */
 async function writeTilesOf(
   plan: MosaicPlan,
   stage: Stage,
-  { threads, part, partCount, onProgress }: PartOfMosaic,
+  { threads, part, partCount, onProgress, digests }: PartOfMosaic,
 ): Promise<JsonValue> {
   const failures: TileFailure[] = [];
   const range = [...cellsOf(plan, part, partCount)];
@@ -374,6 +377,7 @@ async function writeTilesOf(
     const tiles = await withPool(plan, { threads, tileCount: range.length }, (pool) =>
       fillPart(ofPart, stage, { pool, failures, range }),
     );
+    for (const tile of tiles) digests.set(tile.name, tile);
     return asJson({ tiles });
   } catch (error) {
     throw (
