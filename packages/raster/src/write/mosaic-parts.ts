@@ -40,6 +40,7 @@ import {
 } from 'holdfast/os';
 import { GTI_ENDING } from '../gti/gti.js';
 import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
+import { KeptPool } from '../encode/kept-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
 import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
@@ -228,6 +229,7 @@ export async function joinMosaic(
   const plan = planOf(path, opened, job.given, { fs, threads, concurrency });
   await refuseOther(plan, job);
   const { partCount } = session;
+  const encoders = new KeptPool({ threads, fs }, (pool) => preparePool(plan, pool));
   return {
     id,
     partCount,
@@ -235,15 +237,21 @@ export async function joinMosaic(
       // Of the bytes that were encoded, by the threads that write them.
       const digests = new Map<string, FinishedTile>();
       const fill = (stage: Stage) =>
-        writeTilesOf(plan, stage, { threads, part, partCount, onProgress, digests });
+        writeTilesOf(plan, stage, { encoders, part, partCount, onProgress, digests });
       return session.writePart(part, fill, { signal, digests });
     },
     progress: () => session.progress(),
-    commit: ({ signal, verify, timeoutMs } = {}) =>
-      withPool(plan, { threads, tileCount: 0 }, async (pool) => {
+    commit: async ({ signal, verify, timeoutMs } = {}) => {
+      // Of its own: a commit ends its threads once it has no more to encode.
+      const pool = openEncoderPool({ threads, fs });
+      try {
+        await preparePool(plan, pool);
         const commit = (parts: CommittedParts) => publish({ ...plan, signal }, parts, pool);
         return asWritten(await session.commitWith(commit, { signal, verify, timeoutMs }));
-      }),
+      } finally {
+        await pool.close();
+      }
+    },
   };
 }
 
@@ -338,24 +346,8 @@ async function refuseOther(plan: MosaicPlan, job: MosaicJob): Promise<void> {
   });
 }
 
-/** A pool for so many tiles; further ones start its threads when they come. */
-async function withPool<T>(
-  plan: MosaicPlan,
-  { threads, tileCount }: { readonly threads: number | undefined; readonly tileCount: number },
-  work: (pool: EncoderPool) => Promise<T>,
-): Promise<T> {
-  const pool = openEncoderPool({ threads });
-  try {
-    pool.start(tileCount);
-    await preparePool(plan, pool);
-    return await work(pool);
-  } finally {
-    await pool.close();
-  }
-}
-
 interface PartOfMosaic {
-  readonly threads: number | undefined;
+  readonly encoders: KeptPool;
   readonly part: number;
   readonly partCount: number;
   readonly onProgress: MosaicCallOptions['onProgress'];
@@ -367,14 +359,14 @@ interface PartOfMosaic {
 async function writeTilesOf(
   plan: MosaicPlan,
   stage: Stage,
-  { threads, part, partCount, onProgress, digests }: PartOfMosaic,
+  { encoders, part, partCount, onProgress, digests }: PartOfMosaic,
 ): Promise<JsonValue> {
   const failures: TileFailure[] = [];
   const range = [...cellsOf(plan, part, partCount)];
   const { signal } = stage;
   const ofPart = { ...plan, tileCount: range.length, signal, onProgress };
   try {
-    const tiles = await withPool(plan, { threads, tileCount: range.length }, (pool) =>
+    const tiles = await encoders.use(range.length, (pool) =>
       fillPart(ofPart, stage, { pool, failures, range }),
     );
     for (const tile of tiles) digests.set(tile.name, tile);
