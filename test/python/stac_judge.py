@@ -1,6 +1,6 @@
 """Judges STAC items: pystac's schemas of the core, and what odc-stac and GDAL load by them.
 
-The arguments are pairs of an item and the raster that it is of; one JSON object a pair goes to standard output.
+The arguments are pairs of an item, or an item collection of its tiles, and the raster that it is of; one JSON object a pair goes to standard output.
 Nothing is fetched: the schemas of extensions are on the web alone, so their closed lists of fields stand here.
 """
 
@@ -43,13 +43,49 @@ def same(found, wanted):
     return bool(numpy.array_equal(found.astype("float64"), wanted.astype("float64"), equal_nan=True))
 
 
+def unknown_fields(text):
+    names = set(fields(text))
+    unknown = {n for n in names if n.startswith("proj:") and n[5:] not in PROJECTION_2_0}
+    return unknown | {n for n in names if n.startswith("raster:") and n[7:] not in RASTER_2_0}
+
+
+def validate(text):
+    pystac.validation.validate_dict(text, pystac.STACObjectType.ITEM, "1.1.0", extensions=[])
+
+
+def items_verdict(path, text, raster_path):
+    for feature in text["features"]:
+        validate(feature)
+    items = list(pystac.ItemCollection.from_file(path))
+    for item in items:
+        item.set_self_href(os.path.abspath(path))
+    with rasterio.open(raster_path) as raster:
+        wanted = raster.read()
+        transform = list(raster.transform)[:6]
+        crs = raster.crs
+    hrefs = [item.assets["data"].get_absolute_href() for item in items]
+    verdict = {
+        "unknown": sorted(unknown_fields(text)),
+        "ids": len({item.id for item in items}) == len(items),
+        "opens": all(os.path.exists(href) for href in hrefs),
+    }
+    if crs and crs.to_epsg():
+        loaded = odc.stac.load(items)
+        bands = [loaded[name].values[0] for name in loaded.data_vars]
+        verdict["odc"] = same(bands, wanted)
+        verdict["odcTransform"] = bool(
+            numpy.allclose(list(loaded.odc.geobox.transform)[:6], transform, rtol=1e-12)
+        )
+    return verdict
+
+
 for item_path, raster_path in zip(sys.argv[1::2], sys.argv[2::2]):
     with open(item_path) as file:
         text = json.load(file)
-    pystac.validation.validate_dict(text, pystac.STACObjectType.ITEM, "1.1.0", extensions=[])
-    names = set(fields(text))
-    unknown = {n for n in names if n.startswith("proj:") and n[5:] not in PROJECTION_2_0}
-    unknown |= {n for n in names if n.startswith("raster:") and n[7:] not in RASTER_2_0}
+    if text["type"] == "FeatureCollection":
+        print(json.dumps(items_verdict(item_path, text, raster_path)))
+        continue
+    validate(text)
     item = pystac.Item.from_file(item_path)
     item.make_asset_hrefs_absolute()
     with rasterio.open(raster_path) as raster:
@@ -57,7 +93,7 @@ for item_path, raster_path in zip(sys.argv[1::2], sys.argv[2::2]):
         epsg = raster.crs.to_epsg() if raster.crs else None
         transform = list(raster.transform)[:6]
     verdict = {
-        "unknown": sorted(unknown),
+        "unknown": sorted(unknown_fields(text)),
         "opens": item.assets["data"].href == os.path.abspath(raster_path),
         "code": text["properties"]["proj:code"] == (epsg and f"EPSG:{epsg}"),
         "transform": text["properties"]["proj:transform"] == transform,

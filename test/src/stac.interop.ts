@@ -57,7 +57,7 @@ test('every judge accepts the item of every raster, and loads its pixels by it',
     const mosaic = await writeTiledVrt(join(directory, `${name}-höhe.vrt`), source(raster), {
       tileSizePx: 128,
       threads: 0,
-      stac,
+      stac: { ...stac, tiles: true },
     });
     const file = await writeCog(join(directory, `${name}-1.tif`), source(raster), {
       threads: 0,
@@ -68,6 +68,8 @@ test('every judge accepts the item of every raster, and loads its pixels by it',
     const index = await indexTiles(join(directory, `${name}-all.vrt`), [file.path], { stac });
     pairs.push(index.stacPath as string, index.path);
     names.push(`the index ${name}`);
+    pairs.push(mosaic.stacItemsPath as string, mosaic.path);
+    names.push(`the tiles of ${name}`);
   }
   const verdicts = execFileSync(python, [judge('stac_judge'), ...pairs], { encoding: 'utf8' })
     .trim()

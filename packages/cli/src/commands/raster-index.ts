@@ -7,7 +7,13 @@ import { interruptible } from '../interrupt.js';
 import { jsonOf, print, shown, type Shown, tell } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
 import { readStandardInput } from '../standard-input.js';
-import { addStacFlags, noteOf, type StacFlags, stacOption } from './raster-inputs.js';
+import {
+  addStacFlags,
+  addTileItemsFlag,
+  noteOf,
+  type StacFlags,
+  stacOption,
+} from './raster-inputs.js';
 
 interface IndexFlags extends StacFlags {
   readonly fromFile?: string;
@@ -53,7 +59,7 @@ export function addRasterIndexCommand(raster: Command): void {
       '--no-checksums',
       'do not read the tiles for their checksums; verify then knows their sizes',
     );
-  addStacFlags(command)
+  addTileItemsFlag(addStacFlags(command))
     .option('--gti', 'write an index as GTI too, which GDAL 3.9 reads (needs the package sql.js)')
     .option('--replace', 'replace an index that is there')
     .option('--json', 'print the result as one JSON object')

@@ -68,6 +68,7 @@ export function addInputFlags(command: Command): Command {
 
 export interface StacFlags {
   readonly stac?: boolean;
+  readonly stacTiles?: boolean;
   readonly datetime?: string;
 }
 
@@ -82,8 +83,16 @@ export function addStacFlags(command: Command): Command {
     );
 }
 
-export function stacOption({ stac, datetime }: StacFlags): WriteOptions['stac'] {
-  return stac && { datetime };
+export function addTileItemsFlag(command: Command): Command {
+  return command.addOption(
+    new Option('--stac-tiles', 'write a STAC item of each tile too, all in one file').implies({
+      stac: true,
+    }),
+  );
+}
+
+export function stacOption({ stac, datetime, stacTiles: tiles }: StacFlags): WriteOptions['stac'] {
+  return stac && { datetime, tiles };
 }
 
 export function addFormatFlags(command: Command): Command {

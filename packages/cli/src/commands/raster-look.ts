@@ -184,6 +184,7 @@ function factsOf({
     overviews: overviewSizes(document),
     generation: own?.['GENERATION'],
     stac: besideOf(own, 'STAC'),
+    stacItems: besideOf(own, 'ITEMS'),
     gti: besideOf(own, 'GTI'),
     metadata: raster.metadata,
     domains: raster.domains,

@@ -11,6 +11,7 @@ import { loadStores, type StoreFlags, whereIn, withStoreFlags } from '../store-f
 import { addRasterCogCommand } from './raster-cog.js';
 import {
   addFormatFlags,
+  addTileItemsFlag,
   addInputFlags,
   duration,
   type FormatFlags,
@@ -81,7 +82,7 @@ export function addRasterCommands(program: Command): void {
     )
     .option('-o, --output <path>', 'the index to make, SOMETHING.vrt or s3://bucket/SOMETHING.vrt')
     .option('--tile-size <px>', 'width and height of a tile, a multiple of 16 (512)', wholeNumber);
-  addFormatFlags(command)
+  addTileItemsFlag(addFormatFlags(command))
     .option('--histogram', 'put a histogram of each band into the index')
     .option('--gti', 'write an index as GTI too, which GDAL 3.9 reads (needs the package sql.js)')
     .option('--overviews <factors>', 'overviews by these factors (2,4,8) or auto', factors);

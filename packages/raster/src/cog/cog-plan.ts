@@ -174,7 +174,7 @@ export function planCog(path: string, given: RasterSource, options: CogOptions):
     ifExists: options.ifExists ?? 'fail',
     skipEmpty,
     statistics: options.statistics ?? true,
-    item: wantedItem(CALL, options.stac, { info, stem: stemOf(path) }),
+    item: itemFor(info, path, options.stac),
     durability: options.durability ?? 'durable',
     signal: options.signal,
     onProgress: options.onProgress,
@@ -188,6 +188,12 @@ export function checkName(path: string): void {
   const name = basename(path);
   if (/^.+\.tiff?$/isu.test(name)) return;
   throw invalidArgument(CALL, `the file must be named SOMETHING.tif, not '${name}'`, path);
+}
+
+function itemFor(info: RasterInfo, path: string, stac: CogOptions['stac']): WantedItem | undefined {
+  const item = wantedItem(CALL, stac, { info, stem: stemOf(path) });
+  if (!item?.tiles) return item;
+  throw invalidArgument(CALL, 'stac.tiles is for mosaics and indexes: a single file has no tiles');
 }
 
 function stemOf(path: string): string {

@@ -18,6 +18,7 @@ import {
 import { isStatistic } from '../statistics/gdal-statistics.js';
 import { checkNodata } from '../tiff/nodata.js';
 import type { Grid } from './grid.js';
+import { movedTo } from './moved-to.js';
 import { rasterInfo } from './profile.js';
 import { checkWindow, type RasterSource } from './raster-source.js';
 
@@ -167,10 +168,6 @@ function transformOf(
     'mend',
     `bounds are least x, least y, largest x and largest y, not ${bounds.join()}`,
   );
-}
-
-function movedTo([x, a, b, y, d, e]: Transform, { xPx, yPx }: Window): Transform {
-  return [x + xPx * a + yPx * b, a, b, y + xPx * d + yPx * e, d, e];
 }
 
 /** Those of the whole are not true of a part, nor beside other nodata. */

@@ -34,6 +34,9 @@ export function hrefOf(name: string): string {
   return name.replaceAll(/[^\w.~!$&'()*+,;=@\u{80}-\u{10ffff}-]/gu, encodeURIComponent);
 }
 
+/** What it says of one of which that is not known. */
+export const TILE_TYPE = 'image/tiff; application=geotiff';
+
 const EXTENSIONS = ['projection', 'raster'].map(
   (name) => `https://stac-extensions.github.io/${name}/v2.0.0/schema.json`,
 );
@@ -45,11 +48,17 @@ export interface MadeItem {
 }
 
 /** The item of a raster whose samples are in one asset, `data`. */
-export async function itemOf(
+export async function itemOf(...of: Parameters<typeof itemAsJson>): Promise<MadeItem> {
+  const { item, notCarried } = await itemAsJson(...of);
+  return { bytes: Buffer.from(`${JSON.stringify(item, undefined, 2)}\n`), notCarried };
+}
+
+/** The same before it is text. */
+export async function itemAsJson(
   info: RasterInfo,
-  { id, time }: WantedItem,
+  { id, time }: Omit<WantedItem, 'tiles'>,
   { href, type, title }: ItemAsset,
-): Promise<MadeItem> {
+): Promise<{ readonly item: object; readonly notCarried: readonly NotCarried[] }> {
   const footprint = await footprintOf(info);
   const { transform, crs } = info.georeferencing;
   const text = crs && srsText(crs);
@@ -104,7 +113,7 @@ export async function itemOf(
       where,
       why: 'no number of JSON is sure to hold it',
     });
-  return { bytes: Buffer.from(`${JSON.stringify(item, undefined, 2)}\n`), notCarried: told };
+  return { item, notCarried: told };
 }
 
 function whyNowhere({ georeferencing: { transform, crs } }: RasterInfo): string {

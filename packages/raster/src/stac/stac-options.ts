@@ -13,6 +13,12 @@ export interface StacOptions {
    * `TIFFTAG_DATETIME` says, taken for UTC. An item must have one.
    */
   readonly datetime?: string | Date | undefined;
+  /**
+   * Whether there is to be an item of each tile too, with the same time: all in one item collection
+   * (GeoJSON's FeatureCollection), `<index>.items.json`, beside the item. `false` by default; a
+   * single file has no tiles.
+   */
+  readonly tiles?: boolean | undefined;
 }
 
 /** As it stands in the properties of an item. */
@@ -28,6 +34,8 @@ export type ItemTime =
 export interface WantedItem {
   readonly id: string;
   readonly time: ItemTime;
+  /** Whether each tile gets one too. */
+  readonly tiles: boolean;
 }
 
 /**
@@ -43,11 +51,12 @@ export function wantedItem(
 ): WantedItem | undefined {
   if (stac === undefined || stac === false) return undefined;
   const options = stac === true ? {} : stac;
-  checkOptions(call, options, ['id', 'datetime']);
-  const { id = stem, datetime } = options;
+  checkOptions(call, options, ['id', 'datetime', 'tiles']);
+  const { id = stem, datetime, tiles = false } = options;
   if (typeof id !== 'string' || id === '')
     throw invalidArgument(call, 'the id of a STAC item is a text that is not empty');
-  return { id, time: timeOf(call, datetime ?? dateOfTag(info)) };
+  if (typeof tiles !== 'boolean') throw invalidArgument(call, 'stac.tiles is true or false');
+  return { id, time: timeOf(call, datetime ?? dateOfTag(info)), tiles };
 }
 
 /** `YYYY:MM:DD HH:MM:SS` (TIFF 6.0, DateTime), in whatever zone. */

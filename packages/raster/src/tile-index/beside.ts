@@ -9,7 +9,7 @@ import { codeOfFailure, type Fs } from 'holdfast/os';
 import { GTI_ENDING, gtiBytes, wantsGti } from '../gti/gti.js';
 import type { NotCarried, RasterInfo } from '../model.js';
 import type { MadeItem } from '../stac/item.js';
-import { ITEM_ENDING } from '../stac/item-names.js';
+import { ITEM_ENDING, ITEMS_ENDING } from '../stac/item-names.js';
 import { type StacOptions, type WantedItem, wantedItem } from '../stac/stac-options.js';
 import type { FilesBeside, VrtIndex } from '../vrt/vrt-text.js';
 import { besideNamedBy } from '../write/index-with-tiles.js';
@@ -30,7 +30,11 @@ export function wantsBeside({ stac = false, gti = false }: BesideOptions): boole
 function namesOf(indexPath: string): Required<FilesBeside> {
   const name = basename(indexPath);
   const stem = name.slice(0, -'.vrt'.length);
-  return { STAC: `${name}${ITEM_ENDING}`, GTI: `${stem}${GTI_ENDING}` };
+  return {
+    STAC: `${name}${ITEM_ENDING}`,
+    ITEMS: `${name}${ITEMS_ENDING}`,
+    GTI: `${stem}${GTI_ENDING}`,
+  };
 }
 
 /** Names of what goes with the index that is there; a name that it could not have given is none. */
@@ -53,6 +57,7 @@ interface MadeBeside {
   readonly beside: FilesBeside;
   readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   readonly stacPath: string | undefined;
+  readonly stacItemsPath: string | undefined;
   readonly gtiPath: string | undefined;
   readonly notCarried: readonly NotCarried[];
 }
@@ -78,20 +83,37 @@ export async function makeBeside(
       'where tiles share pixels, GDAL shows by a GTI what it does not show by the index: leave out gti (--gti)',
       indexPath,
     );
-  const item = wanted && (await itemBeside(info, wanted, name));
-  const gti =
-    wantsOutlines &&
-    (await gtiBytes({ info, srs: index.srs, overviewFactors: [], tiles: index.tiles }));
+  const files: Partial<Record<keyof FilesBeside, Uint8Array>> = {};
+  const told: NotCarried[] = [];
+  if (wanted) {
+    const { bytes, notCarried } = await itemBeside(info, wanted, name);
+    told.push(...notCarried);
+    files.STAC = bytes;
+  }
+  if (wanted?.tiles) {
+    const { tileItems } = await import('../stac/tile-items.js');
+    files.ITEMS = await bytesOf(tileItems(info, wanted, { tiles: index.tiles, told }));
+  }
+  if (wantsOutlines)
+    files.GTI = await gtiBytes({ info, srs: index.srs, overviewFactors: [], tiles: index.tiles });
+  const kinds = Object.keys(files) as (keyof FilesBeside)[];
+  const pathOf = (kind: keyof FilesBeside): string | undefined =>
+    files[kind] && `${folder}${names[kind]}`;
   return {
-    beside: { ...(item && { STAC: names.STAC }), ...(gti && { GTI: names.GTI }) },
-    files: [
-      ...(item ? [{ name: names.STAC, bytes: item.bytes }] : []),
-      ...(gti ? [{ name: names.GTI, bytes: gti }] : []),
-    ],
-    stacPath: item && `${folder}${names.STAC}`,
-    gtiPath: gti ? `${folder}${names.GTI}` : undefined,
-    notCarried: item?.notCarried ?? [],
+    beside: Object.fromEntries(kinds.map((kind) => [kind, names[kind]])),
+    files: kinds.map((kind) => ({ name: names[kind], bytes: files[kind] as Uint8Array })),
+    stacPath: pathOf('STAC'),
+    stacItemsPath: pathOf('ITEMS'),
+    gtiPath: pathOf('GTI'),
+    notCarried: told,
   };
+}
+
+/** All pieces as one. */
+export async function bytesOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
 }
 
 async function itemBeside(info: RasterInfo, wanted: WantedItem, name: string): Promise<MadeItem> {

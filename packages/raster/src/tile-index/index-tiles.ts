@@ -46,7 +46,7 @@ import type { StacOptions } from '../stac/stac-options.js';
 import { type IndexedFile, type IndexedTile, vrtBytes, type VrtIndex } from '../vrt/vrt-text.js';
 import { restoreCompanions, retireCompanions, tilesNamedBy } from '../write/index-with-tiles.js';
 import { arrangementOf } from './arrangement.js';
-import { makeBeside, ownBeside, wantsBeside } from './beside.js';
+import { bytesOf, makeBeside, ownBeside, wantsBeside } from './beside.js';
 import { findTiles } from './find-tiles.js';
 import { lookAtTile, type SeenTile, type UnreadableTile } from './look-at-tile.js';
 import { Neighbours } from './neighbours.js';
@@ -84,7 +84,7 @@ export interface IndexTilesOptions {
     ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
   /**
    * Writes a STAC item of the whole beside the index, as `<index>.stac.json`, in the same commit:
-   * both are there or neither. `true` where the tiles say when they were taken, all the same;
+   * both are there or neither; with `tiles` an item of each tile too. `true` where the tiles say when they were taken, all the same;
    * `false` by default.
    */
   readonly stac?: boolean | StacOptions | undefined;
@@ -129,6 +129,8 @@ export interface WrittenIndex {
   readonly retiredCompanions: readonly string[];
   /** The STAC item, if there is one. */
   readonly stacPath: string | undefined;
+  /** The STAC items of the tiles, in one file, if there are some. */
+  readonly stacItemsPath: string | undefined;
   /** GDAL's tile index, if there is one. */
   readonly gtiPath: string | undefined;
   /** Names of what the old index had beside it (`stac`, `gti`) and this one has not. */
@@ -265,7 +267,7 @@ async function lookAtAll(
 type IndexPlan = Omit<WrittenIndex, 'path' | 'retiredCompanions' | NameBeside> & {
   readonly index: VrtIndex;
 };
-type NameBeside = 'stacPath' | 'gtiPath' | 'removed';
+type NameBeside = 'stacPath' | 'stacItemsPath' | 'gtiPath' | 'removed';
 
 /** Step 2. */
 function plan(
@@ -427,7 +429,7 @@ async function publish(
     await restoreAfter(error, fs, indexPath);
     throw error;
   }
-  const none = { stacPath: undefined, gtiPath: undefined, removed: [] };
+  const none = { stacPath: undefined, stacItemsPath: undefined, gtiPath: undefined, removed: [] };
   return { path: indexPath, ...told, ...none, retiredCompanions };
 }
 
@@ -454,7 +456,7 @@ async function publishTogether(
 ): Promise<WrittenIndex> {
   const { ifExists = 'fail', checksums = true, signal, timeoutMs } = options;
   const made = await makeBeside({ index, indexPath, overlapCount: told.overlapCount }, options);
-  const { stacPath, gtiPath } = made;
+  const { stacPath, stacItemsPath, gtiPath } = made;
   const removed = old.filter((name) => !made.files.some((file) => file.name === name));
   const files = made.files.map(({ name, bytes }) => entryOf(name, bytes, checksums));
   const whole = { ...index, beside: made.beside, files: [...(index.files ?? []), ...files] };
@@ -484,18 +486,13 @@ async function publishTogether(
     throw error;
   }
   const found = { ...told, notCarried: [...notCarried, ...made.notCarried] };
-  return { path: indexPath, ...found, stacPath, gtiPath, removed, retiredCompanions };
+  const paths = { path: indexPath, stacPath, stacItemsPath, gtiPath };
+  return { ...paths, ...found, removed, retiredCompanions };
 }
 
 function entryOf(path: string, bytes: Uint8Array, checksums: boolean): IndexedFile {
   const sha256 = checksums ? createHash('sha256').update(bytes).digest('hex') : undefined;
   return { path, sizeBytes: bytes.length, sha256 };
-}
-
-async function bytesOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
-  return Buffer.concat(all);
 }
 
 /** Only then is known what of the old index goes with it. */

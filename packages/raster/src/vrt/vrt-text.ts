@@ -55,8 +55,8 @@ export interface IndexedOverview {
   readonly path: string;
 }
 
-/** The item of a catalogue, and GDAL's tile index. */
-const filesBeside = ['STAC', 'GTI'] as const;
+/** The item of a catalogue, items of the tiles, and GDAL's tile index. */
+const filesBeside = ['STAC', 'ITEMS', 'GTI'] as const;
 export type FilesBeside = Readonly<Partial<Record<(typeof filesBeside)[number], string>>>;
 
 /** What an index says. */

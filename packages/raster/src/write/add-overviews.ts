@@ -20,7 +20,7 @@ import { fromVrt } from '../read/from-vrt.js';
 import { openVrt } from '../read/open-vrt.js';
 import type { Cell, Grid } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
-import { ITEM_ENDING } from '../stac/item-names.js';
+import { ITEM_ENDING, ITEMS_ENDING } from '../stac/item-names.js';
 import { checkIndexDigest } from '../vrt/index-digest.js';
 import { withOverviews } from '../vrt/with-overviews.js';
 import { digestFile, readOwnText, readText } from './file-digest.js';
@@ -185,6 +185,8 @@ function gridOf({ document, info }: OpenMosaic): Grid {
   return { columnEdgesPx: ascending(columns), rowEdgesPx: ascending(rows) };
 }
 
+const besideEndings = [ITEM_ENDING, ITEMS_ENDING, GTI_ENDING] as const;
+
 function fillWithLinks(wanted: string, names: readonly string[]): Filler {
   return async (plan, stage, { pool }): Promise<FilledStage> => {
     const old = await oldMosaic(plan, wanted);
@@ -197,7 +199,7 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
     // They say nothing of these overviews.
     const others: ManifestTile[] = [];
     for (const name of old.byName.keys())
-      if (name.endsWith(ITEM_ENDING) || name.endsWith(GTI_ENDING))
+      if (besideEndings.some((ending) => name.endsWith(ending)))
         others.push(await linkTile(plan, stage, { name, ...old }));
     const files = [...tiles, ...overviews, ...others];
     const generation = generationOf(files);
@@ -214,10 +216,11 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
     };
     await stage.write(keptIndexName, withOverviews(old.text, facts));
     const told = { resumedTileCount: 0, tileCount: tiles.length, averagedClasses: [] };
-    const [stacName, gtiName] = [ITEM_ENDING, GTI_ENDING].map((ending) =>
+    const [stacName, stacItemsName, gtiName] = besideEndings.map((ending) =>
       nameEnding({ generation, tiles: others }, ending),
     );
-    return { generation, tiles: files, ...told, stacName, gtiName, notCarried: [] };
+    const named = { stacName, stacItemsName, gtiName };
+    return { generation, tiles: files, ...told, ...named, notCarried: [] };
   };
 }
 

@@ -32,7 +32,8 @@ import {
 import type { MosaicPlan } from './mosaic-plan.js';
 import { MosaicStatistics } from './mosaic-statistics.js';
 import type { FinishedTile } from './resume-record.js';
-import { ITEM_ENDING } from '../stac/item-names.js';
+import { ITEM_ENDING, ITEMS_ENDING } from '../stac/item-names.js';
+import type { CataloguedTile } from '../stac/tile-items.js';
 import { untilEnded } from './until-ended.js';
 import { writeGti } from './write-gti.js';
 import { writeItem } from './write-item.js';
@@ -53,6 +54,7 @@ export interface FilledStage extends Manifest {
   /** See `WrittenMosaic`. */
   readonly averagedClasses: readonly number[];
   readonly stacName: string | undefined;
+  readonly stacItemsName: string | undefined;
   readonly gtiName: string | undefined;
   /** What files beside the tiles do not say. */
   readonly notCarried: readonly NotCarried[];
@@ -110,8 +112,9 @@ export async function fillStage(
     const tiles = inOrder(plan, written);
     const names = new Set(written.keys());
     const overviews = await writeOverviews(writer, merged, names);
-    const item = await writeItem(plan, stage);
-    const gti = await writeGti(plan, stage, names);
+    const placed = { [Symbol.iterator]: () => tilesOf(plan, names) };
+    const item = await writeItem(plan, stage, placed);
+    const gti = await writeGti(plan, stage, placed);
     const files = [...tiles, ...overviews, ...item.files, ...gti];
     const manifest = { generation: generationOf(files), tiles: files };
     const overwrite = stage.resumed;
@@ -122,6 +125,7 @@ export async function fillStage(
     const told = {
       averagedClasses,
       stacName: item.files[0]?.name,
+      stacItemsName: item.files[1]?.name,
       gtiName: gti[0]?.name,
       notCarried: item.notCarried,
     };
@@ -197,8 +201,13 @@ function nameOfTiles({ tilesName, tilesPath }: MosaicPlan): string {
 }
 
 function besideOf(manifest: Manifest): FilesBeside {
-  const [STAC, GTI] = [nameEnding(manifest, ITEM_ENDING), nameEnding(manifest, GTI_ENDING)];
-  return { ...(STAC !== undefined && { STAC }), ...(GTI !== undefined && { GTI }) };
+  const endings = { STAC: ITEM_ENDING, ITEMS: ITEMS_ENDING, GTI: GTI_ENDING };
+  return Object.fromEntries(
+    Object.entries(endings).flatMap(([kind, ending]) => {
+      const name = nameEnding(manifest, ending);
+      return name === undefined ? [] : [[kind, name]];
+    }),
+  );
 }
 
 function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedTile> {
@@ -211,6 +220,14 @@ function* indexedTiles(plan: MosaicPlan, manifest: Manifest): Generator<IndexedT
     const blocks = blockGrid(plan.format, window.widthPx, window.heightPx);
     const { blockWidthPx, blockHeightPx } = blocks;
     yield { path: `${directory}/${name}`, window, blockWidthPx, blockHeightPx };
+  }
+}
+
+/** By their names alone, as seen from their own directory. */
+function* tilesOf(plan: MosaicPlan, names: ReadonlySet<string>): Generator<CataloguedTile> {
+  for (const cell of cells(plan.grid)) {
+    const path = plan.tileName(cell);
+    if (names.has(path)) yield { path, window: cell.window };
   }
 }
 

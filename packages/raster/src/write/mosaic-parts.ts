@@ -44,7 +44,7 @@ import { KeptPool } from '../encode/kept-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
 import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
-import { ITEM_ENDING } from '../stac/item-names.js';
+import { ITEM_ENDING, ITEMS_ENDING } from '../stac/item-names.js';
 import { readOwnText } from './file-digest.js';
 import { fillPart, isIndexOf, type MadeTiles, tileError, type TileFailure } from './fill-stage.js';
 import { tilesNamedBy } from './index-with-tiles.js';
@@ -410,6 +410,7 @@ function asWritten(value: JsonValue): WrittenMosaic {
   return {
     lostIndexOf: undefined,
     stacPath: undefined,
+    stacItemsPath: undefined,
     gtiPath: undefined,
     ...(value as object),
   } as WrittenMosaic;
@@ -446,6 +447,7 @@ async function findWritten(
     retiredCompanions: [],
     averagedClasses: [],
     stacPath: pathEnding(tilesPath, manifest, ITEM_ENDING),
+    stacItemsPath: pathEnding(tilesPath, manifest, ITEMS_ENDING),
     gtiPath: pathEnding(tilesPath, manifest, GTI_ENDING),
     notCarried: toldOf(source),
   };

@@ -12,6 +12,7 @@ import { dataTypes, hasMask, type Transform, type Window } from '../model.js';
 import { type Cell, columnCount, type Grid, largestCell, rowCount } from '../source/grid.js';
 import { type OverviewOptions, planPyramid, type Pyramid } from '../overview/pyramid.js';
 import { asAlpha } from '../source/mask.js';
+import { movedTo } from '../source/moved-to.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { type StacOptions, wantedItem, type WantedItem } from '../stac/stac-options.js';
 import type { WantedStatistics } from '../statistics/band-statistics.js';
@@ -89,8 +90,8 @@ export interface WriteOptions extends Omit<TileOptions, 'interleave'>, OverviewO
   readonly histogram?: boolean | undefined;
   /**
    * Writes a STAC item of the mosaic into its tiles directory, as `<index>.stac.json`: part of the
-   * same commit, and gone with its tiles. `true` where the raster says when it was taken; `false`
-   * by default.
+   * same commit, and gone with its tiles; with `tiles` an item of each tile too. `true` where the
+   * raster says when it was taken; `false` by default.
    */
   readonly stac?: boolean | StacOptions | undefined;
   /**
@@ -212,7 +213,7 @@ export function planMosaic(
   checkResumable(call, source, settled.resume);
   const digits = digitsFor(grid);
   const format = formatOf(call, source, options);
-  const { crs } = source.info.georeferencing;
+  const { crs, transform } = source.info.georeferencing;
   const srs = crs && srsText(crs);
   checkSkipEmpty(call, source, settled.skipEmpty);
   checkTexts(source, srs, stem);
@@ -232,7 +233,7 @@ export function planMosaic(
     gti: wantsGti(call, options.gti, { info: source.info, path }),
     tileName: ({ row, column }) =>
       `tile_${String(row).padStart(digits, '0')}_${String(column).padStart(digits, '0')}.tif`,
-    tileTransform: (window) => movedTo(source.info.georeferencing.transform, window),
+    tileTransform: (window) => transform && movedTo(transform, window),
   };
 }
 
@@ -340,14 +341,4 @@ function concurrencyFor(source: RasterSource, grid: Grid): number | undefined {
   const tileBytes = widthPx * heightPx * bands.length * dataTypes[dataType].bytes;
   const fitting = Math.max(1, Math.floor(IN_FLIGHT_BYTES / tileBytes));
   return fitting < 16 ? fitting : undefined;
-}
-
-/** A geotransform of a window, given that of the whole. */
-export function movedTo(
-  transform: Transform | undefined,
-  { xPx, yPx }: Window,
-): Transform | undefined {
-  if (!transform) return undefined;
-  const [x, a, b, y, d, e] = transform;
-  return [x + xPx * a + yPx * b, a, b, y + xPx * d + yPx * e, d, e];
 }

@@ -7,8 +7,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Stage } from 'holdfast';
 import { GTI_ENDING, gtiBytes } from '../gti/gti.js';
-import type { Window } from '../model.js';
-import { cells } from '../source/grid.js';
+import type { CataloguedTile } from '../stac/tile-items.js';
 import type { ManifestTile } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 
@@ -16,7 +15,7 @@ import type { MosaicPlan } from './mosaic-plan.js';
 export async function writeGti(
   plan: MosaicPlan,
   stage: Stage,
-  tiles: ReadonlySet<string>,
+  tiles: Iterable<CataloguedTile>,
 ): Promise<readonly ManifestTile[]> {
   if (!plan.gti) return [];
   const { source, srs, pyramid, indexPath } = plan;
@@ -27,20 +26,10 @@ export async function writeGti(
     overviewFactors: (pyramid?.levels ?? [])
       .filter((level) => level.place === 'inTiles')
       .map(({ factor }) => factor),
-    tiles: tilesOf(plan, tiles),
+    tiles,
   });
   const name = `${basename(indexPath).slice(0, -'.vrt'.length)}${GTI_ENDING}`;
   await stage.write(name, bytes, { overwrite: stage.resumed });
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return [{ name, sizeBytes: bytes.length, sha256 }];
-}
-
-function* tilesOf(
-  plan: MosaicPlan,
-  tiles: ReadonlySet<string>,
-): Generator<{ readonly path: string; readonly window: Window }> {
-  for (const cell of cells(plan.grid)) {
-    const path = plan.tileName(cell);
-    if (tiles.has(path)) yield { path, window: cell.window };
-  }
 }

@@ -110,6 +110,8 @@ export interface WrittenMosaic {
   readonly averagedClasses: readonly number[];
   /** The STAC item, if there is one. */
   readonly stacPath: string | undefined;
+  /** The STAC items of its tiles, in one file, if there are some. */
+  readonly stacItemsPath: string | undefined;
   /** GDAL's tile index, if there is one. */
   readonly gtiPath: string | undefined;
 }
@@ -165,7 +167,9 @@ export async function writeLocked(
   const retired = await record(plan, placed.tilesPath, manifest, before);
   await retire(plan, placed.tilesPath, retired, before);
   const sizeBytes = manifest.tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0);
-  const { generation, tileCount, resumedTileCount, averagedClasses, stacName, gtiName } = manifest;
+  const { generation, tileCount, resumedTileCount, averagedClasses } = manifest;
+  const among = (name: string | undefined): string | undefined =>
+    name && join(placed.tilesPath, name);
   return {
     path: plan.indexPath,
     tilesPath: placed.tilesPath,
@@ -176,8 +180,9 @@ export async function writeLocked(
     lostIndexOf: before.lostIndexOf,
     retiredCompanions,
     averagedClasses,
-    stacPath: stacName === undefined ? undefined : join(placed.tilesPath, stacName),
-    gtiPath: gtiName === undefined ? undefined : join(placed.tilesPath, gtiName),
+    stacPath: among(manifest.stacName),
+    stacItemsPath: among(manifest.stacItemsName),
+    gtiPath: among(manifest.gtiName),
     notCarried: [...toldOf(plan.source), ...manifest.notCarried],
   };
 }

@@ -17,10 +17,11 @@ import { marked } from '../source/mask.js';
 import { copyWindow } from '../source/copy-window.js';
 import type { OpenedGeoTiff } from '../source/geotiff/from-geotiff.js';
 import { type Cell, cells, type Grid, regularGrid } from '../source/grid.js';
+import { movedTo } from '../source/moved-to.js';
 import { blockGrid } from '../tiff/block-grid.js';
 import { type IndexedTile, vrtBytes } from '../vrt/vrt-text.js';
 import type { ManifestTile } from './manifest.js';
-import { type MosaicPlan, movedTo } from './mosaic-plan.js';
+import type { MosaicPlan } from './mosaic-plan.js';
 import { openStagedTile } from './staged-tile.js';
 
 /** One overview, and its file in the tiles directory. */
@@ -405,7 +406,7 @@ function scaledTransform(
 /** The geotransform of a window of an overview. */
 function placeOf({ source }: MosaicPlan, factor: number, window: Window): Transform | undefined {
   const { transform } = scaledInfo(source.info, factor).georeferencing;
-  return movedTo(transform, window);
+  return transform && movedTo(transform, window);
 }
 
 /** Lays a part of a picture where it belongs. */

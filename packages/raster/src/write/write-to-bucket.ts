@@ -82,6 +82,7 @@ export async function writeToBucket(
     retiredCompanions: [],
     averagedClasses,
     stacPath: undefined,
+    stacItemsPath: undefined,
     gtiPath: undefined,
     notCarried: toldOf(source),
   };

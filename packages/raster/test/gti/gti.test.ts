@@ -85,9 +85,10 @@ test('it retires with its tiles, and follows them to new overviews', async (t) =
   );
 });
 
-test('a mosaic that is made in parts has the same GTI and item, and a second commit tells them too', async (t) => {
+test('a mosaic that is made in parts has the same GTI and items, and a second commit tells them too', async (t) => {
   const directory = temporaryDirectory(t);
-  const more = { gti: true, stac: { id: 'dem', datetime: new Date(0) }, tileSizePx: 32 } as const;
+  const stac = { id: 'dem', datetime: new Date(0), tiles: true };
+  const more = { gti: true, stac, tileSizePx: 32 } as const;
   const whole = await writeTiledVrt(join(directory, 'dem.vrt'), source(), { ...more, threads: 0 });
   const other = temporaryDirectory(t);
   const path = join(other, 'dem.vrt');
@@ -96,7 +97,7 @@ test('a mosaic that is made in parts has the same GTI and item, and a second com
   for (const part of [0, 1]) await session.writePart(part);
   const written = await session.commit();
   const again = await session.commit();
-  for (const which of ['gtiPath', 'stacPath'] as const) {
+  for (const which of ['gtiPath', 'stacPath', 'stacItemsPath'] as const) {
     assert.equal(written[which], again[which]);
     assert.deepEqual(readFileSync(written[which] ?? ''), readFileSync(whole[which] ?? ''));
   }

@@ -84,17 +84,26 @@ test('the item of a mosaic lies among its tiles, names the index, and verify kno
   );
 });
 
-test('the item retires with its tiles, and follows them to new overviews', async (t) => {
+test('the items retire with their tiles, and follow them to new overviews', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'dem.vrt');
-  const first = await writeTiledVrt(path, source(), { ...quick, stac: { datetime } });
+  const stac = { datetime, tiles: true };
+  const first = await writeTiledVrt(path, source(), { ...quick, stac });
+  const items = readFileSync(first.stacItemsPath as string, 'utf8');
+  assert.match(items, /"id":"dem-tile_00_00"/u);
   const overviewed = await addOverviews(path, { overviews: [2], threads: 0, keepPrevious: 0 });
   assert.equal(basename(overviewed.stacPath as string), 'dem.vrt.stac.json');
   assert.equal(itemAt(overviewed.stacPath).id, 'dem');
+  assert.equal(readFileSync(overviewed.stacItemsPath as string, 'utf8'), items);
   assert.deepEqual((await verifyVrt(path)).problems, []);
   const mosaic = await openVrt(path);
-  assert.equal(mosaic.document.metadata.get('HOLDFAST')?.['STAC'], 'dem.vrt.stac.json');
+  const own = mosaic.document.metadata.get('HOLDFAST');
+  assert.deepEqual([own?.['STAC'], own?.['ITEMS']], ['dem.vrt.stac.json', 'dem.vrt.items.json']);
   await mosaic.close();
+  await assert.rejects(
+    writeCog(join(directory, 'a.tif'), source(), { threads: 0, stac }),
+    /a single file has no tiles/u,
+  );
   assert.ok(!readdirSync(directory).includes(basename(first.tilesPath)));
   const last = await writeTiledVrt(path, source(), {
     ...quick,

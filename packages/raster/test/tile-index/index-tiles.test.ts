@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -467,4 +468,37 @@ test('an index with an item is no mosaic’s either, and one that fails leaves a
   ];
   const gti = { ...told, allowOverlaps: true, ifExists: 'replace' } as const;
   await assert.rejects(indexTiles(index, overlapping, gti), /GDAL shows by a GTI/u);
+});
+
+test('each tile has an item of its own name and place, in one file beside the index', async (t) => {
+  const { directory, index, tiles } = await makeTiles(t);
+  const [folder, stac] = [join(directory, 'more'), { ...told.stac, tiles: true }];
+  mkdirSync(folder);
+  const twin = join(folder, '0_2.tif');
+  renameSync(tiles[5] as string, twin);
+  const given = [...tiles.slice(0, 5), twin];
+  const written = await indexTiles(index, given, { stac });
+  assert.equal(written.stacItemsPath, `${index}.items.json`);
+  assert.deepEqual((await verifyVrt(index)).problems, []);
+  const { features } = JSON.parse(readFileSync(`${index}.items.json`, 'utf8')) as {
+    readonly features: readonly {
+      readonly id: string;
+      readonly assets: { readonly data: { readonly href: string } };
+      readonly properties: Readonly<Record<string, unknown>>;
+    }[];
+  };
+  const found = features.map(({ id, assets, properties }) => {
+    const [, , x, , , y] = properties['proj:transform'] as readonly number[];
+    return [id, assets.data.href, x, y];
+  });
+  assert.deepEqual(found, [
+    ['all-0_0', 'tiles%20&%20more/0_0.tif', 0, 1000],
+    ['all-0_1', 'tiles%20&%20more/0_1.tif', 64, 1000],
+    ['all-0_2', 'tiles%20&%20more/0_2.tif', 128, 1000],
+    ['all-1_0', 'tiles%20&%20more/1_0.tif', 0, 936],
+    ['all-1_1', 'tiles%20&%20more/1_1.tif', 64, 936],
+    ['all-0_2-2', 'more/0_2.tif', 128, 936],
+  ]);
+  const { removed } = await indexTiles(index, given, { ifExists: 'replace' });
+  assert.deepEqual(removed, ['all.vrt.stac.json', 'all.vrt.items.json']);
 });
