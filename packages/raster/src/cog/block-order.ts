@@ -2,7 +2,7 @@
  * In which order the blocks of a file are made: each after all blocks that it is made of, and soon
  * after.
  */
-import { type Cell, cells, rowCount, columnCount } from '../source/grid.js';
+import { type Cell, cells, cellsTouching, columnCount } from '../source/grid.js';
 import type { CogLevel } from './cog-plan.js';
 
 /** A block to be made. */
@@ -15,49 +15,41 @@ export interface BlockPlace {
 }
 
 /**
- * Row by row of the raster; as soon as the rows are there that a row of blocks of an overview is
- * made of, that row follows. So nothing is kept for long.
+ * Blocks that go between an overview's and those that it is made of: whoever comes to it finds them
+ * made, or nearly.
+ */
+const BLOCKS_BETWEEN = 4;
+
+/**
+ * Each level row by row. A block of an overview follows soon after the last one that it is made of,
+ * so that of each level little more than one row of blocks is waited for by the next.
  */
 export function* blockOrder(levels: readonly CogLevel[]): Generator<BlockPlace> {
-  const rows = levels.map(({ grid }) => rowsOf(grid));
-  const donePx = levels.map(() => 0);
-  function* row(level: number): Generator<BlockPlace> {
-    const { grid } = levels[level] as CogLevel;
-    const { value } = (rows[level] as ReturnType<typeof rowsOf>).next();
-    for (const cell of value as readonly Cell[])
-      yield { level, cell, index: cell.row * columnCount(grid) + cell.column };
-    const [{ window }] = value as [Cell];
-    donePx[level] = window.yPx + window.heightPx;
-    const isNextReady = (): boolean => {
-      const above = levels[level + 1];
-      return above !== undefined && isReady(above, donePx[level + 1] ?? 0, donePx[level] ?? 0);
-    };
-    while (isNextReady()) yield* row(level + 1);
+  const begun = levels.map(({ grid }) => {
+    const todo = cells(grid);
+    return { todo, next: todo.next(), done: 0 };
+  });
+  function* nextOf(number: number): Generator<BlockPlace> {
+    const level = begun[number] as (typeof begun)[0];
+    yield { level: number, cell: level.next.value as Cell, index: level.done };
+    level.next = level.todo.next();
+    level.done += 1;
+    const below = levels[number] as CogLevel;
+    const isDone = level.next.done === true;
+    const ready = isDone ? Infinity : level.done - BLOCKS_BETWEEN;
+    while (lastNeeded(levels[number + 1], begun[number + 1]?.next, below) < ready)
+      yield* nextOf(number + 1);
   }
-  const [whole] = levels as [CogLevel];
-  for (let index = 0; index < rowCount(whole.grid); index += 1) yield* row(0);
+  while (begun[0]?.next.done !== true) yield* nextOf(0);
 }
 
-/** Whether all is there that the next row of blocks is made of. */
-function isReady(
-  { reduction, grid, widthPx, heightPx }: CogLevel,
-  donePx: number,
-  belowDonePx: number,
-): boolean {
-  if (!reduction || donePx >= heightPx) return false;
-  const next = grid.rowEdgesPx.find((edge) => edge > donePx) ?? heightPx;
-  const window = { xPx: 0, yPx: donePx, widthPx, heightPx: next - donePx };
-  const needed = reduction.needs(window);
-  return needed.yPx + needed.heightPx <= belowDonePx;
-}
-
-function* rowsOf(grid: CogLevel['grid']): Generator<readonly Cell[], undefined> {
-  let row: Cell[] = [];
-  for (const cell of cells(grid)) {
-    row.push(cell);
-    if (row.length < columnCount(grid)) continue;
-    yield row;
-    row = [];
-  }
-  return undefined;
+/** The number of the last block that one of an overview is made of; `Infinity` after its last. */
+function lastNeeded(
+  above: CogLevel | undefined,
+  next: IteratorResult<Cell> | undefined,
+  { grid }: CogLevel,
+): number {
+  if (!above?.reduction || !next || next.done) return Infinity;
+  const needed = [...cellsTouching(grid, above.reduction.needs(next.value.window))].at(-1) as Cell;
+  return needed.row * columnCount(grid) + needed.column;
 }
