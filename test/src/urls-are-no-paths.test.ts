@@ -20,6 +20,7 @@ const nothing = (): void => undefined;
 /** Those that reach far away too. */
 const reachingFar: Readonly<Record<string, Call>> = {
   openVrt: (url) => raster.openVrt(url),
+  recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
   writeTiledVrt: (url) => raster.writeTiledVrt(url, source),
 };
@@ -67,7 +68,6 @@ const calls: Readonly<Record<string, Call>> = {
   indexTiles: (url) => raster.indexTiles(url, ['/a.tif']),
   joinMosaic: (url) => raster.joinMosaic(url, session, source),
   mosaicProgress: (url) => raster.mosaicProgress(url, session),
-  recoverVrt: (url) => raster.recoverVrt(url),
   serveRaster: (url) => raster.serveRaster(url),
   writeCog: (url) => raster.writeCog(url, source),
 };

@@ -50,7 +50,13 @@ export interface KeepOptions {
 }
 
 /** How a directory is swept. */
-export interface SweepDirectoryOptions extends DirectoryAccess, KeepOptions {}
+export interface SweepDirectoryOptions extends DirectoryAccess, KeepOptions {
+  /**
+   * Only tells what would be removed; then nothing is written but the object by which the store is
+   * asked for its time. False by default.
+   */
+  readonly dryRun?: boolean | undefined;
+}
 
 /** What a sweep did. */
 export interface SweptDirectory {
@@ -83,11 +89,11 @@ export async function sweepDirectory(
   url: string,
   options: SweepDirectoryOptions = {},
 ): Promise<SweptDirectory> {
-  const names = [...directoryAccessNames, 'keepForMs', 'keepPrevious'] as const;
+  const names = [...directoryAccessNames, 'keepForMs', 'keepPrevious', 'dryRun'] as const;
   checkOptions('sweepDirectory', options, names);
   checkKeep('sweepDirectory', options);
   const place = placeOf('sweepDirectory', url, options);
-  await refuseConvicted(place.store, place.pointer.name);
+  if (!options.dryRun) await refuseConvicted(place.store, place.pointer.name);
   return sweepAt(place, options);
 }
 
@@ -102,7 +108,7 @@ export function checkKeep(call: string, { keepForMs = 0, keepPrevious = 0 }: Kee
 /** The same for a place. */
 export async function sweepAt(
   place: DirectoryPlace,
-  { keepForMs = DAY_MS, keepPrevious = 0 }: KeepOptions,
+  { keepForMs = DAY_MS, keepPrevious = 0, dryRun = false }: SweepDirectoryOptions,
 ): Promise<SweptDirectory> {
   const pointer = await readPointer(place);
   const { claims, nowMs } = await listClaims(place);
@@ -112,10 +118,11 @@ export async function sweepAt(
   const condemned: Claim[] = [];
   for (const claim of claims) {
     if (claim.generation === pointer.generation) continue;
-    const verdict = await judge(place, claim, { pointer, isOld, keepPrevious });
+    const verdict = await judge(place, claim, { pointer, isOld, keepPrevious, nowMs, dryRun });
     if (verdict === 'condemned') condemned.push(claim);
     else if (verdict === 'kept') kept.push(claim.generation);
   }
+  if (dryRun) return { removed: condemned.map(({ generation }) => generation), kept };
   const removed = await fence(place, pointer, condemned);
   for (const generation of removed) {
     await removeFiles(place, generation);
@@ -131,13 +138,16 @@ interface Circumstances {
   readonly pointer: Pointer;
   readonly isOld: (claim: Claim) => boolean;
   readonly keepPrevious: number;
+  /** When it is, by the clock of the store. */
+  readonly nowMs: number;
+  readonly dryRun: boolean;
 }
 
 /** Steps 2 and 3. What somebody else changes meanwhile is that one's, or the next sweep's. */
 async function judge(
   place: DirectoryPlace,
   claim: Claim,
-  { pointer, isOld, keepPrevious }: Circumstances,
+  { pointer, isOld, keepPrevious, nowMs, dryRun }: Circumstances,
 ): Promise<'condemned' | 'kept' | 'gone'> {
   const { generation, state } = claim;
   if (state === 'swept') return 'gone';
@@ -145,14 +155,14 @@ async function judge(
   let current: Claim | undefined = claim;
   if (rank !== -1 && state !== 'superseded') {
     // Its age as one that was followed begins now.
-    if (!(await changeClaim(place, claim, 'superseded'))) return 'kept';
-    current = await readClaim(place, generation);
+    if (!dryRun && !(await changeClaim(place, claim, 'superseded'))) return 'kept';
+    current = dryRun ? { ...claim, modifiedMs: nowMs } : await readClaim(place, generation);
   }
   if (current === undefined) return 'gone';
   if (rank !== -1 && rank < keepPrevious) return 'kept';
   if (current.state === 'dead') return 'condemned';
   if (!isOld(current)) return 'kept';
-  return (await changeClaim(place, current, 'dead')) ? 'condemned' : 'kept';
+  return dryRun || (await changeClaim(place, current, 'dead')) ? 'condemned' : 'kept';
 }
 
 /** Step 4. */

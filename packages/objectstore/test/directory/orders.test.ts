@@ -257,8 +257,9 @@ function assertWhole(
   pointer: Pointer | undefined,
   done: readonly string[],
 ): void {
-  const { generation = null } = pointer ?? {};
+  const { generation = null, previous = [] } = pointer ?? {};
   if (generation === null) return;
+  assert.ok(!previous.includes(generation), `published twice: ${done.join(', ')}`);
   for (const key of [`generations/${generation}/file`, `manifests/${generation}.json`]) {
     const body = store.bodyOf({ bucket: 'bucket', key: `site/${key}` });
     assert.ok(body !== undefined, `${key} is named and gone: ${done.join(', ')}`);

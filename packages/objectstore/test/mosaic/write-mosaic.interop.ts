@@ -186,6 +186,12 @@ test('holdfast raster tile writes to a bucket, over what is there when told to',
   assert.match(stdout, /nothing wrong with 6 tiles/, stderr);
   assert.equal((await tile('--allow-http')).code, 4);
   assert.equal((await tile('--allow-http', '--replace', '--keep-for', '7d')).code, 0);
+  const recover = (...more: readonly string[]) =>
+    holdfast('raster', 'recover', index, '--allow-http', '--keep-for', '0s', ...more);
+  assert.match((await recover('--dry-run')).stdout, /^to be removed\ts3:.*\ttiles that no index/);
+  assert.match((await recover()).stdout, /^removed\ts3:/);
+  assert.match((await recover()).stdout, /nothing was left/);
+  assert.match((await recover('--discard')).stderr, /--discard is not for s3:\/\//);
   const again = await tile('--allow-http', '--replace', '--resume');
   assert.equal((JSON.parse(again.stdout) as { resumedTileCount: number }).resumedTileCount, 0);
   assert.match((await tile()).stderr, /--allow-http/);

@@ -4,7 +4,14 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isHoldfastError, type ErrorCode } from 'holdfast';
-import { fromArray, openVrt, verifyVrt, writeTiledVrt, type RasterSource } from '@holdfast/raster';
+import {
+  fromArray,
+  openVrt,
+  recoverVrt,
+  verifyVrt,
+  writeTiledVrt,
+  type RasterSource,
+} from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { ModelStore } from '#src/store/model-store.js';
 
@@ -284,6 +291,44 @@ test('what has no meaning in a bucket is refused before anything is asked of it'
   await refused('s3://bucket/', {}, /names no object/);
   await refused('https://host/dem.vrt', { store: undefined }, /store|https:\/\//);
   assert.deepEqual(await keysIn(store), []);
+});
+
+test('recover removes the tiles that the index does not name when they are old enough, or tells of them', async () => {
+  const store = new ModelStore();
+  const generation = ({ tilesPath }: { readonly tilesPath: string }) => tilesPath.split('/').at(-1);
+  const write = (label: number) =>
+    writeTiledVrt(index, sourceOf(label), { ...options, store, ifExists: 'replace' });
+  const recover = async (more: object): Promise<readonly string[]> => {
+    const left = await recoverVrt(index, { store, ...more });
+    return left.map(({ action, path }) => `${action} ${path.split('/').at(-1)}`);
+  };
+  assert.deepEqual(await recover({ keepForMs: 0 }), []);
+  const first = generation(await write(1));
+  const second = generation(await write(2));
+  const fails = counting(store, (name) => name === 'tile_02_03.tif').store;
+  await failsWith('STORE_FAILED', writeTiledVrt(index, sourceOf(3), { ...resuming, store: fails }));
+  const keys = await keysIn(store);
+  const dead = keys
+    .map((key) => /generations\/([^/]+)/.exec(key)?.[1])
+    .find((each) => each !== undefined && each !== first && each !== second);
+  const both = (action: string) => [`${action} ${first}`, `${action} ${dead}`].toSorted();
+  assert.deepEqual((await recover({ keepForMs: 1e6 })).toSorted(), both('kept'));
+  // Each write of the model takes a second.
+  for (let count = 0; count < 1000; count += 1)
+    await store.put({ bucket: 'bucket', key: 'clock' }, Buffer.from(''));
+  const before = await keysIn(store);
+  assert.deepEqual((await recover({ keepForMs: 1e6, dryRun: true })).toSorted(), both('removed'));
+  assert.deepEqual(await keysIn(store), before);
+  assert.deepEqual(
+    (await recover({ keepForMs: 1e6, keepPrevious: 1 })).toSorted(),
+    [`kept ${first}`, `removed ${dead}`].toSorted(),
+  );
+  assert.deepEqual(await recover({ keepForMs: 1e6 }), [`removed ${first}`]);
+  assert.ok((await keysIn(store)).every((key) => !key.includes(`generations/${first}/`)));
+  assert.equal(await labelIn(store), 2);
+  assert.ok((await verifyVrt(index, { store, deep: true })).ok);
+  await failsWith('INVALID_ARGUMENT', recoverVrt(index, { store, discard: true }), /discard/);
+  await failsWith('INVALID_ARGUMENT', recoverVrt('dem.vrt', { keepForMs: 0 }), /s3:\/\/ alone/);
 });
 
 test('verify finds what is missing, changed or foreign, and an index that was put back', async () => {

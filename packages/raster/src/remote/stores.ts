@@ -50,6 +50,14 @@ export interface Stores {
     readonly generation: string;
     readonly resumed: readonly string[];
   }>;
+  sweepDirectory(
+    url: string,
+    options: BucketAccess & {
+      readonly keepForMs?: number | undefined;
+      readonly keepPrevious?: number | undefined;
+      readonly dryRun?: boolean | undefined;
+    },
+  ): Promise<{ readonly removed: readonly string[]; readonly kept: readonly string[] }>;
   openDirectory(
     url: string,
     options: BucketAccess,

@@ -15,9 +15,11 @@
 import { isHoldfastError } from 'holdfast/errors';
 import { basename, dirname, join } from 'node:path';
 import { HoldfastError, listOrphans, withLock } from 'holdfast';
-import { checkOptions, checkPath } from 'holdfast/options';
+import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { codeOfFailure, errnoOf, freshenWay, type Fs, nodeFileSystem } from 'holdfast/os';
 import { indexBehind } from '../mosaic-place.js';
+import { isAddress } from '../remote/address.js';
+import type { ReadableStore } from '../remote/store-ranges.js';
 import { removeFile } from './beside.js';
 import { discardStage } from './kept-work.js';
 import { readRecord, recordPath } from './resume-record.js';
@@ -36,7 +38,24 @@ export interface RecoverVrtOptions {
   readonly dryRun?: boolean | undefined;
   /** Also removes finished work that could be resumed; false by default. */
   readonly discard?: boolean | undefined;
-  /** How long to wait for a run that is writing the mosaic, in milliseconds; 0 by default. */
+  /**
+   * In a bucket: how old tiles that the index does not name are at least before they are removed,
+   * in milliseconds, by the clock of the store: since another index followed theirs, or since their
+   * writer began, who may still be at work. A day by default.
+   */
+  readonly keepForMs?: number | undefined;
+  /** In a bucket: how many earlier mosaics stay, whatever their age; 0 by default. */
+  readonly keepPrevious?: number | undefined;
+  /** For `s3://bucket/dem.vrt`, as `openVrt` has it. */
+  readonly store?: ReadableStore | undefined;
+  /** Whether the endpoint of the environment may be of `http:`; false by default. */
+  readonly allowHttp?: boolean | undefined;
+  /** In a bucket: ends the call. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * How long to wait for a run that is writing the mosaic, in milliseconds; 0 by default. In a
+   * bucket, which has no locks, how long a step goes on when nothing answers.
+   */
   readonly timeoutMs?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
@@ -50,7 +69,8 @@ export interface VrtLeftover {
   /**
    * `index`: an older one, or a broken one, in place of the one that the last acknowledged write
    * left. `stage`: of no use to anybody. `resumableStage`: kept by `resume`. `tiles`: whole tiles
-   * that no index names. `record`: of tiles that are gone.
+   * that no index names; in a bucket also those that are not whole. `record`: of tiles that are
+   * gone.
    */
   readonly kind: 'index' | 'stage' | 'resumableStage' | 'tiles' | 'record';
   /** How many tiles a run of the same job would take, if they are still whole. */
@@ -59,21 +79,41 @@ export interface VrtLeftover {
   readonly action: 'kept' | 'removed' | 'broughtBack';
 }
 
-const optionNames = ['dryRun', 'discard', 'timeoutMs', 'fs'] as const;
+const optionNames = [
+  'dryRun',
+  'discard',
+  'keepForMs',
+  'keepPrevious',
+  'store',
+  'allowHttp',
+  'signal',
+  'timeoutMs',
+  'fs',
+] as const;
 
 /**
  * Finds what killed runs left, and removes what is of no use.
  *
- * @param path - an index, whether it exists or not, or a directory: then every mosaic in it
+ * In a bucket, tiles of earlier indexes and of writers that have died, which a write removes too
+ * when they are old enough; a writer that is taken for dead fails with TARGET_CHANGED. An index
+ * that was put back there stays until the next write.
+ *
+ * @param path - an index, whether it exists or not, or a directory: then every mosaic in it; or the
+ *   address of an index that `writeTiledVrt` has written, `s3://bucket/dem.vrt`
  * @returns what was found, and what became of it; with `dryRun` what would become of it
  * @throws HoldfastError LOCK_TIMEOUT while a run is writing the mosaic; NOT_FOUND; IO;
- *   INVALID_ARGUMENT
+ *   INVALID_ARGUMENT; in a bucket STORE_FAILED, ABORTED, CORRUPT_DOCUMENT for an index that
+ *   `writeTiledVrt` has not written there, and UNSUPPORTED_PLATFORM for a store that is found to
+ *   lose updates
  */
 export async function recoverVrt(
   path: string,
   options: RecoverVrtOptions = {},
 ): Promise<readonly VrtLeftover[]> {
   checkOptions('recoverVrt', options, optionNames);
+  const isInBucket = isAddress(path) && path.startsWith('s3:');
+  refuseOthers(path, options, isInBucket);
+  if (isInBucket) return (await import('./sweep-bucket.js')).sweepBucket(path, options);
   checkPath('recoverVrt', path);
   const fs = options.fs ?? nodeFileSystem;
   const left: VrtLeftover[] = [];
@@ -81,6 +121,18 @@ export async function recoverVrt(
   for (const mosaic of await mosaicsAt(fs, path))
     left.push(...(await recoverOne(fs, mosaic, options)));
   return left;
+}
+
+/** Refuses what has a meaning for the other kind of place alone. */
+function refuseOthers(path: string, options: RecoverVrtOptions, isInBucket: boolean): void {
+  const { discard, fs, keepForMs, keepPrevious, store, allowHttp, signal } = options;
+  const others = isInBucket
+    ? { discard, fs }
+    : { keepForMs, keepPrevious, store, allowHttp, signal };
+  const wrong = Object.entries(others).find(([, value]) => value !== undefined && value !== false);
+  if (wrong === undefined) return;
+  const why = isInBucket ? 'is not for mosaics in s3://' : 'is for mosaics in s3:// alone';
+  throw invalidArgument('recoverVrt', `${wrong[0]} ${why}`, path);
 }
 
 async function recoverOne(
