@@ -33,6 +33,14 @@ interface ObjectStore {
 declare class History {
   has(id: string): boolean;
 }
+declare function refuseConvicted(store: ObjectStore): Promise<void>;
+interface Verdict {
+  readonly outcome: 'passed' | 'convicted';
+}
+declare function twoWinners(count: number): Verdict;
+declare class Trial {
+  removeAll(): Promise<void>;
+}
 declare class Refusal extends Error {}
 declare class Lock {
   assertHeld(): Promise<void>;
@@ -112,6 +120,11 @@ export async function swap(store: ObjectStore, history: History, known: ObjectIn
   if (lost === undefined && isMadeBy('id')) return false;
   return known.etag === 'other' && history.has('id');
 }
+
+export async function tryOut(store: ObjectStore, trial: Trial): Promise<void> {
+  await refuseConvicted(store);
+  if (twoWinners(2).outcome === 'convicted') await trial.removeAll();
+}
 `;
 
 /** The mutants of a text, as if it lay in this folder. */
@@ -180,6 +193,10 @@ test('each thing that keeps data safe is taken out alone, and what is only spoke
       'sample: swap: own commit',
       'sample: swap: ETag comparison',
       'sample: swap: history',
+      'sample: tryOut: first use',
+      'sample: tryOut: verdict',
+      'sample: tryOut: two winners',
+      'sample: tryOut: end of a trial',
     ],
   );
 });
