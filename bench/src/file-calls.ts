@@ -35,7 +35,7 @@ export function callForReplacement(path: string, data: Uint8Array): void {
   fs.lstat(stagePath);
   stage.write(data, 0);
   stage.stat();
-  if (existing) giveAttributes(path, stage);
+  if (existing) giveAttributes(directory.at(basename(path)), stage);
   stage.sync();
 
   fs.rename(stagePath, directory.at(basename(path)));
@@ -46,15 +46,8 @@ export function callForReplacement(path: string, data: Uint8Array): void {
 }
 
 function giveAttributes(path: string, stage: SynchronousFile): void {
-  const directory = fs.openDirectory(dirname(path), { noSymlinks: true, namesOnly: true });
-  const existing = fs.open(directory.at(basename(path)), {
-    access: 'read',
-    noFollow: true,
-    nonBlock: true,
-  });
-  directory.close();
+  const existing = fs.open(path, { access: 'read', noFollow: true, nonBlock: true });
   existing.stat('fresh');
-  existing.stat();
   existing.listXattrs();
   stage.listXattrs();
   stage.chmod(0o644);

@@ -19,6 +19,7 @@ import { medianTimesMs, printTimes, type Contender } from './rounds.js';
 
 const FILE_BYTES = 4096;
 const ROUNDS = 7;
+const ONE_BY_ONE = 250;
 const ONE_BY_ONE_MS = 40_000;
 
 type Write = (path: string, data: Uint8Array) => void | Promise<void>;
@@ -58,9 +59,10 @@ export async function benchFiles({ quick, only = '' }: BenchOptions): Promise<vo
       }
     }
     for (const fresh of [true, false]) {
-      const title = `${count} ${fresh ? 'new' : 'existing'} files of ${FILE_BYTES} bytes, synchronous`;
+      const files = quick ? count : ONE_BY_ONE;
+      const title = `${files} ${fresh ? 'new' : 'existing'} files of ${FILE_BYTES} bytes, synchronous`;
       if (!title.includes(only)) continue;
-      const contenders = contendersOf(synchronousWays, root, count, 1, fresh);
+      const contenders = contendersOf(synchronousWays, root, files, 1, fresh);
       printTimes(title, contenders, await medianTimesMs(contenders, rounds, ONE_BY_ONE_MS));
     }
     if ('cold start'.includes(only)) printColdStart(root, quick ? 3 : 21);

@@ -51,8 +51,8 @@ export async function callForUpdate(fs: Fs, path: string, data: Uint8Array): Pro
   await fs.lstat(stagePath);
   await stage.write(data, 0);
   await stage.stat();
-  const existing = await openResolved(fs, path);
-  await existing.stat();
+  const existing = await fs.open(directory.at(basename(path)), RESOLVED);
+  await existing.stat('fresh');
   existing.listXattrs();
   stage.listXattrs();
   await stage.chmod(0o644);

@@ -30,7 +30,7 @@ import { hasMode, isGiven, isTrusted } from './owner.js';
 import { basename, dirname, isAbsolute, join } from './paths.js';
 import { MAX_SYMLINKS, refuseStrangersLink } from './symlinks.js';
 
-/** How a name of ours is opened. */
+/** How a name is opened. */
 export interface OwnFlags extends OpenFlags {
   /** The permission bits of a file that is made, before the umask. */
   readonly mode?: number | undefined;
@@ -173,18 +173,21 @@ async function openFollowing(fs: Fs, given: string): Promise<FsFile> {
  * its place since, or that of a directory above it, and without waiting for a FIFO that has. System
  * errors pass as they are.
  *
+ * @param within - its directory, where that is open already
  * @throws HoldfastError UNSUPPORTED_TARGET, at once, for anything but a regular file
  */
 export async function openResolved(
   fs: Fs,
   path: string,
-  flags: OpenFlags,
-  mode?: number,
+  { mode, ...flags }: OwnFlags,
+  within?: FsDirectory,
 ): Promise<Opened<FsFile>> {
   const all = { ...flags, noFollow: true, nonBlock: true };
   const openAt = (directory: FsDirectory, name: string): Promise<FsFile> =>
     fs.open(directory.at(name), all, mode);
-  const handle = await inDirectoryOf(fs, path, openAt, NAMES_ONLY);
+  const handle = await (within
+    ? openAt(within, basename(path))
+    : inDirectoryOf(fs, path, openAt, NAMES_ONLY));
   const stat = await orClosed(handle, () => handle.stat('fresh'));
   if (stat.kind === 'file') return { handle, stat };
   await closeQuietly(handle);
@@ -447,7 +450,7 @@ function notReadable(path: string, kind: FileKind): HoldfastError {
 }
 
 /** A thing that is open is closed when what is done with it fails. */
-async function orClosed<T>(handle: FsHandle, use: () => Promise<T>): Promise<T> {
+export async function orClosed<T>(handle: FsHandle, use: () => Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {

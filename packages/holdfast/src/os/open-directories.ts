@@ -13,6 +13,7 @@ import * as nodeFs from 'node:fs';
 import { isAbsolute } from 'node:path';
 
 const DESCRIPTORS = '/proc/self/fd';
+const VOLUMES = '/.vol/';
 const inDescriptors = /\/proc\/self\/fd\/(\d+)(?=\/|'|$)(?:\/\.(?='|$))?/gu;
 const inVolumes = /\/\.vol\/\d+\/\d+(?=\/|'|$)(?:\/\.(?='|$))?/gu;
 
@@ -38,6 +39,7 @@ export class OpenDirectories {
 
   /** A path, or a text with such, as people know it. */
   plain(text: string): string {
+    if (!(text.includes(DESCRIPTORS) || text.includes(VOLUMES))) return text;
     const found = text.replace(inDescriptors, (whole, fd: string) =>
       withoutSlash(this.#paths.get(Number(fd)) ?? whole),
     );

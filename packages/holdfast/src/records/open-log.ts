@@ -84,7 +84,7 @@ async function openNamed(
   flags: OpenFlags,
   mode: number | undefined,
 ): Promise<Opened<FsFile>> {
-  const opened = await openResolved(fs, path, flags, mode);
+  const opened = await openResolved(fs, path, { ...flags, mode });
   if (opened.stat.linkCount > 0) return opened;
   await closeQuietly(opened.handle);
   throw Object.assign(new Error('the log was replaced while it was opened'), { code: 'ESTALE' });

@@ -14,8 +14,8 @@
  * S_ISGID; the latter means something else where the group may not execute).
  */
 import { errnoOf } from '../errors.js';
-import { ACL, type FileStat, type Fs, type FsHandle } from '../os/fs.js';
-import { openCanonical, openResolved } from '../os/handles.js';
+import { ACL, type FileStat, type Fs, type FsDirectory, type FsHandle } from '../os/fs.js';
+import { openCanonical, openResolved, orClosed, type Opened } from '../os/handles.js';
 
 /**
  * These speak about the old content: file capabilities and signatures must not pass to another one.
@@ -30,6 +30,8 @@ interface AttributeSource {
   /** The file to be replaced. */
   readonly path: string;
   readonly existing: FileStat | undefined;
+  /** Its directory, where that is open. */
+  readonly within?: FsDirectory | undefined;
   /** The exact permission bits, in place of those of the existing file. */
   readonly mode: number | undefined;
   /** For who writes it alone: owner and ACL of the existing file are not given. */
@@ -54,15 +56,15 @@ export async function giveAttributes(
     if (source.mode !== undefined && source.mode !== staged.mode) await file.chmod(source.mode);
     return;
   }
-  const from = await openReadable(fs, source.path, source.existing);
+  const from = await openReadable(fs, source.path, source.existing, source.within);
   try {
-    const existing = (await from?.stat()) ?? source.existing;
+    const existing = from?.stat ?? source.existing;
     const kept = await giveOwner(existing, file, staged);
-    const hasAcl = from !== undefined && giveXattrs(from, file);
+    const hasAcl = from !== undefined && giveXattrs(from.handle, file);
     const mode = source.mode ?? narrowed(keptBits(existing, source.setId), kept);
     if (mode !== staged.mode || hasAcl || kept.changed) await file.chmod(mode);
   } finally {
-    await from?.close();
+    await from?.handle.close();
   }
 }
 
@@ -128,11 +130,12 @@ async function openReadable(
   fs: Fs,
   path: string,
   { kind }: FileStat,
-): Promise<FsHandle | undefined> {
+  within: FsDirectory | undefined,
+): Promise<Opened<FsHandle> | undefined> {
   try {
-    return await (kind === 'directory'
-      ? openCanonical(fs, path)
-      : (await openResolved(fs, path, { access: 'read' })).handle);
+    if (kind !== 'directory') return await openResolved(fs, path, { access: 'read' }, within);
+    const handle = await openCanonical(fs, path);
+    return { handle, stat: await orClosed(handle, () => handle.stat()) };
   } catch (error) {
     if (['EACCES', 'EPERM', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;

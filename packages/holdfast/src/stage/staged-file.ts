@@ -106,7 +106,7 @@ export async function stageFile(
       await giveTo(fs, await directory.stat(), file);
     }
     staged.sizeBytes = await writeData(file, data, signal);
-    await finish(fs, target, { file, sizeBytes: staged.sizeBytes }, options);
+    await finish(fs, target, { ...created, sizeBytes: staged.sizeBytes }, options);
     if (signal?.aborted) throw aborted('stage', target.path, signal);
     if (durability === 'durable') await syncFile(file);
     return staged;
@@ -277,7 +277,7 @@ async function create(
 async function finish(
   fs: Fs,
   target: ResolvedName,
-  { file, sizeBytes }: { readonly file: FsFile; readonly sizeBytes: number },
+  { file, directory, sizeBytes }: CreatedFile & { readonly sizeBytes: number },
   options: StageOptions,
 ): Promise<void> {
   const stat = await file.stat();
@@ -289,9 +289,11 @@ async function finish(
     );
   }
   const { mode, secret, setId, like = target } = options;
+  // The very file that the rename is to replace, which goes through the same directory.
+  const within = like === target ? directory : undefined;
   await giveAttributes(
     fs,
-    { path: like.path, existing: like.existing, mode, secret, setId },
+    { path: like.path, existing: like.existing, within, mode, secret, setId },
     file,
     stat,
   );
