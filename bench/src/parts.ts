@@ -94,23 +94,31 @@ function runJob(job: PartsJob): Readonly<Record<string, number>> & { readonly id
   return JSON.parse(execFileSync(process.execPath, given, { encoding: 'utf8', env })) as never;
 }
 
-/** The time of so many parts less that of one part with the same tiles, by one thread. */
+/** What so many parts take less what one part with the same tiles takes. */
 function printOverhead(title: string, root: string, partCount: number): void {
   const options = { tileSizePx: 16, compression: 'none' } as const;
   const tileCount = partCount * TILES_OF_A_PART;
-  const timeOf = (count: number): number => {
+  const useOf = (count: number, threads: number): Readonly<Record<string, number>> => {
     const path = `${nodeFs.mkdtempSync(`${root}/target-`)}/out.vrt`;
     const job = { tileCount, path, options };
     const { id = '' } = runJob({ ...job, do: 'begin', partCount: count });
     const worker = { index: 0, of: 1 };
-    return runJob({ ...job, do: 'parts', id, threads: 0, worker })['parts'] ?? NaN;
+    return runJob({ ...job, do: 'parts', id, threads, worker });
   };
-  const overheads = Array.from(
-    { length: 5 },
-    () => (timeOf(partCount) - timeOf(1)) / (partCount - 1),
-  );
   console.log(`\n${title}`);
-  console.log(`  ${'a part'.padEnd(44)}${median(overheads).toFixed(1).padStart(10)} ms`);
+  for (const threads of [0, 1]) {
+    const rounds = Array.from({ length: 5 }, () => [useOf(partCount, threads), useOf(1, threads)]);
+    const column = (key: 'parts' | 'processorMs'): string =>
+      median(
+        rounds.map(([many, one]) => ((many?.[key] ?? NaN) - (one?.[key] ?? NaN)) / (partCount - 1)),
+      )
+        .toFixed(1)
+        .padStart(8);
+    const name = threads === 0 ? 'on the calling thread' : 'by a thread';
+    console.log(
+      `  ${name.padEnd(44)}${column('parts')} ms clock ${column('processorMs')} ms processor`,
+    );
+  }
 }
 
 function printMany(title: string, root: string, tileCount: number): void {

@@ -7,7 +7,7 @@ import { type EncoderPool, type EncoderPoolOptions, openEncoderPool } from './en
 /** Then its threads end. Until then they keep no process alive. */
 const LONGEST_IDLE_MS = 1000;
 
-/** Opens its pool with the first use. */
+/** Opens its pool when it is asked for. */
 export class KeptPool {
   readonly #options: EncoderPoolOptions;
   readonly #prepare: (pool: EncoderPool) => Promise<void>;
@@ -22,20 +22,25 @@ export class KeptPool {
     this.#prepare = prepare;
   }
 
-  /** Works with a pool that has the threads that so many tiles need. */
-  async use<T>(tileCount: number, work: (pool: EncoderPool) => Promise<T>): Promise<T> {
+  /** Keeps the pool for as long as some work takes, and for a while after. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
     clearTimeout(this.#idle);
     this.#userCount += 1;
     try {
-      const pool = (this.#pool ??= openEncoderPool(this.#options));
-      pool.start(tileCount);
-      await (this.#prepared ??= this.#prepare(pool));
-      return await work(pool);
+      return await work();
     } finally {
       this.#userCount -= 1;
       if (this.#userCount === 0)
         this.#idle = setTimeout(() => this.#end(), LONGEST_IDLE_MS).unref();
     }
+  }
+
+  /** The pool, with the threads that so many tiles need; for work during which it is kept. */
+  async open(tileCount: number): Promise<EncoderPool> {
+    const pool = (this.#pool ??= openEncoderPool(this.#options));
+    pool.start(tileCount);
+    await (this.#prepared ??= this.#prepare(pool));
+    return pool;
   }
 
   #end(): void {

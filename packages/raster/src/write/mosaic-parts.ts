@@ -238,7 +238,7 @@ export async function joinMosaic(
       const digests = new Map<string, FinishedTile>();
       const fill = (stage: Stage) =>
         writeTilesOf(plan, stage, { encoders, part, partCount, onProgress, digests });
-      return session.writePart(part, fill, { signal, digests });
+      return encoders.during(() => session.writePart(part, fill, { signal, digests }));
     },
     progress: () => session.progress(),
     commit: async ({ signal, verify, timeoutMs } = {}) => {
@@ -366,9 +366,8 @@ async function writeTilesOf(
   const { signal } = stage;
   const ofPart = { ...plan, tileCount: range.length, signal, onProgress };
   try {
-    const tiles = await encoders.use(range.length, (pool) =>
-      fillPart(ofPart, stage, { pool, failures, range }),
-    );
+    const pool = await encoders.open(range.length);
+    const tiles = await fillPart(ofPart, stage, { pool, failures, range });
     for (const tile of tiles) digests.set(tile.name, tile);
     return asJson({ tiles });
   } catch (error) {

@@ -82,7 +82,8 @@ async function written(root: string): Promise<Record<string, string>> {
   return bytesBelow(join(root, 'whole'));
 }
 
-const joined = (path: string, id: string) => joinMosaic(path, id, source(), { threads: 0 });
+const joined = (path: string, id: string, threads = 0) =>
+  joinMosaic(path, id, source(), { threads });
 
 for (const partCount of [1, 5, 40]) {
   test(`a mosaic of ${partCount} parts is byte for byte what one process writes`, async (t) => {
@@ -136,6 +137,18 @@ test('all parts at once, and each of them twice, make the same mosaic', async (t
   await Promise.all(calls);
   await Promise.all([(await joined(path, id)).commit(), (await joined(path, id)).commit()]);
   assert.deepEqual(bytesBelow(join(root, 'parts')), await written(root));
+});
+
+test('a session starts its threads once for all of its parts', async (t) => {
+  const { path, id } = await begun(t, 3);
+  let startedCount = 0;
+  const count = (): void => void (startedCount += 1);
+  process.on('worker', count);
+  t.after(() => process.off('worker', count));
+  const session = await joined(path, id, 1);
+  for (const part of [0, 1, 2]) await session.writePart(part);
+  assert.equal(startedCount, 1);
+  await session.commit();
 });
 
 test('whoever joins with another source, or options, or to another kind of session, is refused', async (t) => {
