@@ -72,6 +72,18 @@ export function recipe(
   }, found);
 }
 
+/** The first two columns of the table of docs/many-machines.md whose first is called so. */
+export function recipeTable(first: string): readonly (readonly [string, string])[] {
+  const [, , ...lines] = (page.split(new RegExp(`^(?=\\| ${first} +\\|)`, 'mu'))[1] ?? '').split(
+    '\n',
+  );
+  const rows = lines
+    .slice(0, lines.indexOf(''))
+    .map((line) => line.split('|').map((each) => each.trim()));
+  assert.ok(rows.length > 0, `the page has a table of ${first}`);
+  return rows.map(([, name = '', means = '']) => [name, means]);
+}
+
 /**
  * An environment whose `holdfast` is this one; but at the first run of a part for which there is
  * something in `first`, that is run in its place or before it, as a line of sh.
