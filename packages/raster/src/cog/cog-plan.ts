@@ -168,7 +168,7 @@ export function planCog(path: string, given: RasterSource, options: CogOptions):
     blockSizePx,
     method,
     levels,
-    blockCount: levels.reduce((sum, { grid }) => sum + rowCount(grid) * columnCount(grid), 0),
+    blockCount: blockCountOf(levels),
     concurrency: options.concurrency ?? concurrencyFor(info, blockSizePx),
     keptBytes: KEPT_BYTES,
     ifExists: options.ifExists ?? 'fail',
@@ -180,6 +180,40 @@ export function planCog(path: string, given: RasterSource, options: CogOptions):
     onProgress: options.onProgress,
     fs,
   };
+}
+
+/**
+ * The plan of a file that whoever has planned all else puts in its place.
+ *
+ * @param overviews - factors by which its overviews are smaller than it is
+ */
+export function planPlaced(
+  given: Pick<
+    CogPlan,
+    'source' | 'path' | 'format' | 'method' | 'skipEmpty' | 'durability' | 'signal' | 'fs'
+  >,
+  overviews: readonly number[],
+): CogPlan {
+  const { info } = given.source;
+  const blockSizePx = blockSizeOf(info, given.format.blockSizePx);
+  const levels = levelsOf(info, blockSizePx, given.method, overviews);
+  return {
+    ...given,
+    format: { ...given.format, blockSizePx },
+    blockSizePx,
+    levels,
+    blockCount: blockCountOf(levels),
+    concurrency: concurrencyFor(info, blockSizePx),
+    keptBytes: KEPT_BYTES,
+    ifExists: 'replace',
+    statistics: false,
+    item: undefined,
+    onProgress: undefined,
+  };
+}
+
+function blockCountOf(levels: readonly CogLevel[]): number {
+  return levels.reduce((sum, { grid }) => sum + rowCount(grid) * columnCount(grid), 0);
 }
 
 /** Refuses a name that is none of a TIFF. */

@@ -125,6 +125,34 @@ export async function writeCog(
 export async function writePlannedCog(plan: CogPlan, pool: EncoderPool): Promise<WrittenCog> {
   pool.start(plan.blockCount);
   const place = await placeOf(plan);
+  return withBlocks(plan, pool, place.directory, async (made) => {
+    // The threads end while the file is put together; whoever opened the pool waits for them.
+    pool.close().catch(() => undefined);
+    return publish(plan, place, made);
+  });
+}
+
+/** All blocks of a file, and what the file is of them. */
+export interface MadeFile {
+  readonly filler: Pick<LevelFiller, 'blockCount' | 'averagedClasses'>;
+  /** The file; to be read once. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly sizeBytes: number;
+  readonly isBigTiff: boolean;
+}
+
+/**
+ * Step 2, by a pool that has not made tiles of another format since; the blocks are there until
+ * what is done with them has settled.
+ *
+ * @param directory - where the scratch files are
+ */
+export async function withBlocks<Result>(
+  plan: CogPlan,
+  pool: EncoderPool,
+  directory: string,
+  use: (made: MadeFile) => Promise<Result>,
+): Promise<Result> {
   const predictor = await predictorOf(plan);
   await pool.prepare({
     format: plan.format,
@@ -139,10 +167,10 @@ export async function writePlannedCog(plan: CogPlan, pool: EncoderPool): Promise
   const spools: Spool[] = [];
   try {
     const filler = new LevelFiller(plan, pool, { spools, predictor });
-    await filler.fill(place.directory);
-    // The threads end while the file is put together; whoever opened the pool waits for them.
-    pool.close().catch(() => undefined);
-    return await publish(plan, place, filler);
+    await filler.fill(directory);
+    const content = filler.content();
+    const { header, ...facts } = headerOf(content);
+    return await use({ filler, bytes: wholeFile(header, content), ...facts });
   } finally {
     for (const spool of spools) await spool.close();
   }
@@ -469,12 +497,9 @@ async function readSource(
 async function publish(
   plan: CogPlan,
   { path, directory, companions }: Place,
-  filler: LevelFiller,
+  { filler, bytes: data, sizeBytes, isBigTiff }: MadeFile,
 ): Promise<WrittenCog> {
   const { fs, signal, durability, ifExists, source, levels, blockSizePx } = plan;
-  const content = filler.content();
-  const { header, sizeBytes, isBigTiff } = headerOf(content);
-  const data = wholeFile(header, content);
   const item = plan.item && (await makeItem(source.info, plan.item, basename(path)));
   const stacPath = item && `${path}${ITEM_ENDING}`;
   const removed = companions.filter((companion) => companion !== stacPath);

@@ -46,7 +46,10 @@ export interface EncoderPool {
    * Starts the threads that so many tiles will need, so that they are there when the first tile is.
    */
   start(tileCount: number): void;
-  /** Says what the tiles have in common: once, before the first. */
+  /**
+   * Says what the tiles have in common, before the first; or the blocks, also once all tiles are
+   * written.
+   */
   prepare(setup: PoolSetup): Promise<void>;
   /**
    * Encodes a tile and writes it to a new file. Samples are the pool's from then on: their buffer
@@ -62,11 +65,6 @@ export interface EncoderPool {
     samples: Pixels | Window,
     transform?: Transform,
   ): Promise<WrittenTile | undefined>;
-  /**
-   * The same for a file of samples alone: without statistics and overviews, and also if all of them
-   * are nodata.
-   */
-  writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile>;
   /**
    * Makes a block of an image that is written block by block. The samples are the pool's from then
    * on.
@@ -228,10 +226,6 @@ class InlinePool implements EncoderPool {
     return this.#write({ path, transform }, samples);
   }
 
-  async writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
-    return (await this.#write({ path, transform, samplesOnly: true }, pixels)) as WrittenTile;
-  }
-
   async #write(task: Omit<TileTask, 'samples'>, samples: Pixels): Promise<WrittenTile | undefined> {
     if (!this.#writer) throw new Error('the encoder pool is not prepared');
     const written = this.#writer.write(task, samples);
@@ -332,15 +326,6 @@ class WorkerPool implements EncoderPool {
     transform?: Transform,
   ): Promise<WrittenTile | undefined> {
     return this.#write({ path, samples, transform });
-  }
-
-  async writeSamples(path: string, pixels: Pixels, transform?: Transform): Promise<WrittenTile> {
-    return (await this.#write({
-      path,
-      samples: pixels,
-      transform,
-      samplesOnly: true,
-    })) as WrittenTile;
   }
 
   async #write(given: TileTask): Promise<WrittenTile | undefined> {

@@ -25,8 +25,6 @@ export interface TileTask {
   /** Its samples, or where they lie in a file. */
   readonly samples: Pixels | Window;
   readonly transform: Transform | undefined;
-  /** Only the samples: without statistics and overviews, and also if all of them are nodata. */
-  readonly samplesOnly?: boolean | undefined;
 }
 
 /** Whether samples are given, and not just where they lie. */

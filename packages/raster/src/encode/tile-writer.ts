@@ -15,7 +15,6 @@ import type { TileFormat } from '../tiff/tile-format.js';
 import type { TileTask, TileTaskOptions, WrittenTile } from './tile-task.js';
 import { writeTileFile } from './write-tile-file.js';
 
-const SAMPLES_ONLY = { skipEmpty: false, statistics: 'none', pyramid: undefined } as const;
 const NO_OVERVIEWS = { own: [], part: undefined };
 
 /** Writes tiles of one format, on one thread. */
@@ -42,11 +41,11 @@ export class TileWriter {
    * error of a tile.
    */
   async write(
-    { path, transform, samplesOnly }: Omit<TileTask, 'samples'>,
+    { path, transform }: Omit<TileTask, 'samples'>,
     pixels: Pixels,
   ): Promise<WrittenTile | undefined> {
     const { nodata } = this.#format;
-    const { skipEmpty, statistics: wanted, pyramid } = samplesOnly ? SAMPLES_ONLY : this.#options;
+    const { skipEmpty, statistics: wanted, pyramid } = this.#options;
     this.#encoder ??= new TileEncoder(this.#format);
     const validity = this.#format.hasMask ? validityOf({ ...pixels, hasMask: true }) : undefined;
     const isEmpty = validity

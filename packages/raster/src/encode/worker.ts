@@ -39,8 +39,10 @@ port.on('message', (message: PoolSetup | Order) => {
     prepared?.close();
     port.close();
   } else if ('format' in message) {
-    prepared = new ThreadWriter(message);
-    work = prepared.warmUp();
+    const [before, next] = [prepared, new ThreadWriter(message)];
+    prepared = next;
+    before?.close();
+    work = work.then(async () => next.warmUp());
   } else if ('block' in message) work = work.then(() => make(prepared, message));
   else if ('blocks' in message) work = work.then(() => decode(message));
   else work = work.then(async () => obey(prepared, message));

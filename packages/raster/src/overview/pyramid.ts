@@ -1,36 +1,26 @@
 /**
  * The overviews of a mosaic: pictures that are smaller by whole factors, each made of the one
- * before it.
+ * before it, in one file.
  *
- * Where a factor divides the sizes of the mosaic and its tiles, and a pixel is made of its own
- * square alone, each tile has its part of an overview inside its file, and a small index puts them
- * together. From the factor on at which such parts would become tiny, an overview is a file of its
- * own; every tile gives its part of the first of these. All other overviews are made once the tiles
- * are there, since their pixels reach over the edges between tiles: as one file, or if that would
- * take much memory as tiles of their own.
+ * Where the first factor divides the sizes of the mosaic and its tiles, and a pixel is made of its
+ * own square alone, each tile gives its part of the first overview while it is written. Else that
+ * is made once the tiles are there, since its pixels reach over the edges between them.
  */
-import { dataTypes, type Nodata, type Pixels, type RasterInfo } from '../model.js';
+import type { Nodata, Pixels, RasterInfo } from '../model.js';
 import { invalidArgument } from 'holdfast/options';
 import type { Grid } from '../source/grid.js';
 import { downsample } from './downsample.js';
 import { type OverviewMethod, overviewMethods } from './taps.js';
 
-/** Where the pixels of an overview lie: inside the tiles, in tiles of its own, or in one file. */
-export type OverviewPlace = 'inTiles' | 'ownTiles' | 'file';
-
-/** One overview. */
-export interface OverviewLevel {
-  readonly factor: number;
-  readonly place: OverviewPlace;
-}
-
 /** Which overviews a mosaic gets, and how. */
 export interface Pyramid {
   readonly method: OverviewMethod;
-  /** By ascending factor, and in the order of `OverviewPlace`. */
-  readonly levels: readonly OverviewLevel[];
-  /** The factor of the first `file`, if every tile gives its part of it. */
-  readonly partFactor: number | undefined;
+  /** Ascending, each a multiple of the one before. */
+  readonly factors: readonly [number, ...number[]];
+  /** Whether every tile gives its part of the first one. */
+  readonly hasParts: boolean;
+  /** The first of the factors, by which each tile has overviews inside as well. */
+  readonly tileFactors: readonly number[];
 }
 
 /** What a caller may say about overviews. */
@@ -46,63 +36,42 @@ export interface OverviewOptions {
 
 /** `auto` ends with an overview whose longer side has at most so many pixels. */
 const SMALLEST_PX = 256;
-/** An overview whose parts would have at most so many pixels a side is a file of its own, */
+/** A tile has overviews inside until they have at most so many pixels a side. */
 const SMALLEST_PART_PX = 128;
-/** if all of it fits into so many bytes; made of others, it is one in any case then. */
-const FILE_BYTES = 256 * 1024 * 1024;
 
-/** Checks what a caller said; `undefined` for no overviews. */
+/**
+ * Checks what a caller said; `undefined` for no overviews.
+ *
+ * @param inTiles - whether tiles get overviews inside, too
+ */
 export function planPyramid(
   call: string,
-  info: RasterInfo,
-  grid: Grid,
+  { info, grid, inTiles }: { info: RasterInfo; grid: Grid; inTiles: boolean },
   { overviews, resampling }: OverviewOptions,
 ): Pyramid | undefined {
   const method = methodOf(call, info, resampling);
   const factors = overviews === 'auto' ? automatic(info) : checkFactors(call, overviews ?? []);
-  if (factors.length === 0) return undefined;
-  const levels: OverviewLevel[] = [];
-  let partFactor: number | undefined;
-  for (const factor of factors) {
-    const isExact = isOfSquares(method) && divides(info, grid, factor);
-    const isFirst = levels.every(({ place }) => place === 'inTiles');
-    const isWhole =
-      fitsInFile(info, factor) && !(isFirst && isExact && hasLargeParts(grid, factor));
-    if (isWhole && isFirst && isExact) partFactor = factor;
-    const place = isWhole ? 'file' : isFirst && isExact ? 'inTiles' : 'ownTiles';
-    levels.push({ factor, place });
-  }
-  return { method, levels, partFactor };
+  const [first, ...others] = factors;
+  if (first === undefined) return undefined;
+  const isExact = (factor: number): boolean => isOfSquares(method) && divides(info, grid, factor);
+  const fits = (factor: number): boolean => isExact(factor) && hasLargeParts(grid, factor);
+  const count = factors.findIndex((factor) => !fits(factor));
+  return {
+    method,
+    factors: [first, ...others],
+    hasParts: isExact(first),
+    tileFactors: inTiles ? factors.slice(0, count < 0 ? undefined : count) : [],
+  };
 }
 
-/** The same overviews of a mosaic whose tiles are there already, and have no parts of them. */
-export function withoutParts(pyramid: Pyramid, info: RasterInfo): Pyramid {
-  const levels = pyramid.levels.map(({ factor }) => {
-    const place: OverviewPlace = fitsInFile(info, factor) ? 'file' : 'ownTiles';
-    return { factor, place };
-  });
-  return { ...pyramid, levels, partFactor: undefined };
-}
-
-/** The factors of the overviews that lie in some place. */
-function factorsIn({ levels }: Pyramid, place: OverviewPlace): readonly number[] {
-  return levels.filter((level) => level.place === place).map(({ factor }) => factor);
-}
-
-/** The overviews of a tile, one a factor of its own, and its part of the first merged one. */
+/** The overviews of a tile, one a factor of its own, and its part of the first of the mosaic. */
 export function tileOverviews(
   pixels: Pixels,
-  pyramid: Pyramid,
+  { method, factors, hasParts, tileFactors }: Pyramid,
   nodata: Nodata | undefined,
 ): { readonly own: readonly Pixels[]; readonly part: Pixels | undefined } {
-  const { method, partFactor } = pyramid;
-  const factors = factorsIn(pyramid, 'inTiles');
-  const own = cascade(pixels, factors, { method, nodata });
-  const [last, lastFactor] = [own.at(-1) ?? pixels, factors.at(-1) ?? 1];
-  const part =
-    partFactor === undefined
-      ? undefined
-      : downsample(last, partFactor / lastFactor, method, nodata);
+  const own = cascade(pixels, tileFactors, { method, nodata });
+  const part = hasParts ? (own[0] ?? downsample(pixels, factors[0], method, nodata)) : undefined;
   return { own, part };
 }
 
@@ -180,11 +149,6 @@ function divides(
 ): boolean {
   const edges = [widthPx, heightPx, ...columnEdgesPx, ...rowEdgesPx];
   return edges.every((edge) => edge % factor === 0);
-}
-
-function fitsInFile({ widthPx, heightPx, bands, dataType }: RasterInfo, factor: number): boolean {
-  const pixels = Math.ceil(widthPx / factor) * Math.ceil(heightPx / factor);
-  return pixels * bands.length * dataTypes[dataType].bytes <= FILE_BYTES;
 }
 
 function hasLargeParts({ columnEdgesPx, rowEdgesPx }: Grid, factor: number): boolean {

@@ -95,7 +95,7 @@ export class Layers {
     const inFile = (band: VrtBand, file: VrtOverview): VrtBand => {
       const whole = { xPx: 0, yPx: 0, widthPx: fileWidthPx, heightPx: fileHeightPx };
       const source = { source: whole, destination: whole, nodata: undefined };
-      const place = { ...source, overviewLevel: undefined, fileWidthPx, fileHeightPx };
+      const place = { ...source, fileWidthPx, fileHeightPx };
       return { ...band, sources: [this.#enlarged({ ...file, ...place }, size)] };
     };
     const bands = all.map((band) => inFile(band, band.overviews[level] as VrtOverview));

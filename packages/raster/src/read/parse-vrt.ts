@@ -15,6 +15,7 @@ import {
   type Transform,
 } from '../model.js';
 import { nodataSample } from '../tiff/nodata.js';
+import { overviewsFileIn, vrtDomain } from '../vrt/vrt-text.js';
 import { xmlText } from '../vrt/xml.js';
 import { categoriesOf, gcpsOf, metadataOf, paletteOf } from './dataset-elements.js';
 import {
@@ -75,19 +76,39 @@ export async function parseVrt(
   if (bands.length === 0) throw new Error('it has no bands');
   const mask = (await parseMask(root, turn)) ?? commonMask(bands);
   const gcps = child(root, 'GCPList');
+  const metadata = parseMetadata(root);
   return {
     widthPx: positiveInteger(root, 'rasterXSize'),
     heightPx: positiveInteger(root, 'rasterYSize'),
     srs: textOf(root, 'SRS'),
     coordinateEpoch: numberOf(child(root, 'SRS')?.attributes['coordinateEpoch']),
     transform: parseTransform(textOf(root, 'GeoTransform')),
-    metadata: parseMetadata(root),
+    metadata,
     domains: metadataOf(root).domains,
     gcps: gcps && gcpsOf(gcps, (srs) => crsOfText(srs, undefined)),
-    bands,
+    bands: withOverviewsFile(bands, metadata),
     mask,
     unread: unreadOf(root),
   };
+}
+
+/** The first overview is the raster of the file, the others are inside of it. */
+function withOverviewsFile(
+  bands: readonly VrtBand[],
+  metadata: VrtDocument['metadata'],
+): readonly VrtBand[] {
+  const filename = overviewsFileIn(metadata);
+  const factors = metadata.get(vrtDomain)?.['OVERVIEWS']?.split(',') ?? [];
+  if (filename === undefined || bands.some(({ overviews }) => overviews.length > 0)) return bands;
+  return bands.map((band, index) => ({
+    ...band,
+    overviews: factors.map((_, level) => ({
+      filename,
+      relativeToVrt: true,
+      bandNumber: index + 1,
+      overviewLevel: level === 0 ? undefined : level - 1,
+    })),
+  }));
 }
 
 const readElements: ReadonlySet<string> = new Set([
@@ -234,7 +255,6 @@ function parseSource(element: XmlElement, dataType: DataType): VrtSource {
   const properties = child(element, 'SourceProperties')?.attributes;
   return {
     ...parseFile(element),
-    overviewLevel: parseOverviewLevel(child(element, 'OpenOptions')),
     source,
     destination,
     fileWidthPx: numberOf(properties?.['RasterXSize']),
@@ -268,6 +288,7 @@ function parseFile(element: XmlElement): VrtOverview {
     filename: filename.text,
     relativeToVrt: filename.attributes['relativeToVRT'] === '1',
     ...parseSourceBand(textOf(element, 'SourceBand') ?? '1'),
+    overviewLevel: parseOverviewLevel(child(element, 'OpenOptions')),
   };
 }
 

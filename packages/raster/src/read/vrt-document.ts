@@ -65,7 +65,10 @@ export interface VrtBand {
 }
 
 /** A band of a file that is a smaller picture of a band. */
-export type VrtOverview = Pick<VrtSource, 'filename' | 'relativeToVrt' | 'bandNumber' | 'isMask'>;
+export type VrtOverview = Pick<
+  VrtSource,
+  'filename' | 'relativeToVrt' | 'bandNumber' | 'isMask' | 'overviewLevel'
+>;
 
 /** A whole index. */
 export interface VrtDocument {

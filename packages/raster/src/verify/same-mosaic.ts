@@ -37,7 +37,11 @@ function isSameBand(now: VrtBand, before: VrtBand | undefined): boolean {
   if (!isSameNodata(now.nodata, before.nodata, now.dataType)) return false;
   const [sources, expected] = [now.sources.map(placeOf), before.sources.map(placeOf)];
   const overviews = ({ overviews: files }: VrtBand): string =>
-    files.map(({ filename, bandNumber }) => `${filename} ${bandNumber}`).join();
+    files
+      .map(({ filename, bandNumber, overviewLevel }) =>
+        [filename, bandNumber, overviewLevel].join(' '),
+      )
+      .join();
   return (
     sources.length === expected.length &&
     sources.every((source, index) => source === expected[index]) &&

@@ -32,11 +32,6 @@ export interface IndexedTile {
   /** The blocks inside the tile's own TIFF. */
   readonly blockWidthPx: number;
   readonly blockHeightPx: number;
-  /**
-   * Which of its overviews is meant, from 0 (GDAL's open option OVERVIEW_LEVEL); the tile itself
-   * when missing.
-   */
-  readonly overviewLevel?: number | undefined;
 }
 
 /** A file that was there before its index. */
@@ -48,10 +43,11 @@ export interface IndexedFile {
   readonly sha256: string | undefined;
 }
 
-/** A file with a smaller picture of the mosaic. */
-export interface IndexedOverview {
-  readonly factor: number;
-  /** Relative to the index. */
+/** The overviews of a mosaic, in one file. */
+export interface IndexedOverviews {
+  /** Ascending. */
+  readonly factors: readonly number[];
+  /** The first of them, and the others inside of it; relative to the index. */
   readonly path: string;
 }
 
@@ -69,8 +65,7 @@ export interface VrtIndex {
     readonly generation: string;
     /** The name of the tiles directory, beside the index. */
     readonly tilesName: string;
-    /** By ascending factor. */
-    readonly overviews?: readonly IndexedOverview[];
+    readonly overviews?: IndexedOverviews | undefined;
   };
   /**
    * Names of files that say of the raster what the index does, for other readers: among the tiles
@@ -87,6 +82,11 @@ export interface VrtIndex {
 
 /** The metadata domain of a mosaic's own facts. */
 export const vrtDomain = 'HOLDFAST';
+/** The domain and the item by which GDAL finds the overviews of any dataset, */
+export const overviewsDomain = 'OVERVIEWS';
+const overviewsItem = 'OVERVIEW_FILE';
+/** and how a name begins there that counts from the folder of the dataset. */
+const BESIDE_INDEX = ':::BASE:::';
 /**
  * That of the files that an index names which were there before it: sizes and checksums by path.
  */
@@ -122,6 +122,7 @@ export function* vrtLines(index: VrtIndex): Generator<string> {
   yield `<VRTDataset rasterXSize="${info.widthPx}" rasterYSize="${info.heightPx}">`;
   // First, so that it is found without reading the whole index.
   yield* metadata({ ...(own && ownFacts(own)), ...beside }, '  ', vrtDomain);
+  if (own?.overviews) yield* overviewsLines(own.overviews);
   const epoch = coordinateEpoch(info.georeferencing.crs);
   const at = epoch === undefined ? '' : ` coordinateEpoch="${epoch}"`;
   if (srs !== undefined) yield `  <SRS${at}>${escapeXml(srs)}</SRS>`;
@@ -160,11 +161,10 @@ export function filesIn(
 function ownFacts({
   generation,
   tilesName,
-  overviews = [],
+  overviews,
 }: NonNullable<VrtIndex['own']>): Readonly<Record<string, string>> {
-  const factors = overviews.map(({ factor }) => factor).join(',');
   const facts = { GENERATION: generation, TILES: tilesName };
-  return { ...facts, ...(overviews.length > 0 && { OVERVIEWS: factors }) };
+  return { ...facts, ...(overviews && { OVERVIEWS: overviews.factors.join(',') }) };
 }
 
 function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generator<string> {
@@ -176,7 +176,6 @@ function* bandLines(index: VrtIndex, band: number, bandInfo: BandInfo): Generato
   yield* domainLines(bandInfo.domains, '    ');
   yield* bandProperties(bandInfo, info.nodata);
   yield* histogramLines(statistics, '    ');
-  for (const { path } of index.own?.overviews ?? []) yield overviewText(path, band);
   for (const tile of tiles) yield sourceText(tile, String(band + 1), gdalName);
   yield '  </VRTRasterBand>';
 }
@@ -267,28 +266,27 @@ function* metadata(
   yield `${indent}</Metadata>`;
 }
 
-/** An overview of a band, as its lines. */
-export function overviewText(path: string, band: number): string {
-  return `    <Overview>
-      <SourceFilename relativeToVRT="1">${escapeXml(path)}</SourceFilename>
-      <SourceBand>${band + 1}</SourceBand>
-    </Overview>`;
+/**
+ * GDAL takes the file for the first overview and the overviews in it for the others, and so opens
+ * one file where `<Overview>` would have it open one a factor (GDALDefaultOverviews).
+ */
+export function* overviewsLines({ path }: IndexedOverviews): Generator<string> {
+  yield* metadata({ [overviewsItem]: `${BESIDE_INDEX}${path}` }, '  ', overviewsDomain);
 }
 
-/** An overview of a file is a dataset of its own for GDAL, and opened by an option. */
-function openOptions({ overviewLevel }: IndexedTile): string {
-  if (overviewLevel === undefined) return '';
-  return `
-      <OpenOptions>
-        <OOI key="OVERVIEW_LEVEL">${overviewLevel}</OOI>
-      </OpenOptions>`;
+/** The file of the overviews that a domain of an index names, if it names one beside the index. */
+export function overviewsFileIn(
+  domains: ReadonlyMap<string, Readonly<Record<string, string>>>,
+): string | undefined {
+  const file = domains.get(overviewsDomain)?.[overviewsItem];
+  return file?.startsWith(BESIDE_INDEX) ? file.slice(BESIDE_INDEX.length) : undefined;
 }
 
 function sourceText(tile: IndexedTile, band: string, gdalName: string): string {
   const { xPx, yPx, widthPx, heightPx } = tile.window;
   const size = `xSize="${widthPx}" ySize="${heightPx}"`;
   return `    <SimpleSource>
-      <SourceFilename relativeToVRT="1">${escapeXml(tile.path)}</SourceFilename>${openOptions(tile)}
+      <SourceFilename relativeToVRT="1">${escapeXml(tile.path)}</SourceFilename>
       <SourceBand>${band}</SourceBand>
       <SourceProperties RasterXSize="${widthPx}" RasterYSize="${heightPx}" DataType="${gdalName}" BlockXSize="${tile.blockWidthPx}" BlockYSize="${tile.blockHeightPx}"/>
       <SrcRect xOff="0" yOff="0" ${size}/>

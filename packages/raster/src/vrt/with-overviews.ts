@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { digestLine } from './index-digest.js';
-import { type IndexedOverview, overviewText } from './vrt-text.js';
+import { type IndexedOverviews, overviewsDomain, overviewsLines } from './vrt-text.js';
 import { escapeXml } from './xml.js';
 
 /** What the new text says otherwise. */
@@ -13,8 +13,7 @@ interface NewFacts {
   readonly oldTilesName: string;
   readonly tilesName: string;
   readonly generation: string;
-  /** By ascending factor. */
-  readonly overviews: readonly IndexedOverview[];
+  readonly overviews: IndexedOverviews | undefined;
 }
 
 const PIECE_CHARACTERS = 64 * 1024;
@@ -42,9 +41,7 @@ function* changedLines(text: string, facts: NewFacts): Generator<string> {
   const { oldTilesName, tilesName, overviews } = facts;
   const named = `      <SourceFilename relativeToVRT="1">${escapeXml(oldTilesName)}/`;
   const renamed = `      <SourceFilename relativeToVRT="1">${escapeXml(tilesName)}/`;
-  let inside: 'facts' | 'document' | 'overview' | undefined;
-  let band: number | undefined;
-  let bands = 0;
+  let inside: 'facts' | 'document' | 'overviews' | 'overview' | undefined;
   const kept: string[] = [];
   const lines = [...linesOf(text)];
   for (const [index, line] of lines.entries()) {
@@ -60,19 +57,15 @@ function* changedLines(text: string, facts: NewFacts): Generator<string> {
       yield* factLines(facts);
       yield* kept;
       yield line;
+      if (overviews) yield* overviewsLines(overviews);
+    } else if (inside === 'overviews') {
+      if (line === '  </Metadata>') inside = undefined;
     } else if (inside === 'overview') {
       if (line === '    </Overview>') inside = undefined;
     } else if (line === '    <Overview>' && lines[index + 1]?.startsWith(named))
       inside = 'overview';
+    else if (line === `  <Metadata domain="${overviewsDomain}">`) inside = 'overviews';
     else {
-      if (band !== undefined && (line === '    <SimpleSource>' || line === '  </VRTRasterBand>')) {
-        for (const { path } of overviews) yield overviewText(path, band);
-        band = undefined;
-      }
-      if (line.startsWith('  <VRTRasterBand ')) {
-        band = bands;
-        bands += 1;
-      }
       if (line === '  <Metadata domain="HOLDFAST">') inside = 'facts';
       // A document of somebody else may have any lines.
       else if (/^ +<Metadata domain="[^"]*" format=/u.test(line) && !line.endsWith('</Metadata>'))
@@ -85,8 +78,7 @@ function* changedLines(text: string, facts: NewFacts): Generator<string> {
 function* factLines({ generation, tilesName, overviews }: NewFacts): Generator<string> {
   yield `    <MDI key="GENERATION">${escapeXml(generation)}</MDI>`;
   yield `    <MDI key="TILES">${escapeXml(tilesName)}</MDI>`;
-  const factors = overviews.map(({ factor }) => factor).join(',');
-  if (overviews.length > 0) yield `    <MDI key="OVERVIEWS">${factors}</MDI>`;
+  if (overviews) yield `    <MDI key="OVERVIEWS">${overviews.factors.join(',')}</MDI>`;
 }
 
 /** Without the last one, the digest. */

@@ -15,7 +15,6 @@ import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
 import { codeOfFailure, errnoOf, type Fs, nodeFileSystem, openOwn, readPieces } from 'holdfast/os';
 import { GTI_ENDING } from '../gti/gti.js';
 import { openEncoderPool } from '../encode/encoder-pool.js';
-import { withoutParts } from '../overview/pyramid.js';
 import { fromVrt } from '../read/from-vrt.js';
 import { openVrt } from '../read/open-vrt.js';
 import type { Cell, Grid } from '../source/grid.js';
@@ -36,7 +35,7 @@ import {
   parseManifest,
 } from './manifest.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
-import { overviewFiles, writeOverviews } from './write-overviews.js';
+import { indexedOverviews, writeOverviews } from './write-overviews.js';
 import { type Filler, writeMosaic, type WrittenMosaic } from './write-mosaic.js';
 
 /** How a mosaic gets other overviews. How these are stored need not be how the tiles are. */
@@ -106,7 +105,7 @@ export async function addOverviews(
   const planned = planMosaic(path, source, wanted, grid);
   const plan: MosaicPlan = {
     ...planned,
-    pyramid: planned.pyramid && withoutParts(planned.pyramid, source.info),
+    pyramid: planned.pyramid && { ...planned.pyramid, hasParts: false, tileFactors: [] },
     // One that was left out has no name, and is none that was written.
     tileName: ({ window: { xPx, yPx } }: Cell) => names.get(`${xPx},${yPx}`) ?? '',
   };
@@ -209,10 +208,7 @@ function fillWithLinks(wanted: string, names: readonly string[]): Filler {
       oldTilesName: basename(old.tilesPath),
       tilesName,
       generation,
-      overviews: overviewFiles(plan.pyramid).map(({ factor, name }) => ({
-        factor,
-        path: `${tilesName}/${name}`,
-      })),
+      overviews: indexedOverviews(plan, tilesName),
     };
     await stage.write(keptIndexName, withOverviews(old.text, facts));
     const told = { resumedTileCount: 0, tileCount: tiles.length, averagedClasses: [] };

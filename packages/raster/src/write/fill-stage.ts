@@ -37,7 +37,8 @@ import type { CataloguedTile } from '../stac/tile-items.js';
 import { untilEnded } from './until-ended.js';
 import { writeGti } from './write-gti.js';
 import { writeItem } from './write-item.js';
-import { MergedOverview, overviewFiles, writeOverviews } from './write-overviews.js';
+import { TileParts } from './tile-parts.js';
+import { indexedOverviews, writeOverviews } from './write-overviews.js';
 
 /** A tile that failed: while the source was read, or while the file was encoded and written. */
 export interface TileFailure {
@@ -102,16 +103,17 @@ export async function fillStage(
 ): Promise<FilledStage> {
   const tilesName = basename(plan.tilesPath);
   const finished = made ?? (kept && (await openFinished(plan, tilesName, stage, kept)));
+  let parts: TileParts | undefined;
   try {
-    const merged = MergedOverview.of(plan);
+    parts = await TileParts.open(plan, stage);
     const values = new ValueTally();
-    const writer = { plan, stage, pool, finished, merged, values, failures };
+    const writer = { plan, stage, pool, finished, parts, values, failures };
     const { tiles: written, resumedTileCount } = await writeTiles(writer);
     if (failures[0]) throw failures[0].error;
     stage.signal.throwIfAborted();
     const tiles = inOrder(plan, written);
     const names = new Set(written.keys());
-    const overviews = await writeOverviews(writer, merged, names);
+    const overviews = await writeOverviews(writer, parts, names);
     const placed = { [Symbol.iterator]: () => tilesOf(plan, names) };
     const item = await writeItem(plan, stage, placed);
     const gti = await writeGti(plan, stage, placed);
@@ -131,6 +133,7 @@ export async function fillStage(
     };
     return { ...manifest, resumedTileCount, tileCount: tiles.length, ...told };
   } finally {
+    await parts?.close();
     await finished?.close();
   }
 }
@@ -143,7 +146,7 @@ export async function fillPart(
 ): Promise<readonly FinishedTile[]> {
   const values = new ValueTally();
   const writer = { plan, stage, pool, failures, range, values };
-  const { tiles } = await writeTiles({ ...writer, finished: undefined, merged: undefined });
+  const { tiles } = await writeTiles({ ...writer, finished: undefined, parts: undefined });
   if (failures[0]) throw failures[0].error;
   stage.signal.throwIfAborted();
   return range.flatMap((cell) => tiles.get(plan.tileName(cell)) ?? []);
@@ -179,12 +182,9 @@ function indexBytes(
   manifest: Manifest,
   statistics: MosaicStatistics['bands'],
 ): AsyncGenerator<Uint8Array> {
-  const { source, srs, pyramid } = plan;
+  const { source, srs } = plan;
   const tilesName = nameOfTiles(plan);
-  const overviews = overviewFiles(pyramid).map(({ factor, name }) => ({
-    factor,
-    path: `${tilesName}/${name}`,
-  }));
+  const overviews = indexedOverviews(plan, tilesName);
   return vrtBytes({
     info: source.info,
     srs,
@@ -258,7 +258,7 @@ interface TileWriter {
   readonly finished: TileStore | undefined;
   /** The tiles to write; all of them by default. */
   readonly range?: readonly Cell[] | undefined;
-  readonly merged: MergedOverview | undefined;
+  readonly parts: TileParts | undefined;
   readonly values: ValueTally;
   readonly failures: TileFailure[];
 }
@@ -306,7 +306,7 @@ interface TileOutcome {
 }
 
 async function takeOrWriteTile(
-  { plan, stage, pool, finished, merged, values }: TileWriter,
+  { plan, stage, pool, finished, parts, values }: TileWriter,
   cell: Cell,
   signal: AbortSignal,
 ): Promise<TileOutcome | TileFailure> {
@@ -315,7 +315,7 @@ async function takeOrWriteTile(
   try {
     const taken = await finished?.take(name, stage);
     if (taken) {
-      if (taken.tile) await merged?.addFromFile(cell, stage, name);
+      if (taken.tile) await parts?.addFromFile(cell, stage, name);
       return { ...taken, resumed: true };
     }
     const samples = pool.readsRaw
@@ -331,7 +331,7 @@ async function takeOrWriteTile(
     }
     const { part, fewValues, ...facts } = written;
     values.add(fewValues);
-    if (part) merged?.add(cell, part);
+    if (part) await parts?.add(cell, part);
     const tile = { name, ...facts };
     await finished?.add(name, tile);
     return { tile, resumed: false };

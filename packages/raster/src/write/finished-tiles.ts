@@ -13,7 +13,7 @@ import type { KeptWork } from './kept-work.js';
 import { manifestName } from './manifest.js';
 import type { MosaicPlan } from './mosaic-plan.js';
 import { type FinishedTile, recordPath, ResumeRecord, type TileRecord } from './resume-record.js';
-import { overviewNames } from './write-overviews.js';
+import { overviewsName } from './write-overviews.js';
 
 /**
  * What is known of a tile that need not be made again: it is there, or it is empty and left out.
@@ -98,7 +98,7 @@ export class FinishedTiles {
 
 /** What somebody put into the stage would be published with it, and is not ours to remove. */
 async function refuseStrangers(plan: MosaicPlan, stage: Stage): Promise<void> {
-  const ours = new Set([manifestName, keptIndexName, ...overviewNames(plan)]);
+  const ours = new Set([manifestName, keptIndexName, overviewsName]);
   for (const cell of cells(plan.grid)) ours.add(plan.tileName(cell));
   const entries = await plan.fs.readDirectory(stage.at('.'));
   const stranger = entries.find(({ name, kind }) => kind !== 'file' || !ours.has(name));

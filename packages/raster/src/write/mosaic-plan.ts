@@ -217,6 +217,7 @@ export function planMosaic(
   const srs = crs && srsText(crs);
   checkSkipEmpty(call, source, settled.skipEmpty);
   checkTexts(source, srs, stem);
+  const gti = wantsGti(call, options.gti, { info: source.info, path });
   return {
     ...settled,
     source,
@@ -227,10 +228,10 @@ export function planMosaic(
     concurrency: options.concurrency ?? concurrencyFor(source, grid),
     format,
     srs,
-    pyramid: planPyramid(call, source.info, grid, options),
+    pyramid: planPyramid(call, { info: source.info, grid, inTiles: gti }, options),
     statistics: wantedStatistics(call, options),
     item: wantedItem(call, options.stac, { info: source.info, stem }),
-    gti: wantsGti(call, options.gti, { info: source.info, path }),
+    gti,
     tileName: ({ row, column }) =>
       `tile_${String(row).padStart(digits, '0')}_${String(column).padStart(digits, '0')}.tif`,
     tileTransform: (window) => transform && movedTo(transform, window),

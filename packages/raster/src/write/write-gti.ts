@@ -23,9 +23,7 @@ export async function writeGti(
     info: source.info,
     srs,
     // Those inside of tiles alone: the names of others count from where a program was started.
-    overviewFactors: (pyramid?.levels ?? [])
-      .filter((level) => level.place === 'inTiles')
-      .map(({ factor }) => factor),
+    overviewFactors: pyramid?.tileFactors ?? [],
     tiles,
   });
   const name = `${basename(indexPath).slice(0, -'.vrt'.length)}${GTI_ENDING}`;

@@ -31,7 +31,7 @@ import { keptIndexName } from './index-with-tiles.js';
 import { jobOf } from './job.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import { preparePool, type WrittenMosaic } from './write-mosaic.js';
-import { overviewNames } from './write-overviews.js';
+import { overviewsName } from './write-overviews.js';
 
 /** What a write to a bucket is asked for. */
 interface BucketWrite {
@@ -70,7 +70,6 @@ export async function writeToBucket(
     },
   );
   const { tiles, generation, tileCount, averagedClasses } = published.value;
-  const isTile = nameTest(plan);
   return {
     path: place.indexUrl,
     tilesPath: `${place.tilesUrl}/generations/${published.generation}`,
@@ -105,9 +104,8 @@ async function jobText(plan: MosaicPlan): Promise<string> {
   return JSON.stringify({ ...job, libdeflate: systemLibrary('libdeflate') !== undefined });
 }
 
-function nameTest(plan: MosaicPlan): (name: string) => boolean {
-  const overviews = new Set(overviewNames(plan));
-  return (name) => name.endsWith('.tif') && !overviews.has(name);
+function isTile(name: string): boolean {
+  return name.endsWith('.tif') && name !== overviewsName;
 }
 
 const PRIVATE_MODE = 0o700;

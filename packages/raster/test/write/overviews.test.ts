@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
-import { isHoldfastError, publishDirectory } from 'holdfast';
+import { isHoldfastError } from 'holdfast';
 import {
   type ArrayRaster,
   fromArray,
@@ -12,18 +12,16 @@ import {
   openVrt,
   type OverviewMethod,
   overviewMethods,
+  type OverviewOptions,
   type RasterSource,
   verifyVrt,
+  writeCog,
   writeTiledVrt,
   type WriteOptions,
 } from '#src/index.js';
 import { type Pixels } from '#src/model.js';
-import { openEncoderPool } from '#src/encode/encoder-pool.js';
-import { cascade, type OverviewPlace, planPyramid } from '#src/overview/pyramid.js';
+import { cascade, planPyramid } from '#src/overview/pyramid.js';
 import { regularGrid } from '#src/source/grid.js';
-import { fillStage } from '#src/write/fill-stage.js';
-import { keptIndexName } from '#src/write/index-with-tiles.js';
-import { planMosaic } from '#src/write/mosaic-plan.js';
 
 const [WIDTH, HEIGHT, BANDS] = [300, 212, 2];
 const NODATA = -9999;
@@ -59,18 +57,14 @@ function expected(
   return cascade(whole, factors, { method, nodata: NODATA });
 }
 
-/** An overview as it lies in its files. */
+/** An overview as it lies in its file. */
 async function readOverview(mosaic: Mosaic, factor: number): Promise<Pixels> {
   const tiles = dirname(mosaic.tilePaths[0] as string);
-  if (existsSync(join(tiles, `overview_${factor}.vrt`))) {
-    const own = await openVrt(join(tiles, `overview_${factor}.vrt`));
-    try {
-      return await own.read();
-    } finally {
-      await own.close();
-    }
-  }
-  const file = await fromGeoTiff(join(tiles, `overview_${factor}.tif`));
+  const factors = mosaic.document.metadata.get('HOLDFAST')?.['OVERVIEWS']?.split(',').map(Number);
+  const level = factors?.indexOf(factor) ?? -1;
+  assert.ok(level >= 0);
+  const inside = level === 0 ? {} : { overview: level - 1 };
+  const file = await fromGeoTiff(join(tiles, 'overviews.tif'), inside);
   const { widthPx, heightPx } = file.info;
   const pixels = await file.read({ xPx: 0, yPx: 0, widthPx, heightPx });
   await file.close();
@@ -102,11 +96,18 @@ for (const method of overviewMethods)
     }
   });
 
-test('a tile is the same raster as without overviews, and has them as images of its own', async (t) => {
+test('a tile is the same file as without overviews, and of a GTI it has some inside', async (t) => {
   const directory = temporaryDirectory(t);
-  const wide: WriteOptions = { ...options, tileSizePx: 512, overviews: 'auto', compression: 'lzw' };
-  await writeTiledVrt(join(directory, 'out.vrt'), source(), wide);
-  const path = join(directory, 'out_tiles', 'tile_00_00.tif');
+  const placed = source({ transform: [0, 1, 0, 0, 0, -1], crs: 32633 });
+  const wide: WriteOptions = { ...options, tileSizePx: 512, compression: 'lzw' };
+  const tileOf = async (name: string, over: WriteOptions): Promise<Buffer> => {
+    await writeTiledVrt(join(directory, `${name}.vrt`), placed, { ...wide, ...over });
+    return readFileSync(join(directory, `${name}_tiles`, 'tile_00_00.tif'));
+  };
+  const [plain, under] = [await tileOf('a', { overviews: [] }), await tileOf('b', {})];
+  assert.deepEqual(under, plain);
+  await tileOf('c', { gti: true });
+  const path = join(directory, 'c_tiles', 'tile_00_00.tif');
   const sizes: number[] = [];
   for (const overview of [undefined, 0]) {
     const tile = await fromGeoTiff(path, overview === undefined ? {} : { overview });
@@ -216,14 +217,12 @@ test('a damaged overview is found and named', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'out.vrt');
   await writeTiledVrt(path, source(), { ...options, tileSizePx: 512 });
-  for (const name of ['overview_2.vrt', 'overview_16.tif']) {
-    const file = join(directory, 'out_tiles', name);
-    const bytes = readFileSync(file);
-    bytes[bytes.length - 9] = (bytes[bytes.length - 9] as number) ^ 1;
-    writeFileSync(file, bytes);
-    const { problems } = await verifyVrt(path);
-    assert.ok(problems.some((problem) => problem.kind === 'changed' && problem.path === file));
-  }
+  const file = join(directory, 'out_tiles', 'overviews.tif');
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 9] = (bytes[bytes.length - 9] as number) ^ 1;
+  writeFileSync(file, bytes);
+  const { problems } = await verifyVrt(path);
+  assert.ok(problems.some((problem) => problem.kind === 'changed' && problem.path === file));
 });
 
 /** A source whose samples say where they are: columns in one band, rows in the other. */
@@ -280,38 +279,55 @@ test('overviews of a size that the factor does not divide are where they say, to
   }
 });
 
-test('an overview that would take much memory has tiles of its own, with the same pixels', async (t) => {
+test('an index that names a file for each overview, as older ones do, is read as it was', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'out.vrt');
-  const planned = planMosaic(path, source(), { ...options, tileSizePx: 64 });
-  const inPlace = (factor: number, place: OverviewPlace) => ({ factor, place });
-  const levels = [inPlace(2, 'ownTiles'), inPlace(4, 'ownTiles'), inPlace(8, 'file')];
-  const pyramid = { method: 'cubic', levels, partFactor: undefined } as const;
-  const plan = { ...planned, pyramid };
-  const pool = openEncoderPool({ threads: 0 });
-  const setup = { writeOut: false, skipEmpty: false, statistics: 'none', pyramid } as const;
-  await pool.prepare({ format: plan.format, options: setup });
-  await publishDirectory(plan.tilesPath, async (stage) =>
-    fillStage(plan, stage, { pool, failures: [] }),
-  );
-  await pool.close();
-  copyFileSync(join(plan.tilesPath, keptIndexName), path);
+  await writeTiledVrt(path, source(), options);
+  const [half, quarter] = expected('average') as [Pixels, Pixels];
+  const named: string[] = [];
+  for (const [index, { data: samples, widthPx: width, heightPx: height }] of [
+    half,
+    quarter,
+  ].entries()) {
+    const name = `overview_${2 ** (index + 1)}.tif`;
+    named.push(name);
+    const picture = { ...raster, data: samples as Float32Array, width, height };
+    await writeCog(join(directory, 'out_tiles', name), fromArray(picture), { threads: 0 });
+  }
+  rmSync(join(directory, 'out_tiles', 'overviews.tif'));
+  let band = 0;
+  const text = readFileSync(path, 'utf8')
+    .replace(/ *<Metadata domain="OVERVIEWS">[^]*?<\/Metadata>\n/u, '')
+    .replace('2,4,8,16', '2,4')
+    .replaceAll(/(?<=<VRTRasterBand .*\n)/gu, () => {
+      band += 1;
+      return named
+        .map(
+          (name) => `    <Overview>
+      <SourceFilename relativeToVRT="1">out_tiles/${name}</SourceFilename>
+      <SourceBand>${band}</SourceBand>
+    </Overview>\n`,
+        )
+        .join('');
+    });
+  writeFileSync(path, text);
   const mosaic = await openVrt(path);
-  for (const [level, pixels] of expected('cubic', [2, 4, 8]).entries())
-    assert.deepEqual((await readOverview(mosaic, 2 ** (level + 1))).data, pixels.data);
-  const half = await mosaic.read(undefined, { scale: 1 / 2 });
-  assert.deepEqual(half.data, expected('cubic')[0]?.data);
+  for (const [scale, pixels] of [
+    [1 / 2, half],
+    [1 / 4, quarter],
+  ] as const)
+    assert.deepEqual((await mosaic.read(undefined, { scale })).data, pixels.data);
   await mosaic.close();
-  assert.ok(existsSync(join(plan.tilesPath, 'overview_2_0_0.tif')));
-  assert.deepEqual((await verifyVrt(path, { deep: true })).problems, []);
 });
 
-test('an overview of more than 256 MiB is never held in memory as a whole', () => {
-  const info = { ...source().info, widthPx: 40_001, heightPx: 40_001 };
-  const grid = regularGrid(40_001, 40_001, 512, 512);
-  const pyramid = planPyramid('call', info, grid, { overviews: 'auto' });
-  assert.deepEqual(
-    pyramid?.levels.map(({ place }) => place),
-    ['ownTiles', 'ownTiles', 'file', 'file', 'file', 'file', 'file', 'file'],
-  );
+test('tiles give their parts of the first overview where its pixels lie in one tile each', () => {
+  const planned = (widthPx: number, tilePx: number, over: OverviewOptions): boolean | undefined => {
+    const info = { ...source().info, widthPx, heightPx: 1024 };
+    const grid = regularGrid(widthPx, 1024, tilePx, tilePx);
+    return planPyramid('call', { info, grid, inTiles: false }, over)?.hasParts;
+  };
+  assert.equal(planned(1024, 256, { overviews: 'auto' }), true);
+  assert.equal(planned(1024, 256, { overviews: 'auto', resampling: 'cubic' }), false);
+  assert.equal(planned(1025, 256, { overviews: 'auto' }), false);
+  assert.equal(planned(1024, 250, { overviews: [4] }), false);
 });

@@ -129,6 +129,7 @@ export function plainItems(
 const ofTheFile: ReadonlySet<string> = new Set([
   'IMAGE_STRUCTURE',
   'DERIVED_SUBDATASETS',
+  'OVERVIEWS',
   // A mosaic's own facts, and those of an index over files that were there (vrt/vrt-text.ts).
   'HOLDFAST',
   'HOLDFAST_FILES',
