@@ -1,2 +1,5 @@
 #!/usr/bin/env node
-import '../dist/main.js';
+import { keepCompiled } from '../dist/compile-cache.js';
+
+keepCompiled();
+await import('../dist/main.js');
