@@ -18,7 +18,7 @@ export interface BlockPlace {
  * Blocks that go between an overview's and those that it is made of: whoever comes to it finds them
  * made, or nearly.
  */
-const BLOCKS_BETWEEN = 4;
+const BLOCKS_BETWEEN = 2;
 
 /**
  * Each level row by row. A block of an overview follows soon after the last one that it is made of,

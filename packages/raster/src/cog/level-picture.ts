@@ -116,7 +116,8 @@ export class LevelPicture {
     const index = this.#indexOf({ row, column });
     const made = this.#made.get(index);
     const samples = await made?.samples;
-    if (made?.isSpooled) this.#made.delete(index);
+    // One that others look at too they wait for, until it is in the spool.
+    if (made?.isSpooled || this.#isReadOnce) this.#made.delete(index);
     if (samples) return { data: samples.data, window };
     await made?.spooled;
     return this.#spooled(index, window);

@@ -22,7 +22,7 @@ interface SpoolShape {
   readonly hasMask: boolean;
 }
 
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 export class Spool {
   readonly image: BlockPlaces;
