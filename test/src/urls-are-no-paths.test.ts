@@ -19,6 +19,8 @@ const nothing = (): void => undefined;
 
 /** Those that reach far away too. */
 const reachingFar: Readonly<Record<string, Call>> = {
+  fromGeoTiff: (url) => raster.fromGeoTiff(url),
+  fromVrt: (url) => raster.fromVrt(url),
   openVrt: (url) => raster.openVrt(url),
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
@@ -63,8 +65,6 @@ const calls: Readonly<Record<string, Call>> = {
   abandonMosaic: (url) => raster.abandonMosaic(url, session),
   addOverviews: (url) => raster.addOverviews(url),
   beginMosaic: (url) => raster.beginMosaic(url, source, { partCount: 1 }),
-  fromGeoTiff: (url) => raster.fromGeoTiff(url),
-  fromVrt: (url) => raster.fromVrt(url),
   indexTiles: (url) => raster.indexTiles(url, ['/a.tif']),
   joinMosaic: (url) => raster.joinMosaic(url, session, source),
   mosaicProgress: (url) => raster.mosaicProgress(url, session),

@@ -1,22 +1,25 @@
 /** `holdfast raster cog`: a raster as one file that is read over a network. */
 import { type CogOptions, writeCog, type WrittenCog } from '@holdfast/raster';
 import type { Command } from 'commander';
+import { refuseUnusedFlags } from '../far-access.js';
 import { interruptible } from '../interrupt.js';
 import { jsonOf, print, shown, type Shown, tell } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
+import { type StoreFlags, withStoreFlags } from '../store-flags.js';
 import {
   addFormatFlags,
   addInputFlags,
   factorsOrNone,
   type FormatFlags,
   formatOptions,
+  INPUT_TEXT,
   type InputFlags,
   noteOf,
   noteOfClasses,
   openInputs,
 } from './raster-inputs.js';
 
-interface CogFlags extends InputFlags, FormatFlags {
+interface CogFlags extends InputFlags, FormatFlags, StoreFlags {
   readonly output?: string;
   readonly bigtiff?: boolean;
   readonly replace?: boolean;
@@ -30,6 +33,7 @@ Examples:
       writes dem-cog.tif with overviews inside, or nothing at all
   holdfast raster cog dem.vrt dem-cog.tif --compress zstd --level 9 --block-size 256
   holdfast raster cog north.tif south.tif -o all.tif --replace
+  holdfast raster cog s3://bucket/dem.vrt dem-cog.tif --region eu-central-1
   holdfast raster cog dem.tif dem-cog.tif --stac
       and its STAC item, dem-cog.tif.stac.json
   holdfast raster cog classes.tif classes-cog.tif --resampling mode --json --quiet | jq .overviews
@@ -40,7 +44,7 @@ export function addRasterCogCommand(raster: Command): void {
   const command = raster
     .command('cog')
     .description('Write GeoTIFFs or VRTs as one Cloud Optimized GeoTIFF, whole or not at all')
-    .argument('<input>', 'a GeoTIFF, or a VRT of simple sources; it is read window by window')
+    .argument('<input>', INPUT_TEXT)
     .argument(
       '[more...]',
       'further inputs on the same grid, and OUTPUT.tif last unless --output names it',
@@ -56,9 +60,8 @@ export function addRasterCogCommand(raster: Command): void {
   addInputFlags(command)
     .option('--replace', 'replace a file that is there, and what lies beside it and spoke of it')
     .option('--json', 'print the result as one JSON object')
-    .option('--quiet', 'show no progress')
-    .addHelpText('after', HELP)
-    .action(cog);
+    .option('--quiet', 'show no progress');
+  withStoreFlags(command).addHelpText('after', HELP).action(cog);
 }
 
 async function cog(
@@ -83,6 +86,7 @@ async function writeFrom(
   flags: CogFlags,
   signal: AbortSignal,
 ): Promise<WrittenCog> {
+  refuseUnusedFlags([output, ...inputs], flags);
   const source = await openInputs(inputs, flags);
   const bar = flags.quiet ? undefined : new ProgressBar(process.stderr);
   const options: CogOptions = {

@@ -19,8 +19,10 @@ import {
   type WriteOptions,
 } from '@holdfast/raster';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { accessTo } from '../far-access.js';
 import { wholeNumber } from '../flags.js';
 import { shown, type Shown } from '../outputs.js';
+import type { StoreFlags } from '../store-flags.js';
 
 /** What is said of the inputs. */
 export interface InputFlags {
@@ -48,6 +50,9 @@ export interface FormatFlags extends StacFlags {
   readonly overviews?: 'auto' | readonly number[];
   readonly resampling?: OverviewMethod;
 }
+
+export const INPUT_TEXT =
+  'a GeoTIFF, or a VRT of simple sources, or its address, https://… or s3://bucket/…; it is read window by window';
 
 export function addInputFlags(command: Command): Command {
   return command
@@ -181,17 +186,19 @@ const CACHE_BYTES = 256 * 1024 * 1024;
 /** The inputs as one source, mended as the flags say. */
 export async function openInputs(
   inputs: readonly string[],
-  flags: InputFlags,
+  flags: InputFlags & StoreFlags,
 ): Promise<RasterSource> {
   const outside = flags.outside ? 'allow' : 'refuse';
   const cacheBytes = Math.floor(CACHE_BYTES / inputs.length);
   const opened: NamedSource[] = [];
   try {
     for (const name of inputs) {
-      const isVrt = /\.vrt$/iu.test(name);
+      const access = await accessTo(name, flags);
+      // What stands behind the path of an address is for the request alone.
+      const isVrt = /\.vrt$/iu.test(/^https?:/iu.test(name) ? name.replace(/[?#].*$/su, '') : name);
       const source = isVrt
-        ? await fromVrt(name, { outside })
-        : await fromGeoTiff(name, { cacheBytes });
+        ? await fromVrt(name, { outside, ...access })
+        : await fromGeoTiff(name, { cacheBytes, ...access });
       opened.push({ name, source });
     }
     const source = joinSources(opened);

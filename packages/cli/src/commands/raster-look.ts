@@ -1,7 +1,6 @@
 /** `holdfast raster info|verify|preview`: look at a mosaic without changing it. */
 import {
   openVrt,
-  type OpenVrtOptions,
   renderPreview,
   verifyVrt,
   type Mosaic,
@@ -11,12 +10,12 @@ import {
 } from '@holdfast/raster';
 import { type Command, InvalidArgumentError } from 'commander';
 import { replaceFile } from 'holdfast';
-import { invalidArgument } from 'holdfast/options';
+import { accessTo, type FarAccess, refuseUnusedFlags } from '../far-access.js';
 import { interruptible } from '../interrupt.js';
 import { positiveNumber } from '../flags.js';
 import { jsonOf, linesOf, print, shown, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
-import { loadStores, type StoreFlags, whereIn, withStoreFlags } from '../store-flags.js';
+import { type StoreFlags, withStoreFlags } from '../store-flags.js';
 
 /**
  * Exit status of `verify` when something is wrong with the mosaic: that of CORRUPT_DOCUMENT
@@ -130,22 +129,9 @@ async function withMosaic<T>(
   }
 }
 
-/** How what is far away is reached. */
-async function accessOf(
-  path: string,
-  flags: StoreFlags,
-): Promise<Pick<OpenVrtOptions, 'store' | 'allowHttp'>> {
-  const { endpoint, region, allowHttp } = flags;
-  if (path.startsWith('s3://')) {
-    const { s3Store } = await loadStores('raster', path);
-    return { store: s3Store(whereIn(flags)) };
-  }
-  const ofStores = endpoint === undefined ? '--region' : '--endpoint';
-  if (endpoint !== undefined || region !== undefined)
-    throw invalidArgument('raster', `${ofStores} is for s3:// alone`, path);
-  if (allowHttp && !/^https?:/iu.test(path))
-    throw invalidArgument('raster', '--allow-http is for addresses alone', path);
-  return { allowHttp };
+async function accessOf(path: string, flags: StoreFlags): Promise<FarAccess> {
+  refuseUnusedFlags([path], flags);
+  return accessTo(path, flags);
 }
 
 async function info(path: string, flags: FarFlags): Promise<void> {

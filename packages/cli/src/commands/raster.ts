@@ -2,12 +2,12 @@
 import { type WriteOptions, type WrittenMosaic, writeTiledVrt } from '@holdfast/raster';
 import type { Command } from 'commander';
 import { isHoldfastError, type JsonObject } from 'holdfast';
-import { invalidArgument } from 'holdfast/options';
+import { accessTo, refuseUnusedFlags } from '../far-access.js';
 import { interruptible } from '../interrupt.js';
 import { wholeNumber } from '../flags.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
-import { loadStores, type StoreFlags, whereIn, withStoreFlags } from '../store-flags.js';
+import { type StoreFlags, withStoreFlags } from '../store-flags.js';
 import { addRasterCogCommand } from './raster-cog.js';
 import {
   addFormatFlags,
@@ -15,6 +15,7 @@ import {
   addInputFlags,
   duration,
   type FormatFlags,
+  INPUT_TEXT,
   type InputFlags,
   factors,
   formatOptions,
@@ -63,6 +64,8 @@ Examples:
       after Ctrl-C, a failure or a kill, the same line again makes only what is missing
   holdfast raster tile dem.tif s3://bucket/maps/dem.vrt --region eu-central-1 --replace --keep-for 7d
       to a bucket: the tiles are made in the temporary directory, and sent below a name that nobody has used
+  holdfast raster tile https://tiles.example/dem.tif dem.vrt
+      from far away, by requests for ranges of one version of the file
   holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
 
 Ctrl-C leaves nothing behind, and neither does a run that fails; one that is killed leaves what the next one sweeps.
@@ -75,7 +78,7 @@ export function addRasterCommands(program: Command): void {
   const command = raster
     .command('tile')
     .description('Tile GeoTIFFs or VRTs into OUTPUT.vrt and OUTPUT_tiles/, whole or not at all')
-    .argument('<input>', 'a GeoTIFF, or a VRT of simple sources; it is read window by window')
+    .argument('<input>', INPUT_TEXT)
     .argument(
       '[more...]',
       'further inputs on the same grid, and OUTPUT.vrt last unless --output names it',
@@ -159,6 +162,7 @@ async function tileFiles(
   flags: TileFlags,
   signal: AbortSignal,
 ): Promise<WrittenMosaic> {
+  refuseUnusedFlags([output, ...inputs], flags);
   const source = await openInputs(inputs, flags);
   const bar = flags.quiet ? undefined : new ProgressBar(process.stderr);
   try {
@@ -178,17 +182,9 @@ async function tileFiles(
   }
 }
 
-/** The store of an output in a bucket; what else is a flag of stores is refused. */
+/** The store of an output in a bucket. */
 async function storeOf(output: string, flags: TileFlags): Promise<Pick<WriteOptions, 'store'>> {
-  if (output.startsWith('s3://')) {
-    const { s3Store } = await loadStores('tile', output);
-    return { store: s3Store(whereIn(flags)) };
-  }
-  const { endpoint, region, allowHttp } = flags;
-  const wrong = { '--endpoint': endpoint, '--region': region, '--allow-http': allowHttp };
-  for (const [flag, value] of Object.entries(wrong))
-    if (value !== undefined) throw invalidArgument('tile', `${flag} is for s3:// alone`, output);
-  return {};
+  return output.startsWith('s3://') ? accessTo(output, flags) : {};
 }
 
 function writeOptions(flags: TileFlags): WriteOptions {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fromArray, openVrt, writeTiledVrt, type RasterSource } from '@holdfast/raster';
+import { fromArray, openVrt, writeCog, writeTiledVrt, type RasterSource } from '@holdfast/raster';
 import { isHoldfastError } from 'holdfast';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { s3Store } from '#src/store/s3-store.js';
@@ -74,6 +74,29 @@ for (const name of serverNames) {
       );
   });
 }
+
+test('holdfast raster tile and cog take rasters in a bucket as inputs', async (t) => {
+  const { holdfast, endpoint, cwd } = await commandLineBeside(t);
+  const store = storeAt(endpoint);
+  await put(t, store);
+  const folder = temporaryDirectory(t);
+  await writeCog(join(folder, 'in.tif'), sourceOf(0), { threads: 0 });
+  await putFolder(store, folder, 'inputs');
+  const inputs = [index, `s3://${bucket}/inputs/in.tif`];
+  for (const input of inputs) {
+    const tiled = await holdfast('raster', 'tile', input, 'out.vrt', '--allow-http', '--replace');
+    assert.equal(tiled.code, 0, tiled.stderr);
+    const cog = await holdfast('raster', 'cog', input, 'out.tif', '--allow-http', '--replace');
+    assert.equal(cog.code, 0, cog.stderr);
+    for (const name of ['out.vrt', 'out.tif']) {
+      const mosaic = await openVrt(join(cwd, name));
+      assert.deepEqual((await mosaic.read()).data, samples());
+      await mosaic.close();
+    }
+  }
+  const refused = await holdfast('raster', 'cog', 'out.tif', 'other.tif', '--region', 'x');
+  assert.match(refused.stderr, /--region is for s3:\/\/ alone/);
+});
 
 test('holdfast raster info and preview look at a mosaic in a bucket', async (t) => {
   const { holdfast, endpoint } = await commandLineBeside(t);

@@ -4,13 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { checkOptions, checkPath, invalidArgument } from 'holdfast/options';
-import { nodeFileSystem } from 'holdfast/os';
 import { joinMask } from '../source/mask.js';
 import { regularGrid } from '../source/grid.js';
+import { isAddress } from '../remote/address.js';
 import type { RasterSource } from '../source/raster-source.js';
-import { openInside } from './inside.js';
-import { openIfThere } from './read-index.js';
-import { type Mosaic, openVrt, type OpenVrtOptions } from './open-vrt.js';
+import { identitiesOf, type Mosaic, openVrt, type OpenVrtOptions } from './open-vrt.js';
 import { textOfParts } from './vrt-document.js';
 
 /** A source on an opened VRT. */
@@ -20,32 +18,34 @@ export interface OpenedVrt extends RasterSource {
 }
 
 /** How a VRT is read as a source. */
-export type VrtSourceOptions = Pick<OpenVrtOptions, 'outside' | 'fs'>;
+export type VrtSourceOptions = Pick<OpenVrtOptions, 'outside' | 'fs' | 'store' | 'allowHttp'>;
 
 /** What is read together: as large as a tile is by default. */
 const BLOCK_PX = 512;
 
 /**
  * Opens a VRT as a source; call `close` on it when done. Its fingerprint is that of the index and
- * of each file that it names, by path, size and time of change.
+ * of each file that it names, by path, size and time of change; far away, by address and version.
  *
- * @throws HoldfastError NOT_FOUND, CORRUPT_DOCUMENT and PATH_ESCAPES as `openVrt` does;
- *   INVALID_ARGUMENT for one whose bands have different nodata values
+ * @param path - of the index; or its address, `https://host/dem.vrt` or `s3://bucket/dem.vrt`, as
+ *   `openVrt` reads one: each file in the version in which it was first opened
+ * @throws HoldfastError NOT_FOUND, CORRUPT_DOCUMENT and PATH_ESCAPES as `openVrt` does, and of an
+ *   address what that throws; INVALID_ARGUMENT for one whose bands have different nodata values
  */
 export async function fromVrt(path: string, options: VrtSourceOptions = {}): Promise<OpenedVrt> {
-  checkOptions('fromVrt', options, ['outside', 'fs']);
-  checkPath('fromVrt', path);
+  checkOptions('fromVrt', options, ['outside', 'fs', 'store', 'allowHttp']);
+  if (!isAddress(path)) checkPath('fromVrt', path);
   const mosaic = await openVrt(path, options);
   try {
-    return sourceOf(mosaic, path, options);
+    return sourceOf(mosaic);
   } catch (error) {
     await mosaic.close();
     throw error;
   }
 }
 
-function sourceOf(mosaic: Mosaic, path: string, options: VrtSourceOptions): OpenedVrt {
-  const { document, hasMask } = mosaic;
+function sourceOf(mosaic: Mosaic): OpenedVrt {
+  const { document, hasMask, path } = mosaic;
   const bands = hasMask ? [...mosaic.info.bands, { isMask: true }] : mosaic.info.bands;
   const info = { ...mosaic.info, bands };
   if (new Set(document.bands.map(({ nodata }) => String(nodata))).size > 1)
@@ -67,30 +67,15 @@ function sourceOf(mosaic: Mosaic, path: string, options: VrtSourceOptions): Open
       const mask = await mosaic.read(window, { signal, band: 'mask' });
       return joinMask(image, mask.data, notCarried);
     },
-    fingerprint: () => fingerprintOf(mosaic, options),
+    fingerprint: () => fingerprintOf(mosaic),
     close: () => mosaic.close(),
   };
 }
 
 /** Whoever changes samples in place moves the time of their file. */
-async function fingerprintOf(
-  { path, document, tilePaths }: Mosaic,
-  { fs = nodeFileSystem, outside = 'refuse' }: VrtSourceOptions,
-): Promise<string> {
-  const files: unknown[] = [];
-  for (const tilePath of tilePaths) {
-    const file = await openIfThere(async () => openInside(fs, path, tilePath, outside));
-    if (!file) {
-      files.push([tilePath]);
-      continue;
-    }
-    try {
-      const { sizeBytes } = await file.stat();
-      files.push([await fs.realpath(tilePath), sizeBytes, await file.modifiedMs()]);
-    } finally {
-      await file.close();
-    }
-  }
+async function fingerprintOf(mosaic: Mosaic): Promise<string> {
+  const { document } = mosaic;
+  const files = await identitiesOf(mosaic);
   const index = textOfParts([document, [...document.metadata]]);
   return createHash('sha256')
     .update(JSON.stringify([index, files]))

@@ -239,6 +239,11 @@ async function openRemote(
   }
 }
 
+/** What the tiles of an opened mosaic are: something else when one of them has been changed. */
+export function identitiesOf(mosaic: Mosaic): Promise<readonly unknown[]> {
+  return VrtMosaic.identitiesOf(mosaic as VrtMosaic);
+}
+
 const GEOTIFF = /\.tiff?$/iu;
 
 type Settings = {
@@ -293,6 +298,15 @@ class VrtMosaic implements Mosaic {
       (tile) => tile.close(),
       settings.maxOpenTiles,
     );
+  }
+
+  static async identitiesOf(mosaic: VrtMosaic): Promise<readonly unknown[]> {
+    const found: unknown[] = [];
+    const look = (path: string) => mosaic.#files.identityOf(path);
+    await inOrder(mosaic.tilePaths, MOST_READ_AHEAD, look, async (_, each) => {
+      found.push(each);
+    });
+    return found;
   }
 
   tilePathOf(filename: string): string {

@@ -88,6 +88,16 @@ export class RemoteFiles implements MosaicFiles {
     };
   }
 
+  async identityOf(path: string): Promise<readonly unknown[]> {
+    const file = await ifThere(this.open(path));
+    return [path, file?.version];
+  }
+
+  /** What was opened, by address and version. */
+  versions(): readonly (readonly [address: string, version: string])[] {
+    return [...this.#versions].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  }
+
   async readIndex(path: string = this.path): Promise<VrtDocument> {
     const { signal, maxIndexBytes } = this.#settings;
     return understand(path, await this.#textOf(path, maxIndexBytes), this.#settings, signal);

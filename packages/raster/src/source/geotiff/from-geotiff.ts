@@ -13,6 +13,8 @@ import {
   readFully,
 } from 'holdfast/os';
 import type { NotCarried, RasterInfo, Window } from '../../model.js';
+import { isAddress } from '../../remote/address.js';
+import type { ReadableStore } from '../../remote/store-ranges.js';
 import { coordinateEpoch, crsNotCarried } from '../../crs/crs.js';
 import { type BlockLimits, limitsOf } from '../block-limits.js';
 import { BlockReader } from '../block-reader.js';
@@ -53,25 +55,41 @@ export interface GeoTiffOptions extends BlockLimits {
   readonly overview?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
+  /** For an address `s3://bucket/key`, as `openVrt` has it. */
+  readonly store?: ReadableStore | undefined;
+  /** Whether an address may be of `http:`; false by default. */
+  readonly allowHttp?: boolean | undefined;
 }
 
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
-const optionNames = ['cacheBytes', 'overview', 'fs', 'maxBlockBytes', 'maxBands'] as const;
+const optionNames = [
+  ...(['cacheBytes', 'overview', 'fs', 'maxBlockBytes', 'maxBands'] as const),
+  ...(['store', 'allowHttp'] as const),
+];
 
 /**
  * Opens a GeoTIFF; call `close` on the source when done. The first image of the file is the raster.
  *
+ * It may also be at an address, `https://host/dem.tif` or `s3://bucket/dem.tif`: blocks are then read
+ * by requests for ranges of the version that was opened, and one that has been replaced since is
+ * TARGET_CHANGED. Of what lies beside it `.aux.xml` and `.msk` are looked for there. The fingerprint is
+ * that version.
+ *
+ * @param path - of the file; or its address, whose part from `?` on is for the request alone
  * @throws HoldfastError NOT_FOUND; UNSUPPORTED_TARGET for a directory, FIFO or device;
  * CORRUPT_DOCUMENT for a file that is no TIFF, ends early, contradicts itself or is over a limit;
  * INVALID_ARGUMENT for samples that no data type holds, a compression that is not known here, and
  * what would decide where the raster lies or which pixels are valid and cannot be carried. What
- * else is not carried is in `notCarried`
+ * else is not carried is in `notCarried`. Of an address: STORE_FAILED when it may not be read or
+ * nothing answers; TARGET_CHANGED; UNSUPPORTED_TARGET for a server that gives no ranges or no version
  */
 export async function fromGeoTiff(
   path: string,
   options: GeoTiffOptions = {},
 ): Promise<OpenedGeoTiff> {
   checkOptions('fromGeoTiff', options, optionNames);
+  if (isAddress(path))
+    return (await import('../../remote/remote-geotiff.js')).openRemoteGeoTiff(path, options);
   const { fs = nodeFileSystem } = options;
   const open = async () => (await openGiven(fs, path)).handle;
   return readGeoTiff(path, options, open, () => readSidecars(fs, path));
