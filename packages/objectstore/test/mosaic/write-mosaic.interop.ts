@@ -45,7 +45,12 @@ with rasterio.open(sys.argv[1], overview_level=0) as dataset:
   ],
 };
 
-async function readBy(python: string, script: string, endpoint: string): Promise<Buffer> {
+async function readBy(
+  python: string,
+  script: string,
+  endpoint: string,
+  path = vsis3,
+): Promise<Buffer> {
   const env = {
     ...process.env,
     AWS_S3_ENDPOINT: new URL(endpoint).host,
@@ -56,7 +61,7 @@ async function readBy(python: string, script: string, endpoint: string): Promise
     AWS_REGION: 'us-east-1',
   };
   const how = { env, encoding: 'buffer', maxBuffer: 2 ** 28 } as const;
-  return (await promisify(execFile)(python, ['-c', script, vsis3], how)).stdout;
+  return (await promisify(execFile)(python, ['-c', script, path], how)).stdout;
 }
 
 /** The label of the mosaic that is there, every pixel of which was looked at. */
@@ -92,6 +97,23 @@ for (const name of serverNames) {
     }
   });
 }
+
+test('GDAL reads the tile index of a mosaic in a bucket', async (t) => {
+  const { endpoint } = await startServer(t, 'gofakes3');
+  const store = storeAt(endpoint);
+  const { gtiPath = '' } = await writeTiledVrt(index, rasterOf(3), {
+    ...options,
+    store,
+    gti: true,
+  });
+  const script = `import sys, rasterio
+with rasterio.open(sys.argv[1]) as dataset:
+    assert dataset.driver == 'GTI', dataset.driver
+    sys.stdout.buffer.write(dataset.read(1).tobytes())`;
+  const path = gtiPath.replace('s3://', '/vsis3/');
+  const read = await readBy(rasterioPython(), script, endpoint, path);
+  assert.ok(read.equals(Buffer.from(samplesOf(3).buffer)), `${read.length} bytes`);
+});
 
 test('a writer that is killed at a request leaves the old mosaic or the new one, and the next goes on', async (t) => {
   const { endpoint } = await startServer(t, 'gofakes3');

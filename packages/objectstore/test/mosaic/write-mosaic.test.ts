@@ -293,6 +293,42 @@ test('what has no meaning in a bucket is refused before anything is asked of it'
   assert.deepEqual(await keysIn(store), []);
 });
 
+test('its STAC item, the items of its tiles and its GTI are of the same commit, and go with its tiles', async () => {
+  const store = new ModelStore();
+  const { samplesOf, rasterOf, index: placed, width, height } = await import('./raster.js');
+  const stac = { datetime: '2024-06-01T10:20:30Z', tiles: true };
+  const catalogued = { tileSizePx: 256, threads: 0, stac, gti: true, store } as const;
+  const more = { ifExists: 'replace', keepForMs: 0 } as const;
+  await writeTiledVrt(placed, rasterOf(1), { ...catalogued, ...more });
+  const written = await writeTiledVrt(placed, rasterOf(2), { ...catalogued, ...more });
+  const { stacPath = '', stacItemsPath = '', gtiPath = '', tilesPath } = written;
+  const ends = ['dem.vrt.stac.json', 'dem.vrt.items.json', 'dem.gti.gpkg'];
+  assert.deepEqual(
+    [stacPath, stacItemsPath, gtiPath],
+    ends.map((name) => `${tilesPath}/${name}`),
+  );
+  const nameOf = (url: string) => ({ bucket: 'bucket', key: url.slice('s3://bucket/'.length) });
+  const item = JSON.parse(Buffer.from(store.bodyOf(nameOf(stacPath)) ?? []).toString()) as {
+    readonly assets: { readonly data: { readonly href: string } };
+    readonly properties: { readonly 'proj:shape': readonly number[] };
+  };
+  // As a browser follows it from where the item lies.
+  const { href } = new URL(item.assets.data.href, stacPath.replace('s3:', 'https:'));
+  assert.equal(href, placed.replace('s3:', 'https:'));
+  assert.deepEqual(item.properties['proj:shape'], [height, width]);
+  const { ok, problems } = await verifyVrt(placed, { store, deep: true });
+  assert.ok(ok, JSON.stringify(problems));
+  await store.put(nameOf(stacPath), Buffer.from('{}'));
+  const [found] = (await verifyVrt(placed, { store })).problems;
+  assert.deepEqual([found?.kind, found?.path], ['changed', stacPath]);
+  const mosaic = await openVrt(placed, { store });
+  assert.deepEqual((await mosaic.read()).data, samplesOf(2));
+  await mosaic.close();
+  // Those of before went with their tiles.
+  const left = (await keysIn(store)).filter((key) => ends.some((end) => key.endsWith(end)));
+  assert.equal(left.length, ends.length);
+});
+
 test('recover removes the tiles that the index does not name when they are old enough, or tells of them', async () => {
   const store = new ModelStore();
   const generation = ({ tilesPath }: { readonly tilesPath: string }) => tilesPath.split('/').at(-1);

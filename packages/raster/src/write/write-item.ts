@@ -14,7 +14,7 @@ import type { MosaicPlan } from './mosaic-plan.js';
 
 /** Writes the item, if there is to be one, and with `tiles` those of the tiles. */
 export async function writeItem(
-  { indexPath, source, item }: MosaicPlan,
+  { indexPath, tilesName = '', source, item }: MosaicPlan,
   stage: Stage,
   tiles: Iterable<CataloguedTile>,
 ): Promise<{
@@ -24,7 +24,9 @@ export async function writeItem(
   if (!item) return { files: [], notCarried: [] };
   const { hrefOf, itemOf, VRT_TYPE } = await import('../stac/item.js');
   const indexName = basename(indexPath);
-  const asset = { href: `../${hrefOf(indexName)}`, type: VRT_TYPE, title: indexName };
+  // The index lies in the folder that its names of tiles begin in.
+  const up = '../'.repeat(tilesName.split('/').length);
+  const asset = { href: `${up}${hrefOf(indexName)}`, type: VRT_TYPE, title: indexName };
   const { bytes, notCarried } = await itemOf(source.info, item, asset);
   const name = `${indexName}${ITEM_ENDING}`;
   await stage.write(name, bytes, { overwrite: stage.resumed });

@@ -69,10 +69,12 @@ export async function writeToBucket(
       resume: plan.resume ? await jobText(plan) : undefined,
     },
   );
-  const { tiles, generation, tileCount, averagedClasses } = published.value;
+  const { tiles, generation, tileCount, averagedClasses, ...made } = published.value;
+  const tilesPath = `${place.tilesUrl}/generations/${published.generation}`;
+  const pathOf = (fileName: string | undefined) => fileName && `${tilesPath}/${fileName}`;
   return {
     path: place.indexUrl,
-    tilesPath: `${place.tilesUrl}/generations/${published.generation}`,
+    tilesPath,
     tileCount,
     sizeBytes: tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0),
     generation,
@@ -80,21 +82,16 @@ export async function writeToBucket(
     lostIndexOf: undefined,
     retiredCompanions: [],
     averagedClasses,
-    stacPath: undefined,
-    stacItemsPath: undefined,
-    gtiPath: undefined,
-    notCarried: toldOf(source),
+    stacPath: pathOf(made.stacName),
+    stacItemsPath: pathOf(made.stacItemsName),
+    gtiPath: pathOf(made.gtiName),
+    notCarried: [...toldOf(source), ...made.notCarried],
   };
 }
 
 function refuseOfFiles(options: WriteOptions, url: string): void {
-  const { durability, stac, gti } = options;
-  const given = { durability, stac, gti };
-  const what = Object.entries(given).find(
-    ([, value]) => value !== undefined && value !== false,
-  )?.[0];
-  if (what === undefined) return;
-  throw invalidArgument('writeTiledVrt', `${what} is for mosaics on disk, not for s3://`, url);
+  if (options.durability === undefined) return;
+  throw invalidArgument('writeTiledVrt', 'durability is for mosaics on disk, not for s3://', url);
 }
 
 /** What decides about the bytes of the files. */
@@ -158,8 +155,17 @@ async function makeTiles(
   }
 }
 
+/** Media types by the ends of names. */
+const types = {
+  '.tif': 'image/tiff',
+  '.vrt': 'application/xml',
+  '.json': 'application/geo+json',
+  '.gpkg': 'application/geopackage+sqlite3',
+} as const;
+
 function typeOf(name: string): string {
-  return name.endsWith('.vrt') ? 'application/xml' : 'image/tiff';
+  const [, type] = Object.entries(types).find(([ending]) => name.endsWith(ending)) ?? [];
+  return type ?? 'application/octet-stream';
 }
 
 async function* contentOf(fs: Fs, path: string): AsyncGenerator<Uint8Array> {
