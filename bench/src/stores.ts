@@ -1,8 +1,9 @@
 /**
  * Documents and directories in a store: requests to write, bytes, time and memory. A counter of 16
  * writers who share nothing, a burst of 50 callers who share a process, and the publishing of a
- * directory of the size of a mosaic (64 files of 4 MiB, 8192 x 8192 in float32) beside the local
- * publishing of the same and bare PUTs of the same bytes.
+ * directory of the size of a mosaic (64 files of 4 MiB, 8192 x 8192 in float32) and of such a mosaic
+ * (HOLDFAST_BENCH_SIZE for another size) beside the local publishing of the same and bare PUTs of
+ * the same bytes.
  *
  * The store is gofakes3 on the loopback, which `.ci/run stores` builds; HOLDFAST_BENCH_STORE names
  * another one, with a bucket `bucket`, and the credentials as the environment has them.
@@ -18,8 +19,10 @@ import { s3Store, updateJson, type ObjectStore } from '@holdfast/objectstore';
 import { repository } from '@holdfast/tools/testing';
 import type { BenchOptions } from './bench-options.js';
 import { printUse, type ProgramContender } from './process-use.js';
+import { terrainOf } from './raster.js';
 
 const job = fileURLToPath(new URL('stores-job.js', import.meta.url));
+const mosaicJob = fileURLToPath(new URL('stores-mosaic-job.js', import.meta.url));
 
 /** Runs the benchmark and prints its tables. */
 export async function benchStores({ quick, only = '' }: BenchOptions): Promise<void> {
@@ -33,6 +36,9 @@ export async function benchStores({ quick, only = '' }: BenchOptions): Promise<v
       await printUpdates(endpoint, { writers: 1, callers: 50, times: quick ? 2 : 20 });
     }
     if ('directory'.includes(only)) printDirectory(root, endpoint, quick);
+    if ('mosaic'.includes(only))
+      for (const compression of ['none', 'deflate'])
+        printMosaic(root, endpoint, { compression, quick });
   } finally {
     await server?.stop();
     rmSync(root, { recursive: true, force: true });
@@ -101,17 +107,44 @@ function counting(store: ObjectStore, use: { puts: number; bytes: number }): Obj
 
 function printDirectory(root: string, endpoint: string, quick: boolean): void {
   const fileCount = quick ? 4 : 64;
+  const program = [job, endpoint, `${root}/local`, `${fileCount}`];
+  printWays(`a directory of ${fileCount} files of 4 MiB`, { root, program, quick });
+}
+
+function printMosaic(
+  root: string,
+  endpoint: string,
+  { compression, quick }: { readonly compression: string; readonly quick: boolean },
+): void {
+  const sizePx = quick ? 1024 : Number(process.env['HOLDFAST_BENCH_SIZE'] ?? 8192);
+  const inputs = process.env['HOLDFAST_BENCH_DIRECTORY'] ?? root;
+  const { input } = terrainOf(inputs, 'float32', sizePx);
+  const program = [mosaicJob, endpoint, `${root}/local`, input, compression];
+  const title = `a mosaic of ${sizePx} x ${sizePx} float32, 512 px, ${compression}`;
+  printWays(title, { root, program, quick });
+}
+
+/** What is asked of a program: its words say in which ways it is done. */
+interface Asked {
+  readonly root: string;
+  readonly program: readonly string[];
+  readonly quick: boolean;
+}
+
+function printWays(title: string, { root, program, quick }: Asked): void {
   const way = (name: string, words: readonly string[]): ProgramContender => ({
     name,
-    prepare: () => rmSync(`${root}/local`, { recursive: true, force: true }),
-    command: () => [process.execPath, job, endpoint, `${root}/local`, `${fileCount}`, ...words],
+    prepare: () => {
+      rmSync(`${root}/local`, { recursive: true, force: true });
+    },
+    command: () => [process.execPath, ...program, ...words],
   });
   const contenders = [
     way('floor: published locally, and bare PUTs', ['local', 'puts']),
     way('published locally', ['local']),
     way('published to the store', ['publish']),
   ];
-  printUse(`a directory of ${fileCount} files of 4 MiB`, contenders, quick ? 1 : 3);
+  printUse(title, contenders, quick ? 1 : 3);
 }
 
 async function startStore(

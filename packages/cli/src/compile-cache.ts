@@ -6,7 +6,7 @@
  * where another user may have made it first; this one is in the user's cache (XDG Base Directory
  * Specification), and used only when nobody else could have put anything there.
  */
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -41,16 +41,18 @@ export function folderForCompiled(
   try {
     const { XDG_CACHE_HOME: given = '', HOME: home = homedir() } = environment;
     const base = isAbsolute(given) ? given : join(home, '.cache');
-    makeDirectory(base);
+    makeDirectory(base, user);
     const folder = join(realpathSync(base), 'holdfast');
-    makeDirectory(folder);
+    makeDirectory(folder, user);
     return isFor(user, folder) ? folder : undefined;
   } catch {
     return undefined;
   }
 }
 
-function makeDirectory(path: string): void {
+/** In a directory that is the user's: root leaves nothing of its own in somebody's home. */
+function makeDirectory(path: string, user: number): void {
+  if (existsSync(path) || !isFor(user, realpathSync(dirname(path)))) return;
   try {
     mkdirSync(path, FOR_THIS_USER);
   } catch (error) {

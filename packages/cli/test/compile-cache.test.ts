@@ -50,6 +50,8 @@ test('nothing is made where there is no home, no owner, or somebody else decides
   assert.equal(folderForCompiled({ HOME: home }, undefined), undefined);
   for (const name of ['NODE_DISABLE_COMPILE_CACHE', 'NODE_COMPILE_CACHE', 'NODE_V8_COVERAGE'])
     assert.equal(folderForCompiled({ HOME: home, [name]: '1' }, user), undefined);
+  // As root with the home of somebody else.
+  assert.equal(folderForCompiled({ HOME: home }, user + 1), undefined);
   assert.deepEqual(readdirSync(home), []);
 });
 

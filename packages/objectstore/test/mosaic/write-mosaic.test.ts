@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { isHoldfastError, type ErrorCode } from 'holdfast';
 import {
   fromArray,
@@ -64,6 +64,18 @@ async function failsWith(code: ErrorCode, work: Promise<unknown>, said = /./): P
   });
 }
 
+/** A directory for what is temporary, which this test has alone. */
+function temporaryOf(t: TestContext): string {
+  const { TMPDIR } = process.env;
+  const temporary = temporaryDirectory(t);
+  process.env['TMPDIR'] = temporary;
+  t.after(() => {
+    if (TMPDIR === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = TMPDIR;
+  });
+  return temporary;
+}
+
 test('a mosaic in a bucket has the pixels, the overviews and the words of one on disk', async (t) => {
   const store = new ModelStore();
   const written = await writeTiledVrt(index, sourceOf(1), { ...options, store });
@@ -81,6 +93,70 @@ test('a mosaic in a bucket has the pixels, the overviews and the words of one on
     assert.deepEqual(await far.read(undefined, { scale }), await near.read(undefined, { scale }));
   assert.deepEqual(far.info, near.info);
   await Promise.all([far.close(), near.close()]);
+});
+
+test('tiles are sent while others are made, and do not pile up on this machine', async (t) => {
+  const temporary = temporaryOf(t);
+  const store = new ModelStore();
+  const put = store.put.bind(store);
+  let sent = 0;
+  let allButOne = (): void => {};
+  const areSent = new Promise<void>((resolve) => {
+    allButOne = resolve;
+  });
+  store.put = async (name, ...more) => {
+    const written = await put(name, ...more);
+    if (/tile_.*tif$/.test(name.key)) sent += 1;
+    if (sent === 19) allButOne();
+    return written;
+  };
+  let waiting: readonly string[] = [];
+  const source: RasterSource = {
+    ...sourceOf(1),
+    async read(window, ...more) {
+      if (window.xPx === 256 && window.yPx === 192) {
+        // Without end, where they are sent when all are made.
+        await areSent;
+        const files = readdirSync(temporary, { recursive: true }) as string[];
+        waiting = files.filter((path) => /tile_.*tif$/.test(path));
+      }
+      return sourceOf(1).read(window, ...more);
+    },
+  };
+  await writeTiledVrt(index, source, { ...options, store });
+  assert.ok(waiting.length <= 8, String(waiting));
+  assert.equal(await labelIn(store), 1);
+});
+
+test('tiles of which overviews are yet to be made wait for that', async (t) => {
+  const store = new ModelStore();
+  const ways = { ...options, resampling: 'cubic' } as const;
+  const path = join(temporaryDirectory(t), 'dem.vrt');
+  const { generation } = await writeTiledVrt(path, sourceOf(1), ways);
+  assert.equal(
+    (await writeTiledVrt(index, sourceOf(1), { ...ways, store })).generation,
+    generation,
+  );
+  assert.deepEqual((await verifyVrt(index, { store, deep: true })).problems, []);
+});
+
+test('a tile that the store refuses ends the write with what the store said', async (t) => {
+  const temporary = temporaryOf(t);
+  const store = new ModelStore();
+  await writeTiledVrt(index, sourceOf(1), { ...options, store });
+  const put = store.put.bind(store);
+  store.put = async (name, ...more) => {
+    if (!name.key.endsWith('tile_01_02.tif')) return put(name, ...more);
+    const refusal = { status: 403, code: 'AccessDenied', message: 'not you', isTransient: false };
+    return { outcome: 'refused', refusal };
+  };
+  await failsWith(
+    'STORE_FAILED',
+    writeTiledVrt(index, sourceOf(2), { ...options, store, ifExists: 'replace' }),
+    /AccessDenied/,
+  );
+  assert.equal(await labelIn(store), 1);
+  assert.deepEqual(readdirSync(temporary), []);
 });
 
 test('one that is there is replaced only when that is asked for, and its readers read on', async () => {
@@ -124,13 +200,7 @@ test('the index says the digest of its text, also after a sweep has written it a
 });
 
 test('what fails leaves the mosaic that was there, and nothing on this machine', async (t) => {
-  const { TMPDIR } = process.env;
-  const temporary = temporaryDirectory(t);
-  process.env['TMPDIR'] = temporary;
-  t.after(() => {
-    if (TMPDIR === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = TMPDIR;
-  });
+  const temporary = temporaryOf(t);
   const store = new ModelStore();
   await writeTiledVrt(index, sourceOf(1), { ...options, store });
   const broken: RasterSource = {

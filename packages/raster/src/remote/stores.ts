@@ -25,7 +25,7 @@ export interface BucketStage {
   readonly signal: AbortSignal;
   write(
     path: string,
-    data: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     options?: { readonly contentType?: string; readonly sha256?: string },
   ): Promise<void>;
   spawn(task: () => Promise<unknown>): Promise<void>;

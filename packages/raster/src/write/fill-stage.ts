@@ -68,7 +68,8 @@ interface FillingOptions {
   readonly failures: TileFailure[];
   /** What an earlier run has finished. */
   readonly kept?: KeptWork | undefined;
-  readonly made?: MadeTiles | undefined;
+  /** Where all tiles come from, or go when they are made. */
+  readonly made?: (TileStore & Partial<MadeTiles>) | undefined;
 }
 
 /** Tiles that need not be made. */

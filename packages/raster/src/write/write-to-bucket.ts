@@ -4,8 +4,10 @@
  *
  * 1. refuse early what would be refused at the end, and claim a generation: a name that nobody has
  *    used
- * 2. make tiles, overviews and the text of the index in a scratch directory of this machine
- * 3. send the files side by side below that name, and look that all are there
+ * 2. make tiles, overviews and the text of the index in a scratch directory of this machine, and
+ *    send each file below that name while others are made; a tile is removed here when it is there,
+ *    unless overviews are yet to be made of it
+ * 3. look that all are there
  * 4. replace the index on the condition that it is still the one that was read: the commit point
  * 5. remove the scratch directory; sweep generations that are old enough
  *
@@ -18,15 +20,21 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { publishDirectory, type Stage } from 'holdfast';
 import { invalidArgument } from 'holdfast/options';
-import { type Fs, openOwn, readAll, readPieces, removeTree } from 'holdfast/os';
 import { systemLibrary } from '../codec/system-library.js';
+import { type Fs, type FsFile, openOwn, readAll, readPieces, removeTree } from 'holdfast/os';
 import type { EncoderPool } from '../encode/encoder-pool.js';
 import { bucketPlaceOf, type BucketPlace } from '../remote/bucket-index.js';
 import { type BucketStage, loadStores } from '../remote/stores.js';
 import type { Grid } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { toldOf } from '../source/told.js';
-import { type FilledStage, fillStage, tileError, type TileFailure } from './fill-stage.js';
+import {
+  type FilledStage,
+  fillStage,
+  tileError,
+  type TileFailure,
+  type TileStore,
+} from './fill-stage.js';
 import { keptIndexName } from './index-with-tiles.js';
 import { jobOf } from './job.js';
 import { type MosaicPlan, planMosaic, type WriteOptions } from './mosaic-plan.js';
@@ -116,38 +124,35 @@ async function inScratch<T>(fs: Fs, scratch: string, work: () => Promise<T>): Pr
   }
 }
 
-/** Steps 2 and 3. */
+/** Step 2. */
 async function fill(
   plan: MosaicPlan,
   { tilesUrl, tilesName }: BucketPlace,
-  stage: BucketStage,
+  bucket: BucketStage,
   pool: EncoderPool,
 ): Promise<FilledStage> {
-  const named = { ...plan, tilesName: `${tilesName}${stage.url.slice(tilesUrl.length)}` };
-  const made = await makeTiles(named, stage, pool, tilesUrl);
-  // What encodes is not needed any more, and its memory is.
-  await pool.close();
-  const { fs, tilesPath } = plan;
-  for (const { name, sha256 } of made.tiles)
-    await stage.spawn(() => {
-      const content = contentOf(fs, join(tilesPath, name));
-      return stage.write(name, content, { contentType: typeOf(name), sha256 });
-    });
-  stage.setIndex(await textOf(fs, join(tilesPath, keptIndexName)));
-  return made;
-}
-
-async function makeTiles(
-  plan: MosaicPlan,
-  { signal }: BucketStage,
-  pool: EncoderPool,
-  tilesUrl: string,
-): Promise<FilledStage> {
-  const { fs, tilesPath } = plan;
+  const { fs, tilesPath, pyramid } = plan;
+  const { signal } = bucket;
+  const named = { ...plan, tilesName: `${tilesName}${bucket.url.slice(tilesUrl.length)}` };
   const failures: TileFailure[] = [];
-  const work = (stage: Stage) => fillStage(plan, stage, { pool, failures });
+  const work = async (stage: Stage): Promise<FilledStage> => {
+    const sent = new Set<string>();
+    const send = async ({ name, sha256 }: MadeFile, keep: boolean): Promise<void> => {
+      sent.add(name);
+      await stage.spawn(() => sendFile(fs, stage.at(name), { name, sha256, keep }, bucket));
+    };
+    // Overviews that the tiles give no parts of are made of their files.
+    const keep = pyramid?.hasParts === false;
+    const made = await fillStage(named, stage, { pool, failures, made: sending(send, keep) });
+    // What encodes is not needed any more, and its memory is.
+    await pool.close();
+    for (const file of made.tiles) if (!sent.has(file.name)) await send(file, false);
+    bucket.setIndex(await textOf(fs, stage.at(keptIndexName)));
+    return made;
+  };
   try {
-    return (await publishDirectory(tilesPath, work, { fs, signal, durability: 'atomic' })).value;
+    const how = { fs, signal, durability: 'atomic', concurrency: SENT_AT_ONCE } as const;
+    return (await publishDirectory(tilesPath, work, how)).value;
   } catch (error) {
     // It names the tile where it would have gone.
     const failed = { ...plan, tilesPath: tilesUrl };
@@ -168,13 +173,46 @@ function typeOf(name: string): string {
   return type ?? 'application/octet-stream';
 }
 
-async function* contentOf(fs: Fs, path: string): AsyncGenerator<Uint8Array> {
+const SENT_AT_ONCE = 8;
+
+/** A file that is made, to be sent. */
+interface MadeFile {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** All tiles are to be made, and go when they are. */
+function sending(send: (file: MadeFile, keep: boolean) => Promise<void>, keep: boolean): TileStore {
+  return {
+    take: async () => undefined,
+    // Waits until it has begun: no more tiles are made than can be sent.
+    add: async (_, tile) => tile && send(tile, keep),
+    close: async () => undefined,
+  };
+}
+
+/** A file of up to so many bytes is held whole. */
+const SHORT_BYTES = 8 * 2 ** 20;
+
+async function sendFile(
+  fs: Fs,
+  path: string,
+  { name, sha256, keep }: MadeFile & { readonly keep: boolean },
+  bucket: BucketStage,
+): Promise<void> {
   const { handle, stat } = await openOwn(fs, path, { access: 'read' });
   try {
-    for await (const piece of readPieces(handle, stat.sizeBytes)) yield piece.slice();
+    const isShort = stat.sizeBytes <= SHORT_BYTES;
+    const data = isShort ? await readAll(handle, stat.sizeBytes) : piecesOf(handle, stat.sizeBytes);
+    await bucket.write(name, data, { contentType: typeOf(name), sha256 });
   } finally {
     await handle.close();
   }
+  if (!keep) await fs.unlink(path);
+}
+
+async function* piecesOf(handle: FsFile, sizeBytes: number): AsyncGenerator<Uint8Array> {
+  for await (const piece of readPieces(handle, sizeBytes)) yield piece.slice();
 }
 
 async function textOf(fs: Fs, path: string): Promise<string> {
