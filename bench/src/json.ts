@@ -20,7 +20,7 @@ import { inlineFileSystem, nodeFileSystem, type Fs } from 'holdfast/os';
 import { callForUpdate } from './json-calls.js';
 import { setSync, ways, type SetMember } from './json-ways.js';
 import type { BenchOptions } from './bench-options.js';
-import { median, medianTimesMs, printTimes, type Contender } from './rounds.js';
+import { median, medianTimesMs, mediansMs, printTimes, type Contender } from './rounds.js';
 
 const ROUNDS = 7;
 const UPDATES = 1000;
@@ -85,11 +85,12 @@ async function benchSequential(path: string, updates: number, rounds: number): P
     contender(path, "holdfast's system calls alone", bySystemCalls(nodeFileSystem)),
     contender(path, 'the same on inlineFileSystem', bySystemCalls(inlineFileSystem)),
   ];
-  const timesMs = await medianTimesMs(contenders, rounds, SEQUENTIAL_MS);
+  const { timesMs, processorMs } = await mediansMs(contenders, rounds, SEQUENTIAL_MS);
   printTimes(
     `sequential: ${updates} awaited updates, one key each, one process`,
     contenders,
     timesMs,
+    processorMs,
   );
 }
 
