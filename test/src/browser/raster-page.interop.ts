@@ -156,6 +156,58 @@ test('the page shows the right colours at every level, and no ground where there
   assert.deepEqual(complaints, []);
 });
 
+test('a pixel of the raster is one square of one colour, however near the map is', async (t) => {
+  const path = join(temporaryDirectory(t), 'squares.vrt');
+  const side = 96;
+  const colours = [RED, GREEN, BLUE, YELLOW] as const;
+  const indexAt = (x: number, y: number): number => (x % 2) + 2 * (y % 2);
+  await writeTiledVrt(
+    path,
+    fromArray({
+      data: Uint8Array.from({ length: side ** 2 }, (_, at) =>
+        indexAt(at % side, Math.floor(at / side)),
+      ),
+      width: side,
+      height: side,
+      bands: [{ colour: 'Palette', palette: colours.map((rgb): PaletteEntry => [...rgb, 255]) }],
+    }),
+  );
+  const { page, complaints } = await showMosaic(t, path);
+  await page.focus('#map');
+  const first = await page.evaluate(() => Number(document.body.dataset['resolution']));
+  for (const resolution of [first, first / 2, first / 4]) {
+    if (resolution < first) await page.keyboard.press('+');
+    await drawn(page, 'resolution', String(resolution));
+    const shown = await page.evaluate(() => {
+      const { left, top, width, height } = document
+        .querySelector('#map canvas')!
+        .getBoundingClientRect();
+      return {
+        middle: [left + width / 2, top + height / 2],
+        center: document.body.dataset['center']!.split(' ').map(Number),
+      };
+    });
+    const [left = 0, top = 0] = shown.middle.map((px) => Math.round(px) - 60);
+    const clip = { x: left, y: top, width: 120, height: 120 };
+    const { data, channels } = decode(await page.screenshot({ clip }));
+    const wrong: string[] = [];
+    for (let row = 0; row < clip.height; row += 1)
+      for (let column = 0; column < clip.width; column += 1) {
+        const [x, y] = [
+          shown.center[0]! + (left + column + 0.5 - shown.middle[0]!) * resolution,
+          -shown.center[1]! + (top + row + 0.5 - shown.middle[1]!) * resolution,
+        ];
+        const at = (row * clip.width + column) * channels;
+        const colour = [...data.subarray(at, at + 3)];
+        const expected = colours[indexAt(Math.floor(x), Math.floor(y))]!;
+        if (String(colour) !== String(expected)) wrong.push(`${x},${y}: ${colour.join(' ')}`);
+      }
+    assert.deepEqual(wrong, [], `at ${resolution}`);
+  }
+  assert.ok(first < 1);
+  assert.deepEqual(complaints, []);
+});
+
 test('a replacement is shown by itself; one that fails leaves the map as it was, and says so', async (t) => {
   const { page, path, complaints } = await show(t);
   const at = [WIDTH / 2 - 100, HEIGHT / 2 - 100] as const;
