@@ -65,9 +65,12 @@ export function addRasterLookCommands(raster: Command): void {
       .description('Find missing, cut, changed, swapped or foreign tiles and a damaged index')
       .argument(
         '<vrt>',
-        'the index of the mosaic, ours or one of GDAL; or one of ours in a bucket, s3://bucket/…',
+        'the index of the mosaic, ours or one of GDAL, or its address, https://…; or one of ours in a bucket, s3://bucket/…',
       )
-      .option('--deep', 'decode every tile as well; in a bucket compare every checksum')
+      .option(
+        '--deep',
+        'decode every tile as well; in a bucket and at an address compare every checksum',
+      )
       .option(OUTSIDE_FLAG, OUTSIDE_TEXT)
       .option('--json', 'print the report as one JSON object')
       .option('--quiet', 'show no progress'),
@@ -113,7 +116,9 @@ that were written with them; for those of other programs only the presence, size
 Examples:
   holdfast raster verify dem.vrt
   holdfast raster verify dem.vrt --deep --json | jq '.problems[].path'
-  holdfast raster verify s3://bucket/dem.vrt --deep`;
+  holdfast raster verify s3://bucket/dem.vrt --deep
+  holdfast raster verify https://tiles.example/dem.vrt
+      without credentials; what else lies there is not known`;
 
 async function withMosaic<T>(
   path: string,

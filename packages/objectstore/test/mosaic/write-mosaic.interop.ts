@@ -206,6 +206,12 @@ test('holdfast raster tile writes to a bucket, over what is there when told to',
   const verify = () => holdfast('raster', 'verify', index, '--deep', '--allow-http');
   const { stdout, stderr } = await verify();
   assert.match(stdout, /nothing wrong with 6 tiles/, stderr);
+  // As anybody has it from a bucket that is public.
+  const far = `${endpoint}${bucket}/maps/dem.vrt`;
+  for (const more of [[], ['--deep']]) {
+    const looked = await holdfast('raster', 'verify', far, '--allow-http', ...more);
+    assert.match(looked.stdout, /nothing wrong with 6 tiles, held against the checksums/);
+  }
   assert.equal((await tile('--allow-http')).code, 4);
   assert.equal((await tile('--allow-http', '--replace', '--keep-for', '7d')).code, 0);
   const recover = (...more: readonly string[]) =>

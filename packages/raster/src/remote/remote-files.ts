@@ -103,6 +103,16 @@ export class RemoteFiles implements MosaicFiles {
     return understand(path, await this.#textOf(path, maxIndexBytes), this.#settings, signal);
   }
 
+  /** The text of the index, of one version. */
+  text(): Promise<string> {
+    return this.#textOf(this.path, this.#settings.maxIndexBytes);
+  }
+
+  /** The text of a file, of one version; `undefined` where there is none. */
+  textIfThere(path: string, maximumBytes: number): Promise<string | undefined> {
+    return ifThere(this.#textOf(path, maximumBytes));
+  }
+
   async close(): Promise<void> {
     const message = 'The mosaic was closed.';
     this.#requests.close(new HoldfastError('ABORTED', { message, step: 'read', path: this.path }));

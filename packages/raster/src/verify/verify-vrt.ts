@@ -12,7 +12,6 @@ import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, withDefaults } from 'holdfast/options';
 import { errnoOf, freshenWay, nodeFileSystem, type Fs } from 'holdfast/os';
 import { indexBehind } from '../mosaic-place.js';
-import { dataTypes, type Window } from '../model.js';
 import { openInside } from '../read/inside.js';
 import { isAddress } from '../remote/address.js';
 import { indexLimits, openVrt, type Mosaic, type OpenVrtOptions } from '../read/open-vrt.js';
@@ -42,6 +41,7 @@ import {
 import { findLostIndex } from '../write/lost-index.js';
 import { firstTilesPath, listTilesDirectories, namesOf } from '../write/tiles-directory.js';
 import { differenceOf } from './same-mosaic.js';
+import { judgeShape, MAX_TILE_BYTES, problem, type Shape, shapesOf, tooLarge } from './shape.js';
 
 /** What can be wrong. */
 export type ProblemKind =
@@ -95,8 +95,8 @@ export interface VerifyOptions extends Pick<
   | 'allowHttp'
 > {
   /**
-   * Decodes every tile as well; in a bucket, reads every tile and compares its checksum. `false` by
-   * default.
+   * Decodes every tile as well; in a bucket, and at an address where a checksum is known, reads every
+   * tile and compares that. `false` by default.
    */
   readonly deep?: boolean | undefined;
   /**
@@ -131,23 +131,23 @@ interface Check {
   readonly notes: VerifyNote[];
 }
 
-/** Side of the windows in which `deep` decodes. */
-const DECODE_PX = 1024;
 /** Tiles that are looked at side by side, so that each thread has something to decode. */
 const TILES_AT_ONCE = 8;
 /** Bytes of tiles that `deep` decodes side by side; a larger one alone. */
 const MOST_DECODED_BYTES = 32 * 1024 * 1024;
-/** Samples of one such window at most, of all bands: less of a tile that has many. */
-const DECODE_SAMPLES = 2 ** 24;
 
 /**
  * Checks a mosaic. What is wrong is in the report; only what keeps it from looking at all is an
  * error.
  *
- * @param path - of the index, or the address of one that `writeTiledVrt` has written,
- *   `s3://bucket/dem.vrt`
+ * At `https://…` nothing can be listed: what lies beside the tiles is not known there, and without
+ * `deep` only what each file says of its size and shape.
+ *
+ * @param path - of the index; or its address, `https://host/dem.vrt`, or that of one that
+ *   `writeTiledVrt` has written, `s3://bucket/dem.vrt`
  * @throws HoldfastError NOT_FOUND without an index; PATH_ESCAPES; ABORTED; IO; in a bucket
- *   STORE_FAILED, and CORRUPT_DOCUMENT for an index that `writeTiledVrt` has not written there
+ *   STORE_FAILED, and CORRUPT_DOCUMENT for an index that `writeTiledVrt` has not written there; at an
+ *   address what `openVrt` throws
  */
 export async function verifyVrt(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   checkOptions('verifyVrt', options, optionNames);
@@ -155,6 +155,7 @@ export async function verifyVrt(path: string, options: VerifyOptions = {}): Prom
     const { verifyInBucket } = await import('./verify-bucket.js');
     return verifyInBucket(path, options);
   }
+  if (isAddress(path)) return (await import('./verify-remote.js')).verifyRemote(path, options);
   const fs = options.fs ?? nodeFileSystem;
   const check: Check = { fs, options, problems: [], notes: [] };
   const { problems } = check;
@@ -201,9 +202,6 @@ const optionNames = [
   'store',
   'allowHttp',
 ] as const;
-
-/** Tiles of a mosaic are a thousandth of that. */
-const MAX_TILE_BYTES = 64 * 1024 * 1024 * 1024;
 
 /** An index that `recoverVrt` would bring back. */
 async function lostIndexOf(
@@ -523,34 +521,11 @@ function wrongBytes(
   return problem('changed', path, 'it has the right size and other content');
 }
 
-function tooLarge(path: string, bytes: number, maxTileBytes: number): Problem {
-  const message = `it has ${bytes} bytes, over ${maxTileBytes}; raise maxTileBytes if the mosaic is to be trusted`;
-  return problem('not checked', path, message);
-}
-
-/** What the index says of a tile. */
-interface Shape {
-  readonly widthPx: number | undefined;
-  readonly heightPx: number | undefined;
-  readonly dataType: string | undefined;
-}
-
 /** What a tile is judged by, and what limits how many are decoded at one time. */
 interface SaidOfTile {
   readonly indexPath: string;
   readonly shape: Shape | undefined;
   readonly budget: { readonly tiles: ByteBudget; readonly blocks: ByteBudget };
-}
-
-function shapesOf(mosaic: Mosaic): ReadonlyMap<string, Shape> {
-  const shapes = new Map<string, Shape>();
-  for (const source of mosaic.document.bands.flatMap((band) => band.sources)) {
-    const { filename, fileWidthPx: widthPx, fileHeightPx: heightPx, isMask } = source;
-    // Of a mask it says nothing of the samples that it is the mask of.
-    const dataType = isMask ? undefined : source.fileDataType;
-    shapes.set(mosaic.tilePathOf(filename), { widthPx, heightPx, dataType });
-  }
-  return shapes;
 }
 
 /**
@@ -570,24 +545,7 @@ async function checkShape(
     const limits = { maxBands, maxBlockBytes, budget: budget.blocks };
     const tile = await readGeoTiff(path, { fs, ...limits }, open);
     try {
-      const { widthPx, heightPx, dataType } = tile.info;
-      const same =
-        (shape?.widthPx ?? widthPx) === widthPx &&
-        (shape?.heightPx ?? heightPx) === heightPx &&
-        (shape?.dataType ?? dataType) === dataType;
-      if (!same) {
-        return problem(
-          'wrong shape',
-          path,
-          `it is ${widthPx}x${heightPx} ${dataType}, the index says ${shape?.widthPx}x${shape?.heightPx} ${shape?.dataType}`,
-        );
-      }
-      if (!options.deep) return undefined;
-      const { maxTileBytes = MAX_TILE_BYTES, signal } = options;
-      const bytes = widthPx * heightPx * tile.info.bands.length * dataTypes[dataType].bytes;
-      if (bytes > maxTileBytes) return tooLarge(path, bytes, maxTileBytes);
-      await budget.tiles.use(bytes, () => decodeAll(tile, signal));
-      return undefined;
+      return await judgeShape(path, tile, { shape, budget: budget.tiles, options });
     } finally {
       await tile.close();
     }
@@ -599,32 +557,6 @@ async function checkShape(
       return problem('foreign', path, error.message);
     throw error;
   }
-}
-
-async function decodeAll(
-  tile: Awaited<ReturnType<typeof readGeoTiff>>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { widthPx, heightPx, bands } = tile.info;
-  const sidePx = Math.min(DECODE_PX, Math.floor(Math.sqrt(DECODE_SAMPLES / bands.length)));
-  for (const window of windowsOf(widthPx, heightPx, sidePx)) await tile.read(window, signal);
-}
-
-function* windowsOf(widthPx: number, heightPx: number, sidePx: number): Generator<Window> {
-  for (let yPx = 0; yPx < heightPx; yPx += sidePx) {
-    for (let xPx = 0; xPx < widthPx; xPx += sidePx) {
-      yield {
-        xPx,
-        yPx,
-        widthPx: Math.min(sidePx, widthPx - xPx),
-        heightPx: Math.min(sidePx, heightPx - yPx),
-      };
-    }
-  }
-}
-
-function problem(kind: ProblemKind, path: string, message: string): Problem {
-  return { kind, path, message };
 }
 
 function ioFailure(path: string, cause: unknown): HoldfastError {
