@@ -1,6 +1,6 @@
 /** What lies elsewhere than in a file and is read window by window: `s3://…`, `https://…`. */
 import { invalidArgument } from 'holdfast/options';
-import { loadStores, type StoreFlags, whereIn } from './store-flags.js';
+import { openStore, refuseStoreFlags, type StoreFlags } from './store-flags.js';
 
 /** How what is far away is reached, as the raster package is told. */
 export interface FarAccess {
@@ -12,8 +12,8 @@ export interface FarAccess {
 export async function accessTo(place: string, flags: StoreFlags): Promise<FarAccess> {
   if (!place.startsWith('s3://'))
     return /^https?:/iu.test(place) ? { allowHttp: flags.allowHttp } : {};
-  const { s3Store } = await loadStores('raster', place);
-  return { store: s3Store(whereIn(flags)) };
+  const { store } = await openStore('raster', place, flags);
+  return { store };
 }
 
 /**
@@ -23,13 +23,11 @@ export async function accessTo(place: string, flags: StoreFlags): Promise<FarAcc
  */
 export function refuseUnusedFlags(
   places: readonly string[],
-  { endpoint, region, allowHttp }: StoreFlags,
+  { allowHttp, ...ofStores }: StoreFlags,
 ): void {
   if (places.some((place) => place.startsWith('s3://'))) return;
   const [first = ''] = places;
-  const ofStores = endpoint === undefined ? '--region' : '--endpoint';
-  if (endpoint !== undefined || region !== undefined)
-    throw invalidArgument('raster', `${ofStores} is for s3:// alone`, first);
+  refuseStoreFlags('raster', first, ofStores);
   if (allowHttp && !places.some((place) => /^https?:/iu.test(place)))
     throw invalidArgument('raster', '--allow-http is for addresses alone', first);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectStage, PublishDirectoryOptions } from '@holdfast/objectstore';
 import { HoldfastError } from 'holdfast';
-import { loadStores, whereIn, type StoreFlags } from './store-flags.js';
+import { openStore, type StoreFlags } from './store-flags.js';
 
 /** What was published. */
 export interface PublishedToStore {
@@ -27,16 +27,16 @@ export async function publishToStore(
   flags: StoreFlags,
   options: Pick<PublishDirectoryOptions, 'ifExists' | 'ifChanged' | 'keepPrevious'>,
 ): Promise<PublishedToStore> {
-  const { publishDirectory, s3Store } = await loadStores('publish', url);
+  const { stores, store } = await openStore('publish', url, flags);
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-publish-'));
   try {
-    const { generation, files } = await publishDirectory(
+    const { generation, files } = await stores.publishDirectory(
       url,
       async (stage) => {
         await fill(directory);
         await send(stage, directory, '');
       },
-      { ...options, store: s3Store(whereIn(flags)) },
+      { ...options, store },
     );
     return { url, generation, fileCount: files.size };
   } finally {

@@ -1,4 +1,5 @@
 /** What commands take that go to a file or to an object of a store, `s3://bucket/key`. */
+import type { ObjectStore } from '@holdfast/objectstore';
 import type { Command } from 'commander';
 import { checkPath, invalidArgument } from 'holdfast/options';
 
@@ -37,16 +38,6 @@ export function withTrustFlag(command: Command): Command {
   );
 }
 
-/** What they say, apart from what else was said; for the rest the environment is asked. */
-export function whereIn({ endpoint, region, allowHttp, trustStore }: StoreFlags): {
-  readonly endpoint: string | undefined;
-  readonly region: string | undefined;
-  readonly allowHttp: boolean | undefined;
-  readonly trusted: boolean | undefined;
-} {
-  return { endpoint, region, allowHttp, trusted: trustStore };
-}
-
 /**
  * Whether a place is in a store.
  *
@@ -67,11 +58,35 @@ export function isInStore(place: string, command: Command, both: readonly string
 }
 
 /**
- * The package that reaches stores.
+ * The package that reaches stores, and the store that the flags name; for what they do not say the
+ * environment is asked.
  *
- * @throws HoldfastError INVALID_ARGUMENT, with what to install, where it is missing
+ * @throws HoldfastError INVALID_ARGUMENT, with what to install, where the package is missing
  */
-export async function loadStores(
+export async function openStore(
+  call: string,
+  url: string,
+  { endpoint, region, allowHttp, trustStore }: StoreFlags,
+): Promise<{
+  readonly stores: typeof import('@holdfast/objectstore');
+  readonly store: ObjectStore;
+}> {
+  const stores = await loadStores(call, url);
+  return { stores, store: stores.s3Store({ endpoint, region, allowHttp, trusted: trustStore }) };
+}
+
+/** @throws HoldfastError INVALID_ARGUMENT for a flag of stores, where none is named */
+export function refuseStoreFlags(
+  call: string,
+  place: string,
+  { endpoint, region, allowHttp, trustStore }: StoreFlags,
+): void {
+  const given = [endpoint, region, allowHttp, trustStore];
+  const wrong = flagsOfStores.find((_, index) => given[index] !== undefined);
+  if (wrong !== undefined) throw invalidArgument(call, `${wrong} is for s3:// alone`, place);
+}
+
+async function loadStores(
   call: string,
   url: string,
 ): Promise<typeof import('@holdfast/objectstore')> {

@@ -22,8 +22,7 @@ import { CommandFailed, runCommand } from '../run-command.js';
 import { publishToStore } from '../publish-to-store.js';
 import {
   isInStore,
-  loadStores,
-  whereIn,
+  openStore,
   withStoreFlags,
   withTrustFlag,
   type StoreFlags,
@@ -239,8 +238,8 @@ Examples:
 
 /** Races a store. Its credentials come from the environment. */
 async function doctorOfStore(url: string, flags: DoctorFlags): Promise<void> {
-  const { probeStore, s3Store } = await loadStores('doctor', url);
-  const report = await probeStore(url, { store: s3Store(whereIn(flags)) });
+  const { stores, store } = await openStore('doctor', url, flags);
+  const report = await stores.probeStore(url, { store });
   print(flags.json ? jsonOf(report, 2) : storeText(report));
   if (report.checks.some(({ works }) => !works)) process.exitCode = 1;
 }

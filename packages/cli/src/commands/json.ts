@@ -35,8 +35,7 @@ import { readStandardInput } from '../standard-input.js';
 import {
   fileHelp,
   isInStore,
-  loadStores,
-  whereIn,
+  openStore,
   withStoreFlags,
   withTrustFlag,
   type StoreFlags,
@@ -116,8 +115,8 @@ async function read(file: string, flags: GetFlags, command: Command): Promise<Js
   const options = { initial: flags.initial, syntax: flags.jsonc && 'jsonc' } as const;
   if (!isInStore(file, command, alsoInStores))
     return readJson(file, { ...options, onEmpty: flags.onEmpty });
-  const stores = await loadStores('get', file);
-  return stores.readJson(file, { ...options, store: stores.s3Store(whereIn(flags)) });
+  const { stores, store } = await openStore('get', file, flags);
+  return stores.readJson(file, { ...options, store });
 }
 
 function addSet(json: Command): void {
@@ -261,11 +260,11 @@ async function updateInStore(
   flags: UpdateFlags,
   updater: (document: JsonValue) => JsonValue,
 ): Promise<JsonValue> {
-  const stores = await loadStores('update', url);
+  const { stores, store } = await openStore('update', url, flags);
   return stores.updateJson<JsonValue>(url, updater, {
     ...documentOptions(flags),
     timeoutMs: lockOptions(flags).timeoutMs,
-    store: stores.s3Store(whereIn(flags)),
+    store,
   });
 }
 

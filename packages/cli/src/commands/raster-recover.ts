@@ -6,9 +6,8 @@ import { interruptible } from '../interrupt.js';
 import { jsonOf, print, shown, type Shown } from '../outputs.js';
 import {
   isInStore,
-  loadStores,
+  openStore,
   type StoreFlags,
-  whereIn,
   withStoreFlags,
   withTrustFlag,
 } from '../store-flags.js';
@@ -74,8 +73,7 @@ async function recoverInStore(
   options: RecoverVrtOptions,
   flags: RecoverFlags,
 ): Promise<readonly VrtLeftover[]> {
-  const { s3Store } = await loadStores('recover', path);
-  const store = s3Store(whereIn(flags));
+  const { store } = await openStore('recover', path, flags);
   return interruptible((signal) => recoverVrt(path, { ...options, store, signal }));
 }
 

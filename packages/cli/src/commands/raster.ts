@@ -7,7 +7,7 @@ import { interruptible } from '../interrupt.js';
 import { wholeNumber } from '../flags.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
-import { type StoreFlags, withStoreFlags } from '../store-flags.js';
+import { type StoreFlags, withStoreFlags, withTrustFlag } from '../store-flags.js';
 import { addRasterCogCommand } from './raster-cog.js';
 import {
   addFormatFlags,
@@ -63,7 +63,7 @@ Examples:
   holdfast raster tile dem.tif dem.vrt --resume
       after Ctrl-C, a failure or a kill, the same line again makes only what is missing
   holdfast raster tile dem.tif s3://bucket/maps/dem.vrt --region eu-central-1 --replace --keep-for 7d
-      to a bucket: the tiles are made in the temporary directory, and sent below a name that nobody has used
+      to a bucket: tiles are made in the temporary directory, and sent meanwhile below a name that nobody has used
   holdfast raster tile https://tiles.example/dem.tif dem.vrt
       from far away, by requests for ranges of one version of the file
   holdfast raster tile dem.tif dem.vrt --json --quiet | jq .tileCount
@@ -96,7 +96,7 @@ export function addRasterCommands(program: Command): void {
     .option('--resume', 'keep what was finished when this run ends early, and go on from there')
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress');
-  withStoreFlags(command).addHelpText('after', TILE_EXAMPLES).action(tile);
+  withTrustFlag(withStoreFlags(command)).addHelpText('after', TILE_EXAMPLES).action(tile);
   addRasterCogCommand(raster);
   addRasterIndexCommand(raster);
   addRasterOverviewsCommand(raster);

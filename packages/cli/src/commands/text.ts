@@ -39,8 +39,7 @@ import { jsonOf, print, resultOf } from '../outputs.js';
 import {
   fileHelp,
   isInStore,
-  loadStores,
-  whereIn,
+  openStore,
   withStoreFlags,
   withTrustFlag,
   type StoreFlags,
@@ -224,8 +223,7 @@ async function get(
 
 async function read(document: DocumentCommand, file: string, command: Command): Promise<unknown> {
   if (!isInStore(file, command, alsoInStores)) return document.read(file);
-  const stores = await loadStores('get', file);
-  const store = stores.s3Store(whereIn(command.opts<StoreFlags>()));
+  const { stores, store } = await openStore('get', file, command.opts<StoreFlags>());
   return document.inStore(stores).read(file, { store });
 }
 
@@ -248,8 +246,7 @@ async function change(
   const make = (whole: unknown): JsonValue => updater(whole as JsonValue);
   const { timeoutMs, ...lock } = lockOptions(flags);
   if (isInStore(file, command, alsoInStores)) {
-    const stores = await loadStores('update', file);
-    const store = stores.s3Store(whereIn(flags));
+    const { stores, store } = await openStore('update', file, flags);
     await document.inStore(stores).update(file, make, { timeoutMs, store });
     return;
   }

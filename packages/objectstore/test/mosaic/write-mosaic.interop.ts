@@ -11,7 +11,7 @@ import { openVrt, verifyVrt, writeCog, writeTiledVrt } from '@holdfast/raster';
 import { rasterioPython, temporaryDirectory } from '@holdfast/tools/testing';
 import { s3Store } from '#src/store/s3-store.js';
 import type { ObjectStore } from '#src/store/object-store.js';
-import { commandLineBeside } from '../command.js';
+import { commandLineAt, commandLineBeside } from '../command.js';
 import { startFaultProxy } from '../fault-proxy.js';
 import { bucket, credentials, serverNames, startServer } from '../servers.js';
 import { height, index, options, rasterOf, samplesOf, width } from './raster.js';
@@ -226,6 +226,27 @@ test('holdfast raster tile writes to a bucket, over what is there when told to',
   writeFileSync(join(cwd, 'x'), '');
   const local = await holdfast('raster', 'tile', 'dem.tif', 'dem.vrt', '--region', 'x');
   assert.match(local.stderr, /--region is for s3:\/\/ alone/);
+  const trusted = await holdfast('raster', 'tile', 'dem.tif', 'dem.vrt', '--trust-store');
+  assert.match(trusted.stderr, /--trust-store is for s3:\/\/ alone/);
   assert.deepEqual(readdirSync(cwd).toSorted(), ['dem.tif', 'x']);
   assert.equal(width * height, samplesOf(1).length);
+});
+
+test('holdfast raster tile tries the store before it changes it, unless told to trust it', async (t) => {
+  const server = await startServer(t, 'gofakes3');
+  const { endpoint, counts } = await startFaultProxy(t, server.endpoint);
+  const { holdfast, cwd } = commandLineAt(t, endpoint);
+  await writeCog(join(cwd, 'dem.tif'), rasterOf(1), { threads: 0 });
+  const puts = async (place: string, ...more: readonly string[]): Promise<number> => {
+    const before = counts.get('PUT') ?? 0;
+    const tile = ['raster', 'tile', 'dem.tif', place, '--quiet', '--allow-http'];
+    const { code, stderr } = await holdfast(...tile, ...more);
+    assert.equal(code, 0, stderr);
+    return (counts.get('PUT') ?? 0) - before;
+  };
+  const tried = await puts(index);
+  const trusted = await puts(`s3://${bucket}/other/dem.vrt`, '--trust-store');
+  // docs/object-stores.md says so many.
+  assert.equal(tried - trusted, 96);
+  assert.equal(await labelIn(storeAt(endpoint)), 1);
 });
