@@ -36,8 +36,8 @@ export async function benchStores({ quick, only = '' }: BenchOptions): Promise<v
       await printUpdates(endpoint, { writers: 1, callers: 50, times: quick ? 2 : 20 });
     }
     if ('directory'.includes(only)) printDirectory(root, endpoint, quick);
-    if ('mosaic'.includes(only))
-      for (const compression of ['none', 'deflate'])
+    for (const compression of ['none', 'deflate'])
+      if (`mosaic, ${compression}`.includes(only))
         printMosaic(root, endpoint, { compression, quick });
   } finally {
     await server?.stop();
