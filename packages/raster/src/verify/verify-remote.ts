@@ -46,9 +46,7 @@ export async function verifyRemote(address: string, options: VerifyOptions): Pro
       const report = await look(address, files, text, options);
       if (report.ok) return report;
       // It may have been replaced meanwhile, and its tiles removed.
-      const again = open(address, options);
-      const isSame = (await textOf(again).finally(() => again.close())) === text;
-      if (isSame) return report;
+      if ((await textNow(address, options)) === text) return report;
     } catch (error) {
       if (!isHoldfastError(error, 'TARGET_CHANGED')) throw error;
     } finally {
@@ -76,6 +74,15 @@ function given({
 }: VerifyOptions): Partial<typeof indexLimits> {
   const limits = { maxIndexBytes, maxBands, maxSources };
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+async function textNow(address: string, options: VerifyOptions): Promise<string> {
+  const files = open(address, options);
+  try {
+    return await textOf(files);
+  } finally {
+    await files.close();
+  }
 }
 
 /** Of a GeoTIFF that stands for itself there is none. */

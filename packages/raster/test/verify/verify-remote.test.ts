@@ -24,7 +24,7 @@ interface Place {
   readonly folder: string;
   readonly server: FileServer;
   /** The kinds and names of what is wrong. */
-  problems(deep?: boolean): Promise<readonly string[]>;
+  readonly problems: (deep?: boolean) => Promise<readonly string[]>;
 }
 
 async function served(t: TestContext): Promise<Place> {
