@@ -21,10 +21,9 @@ export type {
   ReadObjectOptions,
   UpdateObjectOptions,
 } from './document/object-options.js';
+export type { ObjectStage, ObjectStageWriteOptions } from './directory/fill-stage.js';
 export {
   publishDirectory,
-  type ObjectStage,
-  type ObjectStageWriteOptions,
   type PublishDirectoryOptions,
   type PublishedObjects,
 } from './directory/publish-directory.js';
@@ -44,6 +43,24 @@ export {
   type VerifiedDirectory,
   type VerifyDirectoryOptions,
 } from './directory/verify-directory.js';
+export {
+  abandonParts,
+  beginParts,
+  type BeginPartsOptions,
+  type BegunParts,
+} from './parts/begin-parts.js';
+export {
+  joinParts,
+  type PartsProgress,
+  type PartsSession,
+  type PublishedParts,
+  type WritePartOptions,
+  type WrittenPart,
+} from './parts/session.js';
+export type { CommitPartsOptions, CommittedParts, PublishParts } from './parts/commit-parts.js';
+export type { PartFile, PartRecord } from './parts/part-record.js';
+export type { SessionFacts, SessionPublishing } from './parts/sessions.js';
+export type { FilledDirectory } from './directory/publish-directory.js';
 export { s3Store, type S3Credentials, type S3StoreOptions } from './store/s3-store.js';
 export {
   probeStore,

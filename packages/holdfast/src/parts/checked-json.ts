@@ -32,7 +32,8 @@ export async function readChecked(fs: Fs, path: string): Promise<CheckedFile | u
   }
 }
 
-function parseChecked(text: string): CheckedFile {
+/** What such a text says. */
+export function parseChecked(text: string): CheckedFile {
   try {
     const { check, ...value } = JSON.parse(text) as JsonObject;
     return check === checkOf(value) ? { value } : 'damaged';

@@ -304,9 +304,10 @@ function removedInPart(path: string, cause: unknown): HoldfastError {
   });
 }
 
-function partsMissing(
+/** Says which parts a commit lacks. */
+export function partsMissing(
   path: string,
-  { id, partCount }: SessionFacts,
+  { id, partCount }: Pick<SessionFacts, 'id' | 'partCount'>,
   missing: readonly number[],
 ): HoldfastError {
   return new HoldfastError('PARTS_MISSING', {

@@ -20,5 +20,18 @@ const passing: ReadonlySet<ErrorCode> = new Set([
  * Holdfast may pass.
  */
 export function mayTryPartAgain(error: unknown): boolean {
-  return !isHoldfastError(error) || passing.has(error.code);
+  if (!isHoldfastError(error)) return true;
+  return error.code === 'STORE_FAILED' ? !isRefusedForGood(error.cause) : passing.has(error.code);
 }
+
+/**
+ * Whether a store has refused what it was asked for itself (RFC 9110, 15.5), and not since it is busy
+ * or others were first.
+ */
+function isRefusedForGood(cause: unknown): boolean {
+  const { status } = (cause ?? {}) as { readonly status?: unknown };
+  return typeof status === 'number' && status >= 400 && status < 500 && !isPassing.has(status);
+}
+
+/** Request Timeout, Conflict, Too Early, Too Many Requests. */
+const isPassing: ReadonlySet<number> = new Set([408, 409, 425, 429]);

@@ -16,3 +16,14 @@ test('what is not of Holdfast may pass', () => {
   assert.equal(mayTryPartAgain(new Error('the network')), true);
   assert.equal(mayTryPartAgain(undefined), true);
 });
+
+test('what a store has refused itself does not pass; what it was too busy for, or nobody answered, may', () => {
+  const stored = (status: number | undefined): boolean => {
+    const cause = Object.assign(new Error('said'), { status });
+    const error = { message: 'It failed.', step: 'part', path: 's3://a/b', cause };
+    return mayTryPartAgain(new HoldfastError('STORE_FAILED', error));
+  };
+  for (const status of [400, 403, 404]) assert.equal(stored(status), false, `${status}`);
+  for (const status of [409, 429, 500, 503, undefined])
+    assert.equal(stored(status), true, `${status}`);
+});

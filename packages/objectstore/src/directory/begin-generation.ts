@@ -13,6 +13,7 @@ import { changeClaim, makeClaim, readClaim, type Claim, type Filler } from './cl
 import { listFiles, type PublishedFile } from './manifest.js';
 import {
   claimsPrefix,
+  filesPrefix,
   isGeneration,
   listAll,
   newGeneration,
@@ -30,12 +31,14 @@ export interface BegunGeneration {
 
 /**
  * @param resume - names what is published
+ * @param session - whose parts it is made of
  * @throws HoldfastError STORE_FAILED, CORRUPT_DOCUMENT, ABORTED
  */
 export async function beginGeneration(
   place: DirectoryPlace,
   before: Pointer,
   resume: string | undefined,
+  session: string | undefined,
 ): Promise<BegunGeneration> {
   const job = resume === undefined ? undefined : digestOf(resume);
   const filler = { by: newCommitId(), job };
@@ -43,9 +46,13 @@ export async function beginGeneration(
     for (const claim of await unfinished(place, before, job))
       if (await takeOver(place, claim, filler)) {
         const { generation } = claim;
-        return { generation, filler, there: await listFiles(place, generation) };
+        return {
+          generation,
+          filler,
+          there: await listFiles(place, filesPrefix(place, generation)),
+        };
       }
-  const generation = newGeneration();
+  const generation = newGeneration(session);
   await makeClaim(place, generation, filler);
   return { generation, filler, there: new Map() };
 }

@@ -3,7 +3,8 @@ import { Buffer } from 'node:buffer';
 import { HoldfastError } from 'holdfast';
 import { readObject } from '../document/commit-object.js';
 import { urlOf } from '../s3-url.js';
-import { filesPrefix, insist, listAll, manifestName, type DirectoryPlace } from './place.js';
+import type { ObjectName } from '../store/object-store.js';
+import { insist, listAll, manifestName, type DirectoryPlace } from './place.js';
 import type { WrittenObject } from './write-object.js';
 
 /** A file of a published directory. */
@@ -19,32 +20,31 @@ export interface PublishedFile {
 export type Manifest = ReadonlyMap<string, PublishedFile>;
 
 /**
- * The manifest of what was written, if all of it is there, and is what was written.
+ * What was written, if all of it is there below the prefix, and is what was written.
  *
  * @throws HoldfastError TARGET_CHANGED
  */
 export async function takeStock(
   place: DirectoryPlace,
-  generation: string,
+  prefix: ObjectName,
   written: ReadonlyMap<string, WrittenObject>,
 ): Promise<Manifest> {
-  const listed = await listFiles(place, generation);
+  const listed = await listFiles(place, prefix);
   const files = new Map<string, PublishedFile>();
   for (const [path, { sizeBytes, sha256, etag }] of written) {
     const found = listed.get(path);
     const isThere = found?.sizeBytes === sizeBytes && (etag === undefined || found.etag === etag);
-    if (!isThere) throw notThere(place, generation, path);
+    if (!isThere) throw notThere(prefix, path);
     files.set(path, { sizeBytes, sha256, etag: found.etag });
   }
   return files;
 }
 
-/** What the store lists of a generation, by the paths. */
+/** What the store lists below a prefix that ends in a slash, by the paths. */
 export async function listFiles(
   place: DirectoryPlace,
-  generation: string,
+  prefix: ObjectName,
 ): Promise<ReadonlyMap<string, Omit<PublishedFile, 'sha256'>>> {
-  const prefix = filesPrefix(place, generation);
   const files = new Map<string, Omit<PublishedFile, 'sha256'>>();
   for await (const { key, sizeBytes, etag } of listAll(place, prefix))
     files.set(key.slice(prefix.key.length), { sizeBytes, etag });
@@ -102,10 +102,10 @@ function isFile(value: unknown): boolean {
   return Number.isSafeInteger(sizeBytes) && typeof sha256 === 'string' && typeof etag === 'string';
 }
 
-function notThere(place: DirectoryPlace, generation: string, path: string): HoldfastError {
+function notThere(prefix: ObjectName, path: string): HoldfastError {
   return new HoldfastError('TARGET_CHANGED', {
     message: `The file '${path}' was written, and is not there as it was written: somebody else removes or writes objects below the directory. Nothing was published.`,
     step: 'manifest',
-    path: urlOf(filesPrefix(place, generation)),
+    path: urlOf(prefix),
   });
 }

@@ -5,6 +5,7 @@
  *     PREFIX/generations/<generation>/…       the files of one; no key is ever used twice
  *     PREFIX/manifests/<generation>.json      their sizes, ETags and checksums
  *     PREFIX/claims/<generation>.json         what became of it: claim.ts
+ *     PREFIX/parts/…                          what is made in parts: ../parts/session-place.ts
  *
  * The pointer is the one object that is ever replaced with a meaning, and its replacement the one
  * commit point. In its place may stand a document of the caller's own (pointer-form.ts).
@@ -14,6 +15,7 @@ import { invalidArgument } from 'holdfast/options';
 import { accessOf } from '../document/object-options.js';
 import { pauses } from '../document/commit-object.js';
 import { updateObject } from '../document/object-queue.js';
+import type { ObjectFormat } from '../document/read-object.js';
 import { aborted, refused, unanswered } from '../document/store-errors.js';
 import { machineTiming, type Timing } from '../document/timing.js';
 import { parseS3Url, urlOf } from '../s3-url.js';
@@ -32,7 +34,11 @@ export interface DirectoryPlace {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   /** Replaces an object by what the updater makes of it, as `updateJson` does. */
-  readonly update: (name: ObjectName, updater: (value: never) => unknown) => Promise<unknown>;
+  readonly update: (
+    name: ObjectName,
+    updater: (value: never) => unknown,
+    format?: ObjectFormat,
+  ) => Promise<unknown>;
 }
 
 /** The place that a caller names. */
@@ -50,8 +56,8 @@ export function placeOf(call: string, url: unknown, access: DirectoryAccess): Di
     timing: machineTiming,
     timeoutMs,
     signal,
-    update: (name, updater) => {
-      const request = { ...pointer.format, timeoutMs, signal };
+    update: (name, updater, format = pointer.format) => {
+      const request = { ...format, timeoutMs, signal };
       return updateObject(store, name, updater, request);
     },
   };
@@ -68,9 +74,18 @@ export function filesPrefix({ root }: DirectoryPlace, generation: string): Objec
  * @throws HoldfastError PATH_ESCAPES, or INVALID_ARGUMENT for what no key can be
  */
 export function fileName(place: DirectoryPlace, generation: string, path: string): ObjectName {
+  return nameBelow(filesPrefix(place, generation), path);
+}
+
+/** The same below any prefix. */
+export function nameBelow(prefix: ObjectName, path: string): ObjectName {
+  const { bucket, key } = prefix;
   if (typeof path !== 'string' || path.split('/').includes(''))
-    throw invalidArgument('write', 'the name of a file is a relative path, without //', place.url);
-  const { bucket, key } = filesPrefix(place, generation);
+    throw invalidArgument(
+      'write',
+      'the name of a file is a relative path, without //',
+      urlOf(prefix),
+    );
   return parseS3Url('write', urlOf({ bucket, key: key + path }));
 }
 
@@ -86,18 +101,28 @@ export function claimName({ root }: DirectoryPlace, generation: string): ObjectN
   return below(root, `claims/${generation}.json`);
 }
 
-function below({ bucket, key }: ObjectName, path: string): ObjectName {
+export function below({ bucket, key }: ObjectName, path: string): ObjectName {
   return { bucket, key: `${key}/${path}` };
 }
 
 const TIME_DIGITS = 9;
 const RANDOM_BYTES = 10;
-const GENERATION = /^[0-9a-z]{9}-[0-9a-f]{20}$/;
+const GENERATION = /^[0-9a-z]{9}-[0-9a-f]{20}(-[0-9a-f]{20})?$/;
 
-/** A name that no other generation has; those that are made later are later in a list, mostly. */
-export function newGeneration(): string {
+/**
+ * A name that no other generation has; those that are made later are later in a list, mostly.
+ *
+ * @param session - whose parts it is made of, which its name says
+ */
+export function newGeneration(session?: string): string {
   const time = Date.now().toString(36).padStart(TIME_DIGITS, '0');
-  return `${time}-${randomBytes(RANDOM_BYTES).toString('hex')}`;
+  const name = `${time}-${randomBytes(RANDOM_BYTES).toString('hex')}`;
+  return session === undefined ? name : `${name}-${session}`;
+}
+
+/** Whether a generation is made of the parts of a session. */
+export function isOfSession(generation: string | null, session: string): boolean {
+  return generation?.split('-')[2] === session;
 }
 
 export function isGeneration(name: unknown): name is string {

@@ -61,7 +61,7 @@ export function pointerFormOf(
   if (index === undefined) {
     return {
       name: { bucket: root.bucket, key: `${root.key}/current.json` },
-      format: pointerFormat,
+      format: jsonFormat,
       isIndex: false,
       factsIn: (value) => value,
       withFacts: (_, facts) => facts,
@@ -85,7 +85,8 @@ export function pointerFormOf(
   };
 }
 
-const pointerFormat: ObjectFormat = {
+/** Of `current.json`, and of other documents of Holdfast's own. */
+export const jsonFormat: ObjectFormat = {
   syntax: syntaxFor('current.json', undefined),
   nonce: 'blanks',
   contentType: 'application/json',

@@ -16,68 +16,18 @@
  * no pointer names, which a sweep removes when it is old enough; a request of 6 that is under way
  * then may still arrive, and then it publishes, whole, what it was to publish.
  */
-import { types } from 'node:util';
 import { HoldfastError, isHoldfastError } from 'holdfast';
 import { checkOptions, checkWords, invalidArgument } from 'holdfast/options';
-import { TaskGroup } from 'holdfast/syntaxes';
 import { aborted } from '../document/store-errors.js';
 import { refuseConvicted } from '../probe/first-use.js';
 import { beginGeneration, type BegunGeneration } from './begin-generation.js';
 import { changeClaim, readClaim } from './claim.js';
+import { CONCURRENCY, fillStage, type ObjectStage } from './fill-stage.js';
 import { takeStock, writeManifest, type Manifest } from './manifest.js';
-import { fileName, placeOf, type DirectoryPlace } from './place.js';
+import { filesPrefix, placeOf, type DirectoryPlace } from './place.js';
 import { changePointer, readPointer, type Pointer } from './pointer.js';
 import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 import { checkKeep, sweepAt, type KeepOptions, type SweptDirectory } from './sweep-directory.js';
-import {
-  isThere,
-  writeObject,
-  type ObjectData,
-  type ObjectFacts,
-  type WrittenObject,
-} from './write-object.js';
-
-/** The directory to fill, before anybody can be led to it. */
-export interface ObjectStage {
-  /** `s3://bucket/prefix/generations/<generation>`, under which the files are. */
-  readonly url: string;
-  /** Fires when anything started through the stage fails, and with the caller's own signal. */
-  readonly signal: AbortSignal;
-  /**
-   * Writes a file: in one request when it is short, and in parts of 8 MiB, one after another, when
-   * it is long, so that a stream of any length takes as much memory as a part.
-   *
-   * A failed write fails the publish, also when its error is caught or its promise ignored.
-   *
-   * @param path - under the directory, with `/` between the parts
-   * @throws HoldfastError INVALID_ARGUMENT for what no key can be; ALREADY_EXISTS for a file that
-   *   this publish has written already; STORE_FAILED; ABORTED
-   */
-  write(path: string, data: ObjectData, options?: ObjectStageWriteOptions): Promise<void>;
-  /**
-   * Runs a task beside the others, at most `concurrency` of them at a time. Resolves when the task
-   * has _started_: a loop that awaits it never holds more tasks than run.
-   */
-  spawn(task: () => Promise<unknown>): Promise<void>;
-  /**
-   * Says the text of the index of this generation, where the directory has one
-   * ({@link DirectoryIndex}); what was said last counts.
-   *
-   * @throws HoldfastError INVALID_ARGUMENT where it has none
-   */
-  setIndex(text: string): void;
-}
-
-/** How a file is written into a stage. */
-export interface ObjectStageWriteOptions {
-  /** Its `Content-Type`. */
-  readonly contentType?: string | undefined;
-  /**
-   * The SHA-256 of its bytes, in hexadecimal digits, where that is known before: data that has
-   * another is refused, and with `resume` a file that is there with it is not written again.
-   */
-  readonly sha256?: string | undefined;
-}
 
 /** How a directory is published. */
 export interface PublishDirectoryOptions extends DirectoryAccess, KeepOptions {
@@ -114,7 +64,20 @@ export interface PublishedObjects<T> {
   readonly sweepError: unknown;
 }
 
-const CONCURRENCY = 8;
+/** What is ready to be published. */
+export type FilledDirectory<T> = Pick<
+  PublishedObjects<T>,
+  'value' | 'generation' | 'files' | 'resumed'
+>;
+
+/** What a publish asks that is made of the parts of a session (../parts). */
+export interface PublishingSession<T> {
+  readonly id: string;
+  /** Throws when this is not to be published, now that the pointer has been read. */
+  check(now: Pointer): Promise<void>;
+  /** Told what is about to be published. */
+  note(filled: FilledDirectory<T>): Promise<void>;
+}
 
 /**
  * Fills a directory below a prefix of a bucket where nobody reads, and publishes it whole: a reader
@@ -179,82 +142,32 @@ export async function commitDirectory<T>(
   place: DirectoryPlace,
   fill: (stage: ObjectStage) => Promise<T> | T,
   options: PublishDirectoryOptions,
-): Promise<Pick<PublishedObjects<T>, 'value' | 'generation' | 'files' | 'resumed'>> {
+  session?: PublishingSession<T>,
+): Promise<FilledDirectory<T>> {
   if (place.signal?.aborted) throw aborted('publish', place.url, place.signal);
   await refuseConvicted(place.store, place.pointer.name);
   const before = await readPointer(place);
+  await session?.check(before);
   refuse(place, before, before, options);
-  const begun = await beginGeneration(place, before, options.resume);
-  const { generation } = begun;
+  const begun = await beginGeneration(place, before, options.resume, session?.id);
+  const { generation, there } = begun;
   try {
-    const { value, written, index, resumed } = await fillStage(place, begun, fill, options);
-    const files = await takeStock(place, generation, written);
+    const { concurrency = CONCURRENCY } = options;
+    const prefix = filesPrefix(place, generation);
+    const { isIndex } = place.pointer;
+    const filling = { prefix, isIndex, concurrency, there };
+    const { value, written, resumed, index } = await fillStage(place, filling, fill);
+    const files = await takeStock(place, prefix, written);
     await writeManifest(place, generation, files);
-    await publish(place, { begun, before, index }, options);
-    return { value, generation, files, resumed };
+    const filled = { value, generation, files, resumed };
+    await session?.note(filled);
+    await publish(place, { begun, before, index }, options, session);
+    return filled;
   } catch (error) {
     const isOver = isHoldfastError(error) && error.outcome === 'unchanged';
     if (isOver && options.resume === undefined) await giveUp(place, begun);
     throw error;
   }
-}
-
-/** Step 3. */
-async function fillStage<T>(
-  place: DirectoryPlace,
-  { generation, there }: BegunGeneration,
-  fill: (stage: ObjectStage) => Promise<T> | T,
-  { concurrency = CONCURRENCY }: PublishDirectoryOptions,
-): Promise<{
-  readonly value: T;
-  readonly written: ReadonlyMap<string, WrittenObject>;
-  readonly resumed: readonly string[];
-  readonly index: string | undefined;
-}> {
-  const group = new TaskGroup(concurrency, place.signal);
-  const within = { ...place, signal: group.signal };
-  const written = new Map<string, WrittenObject>();
-  const taken = new Set<string>();
-  const resumed: string[] = [];
-  const fileOf = async (path: string, data: ObjectData, facts: ObjectFacts) => {
-    const name = fileName(place, generation, path);
-    const [listed, { sha256 }] = [there.get(path), facts];
-    const found = listed && sha256 !== undefined ? { ...listed, sha256 } : undefined;
-    if (!found || !(await isThere(within, name, found)))
-      return writeObject(within, name, data, facts);
-    resumed.push(path);
-    await letGoOf(data);
-    return found;
-  };
-  const write: ObjectStage['write'] = (path, data, facts = {}) =>
-    group.run(async () => {
-      fileName(place, generation, path);
-      if (taken.has(path)) throw writtenTwice(place, path);
-      taken.add(path);
-      written.set(path, await fileOf(path, data, facts));
-    });
-  const url = `${place.url}/generations/${generation}`;
-  let index: string | undefined;
-  const setIndex = (text: string): void => {
-    if (!place.pointer.isIndex || typeof text !== 'string')
-      throw invalidArgument('setIndex', 'the text of an index, of a directory that has one', url);
-    index = text;
-  };
-  const stage = { url, signal: group.signal, write, spawn: group.spawn.bind(group), setIndex };
-  const filled = group.run(async () => fill(stage));
-  await group.close();
-  if (place.signal?.aborted) throw aborted('fill', place.url, place.signal);
-  const [error, ...others] = group.errors;
-  if (error !== undefined) throw fillFailed(place, error, others);
-  if (place.pointer.isIndex && index === undefined)
-    throw invalidArgument('publishDirectory', 'fill has not said the text of the index', url);
-  return { value: await filled, written, index, resumed };
-}
-
-/** Of data that is not read: a stream is closed. */
-async function letGoOf(data: ObjectData): Promise<void> {
-  if (typeof data !== 'string' && !types.isUint8Array(data))
-    await data[Symbol.asyncIterator]().return?.();
 }
 
 /** What is ready to be published. */
@@ -269,8 +182,10 @@ async function publish(
   place: DirectoryPlace,
   { begun: { generation, filler }, before, index }: Ready,
   options: PublishDirectoryOptions,
+  session: Pick<PublishingSession<unknown>, 'check'> | undefined,
 ): Promise<void> {
   const next = async (now: Pointer): Promise<Omit<Pointer, 'revision'>> => {
+    await session?.check(now);
     refuse(place, before, now, options);
     const claim = await readClaim(place, generation);
     if (claim?.state !== 'filling') throw wasFenced(place);
@@ -338,28 +253,5 @@ function wasTakenOver({ url }: DirectoryPlace): HoldfastError {
       'Another publish of the same goes on with what this one has written, since it was told to (resume). Wait for that one.',
     step: 'publish',
     path: url,
-  });
-}
-
-function writtenTwice({ url }: DirectoryPlace, path: string): HoldfastError {
-  return new HoldfastError('ALREADY_EXISTS', {
-    message: `Two writes of one publish name the same file, '${path}'.`,
-    step: 'write',
-    path: url,
-  });
-}
-
-function fillFailed(
-  { url }: DirectoryPlace,
-  cause: unknown,
-  others: readonly unknown[],
-): HoldfastError {
-  if (isHoldfastError(cause) && cause.outcome === 'unchanged' && others.length === 0) return cause;
-  return new HoldfastError('UPDATER_FAILED', {
-    message: 'Filling the directory failed, and nothing was published.',
-    step: 'fill',
-    path: url,
-    cause,
-    others,
   });
 }

@@ -4,7 +4,7 @@ import { checkOptions } from 'holdfast/options';
 import { readClaim } from './claim.js';
 import { listFiles, type PublishedFile } from './manifest.js';
 import { openAt } from './open-directory.js';
-import { fileName, insist, placeOf, type DirectoryPlace } from './place.js';
+import { fileName, filesPrefix, insist, placeOf, type DirectoryPlace } from './place.js';
 import { directoryAccessNames, type DirectoryAccess } from './pointer-form.js';
 
 /** Something that is not as it was published. */
@@ -55,7 +55,7 @@ export async function verifyDirectory(
   const problems: DirectoryProblem[] = [];
   const claim = await readClaim(place, generation);
   if (claim?.state === 'superseded') problems.push({ kind: 'putBack', path: '' });
-  const listed = await listFiles(place, generation);
+  const listed = await listFiles(place, filesPrefix(place, generation));
   let totalBytes = 0;
   for (const [path, file] of files) {
     const { sizeBytes, etag } = file;
