@@ -3,6 +3,7 @@
  * `s3://` is given. Its types are said here as far as they are used, so that this package compiles
  * without it.
  */
+import type { JsonValue, PartsProgress, WrittenPart } from 'holdfast';
 import { invalidArgument } from 'holdfast/options';
 import type { ReadableStore } from './store-ranges.js';
 
@@ -32,6 +33,52 @@ export interface BucketStage {
   setIndex(text: string): void;
 }
 
+/** A file that a part has written. */
+export interface BucketPartFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** Which attempt at a part counts. */
+export interface BucketPartRecord {
+  readonly value: JsonValue;
+  readonly files: readonly BucketPartFile[];
+}
+
+/** What all parts have made. */
+export interface BucketParts {
+  readonly records: readonly BucketPartRecord[];
+  readonly read: (record: never, file: never) => AsyncIterable<Uint8Array>;
+}
+
+/** A session of parts in a bucket. */
+export interface BucketSession {
+  readonly id: string;
+  readonly partCount: number;
+  readonly job: JsonValue;
+  writePart(
+    part: number,
+    fill: (stage: BucketStage) => Promise<JsonValue>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<WrittenPart>;
+  progress(): Promise<PartsProgress>;
+  commitWith<V, T extends JsonValue>(
+    publish: {
+      readonly fill: (stage: BucketStage, parts: BucketParts) => Promise<V>;
+      readonly result: (filled: {
+        readonly value: V;
+        readonly generation: string;
+        readonly resumed: readonly string[];
+      }) => T;
+    },
+    options?: {
+      readonly verify?: 'checksum' | 'size' | undefined;
+      readonly timeoutMs?: number | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<T>;
+}
+
 /** What is used of the package. */
 export interface Stores {
   s3Store(options: { readonly allowHttp: boolean }): ReadableStore;
@@ -58,6 +105,22 @@ export interface Stores {
       readonly dryRun?: boolean | undefined;
     },
   ): Promise<{ readonly removed: readonly string[]; readonly kept: readonly string[] }>;
+  beginParts(
+    url: string,
+    options: BucketAccess & {
+      readonly partCount: number;
+      readonly job: JsonValue;
+      readonly ifExists?: 'fail' | 'replace' | undefined;
+      readonly keepForMs?: number | undefined;
+      readonly keepPrevious?: number | undefined;
+    },
+  ): Promise<{
+    readonly id: string;
+    readonly partCount: number;
+    readonly state: 'begun' | 'open' | 'committed';
+  }>;
+  joinParts(url: string, id: string, options: BucketAccess): Promise<BucketSession>;
+  abandonParts(url: string, id: string, options: BucketAccess): Promise<boolean>;
   openDirectory(
     url: string,
     options: BucketAccess,

@@ -39,9 +39,14 @@ import {
   readPieces,
 } from 'holdfast/os';
 import { GTI_ENDING } from '../gti/gti.js';
-import { type EncoderPool, openEncoderPool } from '../encode/encoder-pool.js';
+import {
+  type EncoderPool,
+  type EncoderPoolOptions,
+  openEncoderPool,
+} from '../encode/encoder-pool.js';
 import { KeptPool } from '../encode/kept-pool.js';
 import { lockedPlaceOf } from '../mosaic-place.js';
+import { isAddress } from '../remote/address.js';
 import { type Cell, cells, columnCount, rowCount } from '../source/grid.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { ITEM_ENDING, ITEMS_ENDING } from '../stac/item-names.js';
@@ -108,6 +113,10 @@ export interface JoinMosaicOptions {
   readonly concurrency?: number | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
+  /** For `s3://bucket/dem.vrt`: the store, as `writeTiledVrt` takes it. */
+  readonly store?: WriteOptions['store'];
+  /** For `s3://bucket/dem.vrt`: whether the endpoint of the environment may be `http:`. */
+  readonly allowHttp?: boolean | undefined;
 }
 
 /** How a part, or the commit, may be ended and followed. */
@@ -180,7 +189,7 @@ interface MosaicJob extends Job {
  * join by its id. Called again for the same source with the same options it gives the same session,
  * also one that was committed, unless the mosaic is to be replaced.
  *
- * @param path - the index, `SOMETHING.vrt`; its directory must exist
+ * @param path - the index, `SOMETHING.vrt`, whose directory must exist; or `s3://bucket/SOMETHING.vrt`
  * @param source - must have a fingerprint that is the same on each machine: of a GeoTIFF its path,
  *   size and time
  * @throws HoldfastError ALREADY_EXISTS for an index, and for a session of another job;
@@ -192,18 +201,35 @@ export async function beginMosaic(
   options: BeginMosaicOptions,
 ): Promise<BegunMosaic> {
   const { partCount, note = null, timeoutMs, signal, fs = nodeFileSystem, ...given } = options;
+  if (isInBucket(path)) return (await inBuckets()).beginInBucket(path, source, options);
   const plan = planOf(path, source, given, { fs });
-  const shape = { rowCount: rowCount(plan.grid), columnCount: columnCount(plan.grid) };
-  const job = { made: 'mosaic', given, note, ...shape, ...(await jobOf(plan)) };
   const begun = await beginParts(path, {
     partCount,
-    job: asJson(job),
+    job: await mosaicJobOf(plan, given, note),
     ifExists: given.ifExists ?? 'fail',
     timeoutMs,
     signal,
     fs,
   });
   return { ...begun, tileCount: plan.tileCount };
+}
+
+/** What a session says of the mosaic. */
+export async function mosaicJobOf(
+  plan: MosaicPlan,
+  given: MosaicPartsOptions,
+  note: JsonValue,
+): Promise<JsonValue> {
+  const shape = { rowCount: rowCount(plan.grid), columnCount: columnCount(plan.grid) };
+  return asJson({ made: 'mosaic', given, note, ...shape, ...(await jobOf(plan)) });
+}
+
+function isInBucket(path: string): boolean {
+  return isAddress(path) && path.startsWith('s3:');
+}
+
+function inBuckets(): Promise<typeof import('./mosaic-parts-in-bucket.js')> {
+  return import('./mosaic-parts-in-bucket.js');
 }
 
 /**
@@ -221,7 +247,8 @@ export async function joinMosaic(
   source: MosaicSource,
   options: JoinMosaicOptions = {},
 ): Promise<MosaicSession> {
-  checkOptions('joinMosaic', options, ['threads', 'concurrency', 'fs']);
+  checkOptions('joinMosaic', options, ['threads', 'concurrency', 'fs', 'store', 'allowHttp']);
+  if (isInBucket(path)) return (await inBuckets()).joinInBucket(path, id, source, options);
   const { fs = nodeFileSystem, threads, concurrency } = options;
   const session = await joinParts(path, id, { fs });
   const job = mosaicJobIn(session, path);
@@ -241,17 +268,11 @@ export async function joinMosaic(
       return encoders.during(() => session.writePart(part, fill, { signal, digests }));
     },
     progress: () => session.progress(),
-    commit: async ({ signal, verify, timeoutMs } = {}) => {
-      // Of its own: a commit ends its threads once it has no more to encode.
-      const pool = openEncoderPool({ threads, fs });
-      try {
-        await preparePool(plan, pool);
+    commit: ({ signal, verify, timeoutMs } = {}) =>
+      withPool(plan, { threads, fs }, async (pool) => {
         const commit = (parts: CommittedParts) => publish({ ...plan, signal }, parts, pool);
         return asWritten(await session.commitWith(commit, { signal, verify, timeoutMs }));
-      } finally {
-        await pool.close();
-      }
-    },
+      }),
   };
 }
 
@@ -266,10 +287,12 @@ export async function joinMosaic(
 export async function mosaicProgress(
   path: string,
   id: string,
-  options: Pick<JoinMosaicOptions, 'fs'> = {},
+  options: Pick<JoinMosaicOptions, 'fs' | 'store' | 'allowHttp'> = {},
 ): Promise<MosaicProgress> {
-  checkOptions('mosaicProgress', options, ['fs']);
-  const session = await joinParts(path, id, options);
+  checkOptions('mosaicProgress', options, ['fs', 'store', 'allowHttp']);
+  const session = isInBucket(path)
+    ? await (await inBuckets()).sessionInBucket('mosaicProgress', path, id, options)
+    : await joinParts(path, id, { fs: options.fs });
   const grid = mosaicJobIn(session, path);
   const progress = await session.progress();
   const tiles = Array<TileState>(grid.rowCount * grid.columnCount).fill('missing');
@@ -280,6 +303,10 @@ export async function mosaicProgress(
   return { ...progress, rowCount: grid.rowCount, columnCount: grid.columnCount, tiles };
 }
 
+/** How the session of a mosaic is abandoned. */
+export type AbandonMosaicOptions = NonNullable<Parameters<typeof abandonParts>[2]> &
+  Pick<JoinMosaicOptions, 'store' | 'allowHttp'>;
+
 /**
  * Ends the session of a mosaic and removes what its parts have made; whether there was one. A
  * mosaic that is there stays.
@@ -289,9 +316,11 @@ export async function mosaicProgress(
 export async function abandonMosaic(
   path: string,
   id: string,
-  options: Parameters<typeof abandonParts>[2] = {},
+  options: AbandonMosaicOptions = {},
 ): Promise<boolean> {
-  return abandonParts(path, id, options);
+  const { store: _store, allowHttp: _allowHttp, ...given } = options;
+  if (isInBucket(path)) return (await inBuckets()).abandonInBucket(path, id, options);
+  return abandonParts(path, id, given);
 }
 
 /** What whoever joins says for himself, or what has no meaning there. */
@@ -303,7 +332,7 @@ const notInParts: readonly string[] = [
   'durability',
 ];
 
-function planOf(
+export function planOf(
   path: string,
   source: RasterSource,
   given: MosaicPartsOptions,
@@ -322,11 +351,14 @@ function planOf(
   return planMosaic(path, source, { ...given, ...how });
 }
 
-function asJson(value: unknown): JsonValue {
+export function asJson(value: unknown): JsonValue {
   return JSON.parse(JSON.stringify(value)) as JsonValue;
 }
 
-function mosaicJobIn({ job, id }: PartsSession, path: string): MosaicJob {
+export function mosaicJobIn(
+  { job, id }: Pick<PartsSession, 'job' | 'id'>,
+  path: string,
+): MosaicJob {
   if (typeof job === 'object' && job !== null && 'made' in job && job['made'] === 'mosaic')
     return job as unknown as MosaicJob;
   throw new HoldfastError('UNSUPPORTED_TARGET', {
@@ -336,7 +368,7 @@ function mosaicJobIn({ job, id }: PartsSession, path: string): MosaicJob {
   });
 }
 
-async function refuseOther(plan: MosaicPlan, job: MosaicJob): Promise<void> {
+export async function refuseOther(plan: MosaicPlan, job: MosaicJob): Promise<void> {
   const different = differences(await jobOf(plan), job);
   if (different === '') return;
   throw new HoldfastError('ALREADY_EXISTS', {
@@ -344,6 +376,21 @@ async function refuseOther(plan: MosaicPlan, job: MosaicJob): Promise<void> {
     step: 'join',
     path: plan.indexPath,
   });
+}
+
+/** A pool of its own for what a commit has to encode; its threads end with the work. */
+export async function withPool<T>(
+  plan: MosaicPlan,
+  options: EncoderPoolOptions,
+  work: (pool: EncoderPool) => Promise<T>,
+): Promise<T> {
+  const pool = openEncoderPool(options);
+  try {
+    await preparePool(plan, pool);
+    return await work(pool);
+  } finally {
+    await pool.close();
+  }
 }
 
 interface PartOfMosaic {
@@ -356,7 +403,7 @@ interface PartOfMosaic {
 }
 
 /** The tiles of a part, as its record keeps them. */
-async function writeTilesOf(
+export async function writeTilesOf(
   plan: MosaicPlan,
   stage: Stage,
   { encoders, part, partCount, onProgress, digests }: PartOfMosaic,
@@ -405,7 +452,7 @@ async function publish(
   return asJson(written);
 }
 
-function asWritten(value: JsonValue): WrittenMosaic {
+export function asWritten(value: JsonValue): WrittenMosaic {
   return {
     lostIndexOf: undefined,
     stacPath: undefined,

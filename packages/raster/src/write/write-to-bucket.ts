@@ -56,16 +56,16 @@ export async function writeToBucket(
 ): Promise<WrittenMosaic> {
   const { store, allowHttp = false, ...given } = options;
   const place = bucketPlaceOf('writeTiledVrt', address);
-  refuseOfFiles(options, place.indexUrl);
+  refuseOfFiles('writeTiledVrt', options, place.indexUrl);
   const { keepForMs, keepPrevious, ifExists, timeoutMs, signal } = given;
-  const scratch = join(tmpdir(), `holdfast-mosaic-${randomBytes(10).toString('hex')}`);
+  const scratch = newScratch();
   const name = basename(place.indexUrl);
   const plan = planMosaic(join(scratch, name), source, { ...given, durability: 'atomic' }, grid);
   await preparePool(plan, pool);
   const stores = await loadStores('writeTiledVrt', place.indexUrl);
   const published = await stores.publishDirectory(
     place.tilesUrl,
-    (stage) => inScratch(plan.fs, scratch, () => fill(plan, place, stage, pool)),
+    (stage) => inScratch(plan.fs, scratch, () => fillBucket(plan, place, stage, { pool })),
     {
       store: store ?? stores.s3Store({ allowHttp }),
       index: place.index,
@@ -77,7 +77,30 @@ export async function writeToBucket(
       resume: plan.resume ? await jobText(plan) : undefined,
     },
   );
-  const { tiles, generation, tileCount, averagedClasses, ...made } = published.value;
+  return writtenAs(place, published, source);
+}
+
+/** A name in the directory for temporary files that nobody has. */
+export function newScratch(): string {
+  return join(tmpdir(), `holdfast-mosaic-${randomBytes(10).toString('hex')}`);
+}
+
+/** A mosaic that was published. */
+interface PublishedMosaic {
+  readonly value: FilledStage;
+  readonly generation: string;
+  /** Files that an earlier write had sent. */
+  readonly resumed: readonly string[];
+}
+
+/** What is told of a mosaic that was published. */
+export function writtenAs(
+  place: BucketPlace,
+  published: PublishedMosaic,
+  source: RasterSource,
+): WrittenMosaic {
+  const { tiles, generation, tileCount, averagedClasses, resumedTileCount, ...made } =
+    published.value;
   const tilesPath = `${place.tilesUrl}/generations/${published.generation}`;
   const pathOf = (fileName: string | undefined) => fileName && `${tilesPath}/${fileName}`;
   return {
@@ -86,7 +109,7 @@ export async function writeToBucket(
     tileCount,
     sizeBytes: tiles.reduce((sum, tile) => sum + tile.sizeBytes, 0),
     generation,
-    resumedTileCount: published.resumed.filter(isTile).length,
+    resumedTileCount: resumedTileCount + published.resumed.filter(isTile).length,
     lostIndexOf: undefined,
     retiredCompanions: [],
     averagedClasses,
@@ -97,9 +120,10 @@ export async function writeToBucket(
   };
 }
 
-function refuseOfFiles(options: WriteOptions, url: string): void {
-  if (options.durability === undefined) return;
-  throw invalidArgument('writeTiledVrt', 'durability is for mosaics on disk, not for s3://', url);
+/** @throws HoldfastError INVALID_ARGUMENT for what is for mosaics on disk */
+export function refuseOfFiles(call: string, { durability }: WriteOptions, url: string): void {
+  if (durability === undefined) return;
+  throw invalidArgument(call, 'durability is for mosaics on disk, not for s3://', url);
 }
 
 /** What decides about the bytes of the files. */
@@ -115,7 +139,8 @@ function isTile(name: string): boolean {
 
 const PRIVATE_MODE = 0o700;
 
-async function inScratch<T>(fs: Fs, scratch: string, work: () => Promise<T>): Promise<T> {
+/** Works in a directory that is removed in the end. */
+export async function inScratch<T>(fs: Fs, scratch: string, work: () => Promise<T>): Promise<T> {
   await fs.mkdir(scratch, PRIVATE_MODE);
   try {
     return await work();
@@ -124,32 +149,50 @@ async function inScratch<T>(fs: Fs, scratch: string, work: () => Promise<T>): Pr
   }
 }
 
+/** What makes the tiles. */
+interface TileMaker {
+  readonly pool: EncoderPool;
+  /** Those that were made elsewhere. */
+  readonly made?: TileStore | undefined;
+}
+
 /** Step 2. */
-async function fill(
+export async function fillBucket(
   plan: MosaicPlan,
   { tilesUrl, tilesName }: BucketPlace,
   bucket: BucketStage,
-  pool: EncoderPool,
+  { pool, made: given }: TileMaker,
 ): Promise<FilledStage> {
-  const { fs, tilesPath, pyramid } = plan;
-  const { signal } = bucket;
   const named = { ...plan, tilesName: `${tilesName}${bucket.url.slice(tilesUrl.length)}` };
-  const failures: TileFailure[] = [];
-  const work = async (stage: Stage): Promise<FilledStage> => {
+  return inScratchTree(named, bucket.signal, tilesUrl, async (stage, failures) => {
     const sent = new Set<string>();
-    const send = async ({ name, sha256 }: MadeFile, keep: boolean): Promise<void> => {
-      sent.add(name);
-      await stage.spawn(() => sendFile(fs, stage.at(name), { name, sha256, keep }, bucket));
+    const toBucket = senderOf(plan.fs, stage, bucket);
+    const send: Send = async (file, keep) => {
+      sent.add(file.name);
+      await toBucket(file, keep);
     };
     // Overviews that the tiles give no parts of are made of their files.
-    const keep = pyramid?.hasParts === false;
-    const made = await fillStage(named, stage, { pool, failures, made: sending(send, keep) });
+    const keep = plan.pyramid?.hasParts === false;
+    const made = given ?? sending(send, keep);
+    const filled = await fillStage(named, stage, { pool, failures, made });
     // What encodes is not needed any more, and its memory is.
     await pool.close();
-    for (const file of made.tiles) if (!sent.has(file.name)) await send(file, false);
-    bucket.setIndex(await textOf(fs, stage.at(keptIndexName)));
-    return made;
-  };
+    for (const file of filled.tiles) if (!sent.has(file.name)) await send(file, false);
+    bucket.setIndex(await textOf(plan.fs, stage.at(keptIndexName)));
+    return filled;
+  });
+}
+
+/** Lets `fill` make files in the scratch directory, below the name of the tiles. */
+export async function inScratchTree<T>(
+  plan: MosaicPlan,
+  signal: AbortSignal,
+  tilesUrl: string,
+  fill: (stage: Stage, failures: TileFailure[]) => Promise<T>,
+): Promise<T> {
+  const { fs, tilesPath } = plan;
+  const failures: TileFailure[] = [];
+  const work = (stage: Stage): Promise<T> => fill(stage, failures);
   try {
     const how = { fs, signal, durability: 'atomic', concurrency: SENT_AT_ONCE } as const;
     return (await publishDirectory(tilesPath, work, how)).value;
@@ -181,8 +224,17 @@ interface MadeFile {
   readonly sha256: string;
 }
 
+/** Begins to send a file, which is removed on this machine when it is there, if not to be kept. */
+type Send = (file: MadeFile, keep: boolean) => Promise<void>;
+
+/** Sends files of a stage of this machine, which waits for all of them. */
+export function senderOf(fs: Fs, stage: Stage, bucket: BucketStage): Send {
+  return async ({ name, sha256 }, keep) =>
+    stage.spawn(() => sendFile(fs, stage.at(name), { name, sha256, keep }, bucket));
+}
+
 /** All tiles are to be made, and go when they are. */
-function sending(send: (file: MadeFile, keep: boolean) => Promise<void>, keep: boolean): TileStore {
+function sending(send: Send, keep: boolean): TileStore {
   return {
     take: async () => undefined,
     // Waits until it has begun: no more tiles are made than can be sent.
