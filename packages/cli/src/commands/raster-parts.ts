@@ -12,7 +12,7 @@ import {
   type RasterSource,
 } from '@holdfast/raster';
 import { type Command, Option } from 'commander';
-import { errorCodes, joinParts, type JsonValue } from 'holdfast';
+import { errorCodes, type JsonValue } from 'holdfast';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { positiveNumber, wholeNumber, withTimeout } from '../flags.js';
@@ -20,21 +20,24 @@ import { interruptible } from '../interrupt.js';
 import { MosaicView, watchMosaic } from '../mosaic-view.js';
 import { jsonOf, print, shown, type Shown } from '../outputs.js';
 import { partStatus } from '../part-status.js';
+import { type StoreFlags, withStoreFlags, withTrustFlag } from '../store-flags.js';
 import { PART_STATUSES, progressLine } from './parts.js';
+
+type StoreOption = Pick<NonNullable<Parameters<typeof joinMosaic>[3]>, 'store'>;
 
 interface TimeFlag {
   /** In seconds. */
   readonly timeout?: number;
 }
 
-interface ProgressFlags {
+interface ProgressFlags extends StoreFlags {
   readonly json?: true;
   readonly watch?: true;
   /** In seconds. */
   readonly interval?: number;
 }
 
-interface WorkFlags {
+interface WorkFlags extends StoreFlags {
   readonly threads?: number;
 }
 
@@ -42,27 +45,36 @@ interface WorkFlags {
  * What `holdfast raster tile` has, to be shared with it. `Flags` are those that decide about the
  * bytes.
  */
-export interface TileCommand<Flags> {
+export interface TileCommand<Flags extends StoreFlags> {
   readonly command: Command;
   /** The flags as JSON keeps them, and back. */
   readonly pack: (flags: Flags) => JsonValue;
   readonly unpack: (packed: JsonValue) => Flags;
   readonly open: (inputs: readonly string[], flags: Flags) => Promise<RasterSource>;
   readonly options: (flags: Flags) => MosaicPartsOptions;
+  /** The store of an output in a bucket; flags that nothing has a use for are refused. */
+  readonly store: (
+    output: string,
+    flags: StoreFlags,
+    inputs?: readonly string[],
+  ) => Promise<StoreOption>;
 }
 
 /** Of the flags of `tile`, those that are nothing for one that is made in parts. */
 const notHere = ['--output', '--threads', '--resume', '--json', '--quiet'];
 
-export function addRasterPartsCommands<Flags>(raster: Command, tile: TileCommand<Flags>): void {
+export function addRasterPartsCommands<Flags extends StoreFlags>(
+  raster: Command,
+  tile: TileCommand<Flags>,
+): void {
   addBegin(raster, tile);
   addPart(raster, tile);
   addCommit(raster, tile);
-  addProgress(raster);
-  addAbandon(raster);
+  addProgress(raster, tile);
+  addAbandon(raster, tile);
 }
 
-function addBegin<Flags>(raster: Command, tile: TileCommand<Flags>): void {
+function addBegin<Flags extends StoreFlags>(raster: Command, tile: TileCommand<Flags>): void {
   const begin = withTimeout(
     raster
       .command('begin')
@@ -83,7 +95,8 @@ function addBegin<Flags>(raster: Command, tile: TileCommand<Flags>): void {
       'after',
       examples(`
   id=$(holdfast raster begin dem.tif dem.vrt --parts 200 --overviews auto)
-  holdfast raster begin north.tif south.tif all.vrt --parts 1000 --replace`),
+  holdfast raster begin north.tif south.tif all.vrt --parts 1000 --replace
+  holdfast raster begin dem.tif s3://bucket/maps/dem.vrt --parts 200`),
     )
     .action(
       (
@@ -99,6 +112,7 @@ function addBegin<Flags>(raster: Command, tile: TileCommand<Flags>): void {
           try {
             const { id } = await beginMosaic(output, source, {
               ...tile.options(given),
+              ...(await tile.store(output, given, inputs)),
               partCount: parts,
               note: { inputs, flags: tile.pack(given) },
               timeoutMs: milliseconds({ timeout }),
@@ -112,28 +126,31 @@ function addBegin<Flags>(raster: Command, tile: TileCommand<Flags>): void {
 }
 
 /** Joins a session with the inputs that it was begun with, and closes them. */
-async function withSession<Flags>(
+async function withSession<Flags extends StoreFlags>(
   tile: TileCommand<Flags>,
   [output, id]: readonly [output: string, id: string],
-  { threads }: WorkFlags,
+  flags: WorkFlags,
   work: (session: MosaicSession) => Promise<void>,
 ): Promise<void> {
   let source: RasterSource | undefined;
   try {
     const open = async (note: JsonValue): Promise<RasterSource> => {
-      const { inputs, flags } = note as { readonly inputs: string[]; readonly flags: JsonValue };
-      source = await tile.open(inputs, tile.unpack(flags));
+      const { inputs, flags: packed } = note as {
+        readonly inputs: string[];
+        readonly flags: JsonValue;
+      };
+      source = await tile.open(inputs, tile.unpack(packed));
       return source;
     };
-    await work(await joinMosaic(output, id, open, { threads }));
+    const store = await tile.store(output, flags);
+    await work(await joinMosaic(output, id, open, { threads: flags.threads, ...store }));
   } finally {
     await source?.close?.();
   }
 }
 
-function addPart<Flags>(raster: Command, tile: TileCommand<Flags>): void {
-  raster
-    .command('part')
+function addPart<Flags extends StoreFlags>(raster: Command, tile: TileCommand<Flags>): void {
+  withTrustFlag(withStoreFlags(raster.command('part')))
     .description('Write the tiles of one part; a part that is done is not made again')
     .argument('<output>', 'the index, as it was given to begin')
     .argument('<id>', 'the session')
@@ -156,10 +173,9 @@ function addPart<Flags>(raster: Command, tile: TileCommand<Flags>): void {
     );
 }
 
-function addCommit<Flags>(raster: Command, tile: TileCommand<Flags>): void {
+function addCommit<Flags extends StoreFlags>(raster: Command, tile: TileCommand<Flags>): void {
   withTimeout(
-    raster
-      .command('commit')
+    withTrustFlag(withStoreFlags(raster.command('commit')))
       .description(
         'Read the tiles of all parts again, and put the mosaic in place; again, it gives the same answer',
       )
@@ -198,9 +214,8 @@ function sentence(written: Awaited<ReturnType<MosaicSession['commit']>>): Shown 
   return shown`${path}: ${tileCount} tiles, ${(sizeBytes / 1e6).toFixed(1)} MB in ${tilesPath}`;
 }
 
-function addProgress(raster: Command): void {
-  raster
-    .command('progress')
+function addProgress<Flags extends StoreFlags>(raster: Command, tile: TileCommand<Flags>): void {
+  withStoreFlags(raster.command('progress'))
     .description(
       'Print how many parts of a mosaic are done, by a look at the directory of the session.\n\n' +
         'With --watch it goes on to look: on a terminal it draws the grid of tiles (█ done, ▒ begun or in part, · missing), elsewhere it prints ' +
@@ -219,20 +234,30 @@ function addProgress(raster: Command): void {
     )
     .action((output: string, id: string, flags: ProgressFlags) =>
       partStatus(async () => {
+        const store = await tile.store(output, flags);
         if (flags.watch) {
-          await watch(output, id, flags);
+          await watch(output, id, { ...flags, ...store });
           return;
         }
-        const progress = await (await joinParts(output, id)).progress();
+        const {
+          rowCount: _,
+          columnCount: __,
+          tiles: ___,
+          ...progress
+        } = await mosaicProgress(output, id, store);
         print(flags.json ? jsonOf(progress, 2) : progressLine(progress));
       }),
     );
 }
 
-async function watch(output: string, id: string, { interval = 1 }: ProgressFlags): Promise<void> {
+async function watch(
+  output: string,
+  id: string,
+  { interval = 1, store }: ProgressFlags & StoreOption,
+): Promise<void> {
   const isDone = await interruptible((signal) =>
     watchMosaic({
-      look: () => mosaicProgress(output, id),
+      look: () => mosaicProgress(output, id, { store }),
       view: new MosaicView(process.stdout),
       pause: () =>
         sleep(interval * 1000, true, { signal }).catch((error: unknown) => {
@@ -244,10 +269,9 @@ async function watch(output: string, id: string, { interval = 1 }: ProgressFlags
   if (!isDone) process.exitCode = errorCodes.ABORTED.exitCode;
 }
 
-function addAbandon(raster: Command): void {
+function addAbandon<Flags extends StoreFlags>(raster: Command, tile: TileCommand<Flags>): void {
   withTimeout(
-    raster
-      .command('abandon')
+    withStoreFlags(raster.command('abandon'))
       .description(
         'End the session of a mosaic without a commit, and remove the tiles of its parts',
       )
@@ -259,9 +283,10 @@ function addAbandon(raster: Command): void {
       examples(`
   holdfast raster abandon dem.vrt $id`),
     )
-    .action((output: string, id: string, flags: TimeFlag) =>
+    .action((output: string, id: string, flags: TimeFlag & StoreFlags) =>
       partStatus(async () => {
-        await abandonMosaic(output, id, { timeoutMs: milliseconds(flags) });
+        const store = await tile.store(output, flags);
+        await abandonMosaic(output, id, { timeoutMs: milliseconds(flags), ...store });
       }),
     );
 }

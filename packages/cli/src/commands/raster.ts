@@ -105,7 +105,7 @@ export function addRasterCommands(program: Command): void {
   addRasterRecoverCommand(raster);
   addRasterPartsCommands<TileFlags>(raster, {
     command,
-    pack: ({ nodata: value, ...flags }) => ({
+    pack: ({ nodata: value, endpoint: _, region: __, allowHttp: ___, ...flags }) => ({
       ...(flags as JsonObject),
       ...(value !== undefined && { nodata: String(value) }),
     }),
@@ -115,6 +115,7 @@ export function addRasterCommands(program: Command): void {
     },
     open: openInputs,
     options: writeOptions,
+    store: storeOf,
   });
 }
 
@@ -162,13 +163,13 @@ async function tileFiles(
   flags: TileFlags,
   signal: AbortSignal,
 ): Promise<WrittenMosaic> {
-  refuseUnusedFlags([output, ...inputs], flags);
+  const store = await storeOf(output, flags, inputs);
   const source = await openInputs(inputs, flags);
   const bar = flags.quiet ? undefined : new ProgressBar(process.stderr);
   try {
     return await writeTiledVrt(output, source, {
       ...writeOptions(flags),
-      ...(await storeOf(output, flags)),
+      ...store,
       signal,
       ...(bar && { onProgress: (progress) => bar.update(progress) }),
     });
@@ -182,8 +183,13 @@ async function tileFiles(
   }
 }
 
-/** The store of an output in a bucket. */
-async function storeOf(output: string, flags: TileFlags): Promise<Pick<WriteOptions, 'store'>> {
+/** The store of an output in a bucket; flags that neither it nor an input has a use for are refused. */
+async function storeOf(
+  output: string,
+  flags: StoreFlags,
+  inputs: readonly string[] = [],
+): Promise<Pick<WriteOptions, 'store'>> {
+  refuseUnusedFlags([output, ...inputs], flags);
   return output.startsWith('s3://') ? accessTo(output, flags) : {};
 }
 
