@@ -267,7 +267,31 @@ test('a commit that died after it had published is answered from what leads to i
   const store = new ModelStore();
   const session = await begun(store);
   await writeAll(session);
-  // It dies when what leads to the files has been replaced.
+  await commitAndDie(store, session);
+  const { generation } = await openDirectory(url, { store });
+  const committed = await session.commit();
+  assert.equal(committed.generation, generation);
+  assert.equal((await keysIn(store, 'site/manifests/')).length, 1);
+  assert.deepEqual(await session.commit(), committed);
+});
+
+test('a commit that is overtaken by one that dies gives the answer of that one', async () => {
+  const store = new ModelStore();
+  const session = await begun(store);
+  await writeAll(session);
+  const list = store.list.bind(store);
+  store.list = async (...args) => {
+    store.list = list;
+    await commitAndDie(store, session);
+    return list(...args);
+  };
+  const committed = await session.commit();
+  assert.equal((await openDirectory(url, { store })).generation, committed.generation);
+  assert.equal((await keysIn(store, 'site/manifests/')).length, 1);
+});
+
+/** It dies when what leads to the files has been replaced. */
+async function commitAndDie(store: ModelStore, session: PartsSession): Promise<void> {
   const put = store.put.bind(store);
   let isDead = false;
   store.put = async (name, body, options) => {
@@ -278,12 +302,7 @@ test('a commit that died after it had published is answered from what leads to i
   };
   await assert.rejects(session.commit(), { outcome: 'committed' });
   store.put = put;
-  const { generation } = await openDirectory(url, { store });
-  const committed = await session.commit();
-  assert.equal(committed.generation, generation);
-  assert.equal((await keysIn(store, 'site/manifests/')).length, 1);
-  assert.deepEqual(await session.commit(), committed);
-});
+}
 
 test('what is no session of this version is left alone', async () => {
   const store = new ModelStore();
