@@ -74,6 +74,7 @@ export type { AddOverviewsOptions } from './write/add-overviews.js';
 export type { RecoverVrtOptions, VrtLeftover } from './write/recover-vrt.js';
 export { writeTiledVrt } from './write/write-tiled-vrt.js';
 export type {
+  AbandonMosaicOptions,
   BeginMosaicOptions,
   BegunMosaic,
   JoinMosaicOptions,

@@ -105,7 +105,13 @@ export function addRasterCommands(program: Command): void {
   addRasterRecoverCommand(raster);
   addRasterPartsCommands<TileFlags>(raster, {
     command,
-    pack: ({ nodata: value, endpoint: _, region: __, allowHttp: ___, ...flags }) => ({
+    pack: ({
+      nodata: value,
+      endpoint: _endpoint,
+      region: _region,
+      allowHttp: _http,
+      ...flags
+    }) => ({
       ...(flags as JsonObject),
       ...(value !== undefined && { nodata: String(value) }),
     }),
