@@ -139,7 +139,10 @@ async function withSession<Flags extends StoreFlags>(
         readonly inputs: string[];
         readonly flags: JsonValue;
       };
-      source = await tile.open(inputs, tile.unpack(packed));
+      // Where a store is each machine says for itself.
+      const { endpoint, region, allowHttp } = flags;
+      const given = { ...tile.unpack(packed), endpoint, region, allowHttp };
+      source = await tile.open(inputs, given);
       return source;
     };
     const store = await tile.store(output, flags);

@@ -110,6 +110,7 @@ export function addRasterCommands(program: Command): void {
       endpoint: _endpoint,
       region: _region,
       allowHttp: _http,
+      trustStore: _trust,
       ...flags
     }) => ({
       ...(flags as JsonObject),

@@ -40,7 +40,7 @@ import {
   withPool,
   writeTilesOf,
 } from './mosaic-parts.js';
-import type { FinishedTile } from './resume-record.js';
+import { type FinishedTile, tileFromJson } from './resume-record.js';
 import { preparePool } from './write-mosaic.js';
 import {
   fillBucket,
@@ -188,7 +188,8 @@ function planIn(place: BucketPlace, scratch: string, { source, given, how }: Abo
 }
 
 function tilesOf(value: JsonValue): readonly FinishedTile[] {
-  return (value as unknown as { readonly tiles: readonly FinishedTile[] }).tiles;
+  const { tiles } = value as unknown as { readonly tiles: readonly FinishedTile[] };
+  return tiles.map(tileFromJson);
 }
 
 /** The tiles of all parts, each of which is fetched when it is asked for. */

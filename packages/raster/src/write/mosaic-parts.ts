@@ -63,7 +63,7 @@ import {
 } from './manifest.js';
 import { type MosaicPlan, planAt, planMosaic, type WriteOptions } from './mosaic-plan.js';
 import { MosaicStatistics } from './mosaic-statistics.js';
-import type { FinishedTile } from './resume-record.js';
+import { type FinishedTile, tileAsJson, tileFromJson } from './resume-record.js';
 import { preparePool, writeLocked, type WrittenMosaic } from './write-mosaic.js';
 import { toldOf } from '../source/told.js';
 
@@ -416,7 +416,7 @@ export async function writeTilesOf(
     const pool = await encoders.open(range.length);
     const tiles = await fillPart(ofPart, stage, { pool, failures, range });
     for (const tile of tiles) digests.set(tile.name, tile);
-    return asJson({ tiles });
+    return asJson({ tiles: tiles.map(tileAsJson) });
   } catch (error) {
     throw (
       (signal.aborted && failures.length === 0 ? undefined : tileError(plan, failures)) ?? error
@@ -542,7 +542,7 @@ class TilesOfParts implements MadeTiles {
     for (const tile of tiles) {
       const { name, sizeBytes, sha256 } = tile;
       if (checksums.get(name) !== sha256) throw notAsWritten(this.#parts.path, name);
-      this.statistics.add(tile);
+      this.statistics.add(tileFromJson(tile));
       this.#tiles.set(name, { name, sizeBytes, sha256, statistics: undefined, attempt });
     }
   }

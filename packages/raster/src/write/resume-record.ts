@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { HoldfastError } from 'holdfast';
 import { type Fs, type FsFile, openOwn, openOwnIfThere, readAll, writeAll } from 'holdfast/os';
 import type { BandStatistics } from '../statistics/band-statistics.js';
+import { statisticsAsJson, statisticsFromJson } from '../statistics/statistics-as-json.js';
 import { inItsDirectory } from './beside.js';
 import type { Job } from './job.js';
 import { isPlainName, isTile, type ManifestTile, parsedObject } from './manifest.js';
@@ -19,6 +20,16 @@ import { isPlainName, isTile, type ManifestTile, parsedObject } from './manifest
 /** A finished tile, with its statistics when they are wanted. */
 export interface FinishedTile extends ManifestTile {
   readonly statistics: readonly BandStatistics[] | undefined;
+}
+
+/** A tile for `JSON.stringify`. */
+export function tileAsJson({ statistics, ...tile }: FinishedTile): object {
+  return { ...tile, statistics: statisticsAsJson(statistics) };
+}
+
+/** A tile as it was before {@link tileAsJson}. */
+export function tileFromJson({ statistics, ...tile }: FinishedTile): FinishedTile {
+  return { ...tile, statistics: statisticsFromJson(statistics) };
 }
 
 /** What a record says of one tile: it was finished, or left out since it is empty. */
@@ -97,7 +108,8 @@ function parsed(text: string): Head | TileRecord | undefined {
   if (!value) return undefined;
   if ('format' in value) return isOurHead(value) ? (value as unknown as Head) : undefined;
   const isEmpty = value['empty'] === true && isPlainName(value['name']);
-  return isEmpty || isFinished(value) ? (value as unknown as TileRecord) : undefined;
+  if (isEmpty) return value as unknown as TileRecord;
+  return isFinished(value) ? tileFromJson(value as unknown as FinishedTile) : undefined;
 }
 
 function isOurHead({ format, version, job, tilesName }: Record<string, unknown>): boolean {
@@ -151,14 +163,14 @@ export class ResumeRecord {
 
   /** Says that a tile is finished. */
   async add(tile: TileRecord): Promise<void> {
-    await this.#append(tile);
+    await this.#append('empty' in tile ? tile : tileAsJson(tile));
   }
 
   async close(): Promise<void> {
     await this.#file.close();
   }
 
-  async #append(value: Head | TileRecord): Promise<void> {
+  async #append(value: object): Promise<void> {
     const text = JSON.stringify(value);
     await this.#write(Buffer.from(`${checkOf(text)} ${text}\n`));
   }

@@ -139,6 +139,23 @@ test('all parts at once, and each of them twice, make the same mosaic', async (t
   assert.deepEqual(bytesBelow(join(root, 'parts')), await written(root));
 });
 
+test('of values whose sums no number holds, a mosaic in parts says what one process says', async (t) => {
+  const { root } = await begun(t, 1);
+  const data = Float64Array.from({ length: WIDTH * HEIGHT }, (_, index) =>
+    index % WIDTH < 64 ? ((index % 3) - 1) * 1.5e308 : index,
+  );
+  const huge = () => fromArray({ data, width: WIDTH, height: HEIGHT });
+  const [inParts, atOnce] = [join(root, 'huge', 'dem.vrt'), join(root, 'once', 'dem.vrt')];
+  for (const path of [inParts, atOnce]) mkdirSync(join(path, '..'));
+  await writeTiledVrt(atOnce, huge(), { tileSizePx: 32, threads: 0 });
+  const { id } = await beginMosaic(inParts, huge(), { tileSizePx: 32, partCount: 2 });
+  const session = await joinMosaic(inParts, id, huge(), { threads: 0 });
+  for (const part of [0, 1]) await session.writePart(part);
+  await session.commit();
+  assert.deepEqual(bytesBelow(join(root, 'huge')), bytesBelow(join(root, 'once')));
+  assert.match(readFileSync(inParts, 'utf8'), /STATISTICS_STDDEV">(?:NaN|Infinity)</u);
+});
+
 test('a session starts its threads once for all of its parts', async (t) => {
   const { path, id } = await begun(t, 3);
   let startedCount = 0;
