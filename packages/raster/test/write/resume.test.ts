@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -49,9 +57,10 @@ async function bytesBelow(directory: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const name of readdirSync(directory, { recursive: true }) as string[]) {
     const path = join(directory, name);
-    if (name.endsWith('.lock') || existsSync(join(path, '.'))) continue;
+    if (name.endsWith('.lock') || statSync(path).isDirectory()) continue;
     found[name] = (await digestFile(nodeFileSystem, path, { isWorthReading: () => true })).sha256;
   }
+  assert.ok(Object.keys(found).length > 0, 'there is something to compare');
   return found;
 }
 
