@@ -15,6 +15,7 @@ import {
   fromGeoTiff,
   type RasterSource,
   writeCog,
+  writeTiledVrt,
 } from '@holdfast/raster';
 import { pythonWith, temporaryDirectory } from '@holdfast/tools/testing';
 import { fromFile } from 'geotiff';
@@ -22,7 +23,6 @@ import { fromFile } from 'geotiff';
 const judge = fileURLToPath(new URL('../python/cog_judge.py', import.meta.url));
 const WIDTH = 1237;
 const HEIGHT = 851;
-const CELLS = WIDTH * HEIGHT;
 
 const arrays = {
   uint8: Uint8Array,
@@ -34,24 +34,30 @@ const arrays = {
   float64: Float64Array,
 } as const;
 
-function sourceOf(type: keyof typeof arrays, bandCount: number, masked: boolean): RasterSource {
+function sourceOf(
+  type: keyof typeof arrays,
+  bandCount: number,
+  masked: boolean,
+  [width, height]: readonly [number, number] = [WIDTH, HEIGHT],
+): RasterSource {
+  const cells = width * height;
   const all = masked ? bandCount + 1 : bandCount;
-  const data = new arrays[type](CELLS * all);
-  for (let at = 0; at < CELLS * bandCount; at += 1) {
-    const [x, y] = [at % WIDTH, Math.floor(at / WIDTH)];
+  const data = new arrays[type](cells * all);
+  for (let at = 0; at < cells * bandCount; at += 1) {
+    const [x, y] = [at % width, Math.floor(at / width)];
     data[at] = 1 + ((x * 3 + y * 2 + (x % 7) * (y % 5)) % 250);
   }
   // A hole of nodata, or in the mask.
   for (let y = 90; y < 700; y += 1)
     for (let x = 30; x < 640; x += 1)
-      for (let band = 0; band < all; band += 1) data[band * CELLS + y * WIDTH + x] = 0;
+      for (let band = 0; band < all; band += 1) data[band * cells + y * width + x] = 0;
   if (masked)
-    for (let at = 0; at < CELLS; at += 1)
-      data[CELLS * bandCount + at] = data[at] === 0 ? 0 : at % 11 === 0 ? 0 : 255;
+    for (let at = 0; at < cells; at += 1)
+      data[cells * bandCount + at] = data[at] === 0 ? 0 : at % 11 === 0 ? 0 : 255;
   return fromArray({
     data,
-    width: WIDTH,
-    height: HEIGHT,
+    width,
+    height,
     bandCount: all,
     transform: [500_000, 10, 0, 6_000_000, 0, -10],
     crs: 32633,
@@ -193,6 +199,41 @@ test('every judge accepts every kind of file, and reads the pixels, masks and pl
     });
     assert.match(said, /is a valid cloud optimized GeoTIFF/u, name);
     assert.doesNotMatch(said, /warning/iu, name);
+  }
+});
+
+test('the overviews of a mosaic, and its tiles with overviews inside, are such files too', async (t) => {
+  const directory = temporaryDirectory(t);
+  const python = pythonWith('rio-cogeo-7.0.4', ['rio-cogeo==7.0.4']);
+  const paths: string[] = [];
+  for (const [name, { type, bandCount, masked, options }] of Object.entries(cases)) {
+    const { blockSizePx: _, ...rest } = options;
+    const over = { ...rest, tileSizePx: 1024, overviews: [2, 4], gti: true } as const;
+    const source = sourceOf(type, bandCount, masked, [1240, 856]);
+    const { tilesPath } = await writeTiledVrt(join(directory, `${name}.vrt`), source, over);
+    paths.push(join(tilesPath, 'overviews.tif'));
+    // Tiles have none where a pixel of an overview is made of several tiles.
+    if (options.resampling !== 'bilinear') paths.push(join(tilesPath, 'tile_00_00.tif'));
+  }
+  const { stdout, stderr } = spawnSync(python, [judge, ...paths], { encoding: 'utf8' });
+  const verdicts = stdout.trim().split('\n');
+  assert.equal(verdicts.length, paths.length, stderr);
+  for (const [index, path] of paths.entries()) {
+    const { valid, errors, layout, overviews, pixels } = JSON.parse(
+      verdicts[index] as string,
+    ) as Verdict;
+    assert.deepEqual([valid, errors], [true, []], path);
+    // GDAL says it of files whose blocks have their sizes around them.
+    if (path.endsWith('overviews.tif')) assert.equal(layout, 'COG', path);
+    const script = 'osgeo_utils.samples.validate_cloud_optimized_geotiff';
+    const args = ['-m', script, '--full-check=yes', path];
+    const said = execFileSync('/usr/bin/python3', args, { encoding: 'utf8' });
+    assert.match(said, /is a valid cloud optimized GeoTIFF/u, path);
+    assert.doesNotMatch(said, /warning/iu, path);
+    const ours = await fromGeoTiff(path);
+    assert.equal(pixels, (await expectedOf(ours)).pixels, path);
+    await ours.close();
+    assert.deepEqual(overviews, path.endsWith('overviews.tif') ? [2] : [2, 4], path);
   }
 });
 

@@ -1,7 +1,8 @@
 /**
  * Writes one tile as the bytes of a TIFF file: header and directory first, then its blocks in
- * order; then its overviews, each in the same way. The same samples give the same bytes, on any
- * thread and at any time.
+ * order. One with overviews is a Cloud Optimized GeoTIFF: all directories first, then the blocks of
+ * the smallest overview, those of the tile last. The same samples give the same bytes, on any thread
+ * and at any time.
  */
 import { openCodec } from '../codec/open-codec.js';
 import type { Codec } from '../codec/codec.js';
@@ -9,6 +10,7 @@ import { BlockGatherer } from './block-gatherer.js';
 import { choosePredictor } from './choose-predictor.js';
 import { dataTypeOf, dataTypes, type Pixels, type RasterArray, type Transform } from '../model.js';
 import { blockGrid, blocksOf, isWholeBlock, type BlockGrid } from './block-grid.js';
+import { directoriesFirst } from './directories-first.js';
 import { alignToBlock, headerBytes, writeHeader, type Field } from './directory.js';
 import { overviewFields } from './overview-fields.js';
 import { replaceNaN, type SeenPixels } from './replace-nan.js';
@@ -16,6 +18,11 @@ import { transformFields } from './transform-fields.js';
 import { tags, tiffVariants, type TiffVariant } from './tags.js';
 import { splitMask } from '../source/mask.js';
 import { MASK, maskFormat, type TileFormat } from './tile-format.js';
+
+/** What GDAL may believe of a tile with overviews; the blank is room for YES. */
+const TILE_FACTS = 'LAYOUT=IFDS_BEFORE_DATA\nKNOWN_INCOMPATIBLE_EDITION=NO\n ';
+/** The most that these take. */
+const GHOST_BYTES = 128;
 
 /** The bytes of a tile file, in one part or several that follow each other. */
 export interface EncodedTile {
@@ -63,8 +70,12 @@ export class TileEncoder {
       this.#imagesOf(overview, MASK.reducedSubfile, this.#overviewFields),
     );
     const images = [...main, ...others];
-    const mostBytes = images.reduce((sum, { by, image }) => sum + by.#mostBytes(image), 0);
+    const mostBytes = images.reduce(
+      (sum, { by, image }) => sum + by.#mostBytes(image),
+      GHOST_BYTES,
+    );
     const variant = tiffVariants[variantFor(this.#format.bigTiff, mostBytes)];
+    if (overviews.length > 0) return this.#directoriesFirst(variant, images);
     const encoded: EncodedImage[] = [];
     let startBytes = 0;
     for (const [index, { by, image }] of images.entries()) {
@@ -78,6 +89,44 @@ export class TileEncoder {
       release: () => {
         for (const [index, { by }] of images.entries())
           by.#outputs.push((encoded[index] as EncodedImage).output);
+      },
+    };
+  }
+
+  #directoriesFirst(
+    variant: TiffVariant,
+    images: readonly { readonly by: TileEncoder; readonly image: Image }[],
+  ): EncodedTile {
+    const made = images.map(({ by, image }) => {
+      const blocks = image.isWrapped ? by.#wrapped(image, 0) : by.#compressed(image, 0);
+      return { by, image, blocks, sizeBytes: alignToBlock(blocks.endBytes) };
+    });
+    const places = made.map(({ image, blocks }) => ({
+      fields: fieldsOf(image),
+      places: { startBytes: blocks.starts, sizesBytes: blocks.sizes },
+    }));
+    let endBytes = 0;
+    const header = directoriesFirst(variant, TILE_FACTS, places, (beforeBytes) => {
+      endBytes = alignToBlock(beforeBytes);
+      const starts = made.toReversed().map(({ sizeBytes }) => {
+        const start = endBytes;
+        endBytes += sizeBytes;
+        return start;
+      });
+      return starts.toReversed();
+    });
+    const gap = new Uint8Array(alignToBlock(header.length) - header.length);
+    const data = made.toReversed().flatMap(({ image, blocks, sizeBytes }) => {
+      const bytes = image.isWrapped
+        ? bytesOf(image.pixels.data)
+        : blocks.output.subarray(0, blocks.endBytes);
+      return [bytes, new Uint8Array(sizeBytes - blocks.endBytes)];
+    });
+    return {
+      parts: [header, gap, ...data].filter(({ length }) => length > 0),
+      sizeBytes: endBytes,
+      release: () => {
+        for (const { by, blocks } of made) by.#outputs.push(blocks.output);
       },
     };
   }
@@ -143,7 +192,10 @@ export class TileEncoder {
     output.fill(0, endBytes, sizeBytes);
     const offsets = blocks.starts.map((start) => startBytes + start);
     const nextBytes = isLast ? 0 : startBytes + sizeBytes;
-    writeHeader(variant, fieldsOf(image, offsets, blocks.sizes), output, { startBytes, nextBytes });
+    writeHeader(variant, fieldsWithPlaces(image, offsets, blocks.sizes), output, {
+      startBytes,
+      nextBytes,
+    });
     const own = output.subarray(0, image.isWrapped ? headBytes : sizeBytes);
     return {
       output,
@@ -215,29 +267,36 @@ interface Blocks {
   readonly endBytes: number;
 }
 
-function fieldsOf(
-  { pixels, grid, predictor, ownFields }: Image,
-  offsets: readonly number[],
-  sizes: readonly number[],
-): readonly Field[] {
+/** All fields but the places of its blocks. */
+function fieldsOf({ pixels, grid, predictor, ownFields }: Image): readonly Field[] {
   return [
     ...ownFields,
     { tag: tags.imageWidth, type: 'long', values: [pixels.widthPx] },
     { tag: tags.imageLength, type: 'long', values: [pixels.heightPx] },
     { tag: tags.tileWidth, type: 'long', values: [grid.blockWidthPx] },
     { tag: tags.tileLength, type: 'long', values: [grid.blockHeightPx] },
-    { tag: tags.tileOffsets, type: 'offset', values: offsets },
-    { tag: tags.tileByteCounts, type: 'offset', values: sizes },
     ...(predictor === 1
       ? []
       : [{ tag: tags.predictor, type: 'short', values: [predictor] } as const]),
   ];
 }
 
+function fieldsWithPlaces(
+  image: Image,
+  offsets: readonly number[],
+  sizes: readonly number[],
+): readonly Field[] {
+  return [
+    ...fieldsOf(image),
+    { tag: tags.tileOffsets, type: 'offset', values: offsets },
+    { tag: tags.tileByteCounts, type: 'offset', values: sizes },
+  ];
+}
+
 /** Fields of the right size, before it is known where the blocks lie. */
 function emptyFields(image: Image): readonly Field[] {
   const none = Array.from({ length: blockCount(image.grid) }, () => 0);
-  return fieldsOf(image, none, none);
+  return fieldsWithPlaces(image, none, none);
 }
 
 function blockCount({ columns, rows, planes }: BlockGrid): number {
