@@ -47,15 +47,14 @@ export function makeMeans(
     const given = { data, begin: first + row.start * rowStep, step, rowStep, absent };
     if (areFours) addFours(given, columns, sums);
     else addRows(row, given, columns, sums);
-    putRow(room, to, sums, given, columns);
+    putRow({ ...room, first: to }, sums, given, columns);
     to += taps.length * target.step;
   }
 }
 
 /** Nothing valid: nodata, or not-a-number where samples are that without a nodata value being set. */
 function putRow(
-  { data: target, step, rounding, isFloat, missing }: Room,
-  first: number,
+  { data: target, first, step, rounding, isFloat, missing }: Room,
   { values, weights }: Sums,
   { data, begin }: Rows,
   { starts }: Columns,
@@ -73,7 +72,7 @@ function putRow(
 }
 
 /** Where means go, and how they become samples. */
-interface Room extends Pick<PlaneTarget, 'data' | 'step'> {
+interface Room extends PlaneTarget {
   readonly rounding: Rounding;
   readonly isFloat: boolean;
   readonly missing: Making['missing'];
