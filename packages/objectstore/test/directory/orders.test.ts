@@ -83,7 +83,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'one goes on with what one left who died, one sweeps': {
     clients: [resumes, sweeps],
-    faults: 1,
+    // Minutes: by night.
+    faults: process.env['HOLDFAST_NIGHTLY'] ? 1 : 0,
     isThere: true,
     isOneDead: true,
   },
