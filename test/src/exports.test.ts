@@ -188,6 +188,7 @@ const exported: Readonly<Record<string, readonly string[]>> = {
     'readJson',
     'readToml',
     'readYaml',
+    'replaceObject',
     's3Store',
     'sdkStore',
     'sweepDirectory',

@@ -24,6 +24,7 @@ const reachingFar: Readonly<Record<string, Call>> = {
   openVrt: (url) => raster.openVrt(url),
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
+  writeCog: (url) => raster.writeCog(url, source),
   writeTiledVrt: (url) => raster.writeTiledVrt(url, source),
 };
 
@@ -69,7 +70,6 @@ const calls: Readonly<Record<string, Call>> = {
   joinMosaic: (url) => raster.joinMosaic(url, session, source),
   mosaicProgress: (url) => raster.mosaicProgress(url, session),
   serveRaster: (url) => raster.serveRaster(url),
-  writeCog: (url) => raster.writeCog(url, source),
 };
 
 const withoutPath = [

@@ -29,6 +29,11 @@ export {
 } from './directory/publish-directory.js';
 export type { Manifest, PublishedFile } from './directory/manifest.js';
 export type { DirectoryAccess, DirectoryIndex } from './directory/pointer-form.js';
+export {
+  replaceObject,
+  type ReplacedObject,
+  type ReplaceObjectOptions,
+} from './directory/replace-object.js';
 export type { ObjectData } from './directory/write-object.js';
 export {
   sweepDirectory,

@@ -1,11 +1,11 @@
 /** `holdfast raster cog`: a raster as one file that is read over a network. */
 import { type CogOptions, writeCog, type WrittenCog } from '@holdfast/raster';
 import type { Command } from 'commander';
-import { refuseUnusedFlags } from '../far-access.js';
+import { accessTo, refuseUnusedFlags } from '../far-access.js';
 import { interruptible } from '../interrupt.js';
 import { jsonOf, print, shown, type Shown, tell } from '../outputs.js';
 import { ProgressBar } from '../progress-bar.js';
-import { type StoreFlags, withStoreFlags } from '../store-flags.js';
+import { type StoreFlags, withStoreFlags, withTrustFlag } from '../store-flags.js';
 import {
   addFormatFlags,
   addInputFlags,
@@ -36,6 +36,8 @@ Examples:
   holdfast raster cog s3://bucket/dem.vrt dem-cog.tif --region eu-central-1
   holdfast raster cog dem.tif dem-cog.tif --stac
       and its STAC item, dem-cog.tif.stac.json
+  holdfast raster cog dem.tif s3://bucket/maps/dem.tif --region eu-central-1 --replace
+      to a bucket, as one object; it is made in scratch files of the temporary directory
   holdfast raster cog classes.tif classes-cog.tif --resampling mode --json --quiet | jq .overviews
 
 A run that fails, or is ended by Ctrl-C or a kill, leaves the file that was there before, or none.`;
@@ -49,7 +51,7 @@ export function addRasterCogCommand(raster: Command): void {
       '[more...]',
       'further inputs on the same grid, and OUTPUT.tif last unless --output names it',
     )
-    .option('-o, --output <path>', 'the file to make, SOMETHING.tif');
+    .option('-o, --output <path>', 'the file to make, SOMETHING.tif or s3://bucket/SOMETHING.tif');
   addFormatFlags(command)
     .option(
       '--overviews <factors>',
@@ -61,7 +63,7 @@ export function addRasterCogCommand(raster: Command): void {
     .option('--replace', 'replace a file that is there, and what lies beside it and spoke of it')
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress');
-  withStoreFlags(command).addHelpText('after', HELP).action(cog);
+  withTrustFlag(withStoreFlags(command)).addHelpText('after', HELP).action(cog);
 }
 
 async function cog(
@@ -97,7 +99,10 @@ async function writeFrom(
     ...(bar && { onProgress: (progress) => bar.update(progress) }),
   };
   try {
-    return await writeCog(output, source, options);
+    return await writeCog(output, source, {
+      ...options,
+      ...(output.startsWith('s3://') && (await accessTo(output, flags))),
+    });
   } finally {
     bar?.end();
     await source.close?.();

@@ -9,7 +9,13 @@ import { types } from 'node:util';
 import { HoldfastError } from 'holdfast';
 import { unanswered } from '../document/store-errors.js';
 import { urlOf } from '../s3-url.js';
-import type { ObjectName, PutOptions, UploadedPart } from '../store/object-store.js';
+import type {
+  Condition,
+  ObjectName,
+  PutOptions,
+  UploadedPart,
+  Written,
+} from '../store/object-store.js';
 import { insist, type DirectoryPlace } from './place.js';
 
 /** What a file holds. */
@@ -36,6 +42,8 @@ export interface ObjectFacts {
   readonly contentType?: string | undefined;
   /** What its bytes must have; then the object says so too. */
   readonly sha256?: string | undefined;
+  /** What else the object says, where it does not say that. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -103,11 +111,13 @@ function checked(name: ObjectName, found: string, { sha256 = found }: ObjectFact
   });
 }
 
-function toldOf({ contentType, sha256 }: ObjectFacts): Pick<PutOptions, 'headers' | 'metadata'> {
-  return {
-    headers: { contentType },
-    ...(sha256 !== undefined && { metadata: { [CHECKSUM]: sha256 } }),
-  };
+function toldOf({
+  contentType,
+  sha256,
+  metadata,
+}: ObjectFacts): Pick<PutOptions, 'headers' | 'metadata'> {
+  const checksum = sha256 !== undefined && { metadata: { [CHECKSUM]: sha256 } };
+  return { headers: { contentType }, ...(metadata && { metadata }), ...checksum };
 }
 
 async function putWhole(
@@ -123,7 +133,7 @@ async function putWhole(
 }
 
 /** An object that comes in parts. */
-class Upload {
+export class Upload {
   readonly #place: DirectoryPlace;
   readonly #name: ObjectName;
   readonly #uploadId: string;
@@ -152,6 +162,11 @@ class Upload {
     );
     if (part.outcome !== 'committed') throw noPart(this.#name, part);
     this.#parts.push({ partNumber, etag: part.etag });
+  }
+
+  /** Puts them together, in one request whose answer is not judged. */
+  commit(condition: Condition): Promise<Written> {
+    return this.#place.store.completeUpload(this.#name, this.#uploadId, this.#parts, { condition });
   }
 
   /** Of a repetition some stores say that there is no such upload: then the object is there. */
@@ -189,7 +204,7 @@ interface Piece {
 }
 
 /** The data in pieces of the length of parts; one of them at least, and the last may be shorter. */
-async function* piecesOf(data: ObjectData): AsyncGenerator<Piece> {
+export async function* piecesOf(data: ObjectData): AsyncGenerator<Piece> {
   let parts = 0;
   let chunks: Buffer[] = [];
   let length = 0;

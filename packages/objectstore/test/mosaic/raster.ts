@@ -14,3 +14,18 @@ export function rasterOf(label: number): RasterSource {
 }
 
 export const options = { tileSizePx: 256, overviews: [2], threads: 0 } as const;
+
+export const file = 's3://bucket/maps/dem.tif';
+/** Uncompressed: more than one part. */
+export const [wideWidth, wideHeight] = [1800, 1300];
+export const cogOptions = { compression: 'none', threads: 0 } as const;
+
+export function wideSamplesOf(label: number): Float32Array {
+  return Float32Array.from({ length: wideWidth * wideHeight }, (_, at) => label * 1e6 + (at % 997));
+}
+
+export function wideRasterOf(label: number): RasterSource {
+  const transform = [500_000, 10, 0, 5_000_000, 0, -10] as const;
+  const size = { width: wideWidth, height: wideHeight };
+  return fromArray({ data: wideSamplesOf(label), ...size, crs: 'EPSG:32632', transform });
+}

@@ -9,6 +9,7 @@ import { Reduction, type Size } from '../overview/downsample.js';
 import type { OverviewMethod } from '../overview/taps.js';
 import { columnCount, type Grid, regularGrid, rowCount } from '../source/grid.js';
 import { asAlpha } from '../source/mask.js';
+import type { ReadableStore } from '../remote/store-ranges.js';
 import type { RasterSource } from '../source/raster-source.js';
 import { type StacOptions, wantedItem, type WantedItem } from '../stac/stac-options.js';
 import {
@@ -74,6 +75,13 @@ export interface CogOptions extends Omit<TileOptions, 'blockSizePx'>, OverviewOp
   readonly durability?: Durability | undefined;
   /** The filesystem to work on; the machine's own by default. */
   readonly fs?: Fs | undefined;
+  /**
+   * For `s3://bucket/dem.tif`: the store, as `s3Store` and `sdkStore` of `@holdfast/objectstore`
+   * give one; by default that of the environment, for which the package has to be installed.
+   */
+  readonly store?: ReadableStore | undefined;
+  /** Whether the endpoint of the environment may be of `http:`; false by default. */
+  readonly allowHttp?: boolean | undefined;
 }
 
 const ownOptionNames = [
@@ -218,7 +226,8 @@ function blockCountOf(levels: readonly CogLevel[]): number {
 
 /** Refuses a name that is none of a TIFF. */
 export function checkName(path: string): void {
-  checkPath(CALL, path);
+  // The address of an object was looked at before.
+  if (typeof path !== 'string' || !path.startsWith('s3://')) checkPath(CALL, path);
   const name = basename(path);
   if (/^.+\.tiff?$/isu.test(name)) return;
   throw invalidArgument(CALL, `the file must be named SOMETHING.tif, not '${name}'`, path);

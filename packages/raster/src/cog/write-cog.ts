@@ -13,6 +13,7 @@
  * rename leaves at most an orphan beside it, which the next write sweeps.
  */
 import { setMaxListeners } from 'node:events';
+import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { messageOf } from 'holdfast/errors';
 import { HoldfastError, isHoldfastError, replaceFile, transaction } from 'holdfast';
@@ -101,21 +102,52 @@ export interface WrittenCog {
  * Not promised: that the source is read only once per pixel. With predictor `auto` one block more
  * is read first.
  *
+ * At `s3://bucket/SOMETHING.tif` it is one object, which `replaceObject` of `@holdfast/objectstore`
+ * puts in place whole; the compressed blocks lie in the temporary directory until then. `stac` and
+ * `durability` are refused there.
+ *
  * @param path - the file, `SOMETHING.tif`; its directory must exist
  * @throws HoldfastError ALREADY_EXISTS for a file, or one beside it (`.ovr`, `.aux.xml`, `.msk`)
  *   that readers would take for its own; INVALID_ARGUMENT, also for a file over 4 GiB with
- *   `bigTiff: 'never'`; UPDATER_FAILED when the source fails; ABORTED; NO_SPACE; and what
- *   replaceFile and transaction throw
+ *   `bigTiff: 'never'`, and for `s3://` without the package; UPDATER_FAILED when the source fails;
+ *   ABORTED; NO_SPACE; and what replaceFile and transaction throw, or `replaceObject`
  */
 export async function writeCog(
   path: string,
   source: RasterSource,
   options: CogOptions = {},
 ): Promise<WrittenCog> {
+  if (/^s3:\/\//iu.test(path)) return writeToBucket(path, source, options);
   const plan = planCog(path, source, options);
   const pool = openEncoderPool(options);
   try {
     return await writePlannedCog(plan, pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+/**
+ * The same as one object of a bucket: its scratch files lie in the temporary directory, and step 3
+ * is what `@holdfast/objectstore` does to replace an object.
+ */
+async function writeToBucket(
+  address: string,
+  source: RasterSource,
+  given: CogOptions,
+): Promise<WrittenCog> {
+  const { openBucketFile } = await import('./bucket-file.js');
+  const { url, options, check, send } = await openBucketFile(address, given, COMPANIONS);
+  const plan = planCog(url, source, options);
+  const pool = openEncoderPool(options);
+  try {
+    pool.start(plan.blockCount);
+    await check();
+    return await withBlocks(plan, pool, await plan.fs.realpath(tmpdir()), async (made) => {
+      pool.close().catch(() => undefined);
+      await send(made.bytes);
+      return written(plan, made, { path: url, removed: [], item: undefined });
+    });
   } finally {
     await pool.close();
   }
@@ -497,9 +529,10 @@ async function readSource(
 async function publish(
   plan: CogPlan,
   { path, directory, companions }: Place,
-  { filler, bytes: data, sizeBytes, isBigTiff }: MadeFile,
+  made: MadeFile,
 ): Promise<WrittenCog> {
-  const { fs, signal, durability, ifExists, source, levels, blockSizePx } = plan;
+  const { fs, signal, durability, ifExists, source } = plan;
+  const data = made.bytes;
   const item = plan.item && (await makeItem(source.info, plan.item, basename(path)));
   const stacPath = item && `${path}${ITEM_ENDING}`;
   const removed = companions.filter((companion) => companion !== stacPath);
@@ -515,6 +548,20 @@ async function publish(
       },
       { fs, signal },
     );
+  return written(plan, made, { path, removed, item });
+}
+
+/** What is told of a file that is in place. */
+function written(
+  { source, levels, blockSizePx }: CogPlan,
+  { filler, sizeBytes, isBigTiff }: MadeFile,
+  about: {
+    readonly path: string;
+    readonly removed: readonly string[];
+    readonly item: MadeItem | undefined;
+  },
+): WrittenCog {
+  const { path, removed, item } = about;
   return {
     path,
     sizeBytes,
@@ -523,7 +570,7 @@ async function publish(
     blockCount: filler.blockCount,
     isBigTiff,
     removedCompanions: removed.map((companion) => basename(companion)),
-    stacPath,
+    stacPath: item && `${path}${ITEM_ENDING}`,
     notCarried: [
       ...(source.notCarried ?? crsNotCarried(source.info.georeferencing.crs)),
       ...leftOut(source.info),

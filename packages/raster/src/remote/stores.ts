@@ -121,6 +121,16 @@ export interface Stores {
   }>;
   joinParts(url: string, id: string, options: BucketAccess): Promise<BucketSession>;
   abandonParts(url: string, id: string, options: BucketAccess): Promise<boolean>;
+  replaceObject(
+    url: string,
+    data: AsyncIterable<Uint8Array>,
+    options: {
+      readonly store: ReadableStore;
+      readonly ifExists: 'fail' | 'replace';
+      readonly contentType: string;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<{ readonly sizeBytes: number }>;
   openDirectory(
     url: string,
     options: BucketAccess,
