@@ -139,6 +139,8 @@ export const mutators: readonly Mutator[] = [
   calls('kept stage', 'scenario', 'false', 'OwnedFile.#mayVanish'),
   calls('only copy', 'scenario', 'new Set()', 'onlyCopies'),
   calls('only copy', 'test', RESOLVED, 'refuseOnlyCopy'),
+  calls('claim of a session', 'test', RESOLVED, 'startCommitting'),
+  comparisons('checksum of a part', 'test', 'PublishedFile.sha256'),
   calls('link trial', 'test', RESOLVED, 'tryLink'),
   {
     kind: 'second look',

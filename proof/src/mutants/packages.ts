@@ -37,7 +37,7 @@ export const mutable: readonly [Mutable, ...Mutable[]] = [
   {
     package: 'packages/objectstore',
     files:
-      /^(?:document\/(?:commit-object|history|nonce|object-queue)|directory\/(?:claim|fill-stage|publish-directory|sweep-directory)|probe\/(?:first-use|trial))$/,
+      /^(?:document\/(?:commit-object|history|nonce|object-queue)|directory\/(?:claim|fill-stage|publish-directory|sweep-directory)|probe\/(?:first-use|trial)|parts\/(?:commit-parts|part-record))$/,
     scenarios: new URL('../scenarios/objects.js', import.meta.url),
   },
 ];

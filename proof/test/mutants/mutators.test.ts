@@ -24,6 +24,10 @@ declare function isMadeBy(id: string): boolean;
 interface Doubt {
   readonly cause: unknown;
 }
+declare function startCommitting(id: string): Promise<void>;
+interface PublishedFile {
+  readonly sha256: string;
+}
 interface ObjectInfo {
   readonly etag: string;
 }
@@ -125,6 +129,11 @@ export async function tryOut(store: ObjectStore, trial: Trial): Promise<void> {
   await refuseConvicted(store);
   if (twoWinners(2).outcome === 'convicted') await trial.removeAll();
 }
+
+export async function join(file: PublishedFile): Promise<boolean> {
+  await startCommitting('id');
+  return file.sha256 === 'other';
+}
 `;
 
 /** The mutants of a text, as if it lay in this folder. */
@@ -197,6 +206,8 @@ test('each thing that keeps data safe is taken out alone, and what is only spoke
       'sample: tryOut: verdict',
       'sample: tryOut: two winners',
       'sample: tryOut: end of a trial',
+      'sample: join: claim of a session',
+      'sample: join: checksum of a part',
     ],
   );
 });
