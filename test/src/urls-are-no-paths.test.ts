@@ -19,8 +19,12 @@ const nothing = (): void => undefined;
 
 /** Those that reach far away too. */
 const reachingFar: Readonly<Record<string, Call>> = {
+  abandonMosaic: (url) => raster.abandonMosaic(url, session),
+  beginMosaic: (url) => raster.beginMosaic(url, source, { partCount: 1 }),
   fromGeoTiff: (url) => raster.fromGeoTiff(url),
   fromVrt: (url) => raster.fromVrt(url),
+  joinMosaic: (url) => raster.joinMosaic(url, session, source),
+  mosaicProgress: (url) => raster.mosaicProgress(url, session),
   openVrt: (url) => raster.openVrt(url),
   recoverVrt: (url) => raster.recoverVrt(url),
   verifyVrt: (url) => raster.verifyVrt(url),
@@ -63,12 +67,8 @@ const calls: Readonly<Record<string, Call>> = {
   EnvironmentManifest: (url) =>
     new metaflow.EnvironmentManifest(url, 'Flow').write(['a', 'b', 'c'], []),
   ProductionTokenStore: (url) => new metaflow.ProductionTokenStore({ home: url }).store('a', 'b'),
-  abandonMosaic: (url) => raster.abandonMosaic(url, session),
   addOverviews: (url) => raster.addOverviews(url),
-  beginMosaic: (url) => raster.beginMosaic(url, source, { partCount: 1 }),
   indexTiles: (url) => raster.indexTiles(url, ['/a.tif']),
-  joinMosaic: (url) => raster.joinMosaic(url, session, source),
-  mosaicProgress: (url) => raster.mosaicProgress(url, session),
   serveRaster: (url) => raster.serveRaster(url),
 };
 

@@ -106,7 +106,9 @@ function addBegin<Flags extends StoreFlags>(raster: Command, tile: TileCommand<F
       ) =>
         partStatus(async () => {
           const output = more.at(-1) ?? '';
-          const inputs = [input, ...more.slice(0, -1)].map((each) => resolve(each));
+          const inputs = [input, ...more.slice(0, -1)].map((each) =>
+            /^(?:s3|https?):\/\//iu.test(each) ? each : resolve(each),
+          );
           const given = flags as unknown as Flags;
           const source = await tile.open(inputs, given);
           try {
