@@ -1,4 +1,7 @@
-/** `holdfast publish s3://…`: the files that a command makes in a directory, published to a store. */
+/**
+ * What a command makes in a directory, sent to a store: `holdfast publish s3://…`, and `holdfast parts
+ * write s3://…`.
+ */
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,17 +31,28 @@ export async function publishToStore(
   options: Pick<PublishDirectoryOptions, 'ifExists' | 'ifChanged' | 'keepPrevious'>,
 ): Promise<PublishedToStore> {
   const { stores, store } = await openStore('publish', url, flags);
+  const { generation, files } = await madeHere(fill, (fillStage) =>
+    stores.publishDirectory(url, fillStage, { ...options, store }),
+  );
+  return { url, generation, fileCount: files.size };
+}
+
+/**
+ * Lets `fill` make files in a directory of this machine, when `work` has a stage for them, and sends
+ * them to that. The directory is removed when the work has ended.
+ *
+ * @throws HoldfastError UNSUPPORTED_TARGET as {@link publishToStore} does; what `work` throws
+ */
+export async function madeHere<T>(
+  fill: (directory: string) => Promise<void>,
+  work: (fillStage: (stage: ObjectStage) => Promise<void>) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-publish-'));
   try {
-    const { generation, files } = await stores.publishDirectory(
-      url,
-      async (stage) => {
-        await fill(directory);
-        await send(stage, directory, '');
-      },
-      { ...options, store },
-    );
-    return { url, generation, fileCount: files.size };
+    return await work(async (stage) => {
+      await fill(directory);
+      await send(stage, directory, '');
+    });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,14 +1,15 @@
 /** `holdfast parts …`: one directory, made in parts by many processes and machines. */
-import { abandonParts, beginParts, type JsonValue, joinParts, type PartsProgress } from 'holdfast';
-import { isHoldfastError } from 'holdfast';
+import { isHoldfastError, type PartsProgress } from 'holdfast';
 import type { Command } from 'commander';
 import { positiveNumber, wholeNumber, withTimeout } from '../flags.js';
 import { interruptible } from '../interrupt.js';
 import { jsonOf, print, shown, tell, type Shown } from '../outputs.js';
 import { partStatus } from '../part-status.js';
+import { directoryTarget, type PartsTarget, storeTarget } from '../parts-target.js';
 import { CommandFailed, runCommand } from '../run-command.js';
+import { isInStore, type StoreFlags, withStoreFlags, withTrustFlag } from '../store-flags.js';
 
-interface TimeFlag {
+interface TimeFlag extends StoreFlags {
   /** In seconds. */
   readonly timeout?: number;
 }
@@ -25,6 +26,23 @@ interface CommitFlags extends TimeFlag {
   readonly json?: true;
 }
 
+interface ProgressFlags extends StoreFlags {
+  readonly json?: true;
+}
+
+/** Flags that mean something on a filesystem and in a store. */
+const inBoth = ['--job', '--replace', '--keep', '--timeout', '--sizes-only', '--json'];
+
+/** What a target is, of the commands. */
+const TARGET = 'the directory to publish in the end, or s3://bucket/prefix';
+
+/** @throws HoldfastError INVALID_ARGUMENT for a flag that the target has no use for */
+async function targetOf(target: string, command: Command): Promise<PartsTarget> {
+  return isInStore(target, command, inBoth)
+    ? storeTarget(command.name(), target, command.opts<StoreFlags>())
+    : directoryTarget(target);
+}
+
 /** What every command of this kind says at the end of its help. */
 export const PART_STATUSES = `
 Exit status: 0 done, or it was done before; 1 may be tried again; 2 a mistake in the arguments; 3 do not try again, it
@@ -34,7 +52,7 @@ export function addPartsCommands(program: Command): void {
   const parts = program
     .command('parts')
     .description(
-      'Make one directory in parts, on any number of machines that share its filesystem, and publish it whole',
+      'Make one directory in parts, on any number of machines that share its filesystem or its store, and publish it whole',
     );
   addBegin(parts);
   addWrite(parts);
@@ -45,12 +63,11 @@ export function addPartsCommands(program: Command): void {
 
 function addBegin(parts: Command): void {
   withTimeout(
-    parts
-      .command('begin')
+    withTrustFlag(withStoreFlags(parts.command('begin')))
       .description(
         'Begin a session and print its id; the same command again prints the same id, also after the commit',
       )
-      .argument('<target>', 'the directory to publish in the end')
+      .argument('<target>', TARGET)
       .argument('<count>', 'how many parts there are, numbered from 0', positiveNumber)
       .option('--job <text>', 'says what is made: a session of another text is refused')
       .option('--replace', 'replace a target that is not empty')
@@ -68,13 +85,16 @@ function addBegin(parts: Command): void {
       'after',
       examples(`
   id=$(holdfast parts begin /srv/data/2026 200)
-  holdfast parts begin /srv/site 12 --replace --job "$(git rev-parse HEAD)"`),
+  holdfast parts begin /srv/site 12 --replace --job "$(git rev-parse HEAD)"
+  holdfast parts begin s3://bucket/2026 200`),
     )
-    .action((target: string, partCount: number, flags: BeginFlags) =>
+    .action((target: string, partCount: number, flags: BeginFlags, command: Command) =>
       partStatus(async () => {
-        const { id } = await beginParts(target, {
+        const { id } = await (
+          await targetOf(target, command)
+        ).begin({
           partCount,
-          job: (flags.job ?? null) satisfies JsonValue,
+          job: flags.job ?? null,
           ifExists: flags.replace ? 'replace' : 'fail',
           keepPrevious: flags.keep ?? 0,
           ...(flags.twoRenames && { withoutExchange: 'twoRenames' }),
@@ -86,15 +106,14 @@ function addBegin(parts: Command): void {
 }
 
 function addWrite(parts: Command): void {
-  parts
-    .command('write')
+  withTrustFlag(withStoreFlags(parts.command('write')))
     .description(
       'Run a command that makes one part, and keep what it has made if it succeeds.\n\n' +
         'The command finds the directory for its files in $HOLDFAST_STAGE, and {} in its arguments is replaced by it; they get the ' +
         'paths below the target that they have below it. A part that is done is not made again. Two runs of one part must make the ' +
         'same bytes. When the command fails the exit status is 1.',
     )
-    .argument('<target>', 'the directory to publish in the end')
+    .argument('<target>', TARGET)
     .argument('<id>', 'the session')
     .argument('<part>', 'which part, from 0 on', wholeNumber)
     .argument('<command...>', 'the command, after --')
@@ -102,25 +121,33 @@ function addWrite(parts: Command): void {
       'after',
       examples(`
   holdfast parts write /srv/data/2026 $id $SLURM_ARRAY_TASK_ID -- ./make-part --out {}
+  holdfast parts write s3://bucket/2026 $id $JOB_COMPLETION_INDEX -- ./make-part --out {}
   seq 0 199 | parallel holdfast parts write /srv/data/2026 $id {} -- sh -c \\''make-part > "$HOLDFAST_STAGE/$HOLDFAST_PART"'\\'`),
     )
-    .action((target: string, id: string, part: number, command: readonly string[]) =>
-      partStatus(() => writePart(target, id, part, command)),
+    .action(
+      (
+        target: string,
+        id: string,
+        part: number,
+        words: readonly string[],
+        _flags: StoreFlags,
+        command: Command,
+      ) => partStatus(async () => writePart(await targetOf(target, command), id, part, words)),
     );
 }
 
 async function writePart(
-  target: string,
+  target: PartsTarget,
   id: string,
   part: number,
   command: readonly string[],
 ): Promise<void> {
-  const session = await joinParts(target, id);
+  const session = await target.join(id);
   try {
-    await session.writePart(part, (stage) =>
+    await session.writePart(part, (directory) =>
       runCommand(
-        command.map((word) => word.replaceAll('{}', () => stage.path)),
-        { ...process.env, HOLDFAST_STAGE: stage.path, HOLDFAST_PART: String(part) },
+        command.map((word) => word.replaceAll('{}', () => directory)),
+        { ...process.env, HOLDFAST_STAGE: directory, HOLDFAST_PART: String(part) },
         'stdout',
       ),
     );
@@ -134,12 +161,11 @@ async function writePart(
 
 function addCommit(parts: Command): void {
   withTimeout(
-    parts
-      .command('commit')
+    withTrustFlag(withStoreFlags(parts.command('commit')))
       .description(
         'Read all parts again, publish them as one directory and end the session; again, it gives the same answer',
       )
-      .argument('<target>', 'the directory to publish')
+      .argument('<target>', TARGET)
       .argument('<id>', 'the session')
       .option('--sizes-only', 'look at the sizes of the files, and do not read them again')
       .option('--json', 'print what was published as JSON'),
@@ -149,10 +175,10 @@ function addCommit(parts: Command): void {
       examples(`
   holdfast parts commit /srv/data/2026 $id`),
     )
-    .action((target: string, id: string, flags: CommitFlags) =>
+    .action((target: string, id: string, flags: CommitFlags, command: Command) =>
       partStatus(() =>
         interruptible(async (signal) => {
-          const session = await joinParts(target, id);
+          const session = await (await targetOf(target, command)).join(id);
           const published = await session.commit({
             verify: flags.sizesOnly ? 'size' : 'checksum',
             timeoutMs: milliseconds(flags),
@@ -166,10 +192,9 @@ function addCommit(parts: Command): void {
 }
 
 function addProgress(parts: Command): void {
-  parts
-    .command('progress')
-    .description('Print how many parts are done, by a look at the directory of the session')
-    .argument('<target>', 'the directory to publish in the end')
+  withStoreFlags(parts.command('progress'))
+    .description('Print how many parts are done, by a look at the session')
+    .argument('<target>', TARGET)
     .argument('<id>', 'the session')
     .option('--json', 'print which parts, as JSON')
     .addHelpText(
@@ -178,9 +203,9 @@ function addProgress(parts: Command): void {
   holdfast parts progress /srv/data/2026 $id
   holdfast parts progress /srv/data/2026 $id --json`),
     )
-    .action((target: string, id: string, flags: { readonly json?: true }) =>
+    .action((target: string, id: string, flags: ProgressFlags, command: Command) =>
       partStatus(async () => {
-        const progress = await (await joinParts(target, id)).progress();
+        const progress = await (await (await targetOf(target, command)).join(id)).progress();
         print(flags.json ? jsonOf(progress, 2) : progressLine(progress));
       }),
     );
@@ -193,10 +218,9 @@ export function progressLine({ state, partCount, done, begun }: PartsProgress): 
 
 function addAbandon(parts: Command): void {
   withTimeout(
-    parts
-      .command('abandon')
+    withTrustFlag(withStoreFlags(parts.command('abandon')))
       .description('End a session without a commit, and remove what its parts have made')
-      .argument('<target>', 'the directory that was to be published')
+      .argument('<target>', TARGET)
       .argument('<id>', 'the session'),
   )
     .addHelpText(
@@ -204,9 +228,9 @@ function addAbandon(parts: Command): void {
       examples(`
   holdfast parts abandon /srv/data/2026 $id`),
     )
-    .action((target: string, id: string, flags: TimeFlag) =>
+    .action((target: string, id: string, flags: TimeFlag, command: Command) =>
       partStatus(async () => {
-        await abandonParts(target, id, { timeoutMs: milliseconds(flags) });
+        await (await targetOf(target, command)).abandon(id, milliseconds(flags));
       }),
     );
 }
