@@ -67,7 +67,8 @@ export async function storeTarget(
 ): Promise<PartsTarget> {
   const { stores, store } = await openStore(call, url, flags);
   return {
-    begin: ({ withoutExchange: _, ...options }) => stores.beginParts(url, { ...options, store }),
+    begin: ({ withoutExchange: _withoutExchange, ...options }) =>
+      stores.beginParts(url, { ...options, store }),
     join: async (id) => {
       const session = await stores.joinParts(url, id, { store });
       return {
