@@ -54,7 +54,8 @@ async function published(store: ModelStore): Promise<ReadonlyMap<string, string>
   for (const { key } of listed.objects) {
     const body = Buffer.from(store.bodyOf({ bucket: 'bucket', key }) ?? []);
     const name = key.split('/').at(-1) ?? '';
-    found.set(name, name.endsWith('.vrt') ? plain(body.toString()) : body.toString('base64'));
+    const isText = /\.(?:vrt|json)$/.test(name);
+    found.set(name, isText ? plain(body.toString()) : body.toString('base64'));
   }
   return found;
 }
@@ -98,17 +99,28 @@ test('tiles that many have made are the mosaic that one makes, to the byte', asy
   assert.deepEqual(readdirSync(temporary), []);
 });
 
+test('items and a GTI of a mosaic made in parts are those of one machine', async () => {
+  const [one, many] = [new ModelStore(), new ModelStore()];
+  const more = { stac: { datetime: '2024-06-01T10:20:30Z', tiles: true }, gti: true } as const;
+  await writeTiledVrt(index, rasterOf(1), { ...options, ...more, store: one });
+  const session = await begun(many, 1, more);
+  for (const part of [0, 1, 2]) await session.writePart(part);
+  const { stacPath, stacItemsPath, gtiPath, tilesPath } = await session.commit();
+  assert.deepEqual(
+    [stacPath, stacItemsPath, gtiPath],
+    ['dem.vrt.stac.json', 'dem.vrt.items.json', 'dem.gti.gpkg'].map((end) => `${tilesPath}/${end}`),
+  );
+  assert.deepEqual(await published(many), await published(one));
+  assert.ok((await verifyVrt(index, { store: many, deep: true })).ok);
+});
+
 test('another source is refused, and what is for disks is', async () => {
   const store = new ModelStore();
   const session = await begun(store, 1);
   await failsWith('ALREADY_EXISTS', join(store, session.id, 2), /another job \(other: source\)/);
   await failsWith('ALREADY_EXISTS', begun(store, 2), RegExp(session.id));
   assert.equal((await begun(store, 1)).id, session.id);
-  await failsWith(
-    'INVALID_ARGUMENT',
-    begun(store, 1, { stac: true }),
-    /stac is for mosaics on disk/,
-  );
+  await failsWith('INVALID_ARGUMENT', begun(store, 1, { durability: 'atomic' }), /durability/);
 });
 
 test('a mosaic is replaced by parts, and an abandoned session leaves the one that was there', async () => {

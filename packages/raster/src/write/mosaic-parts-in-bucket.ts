@@ -47,7 +47,6 @@ import {
   inScratch,
   inScratchTree,
   newScratch,
-  refuseOfFiles,
   senderOf,
   writtenAs,
 } from './write-to-bucket.js';
@@ -80,7 +79,6 @@ export async function beginInBucket(
   const { partCount, note = null, timeoutMs, signal, fs, store, allowHttp, ...given } = options;
   const how = { store, allowHttp, timeoutMs, signal };
   const { place, stores, access } = await reach('beginMosaic', address, how);
-  refuseOfFiles('beginMosaic', given, place.indexUrl);
   const plan = planIn(place, newScratch(), { source, given, how: { fs } });
   const { ifExists, keepForMs, keepPrevious } = given;
   const begun = await stores.beginParts(place.tilesUrl, {

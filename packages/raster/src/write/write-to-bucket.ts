@@ -56,7 +56,7 @@ export async function writeToBucket(
 ): Promise<WrittenMosaic> {
   const { store, allowHttp = false, ...given } = options;
   const place = bucketPlaceOf('writeTiledVrt', address);
-  refuseOfFiles('writeTiledVrt', options, place.indexUrl);
+  refuseOfFiles(options, place.indexUrl);
   const { keepForMs, keepPrevious, ifExists, timeoutMs, signal } = given;
   const scratch = newScratch();
   const name = basename(place.indexUrl);
@@ -120,10 +120,9 @@ export function writtenAs(
   };
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT for what is for mosaics on disk */
-export function refuseOfFiles(call: string, { durability }: WriteOptions, url: string): void {
+function refuseOfFiles({ durability }: WriteOptions, url: string): void {
   if (durability === undefined) return;
-  throw invalidArgument(call, 'durability is for mosaics on disk, not for s3://', url);
+  throw invalidArgument('writeTiledVrt', 'durability is for mosaics on disk, not for s3://', url);
 }
 
 /** What decides about the bytes of the files. */

@@ -82,10 +82,10 @@ test('what is missing, cut, longer, changed or foreign is found, and a damaged i
   assert.deepEqual(await problems(), []);
   assert.deepEqual(await problems(true), [`changed ${first}`]);
   writeFileSync(at(first), bytes);
-  const overview = readFileSync(at('overview_2.tif'));
-  rmSync(at('overview_2.tif'));
-  assert.deepEqual(await problems(), ['missing overview_2.tif']);
-  writeFileSync(at('overview_2.tif'), overview);
+  const overview = readFileSync(at('overviews.tif'));
+  rmSync(at('overviews.tif'));
+  assert.deepEqual(await problems(), ['missing overviews.tif']);
+  writeFileSync(at('overviews.tif'), overview);
 
   const manifest = at('holdfast-tiles.json');
   const text = readFileSync(manifest, 'utf8');
