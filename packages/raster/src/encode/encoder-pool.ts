@@ -448,7 +448,6 @@ class PoolWorker {
   readonly #jobs: PendingTask[] = [];
   readonly #events: PoolEvents;
   readonly #ended: Promise<void>;
-  #hadJobs = false;
 
   constructor(events: PoolEvents) {
     this.#events = events;
@@ -482,7 +481,6 @@ class PoolWorker {
   }
 
   start(jobs: readonly PendingTask[]): void {
-    this.#hadJobs = true;
     this.#jobs.push(...jobs);
     this.#thread.ref();
     try {
@@ -493,11 +491,13 @@ class PoolWorker {
     }
   }
 
-  /** Ends the thread, which has no jobs any more. One that never had any may still be starting. */
+  /**
+   * Ends the thread, which has no jobs any more. One that is still starting is told, and not
+   * terminated: koffi 3.3 aborts the process when it is loaded by a thread that is to end.
+   */
   async close(): Promise<void> {
     this.#thread.ref();
-    if (this.#hadJobs) this.#thread.postMessage('close' satisfies Order, []);
-    else void this.#thread.terminate();
+    this.#thread.postMessage('close' satisfies Order, []);
     await this.#ended;
   }
 

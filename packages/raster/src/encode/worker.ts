@@ -36,8 +36,11 @@ let work = Promise.resolve();
 
 port.on('message', (message: PoolSetup | Order) => {
   if (message === 'close') {
-    prepared?.close();
-    port.close();
+    // One that was never given any work may still be about to warm up.
+    void work.finally(() => {
+      prepared?.close();
+      port.close();
+    });
   } else if ('format' in message) {
     const [before, next] = [prepared, new ThreadWriter(message)];
     prepared = next;

@@ -312,13 +312,14 @@ async function takeOrWriteTile(
   signal: AbortSignal,
 ): Promise<TileOutcome | TileFailure> {
   const name = plan.tileName(cell);
-  let step: TileFailure['step'] = 'read';
+  let step: TileFailure['step'] = 'write';
   try {
     const taken = await finished?.take(name, stage);
     if (taken) {
       if (taken.tile) await parts?.addFromFile(cell, stage, name);
       return { ...taken, resumed: true };
     }
+    step = 'read';
     const samples = pool.readsRaw
       ? cell.window
       : await untilEnded(plan.source.read(cell.window, signal, pool.takeBuffer), signal);
