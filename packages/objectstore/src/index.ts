@@ -56,12 +56,11 @@ export {
 } from './parts/begin-parts.js';
 export {
   joinParts,
-  type PartsProgress,
   type PartsSession,
   type PublishedParts,
   type WritePartOptions,
-  type WrittenPart,
 } from './parts/session.js';
+export type { PartsProgress, WrittenPart } from 'holdfast';
 export type { CommitPartsOptions, CommittedParts, PublishParts } from './parts/commit-parts.js';
 export type { PartFile, PartRecord } from './parts/part-record.js';
 export type { SessionFacts, SessionPublishing } from './parts/sessions.js';

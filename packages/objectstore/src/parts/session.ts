@@ -10,7 +10,14 @@
  * A worker that dies before 4 leaves objects that go with the session.
  */
 import { randomBytes } from 'node:crypto';
-import { HoldfastError, isHoldfastError, type JsonObject, type JsonValue } from 'holdfast';
+import {
+  HoldfastError,
+  isHoldfastError,
+  type JsonObject,
+  type JsonValue,
+  type PartsProgress,
+  type WrittenPart,
+} from 'holdfast';
 import { checkOptions, invalidArgument } from 'holdfast/options';
 import { checkId, sessionGone } from 'holdfast/syntaxes';
 import { CONCURRENCY, fillStage, type ObjectStage } from '../directory/fill-stage.js';
@@ -49,26 +56,6 @@ export interface WritePartOptions {
   readonly signal?: AbortSignal | undefined;
   /** How many tasks of `spawn` run at once; 8 by default. */
   readonly concurrency?: number | undefined;
-}
-
-/** What became of a part. */
-export interface WrittenPart {
-  readonly part: number;
-  /**
-   * Whether it was done before this call, by another attempt or a commit; what this one made is
-   * gone then.
-   */
-  readonly wasDone: boolean;
-}
-
-/** How far a session has come. */
-export interface PartsProgress {
-  readonly state: 'open' | 'committing' | 'committed';
-  readonly partCount: number;
-  /** Parts that have a record. The commit reads them again, and may find one wanting. */
-  readonly done: readonly number[];
-  /** Other parts at which somebody is, or was when their process died. */
-  readonly begun: readonly number[];
 }
 
 /** What a commit has published. */

@@ -13,8 +13,8 @@ import {
   writeTiledVrt,
   type MosaicSession,
 } from '@holdfast/raster';
-import { temporaryDirectory } from '@holdfast/tools/testing';
 import { ModelStore } from '#src/store/model-store.js';
+import { temporaryOf } from '../temporary.js';
 import { index, options, rasterOf, samplesOf } from './raster.js';
 
 const { threads, ...format } = options;
@@ -61,13 +61,7 @@ async function published(store: ModelStore): Promise<ReadonlyMap<string, string>
 }
 
 test('tiles that many have made are the mosaic that one makes, to the byte', async (t) => {
-  const { TMPDIR } = process.env;
-  const temporary = temporaryDirectory(t);
-  process.env['TMPDIR'] = temporary;
-  t.after(() => {
-    if (TMPDIR === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = TMPDIR;
-  });
+  const temporary = temporaryOf(t);
   const [one, many] = [new ModelStore(), new ModelStore()];
   const alone = await writeTiledVrt(index, rasterOf(1), { ...options, store: one });
   const session = await begun(many, 1);

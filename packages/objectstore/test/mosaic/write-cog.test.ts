@@ -7,6 +7,7 @@ import { isHoldfastError, type ErrorCode } from 'holdfast';
 import { fromArray, openVrt, writeCog, type RasterSource } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { ModelStore } from '#src/store/model-store.js';
+import { temporaryOf } from '../temporary.js';
 
 const SIDE = 700;
 const file = 's3://bucket/some folder/dem.tif';
@@ -53,13 +54,7 @@ test('a file in a bucket has the bytes of one on disk, is refused when it is the
 });
 
 test('what fails leaves the object that was there, and nothing on this machine', async (t) => {
-  const { TMPDIR } = process.env;
-  const temporary = temporaryDirectory(t);
-  process.env['TMPDIR'] = temporary;
-  t.after(() => {
-    if (TMPDIR === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = TMPDIR;
-  });
+  const temporary = temporaryOf(t);
   const store = new ModelStore();
   await writeCog(file, sourceOf(1), { ...how, store });
   const before = Buffer.from(store.bodyOf(name) ?? []);

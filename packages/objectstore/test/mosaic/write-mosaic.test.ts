@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { isHoldfastError, type ErrorCode } from 'holdfast';
 import {
   fromArray,
@@ -14,6 +14,7 @@ import {
 } from '@holdfast/raster';
 import { temporaryDirectory } from '@holdfast/tools/testing';
 import { ModelStore } from '#src/store/model-store.js';
+import { temporaryOf } from '../temporary.js';
 
 const [WIDTH, HEIGHT] = [300, 200];
 const index = 's3://bucket/some folder/dem.vrt';
@@ -62,18 +63,6 @@ async function failsWith(code: ErrorCode, work: Promise<unknown>, said = /./): P
     assert.match(error.message, said);
     return true;
   });
-}
-
-/** A directory for what is temporary, which this test has alone. */
-function temporaryOf(t: TestContext): string {
-  const { TMPDIR } = process.env;
-  const temporary = temporaryDirectory(t);
-  process.env['TMPDIR'] = temporary;
-  t.after(() => {
-    if (TMPDIR === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = TMPDIR;
-  });
-  return temporary;
 }
 
 test('a mosaic in a bucket has the pixels, the overviews and the words of one on disk', async (t) => {

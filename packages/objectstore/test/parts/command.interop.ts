@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { openDirectory } from '#src/directory/open-directory.js';
 import { s3Store } from '#src/store/s3-store.js';
-import { temporaryDirectory } from '@holdfast/tools/testing';
 import { commandLineBeside } from '../command.js';
 import { bucket, credentials } from '../servers.js';
+import { temporaryOf } from '../temporary.js';
 
 const script = `
 const { mkdirSync, writeFileSync } = require('node:fs');
@@ -17,8 +17,7 @@ writeFileSync(HOLDFAST_STAGE + '/in/' + HOLDFAST_PART, 'part ' + HOLDFAST_PART);
 const make = ['--', process.execPath, '-e', script] as const;
 
 test('processes of the command line make one directory in a bucket, and are told what to do next', async (t) => {
-  const scratch = temporaryDirectory(t);
-  process.env['TMPDIR'] = scratch;
+  const scratch = temporaryOf(t);
   const { holdfast, endpoint } = await commandLineBeside(t);
   const parts = async (code: number, ...args: readonly string[]): Promise<string> => {
     const ended = await holdfast('parts', ...args);
