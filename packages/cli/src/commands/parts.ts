@@ -124,17 +124,19 @@ function addWrite(parts: Command): void {
   holdfast parts write s3://bucket/2026 $id $JOB_COMPLETION_INDEX -- ./make-part --out {}
   seq 0 199 | parallel holdfast parts write /srv/data/2026 $id {} -- sh -c \\''make-part > "$HOLDFAST_STAGE/$HOLDFAST_PART"'\\'`),
     )
-    .action(
-      (
-        target: string,
-        id: string,
-        part: number,
-        words: readonly string[],
-        _flags: StoreFlags,
-        command: Command,
-      ) => partStatus(async () => writePart(await targetOf(target, command), id, part, words)),
+    .action((...[target, id, part, words, , command]: WriteArguments) =>
+      partStatus(async () => writePart(await targetOf(target, command), id, part, words)),
     );
 }
+
+type WriteArguments = readonly [
+  target: string,
+  id: string,
+  part: number,
+  words: readonly string[],
+  flags: StoreFlags,
+  command: Command,
+];
 
 async function writePart(
   target: PartsTarget,
