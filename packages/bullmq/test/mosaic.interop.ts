@@ -313,22 +313,29 @@ test('a tile that is damaged before the commit is named by it, and made again by
   await assertWhole(t, trouble);
 });
 
-test('10,000 parts take less than 20 MB of Redis', async (t) => {
+test('10,000 parts take less than 20 MB of Redis, and go through two workers', async (t) => {
   const redis = await startRedis(t);
   const { connection } = redis;
-  const { queue } = await queueOf(redis);
+  const { queue, events } = await queueOf(redis);
   const client = redisClient(redis);
   const used = async (): Promise<number> =>
     Number(/used_memory_dataset:(\d+)/u.exec(await client.info('memory'))?.[1]);
   const before = await used();
   const mosaic = { id: '0123456789abcdef0123', partCount: 10_000, path: '/srv/data/dem.vrt' };
   const start = performance.now();
-  await addMosaicFlow(mosaic, { connection });
-  t.diagnostic(`added in ${Math.round(performance.now() - start)} ms`);
+  const told = (what: string): void =>
+    t.diagnostic(`${what} after ${Math.round(performance.now() - start)} ms`);
+  const commit = await addMosaicFlow(mosaic, { connection });
+  told('added');
   assert.equal(await queue.getJobCountByTypes('wait'), 10_000);
   const bytes = (await used()) - before;
   t.diagnostic(`${(bytes / 1e6).toFixed(1)} MB`);
   assert.ok(bytes < 20e6, `${bytes}`);
+  const processor = new URL('./idle-processor.js', import.meta.url).href;
+  await Promise.all([startWorker(redis, { processor }), startWorker(redis, { processor })]);
+  await committed(queue, events, commit);
+  told('all jobs done');
+  assert.equal(await queue.getJobCountByTypes('wait', 'active', 'failed'), 0);
 });
 
 test('a function is no processor, and an option that does not exist is refused', async () => {
