@@ -1,10 +1,10 @@
 /** Works out one task of the report after another, for the process that forked it. */
-import type { Answer } from './pool.js';
+import type { Answer, Outcome } from './pool.js';
 import { runTask, type ReportTask } from './task.js';
 
 process.on('message', (task: ReportTask) => {
-  const answer = (said: Omit<Answer, 'rssBytes'>): void => {
-    process.send?.({ ...said, rssBytes: process.memoryUsage.rss() });
+  const answer = (outcome: Outcome): void => {
+    process.send?.({ ...outcome, rssBytes: process.memoryUsage.rss() } satisfies Answer);
   };
   runTask(task).then(
     (rows) => answer({ rows }),
