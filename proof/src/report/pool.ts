@@ -10,10 +10,11 @@ import type { ReportTask } from './task.js';
 
 const childProgram = fileURLToPath(new URL('task-child.js', import.meta.url));
 
+/** What became of a task. */
+export type Outcome = { readonly rows: readonly ReportRow[] } | { readonly error: string };
+
 /** What a process says of a task, and how large it is now. */
-export type Answer = { readonly rssBytes: number } & (
-  { readonly rows: readonly ReportRow[] } | { readonly error: string }
-);
+export type Answer = Outcome & { readonly rssBytes: number };
 
 /**
  * A process larger than this takes no other task. What a scenario kills stays where it was: the
