@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { isHoldfastError } from 'holdfast';
 import { nodeFileSystem, type Fs } from 'holdfast/os';
 import { temporaryDirectory } from '@holdfast/tools/testing';
@@ -182,4 +183,19 @@ test('an error keeps its class, fields, cause and stack on its way between threa
     [(arrived.cause as Error).name, errnoOf(arrived.cause), (arrived.cause as Error).stack],
     ['TypeError', 'EIO', cause.stack],
   );
+});
+
+test('threads that are still starting when a pool closes end by themselves, and none is terminated', async (t) => {
+  const terminate = t.mock.method(Worker.prototype, 'terminate');
+  const before = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+  const pool = openEncoderPool({ threads: 2 });
+  pool.start(2);
+  await pool.prepare({
+    format,
+    options: { writeOut: false, skipEmpty: false, statistics: 'none', pyramid: undefined },
+  });
+  await pool.close();
+  assert.equal(terminate.mock.callCount(), 0);
+  const after = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+  assert.equal(after, before);
 });
